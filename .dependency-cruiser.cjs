@@ -1,0 +1,49 @@
+// The house rule of ARCHITECTURE.md, checked.
+const pureFolders = '^shared/(errors|contracts|batching|metrics|decision)/';
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'services-are-islands',
+      comment: 'Services depend on shared, never on each other.',
+      severity: 'error',
+      from: { path: '^services/([^/]+)/' },
+      to: { path: '^services/', pathNot: '^services/$1/' },
+    },
+    {
+      name: 'shared-below-services',
+      severity: 'error',
+      from: { path: '^shared/' },
+      to: { path: '^(services|test|bench)/' },
+    },
+    {
+      name: 'pure-core-no-node',
+      comment: 'Pure folders do no I/O.',
+      severity: 'error',
+      from: { path: pureFolders },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'pure-core-no-npm',
+      comment: 'Pure folders import no package; contracts may use zod.',
+      severity: 'error',
+      from: { path: pureFolders },
+      to: { dependencyTypes: ['npm', 'npm-dev'], pathNot: 'node_modules/zod' },
+    },
+    {
+      name: 'not-to-dev-dependency',
+      severity: 'error',
+      from: { path: '^(services|shared)/' },
+      to: { dependencyTypes: ['npm-dev'], pathNot: ['node_modules/@types/'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default'],
+    },
+  },
+};

@@ -1,0 +1,10 @@
+// Tests run on the very JavaScript that ships (tsc's output), so that worker threads, child
+// processes and ESM-only decoders behave as they do in production and nothing is compiled twice.
+module.exports = {
+  rootDir: 'dist/test',
+  testMatch: ['**/*.test.js'],
+  transform: {},
+  testEnvironment: '<rootDir>/support/node-environment.js',
+  testTimeout: 60_000,
+  maxWorkers: 2,
+};

@@ -1,0 +1,34 @@
+/** What was found in the bytes of a recording. */
+export interface SourceFormat {
+  /** Container, sniffed from the content: `wav`, `flac`, `mp3`, `ogg`, `mp4`, `webm`, … */
+  readonly format: string;
+  /** Codec within it: `pcm_s16le`, `alaw`, `vorbis`, `opus`, … */
+  readonly codec: string;
+  /** Hz. */
+  readonly sampleRate: number;
+  readonly channels: number;
+  readonly durationSeconds: number;
+}
+
+/** A recording, decoded, mixed to mono and resampled: the form in which sound enters everything else. */
+export interface Clip {
+  readonly source: SourceFormat;
+  /** Hz of `samples`. */
+  readonly sampleRate: number;
+  /** Mono, nominally in [−1, 1]. */
+  readonly samples: Float32Array;
+}
+
+export interface DecodeRequest {
+  /** Hz of the wanted clip. */
+  readonly sampleRate: number;
+  /** A recording longer than this is refused with `clip-too-long`, before it is decoded whole. */
+  readonly maxSeconds: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Decodes off the calling thread. Rejects with an AppError: unsupported-media, undecodable-audio, empty-audio, non-finite-audio, clip-too-long, cancelled. */
+export interface ClipDecoder {
+  decode(bytes: Uint8Array, request: DecodeRequest): Promise<Clip>;
+  close(): Promise<void>;
+}

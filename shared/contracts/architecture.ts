@@ -1,0 +1,26 @@
+import { z } from 'zod';
+
+const probability = z.number().min(0).max(0.95);
+
+/** The report's Conv1DNet. `batchNorm: 'counted'` is the report's own: counted in its table, never run. */
+export const cnnSchema = z.strictObject({
+  architecture: z.literal('cnn'),
+  dropout: probability.default(0.1),
+  batchNorm: z.enum(['counted', 'applied']).default('counted'),
+});
+
+/** The report's CombinedModel: the same trunk, a class token and one encoder block. */
+export const transformerSchema = z.strictObject({
+  architecture: z.literal('transformer'),
+  dropout: probability.default(0.1),
+  heads: z.union([z.literal(1), z.literal(2), z.literal(4)]).default(4),
+  hidden: z.int().min(1).max(8192).default(1024),
+});
+
+export const networkConfigSchema = z.discriminatedUnion('architecture', [cnnSchema, transformerSchema]);
+
+export type CnnConfig = z.infer<typeof cnnSchema>;
+export type TransformerConfig = z.infer<typeof transformerSchema>;
+export type NetworkConfig = z.infer<typeof networkConfigSchema>;
+export type Architecture = NetworkConfig['architecture'];
+export const architectures = ['cnn', 'transformer'] as const satisfies readonly Architecture[];

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+const ratio = z.number().min(0).max(1);
+const milliseconds = z.number().min(0);
+
+export const predictionSchema = z.object({ label: z.string(), probability: ratio });
+export type Prediction = z.infer<typeof predictionSchema>;
+
+export const windowResultSchema = z.object({
+  startSeconds: z.number().min(0),
+  endSeconds: z.number().min(0),
+  label: z.string(),
+  confidence: ratio,
+  predictions: z.array(predictionSchema).describe('Most probable first'),
+});
+export type WindowResult = z.infer<typeof windowResultSchema>;
+
+/** What `POST /classify` answers. */
+export const classificationSchema = z.object({
+  requestId: z.string(),
+  model: z.object({ id: z.string(), architecture: z.string(), version: z.string() }),
+  audio: z.object({
+    format: z.string().describe('Container, as found in the content: wav, flac, mp3, ogg, …'),
+    codec: z.string(),
+    sampleRate: z.number().describe('Hz, of the uploaded audio'),
+    channels: z.int(),
+    durationSeconds: z.number(),
+  }),
+  label: z.string(),
+  confidence: ratio,
+  predictions: z.array(predictionSchema).describe('Mean over the windows, most probable first'),
+  windows: z.array(windowResultSchema),
+  timings: z.object({ decodeMs: milliseconds, queueMs: milliseconds, inferenceMs: milliseconds }),
+});
+export type Classification = z.infer<typeof classificationSchema>;

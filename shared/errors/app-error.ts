@@ -1,0 +1,52 @@
+/**
+ * Every way in which Earshot says no. The list is closed: each edge (HTTP, WebSocket, command line)
+ * maps a code to its own status in exactly one place.
+ */
+export const errorCodes = [
+  'malformed-request',
+  'not-found',
+  'method-not-allowed',
+  'payload-too-large',
+  'unsupported-media',
+  'undecodable-audio',
+  'empty-audio',
+  'non-finite-audio',
+  'clip-too-long',
+  'overloaded',
+  'starting',
+  'draining',
+  'cancelled',
+  'invalid-configuration',
+  'invalid-dataset',
+  'invalid-checkpoint',
+  'engine-unavailable',
+  'training-diverged',
+  'internal',
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+export interface AppErrorOptions {
+  readonly cause?: unknown;
+  /** Facts for the caller, safe to show outside: never bytes of an upload, a path or a secret. */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** The project's one error class. `message` says what is wrong and what to do about it. */
+export class AppError extends Error {
+  override readonly name = 'AppError';
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.details = options.details ?? {};
+  }
+
+  /** Anything caught, as an AppError; what is not one becomes `internal` with the original as cause. */
+  static from(caught: unknown): AppError {
+    if (caught instanceof AppError) return caught;
+    return new AppError('internal', 'Something went wrong on our side.', { cause: caught });
+  }
+}

@@ -1,0 +1,21 @@
+import { TestEnvironment as NodeEnvironment } from 'jest-environment-node';
+import type { EnvironmentContext, JestEnvironmentConfig } from '@jest/environment';
+
+/**
+ * Jest runs tests in a context of its own, whose typed arrays are not those of Node's core, so
+ * `instanceof Float32Array` is false across the border (jestjs/jest#2549). TensorFlow.js relies on it:
+ * give the tests Node's own.
+ */
+export default class SharedGlobalsEnvironment extends NodeEnvironment {
+  constructor(config: JestEnvironmentConfig, context: EnvironmentContext) {
+    super(config, context);
+    Object.assign(this.global, {
+      ArrayBuffer,
+      Float32Array,
+      Float64Array,
+      Int32Array,
+      Uint8Array,
+      Uint8ClampedArray,
+    });
+  }
+}
