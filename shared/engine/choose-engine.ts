@@ -1,0 +1,68 @@
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { AppError } from '../errors/app-error';
+import { provideEngine, type NativeEngineKind } from './provide';
+
+export const engineWishes = ['auto', 'cuda', 'cpu', 'wasm'] as const;
+export type EngineWish = (typeof engineWishes)[number];
+
+/** Where to compute. Plain data: it is handed to the thread that loads it. */
+export type EngineChoice =
+  | { readonly kind: NativeEngineKind; readonly bindingPath: string; readonly threads?: number }
+  | { readonly kind: 'wasm' };
+
+export interface ChooseOptions {
+  readonly wish: EngineWish;
+  /** TensorFlow's threads for one operation; default all cores. */
+  readonly threads?: number | undefined;
+  readonly cacheFolder?: string | undefined;
+  readonly onProgress: (line: string) => void;
+  /** Told why a better engine was passed over. */
+  readonly onFallback: (reason: string) => void;
+}
+
+/** `$XDG_CACHE_HOME/earshot/engine`, where libtensorflow outlives node_modules. */
+export function defaultEngineCache(env: NodeJS.ProcessEnv): string {
+  return join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'earshot', 'engine');
+}
+
+/**
+ * CUDA where an NVIDIA driver is loaded, else the CPU's libtensorflow, else WebAssembly. A forced engine is
+ * provided or refused, never replaced.
+ *
+ * TensorFlow reads its thread count and log level from the process's environment when its library loads, in
+ * whichever thread; they are set here because a worker thread's own environment is a copy that C code never sees.
+ *
+ * @throws AppError engine-unavailable when a forced engine cannot be had, with the reason
+ */
+export async function chooseEngine(options: ChooseOptions): Promise<EngineChoice> {
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  if (options.threads !== undefined) {
+    process.env['TF_NUM_INTRAOP_THREADS'] = String(options.threads);
+    process.env['OMP_NUM_THREADS'] = String(options.threads);
+  }
+  if (options.wish === 'wasm') return { kind: 'wasm' };
+  if (options.wish !== 'auto') return provideNative(options.wish, options);
+  const candidates: NativeEngineKind[] = hasNvidiaDriver() ? ['cuda', 'cpu'] : ['cpu'];
+  for (const kind of candidates) {
+    try {
+      return await provideNative(kind, options);
+    } catch (error) {
+      options.onFallback(`${kind} engine unavailable: ${AppError.from(error).message}`);
+    }
+  }
+  return { kind: 'wasm' };
+}
+
+async function provideNative(kind: NativeEngineKind, options: ChooseOptions): Promise<EngineChoice> {
+  const cacheFolder = options.cacheFolder ?? defaultEngineCache(process.env);
+  const { bindingPath } = await provideEngine(kind, { cacheFolder, onProgress: options.onProgress });
+  return options.threads === undefined
+    ? { kind, bindingPath }
+    : { kind, bindingPath, threads: options.threads };
+}
+
+function hasNvidiaDriver(): boolean {
+  return existsSync('/proc/driver/nvidia/version') || existsSync('/dev/nvidiactl');
+}

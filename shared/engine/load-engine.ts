@@ -1,0 +1,86 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { availableParallelism } from 'node:os';
+import { createRequire } from 'node:module';
+import { dirname, sep } from 'node:path';
+import { AppError } from '../errors/app-error';
+import type { EngineChoice } from './choose-engine';
+import { libtensorflowVersion } from './wheels';
+
+export interface LoadedEngine {
+  readonly kind: EngineChoice['kind'];
+  /** For people and manifests: `cpu (libtensorflow 2.21.0, 2 threads)`. */
+  readonly description: string;
+}
+
+interface NativeBackend extends tf.KernelBackend {
+  readonly isUsingGpuDevice: boolean;
+}
+
+const require_ = createRequire(__filename);
+
+/**
+ * Makes the chosen engine TensorFlow.js's backend in the calling thread.
+ * @throws AppError engine-unavailable when it does not load, or when CUDA was asked for and no GPU computes
+ */
+export async function loadEngine(choice: EngineChoice): Promise<LoadedEngine> {
+  const current = tf.getBackend() as string | undefined;
+  if (current !== backendName(choice)) await registerBackend(choice);
+  return { kind: choice.kind, description: describe(choice) };
+}
+
+function backendName(choice: EngineChoice): string {
+  return choice.kind === 'wasm' ? 'wasm' : 'tensorflow';
+}
+
+async function registerBackend(choice: EngineChoice): Promise<void> {
+  try {
+    if (choice.kind === 'wasm') await registerWasm();
+    else registerNative(choice.bindingPath);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new AppError('engine-unavailable', `The ${choice.kind} engine does not load: ${reason}`, { cause });
+  }
+  if (choice.kind === 'cuda' && !(tf.backend() as NativeBackend).isUsingGpuDevice) {
+    throw new AppError(
+      'engine-unavailable',
+      'TensorFlow found no GPU that it can use: is the NVIDIA driver loaded?',
+    );
+  }
+}
+
+async function registerWasm(): Promise<void> {
+  const wasm = require_('@tensorflow/tfjs-backend-wasm') as { setWasmPaths: (folder: string) => void };
+  wasm.setWasmPaths(dirname(require_.resolve('@tensorflow/tfjs-backend-wasm')) + sep);
+  await tf.setBackend('wasm');
+  await tf.ready();
+}
+
+/**
+ * The package's own entry looks for the binding inside node_modules, where its install script would have put
+ * it. Its parts are loaded one by one instead, so that the binding can stay in the cache.
+ */
+function registerNative(bindingPath: string): void {
+  restoreRemovedUtilities();
+  require_('@tensorflow/tfjs-node-gpu/dist/register_all_kernels');
+  const { NodeJSKernelBackend } = require_('@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend') as {
+    NodeJSKernelBackend: new (binding: unknown, packageName: string) => tf.KernelBackend;
+  };
+  const binding: unknown = require_(bindingPath);
+  tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, '@tensorflow/tfjs-node-gpu'));
+  tf.setBackend('tensorflow').catch(() => undefined); // native backends initialise synchronously
+  if (tf.getBackend() !== 'tensorflow') throw new Error('TensorFlow.js did not accept the native backend');
+}
+
+/** The package calls two functions that Node 23 removed and Node 22 warns of (tensorflow/tfjs#8609). */
+function restoreRemovedUtilities(): void {
+  Object.assign(require_('node:util') as object, {
+    isNullOrUndefined: (value: unknown): boolean => value === null || value === undefined,
+    isArray: (value: unknown): boolean => Array.isArray(value),
+  });
+}
+
+function describe(choice: EngineChoice): string {
+  if (choice.kind === 'wasm') return 'wasm (single-threaded SIMD, inference only)';
+  const threads = choice.threads ?? availableParallelism();
+  return `${choice.kind} (libtensorflow ${libtensorflowVersion}, ${threads} thread${threads === 1 ? '' : 's'})`;
+}

@@ -1,0 +1,69 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import type { NetworkConfig } from '../contracts/architecture';
+import { createCnn } from './cnn';
+import { createTransformer } from './transformer';
+
+/** How a parameter starts: uniform in ±1/√fanIn (PyTorch's default for linear and convolution), or a constant. */
+export type Initialisation = { readonly fanIn: number } | { readonly constant: number } | 'standard-normal';
+
+export interface Parameter {
+  /** `conv1/kernel`: the layer's name, a slash, the parameter's. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly initialisation: Initialisation;
+  /** False for running statistics, which are saved but neither counted nor trained. */
+  readonly trainable: boolean;
+}
+
+/** Tensors by parameter name. */
+export type Weights = Readonly<Record<string, tf.Tensor>>;
+
+/** Present while training. Two steps with equal `seed` drop the same activations. */
+export interface TrainingMode {
+  readonly seed: number;
+  /** Receives new values of running statistics (kept tensors, which the receiver disposes). */
+  readonly updateStatistic: (name: string, value: tf.Tensor) => void;
+}
+
+/** One row of the report's summary tables. */
+export interface LayerSummary {
+  readonly layer: string;
+  /** With the batch in front. */
+  readonly outputShape: readonly number[];
+  readonly parameters: number;
+  /** Multiply-adds for the whole batch, counted as the report's tool does (attention's products left out). */
+  readonly multiplyAdds: number;
+}
+
+export interface Network {
+  readonly config: NetworkConfig;
+  readonly parameters: readonly Parameter[];
+  /**
+   * @param input [B, inputSamples], the front end's output
+   * @param training absent: inference, no dropout
+   * @returns logits [B, classes]
+   */
+  forward(weights: Weights, input: tf.Tensor2D, training?: TrainingMode): tf.Tensor2D;
+  layers(batchSize: number): readonly LayerSummary[];
+}
+
+/** Builds the architecture that `config` names for `classes` outputs (report, "Architecture 1" and "2"). */
+export function createNetwork(config: NetworkConfig, classes: number): Network {
+  switch (config.architecture) {
+    case 'cnn':
+      return createCnn(config, classes);
+    case 'transformer':
+      return createTransformer(config, classes);
+  }
+}
+
+/** Number of trainable parameters. */
+export function parameterCount(network: Network): number {
+  return network.parameters
+    .filter((parameter) => parameter.trainable)
+    .reduce((sum, parameter) => sum + elementCount(parameter.shape), 0);
+}
+
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
