@@ -10,7 +10,7 @@ export interface Inference {
   readonly engine: string;
   /**
    * @param windows mono at `manifest.frontEnd.sampleRate`, at most `windowSamples` long (shorter ones are padded
-   *   with zeros at the end); they are transferred to the thread and unusable afterwards
+   *   with zeros at the end); they stay the caller's
    * @returns for each window its class probabilities in the order of `manifest.classes`, and the time on the engine
    * @throws AppError engine-unavailable when the thread died
    */

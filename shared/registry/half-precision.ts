@@ -1,0 +1,29 @@
+const scratch = new Float32Array(1);
+const scratchBits = new Uint32Array(scratch.buffer);
+
+/** IEEE 754 binary16 bits of each value, rounded to nearest, ties to even. */
+export function toHalf(values: Float32Array): Uint16Array {
+  return Uint16Array.from(values, toHalfBits);
+}
+
+function toHalfBits(value: number): number {
+  scratch[0] = value;
+  const bits = scratchBits[0]!;
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00; // NaN
+  if (magnitude >= 0x477ff000) return sign | 0x7c00; // rounds to 65,536 or more: infinity
+  if (magnitude < 0x38800000) {
+    // Subnormal half: a multiple of 2⁻²⁴, which Math.round cannot tie to even.
+    return sign | roundHalfEven(Math.abs(scratch[0]) * 2 ** 24);
+  }
+  const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1);
+  return sign | ((rounded - 0x38000000) >>> 13);
+}
+
+function roundHalfEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1;
+  return floor % 2 === 0 ? floor : floor + 1;
+}

@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto';
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { manifestSchema, type Manifest } from '../contracts/manifest';
+import { AppError } from '../errors/app-error';
+import { weightsFileNames } from './weights-file';
+import { removeLeftovers, writeFolderAtomically, type FolderContent } from './write-atomically';
+
+/** A folder in models/ that can be served. */
+export interface Version {
+  readonly folder: string;
+  readonly manifest: Manifest;
+}
+
+/** A folder in models/ that cannot, and why. */
+export interface BrokenVersion {
+  readonly name: string;
+  readonly problem: string;
+}
+
+export interface RegistryListing {
+  /** Best first: by validation accuracy, then lower validation loss, then name. */
+  readonly versions: readonly Version[];
+  readonly broken: readonly BrokenVersion[];
+}
+
+export interface Registry {
+  /** Every version, with manifest and weights checked (schema, size, sha256). */
+  list(): Promise<RegistryListing>;
+  /**
+   * The version to serve: the pinned one, else the best.
+   * @throws AppError invalid-checkpoint when there is none, or the pinned one is missing or broken
+   */
+  choose(pinned?: string): Promise<Version>;
+  /** Adds a version whole or not at all. @throws AppError invalid-checkpoint when the name is taken */
+  publish(manifest: Manifest, content: FolderContent): Promise<Version>;
+}
+
+export const manifestFileName = 'manifest.json';
+
+/** The versions in `folder`, read anew at every call: trainers add to it while services run. */
+export function openRegistry(folder: string): Registry {
+  const list = async (): Promise<RegistryListing> => {
+    const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+    const versions: Version[] = [];
+    const broken: BrokenVersion[] = [];
+    for (const entry of entries) {
+      if (!entry.isDirectory() || entry.name.startsWith('.')) continue;
+      try {
+        versions.push(await readVersion(join(folder, entry.name), entry.name));
+      } catch (error) {
+        broken.push({ name: entry.name, problem: AppError.from(error).message });
+      }
+    }
+    return { versions: versions.sort(bestFirst), broken };
+  };
+  return {
+    list,
+    choose: async (pinned) => {
+      const { versions, broken } = await list();
+      const chosen =
+        pinned === undefined ? versions[0] : versions.find(({ manifest }) => manifest.version === pinned);
+      if (chosen !== undefined) return chosen;
+      throw nothingToServe(folder, pinned, broken);
+    },
+    publish: async (manifest, content) => {
+      const versionFolder = join(folder, manifest.version);
+      await removeLeftovers(folder);
+      try {
+        await writeFolderAtomically(versionFolder, {
+          ...content,
+          [manifestFileName]: `${JSON.stringify(manifest, null, 2)}\n`,
+        });
+      } catch (cause) {
+        const taken = ['ENOTEMPTY', 'EEXIST'].includes((cause as NodeJS.ErrnoException).code ?? '');
+        if (!taken) throw cause;
+        throw new AppError('invalid-checkpoint', `The version ${manifest.version} exists already.`, { cause });
+      }
+      return { folder: versionFolder, manifest };
+    },
+  };
+}
+
+function bestFirst(a: Version, b: Version): number {
+  const [first, second] = [a.manifest, b.manifest];
+  return (
+    second.metrics.validationAccuracy - first.metrics.validationAccuracy ||
+    first.metrics.validationLoss - second.metrics.validationLoss ||
+    first.version.localeCompare(second.version)
+  );
+}
+
+function nothingToServe(folder: string, pinned: string | undefined, broken: readonly BrokenVersion[]): AppError {
+  const reasons = broken.map(({ name, problem }) => `${name}: ${problem}`);
+  const what =
+    pinned === undefined
+      ? `No version to serve in ${folder}: train one with \`npm run train\`.`
+      : `The pinned version ${pinned} is not in ${folder} or is broken.`;
+  return new AppError('invalid-checkpoint', [what, ...reasons].join(' '), { details: { broken } });
+}
+
+async function readVersion(folder: string, name: string): Promise<Version> {
+  const text = await readFile(join(folder, manifestFileName), 'utf8').catch(() => {
+    throw new AppError('invalid-checkpoint', `${manifestFileName} is missing.`);
+  });
+  const manifest = parseManifest(text);
+  if (manifest.version !== name) {
+    throw new AppError('invalid-checkpoint', `The manifest is of ${manifest.version}.`);
+  }
+  const bytes = await readFile(join(folder, weightsFileNames.bytes)).catch(() => {
+    throw new AppError('invalid-checkpoint', `${weightsFileNames.bytes} is missing.`);
+  });
+  if (bytes.length !== manifest.weights.bytes) {
+    const message = `${weightsFileNames.bytes} has ${bytes.length} bytes, its manifest says ${manifest.weights.bytes}.`;
+    throw new AppError('invalid-checkpoint', message);
+  }
+  if (createHash('sha256').update(bytes).digest('hex') !== manifest.weights.sha256) {
+    throw new AppError('invalid-checkpoint', `${weightsFileNames.bytes} does not have its manifest's sha256.`);
+  }
+  return { folder, manifest };
+}
+
+function parseManifest(text: string): Manifest {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new AppError('invalid-checkpoint', `${manifestFileName} is not JSON.`, { cause });
+  }
+  const parsed = manifestSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const where = issue?.path.join('.') ?? '';
+  throw new AppError('invalid-checkpoint', `${manifestFileName}: ${where}: ${issue?.message ?? 'invalid'}.`);
+}

@@ -1,0 +1,76 @@
+import { open, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+/** Content by file name. */
+export type FolderContent = Readonly<Record<string, string | Uint8Array>>;
+
+/**
+ * Makes `folder` appear complete or not at all: files are written and synced in a hidden folder beside it, which is
+ * then renamed. A process killed on the way leaves only the hidden folder, which readers ignore.
+ * @throws the file system's error; ENOTEMPTY or EEXIST when the folder exists
+ */
+export async function writeFolderAtomically(folder: string, content: FolderContent): Promise<void> {
+  const parent = dirname(folder);
+  const scratch = join(parent, `.${process.pid}-${Date.now()}.tmp`);
+  await mkdir(scratch, { recursive: true });
+  try {
+    for (const [name, data] of Object.entries(content)) await writeSynced(join(scratch, name), data);
+    await syncFolder(scratch);
+    await rename(scratch, folder);
+    await syncFolder(parent);
+  } catch (error) {
+    await rm(scratch, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Replaces a file's content by one rename; a reader sees the old content or the new. */
+export async function writeFileAtomically(file: string, data: string | Uint8Array): Promise<void> {
+  const scratch = `${file}.${process.pid}.tmp`;
+  try {
+    await writeSynced(scratch, data);
+    await rename(scratch, file);
+    await syncFolder(dirname(file));
+  } catch (error) {
+    await rm(scratch, { force: true });
+    throw error;
+  }
+}
+
+/** Removes what killed processes left behind in `parent`. */
+export async function removeLeftovers(parent: string): Promise<void> {
+  const entries = await readdir(parent).catch(() => []);
+  const leftovers = entries.filter((entry) => entry.startsWith('.') && entry.endsWith('.tmp'));
+  for (const entry of leftovers) {
+    const owner = Number(entry.slice(1).split('-')[0]);
+    if (!isAlive(owner)) await rm(join(parent, entry), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function writeSynced(file: string, data: string | Uint8Array): Promise<void> {
+  const handle = await open(file, 'w');
+  try {
+    await handle.writeFile(data);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
