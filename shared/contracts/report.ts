@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { evaluationSchema } from './evaluation';
+import { manifestSchema } from './manifest';
+
+const ratio = z.number().min(0).max(1);
+const epochNumber = z.int().positive();
+const fold = z.int().min(1);
+
+/** One epoch of a run, as it stands in the metrics log and in a report's history. */
+export const epochMetricsSchema = z.strictObject({
+  epoch: epochNumber,
+  trainLoss: z.number(),
+  trainAccuracy: ratio,
+  validationLoss: z.number(),
+  validationAccuracy: ratio,
+  seconds: z.number().min(0),
+});
+export type EpochMetrics = z.infer<typeof epochMetricsSchema>;
+
+/** The weights after one epoch, judged on both folds that they were not trained on. */
+export const epochEvaluationSchema = z.strictObject({
+  epoch: epochNumber,
+  test: evaluationSchema,
+  validation: evaluationSchema,
+});
+export type EpochEvaluation = z.infer<typeof epochEvaluationSchema>;
+
+/** A network's layers for one batch size, as the report's task 4 wants them. */
+export const parameterTableSchema = z.strictObject({
+  batchSize: z.int().positive(),
+  rows: z.array(
+    z.strictObject({
+      layer: z.string().min(1),
+      /** With the batch in front. */
+      outputShape: z.array(z.int().positive()),
+      parameters: z.int().min(0),
+      multAdds: z.int().min(0),
+    }),
+  ),
+  trainable: z.int().min(0),
+  nonTrainable: z.int().min(0),
+  multAdds: z.int().min(0),
+});
+export type ParameterTable = z.infer<typeof parameterTableSchema>;
+
+/** The figures of one fold's run that are averaged over folds. */
+export const foldFiguresSchema = z.strictObject({
+  epoch: epochNumber,
+  validationAccuracy: ratio,
+  validationMacroF1: ratio,
+  testAccuracy: ratio,
+  testMacroF1: ratio,
+});
+export type FoldFigures = z.infer<typeof foldFiguresSchema>;
+
+export const foldResultSchema = z.strictObject({
+  validationFold: fold,
+  trainFolds: z.array(fold).min(1),
+  best: foldFiguresSchema,
+  last: foldFiguresSchema,
+});
+export type FoldResult = z.infer<typeof foldResultSchema>;
+
+/** Mean and sample standard deviation (n − 1); the latter is null for a single value. */
+export const spreadSchema = z.strictObject({
+  mean: z.number(),
+  standardDeviation: z.number().min(0).nullable(),
+});
+export type Spread = z.infer<typeof spreadSchema>;
+
+const figuresSpreadSchema = z.strictObject({
+  validationAccuracy: spreadSchema,
+  validationMacroF1: spreadSchema,
+  testAccuracy: spreadSchema,
+  testMacroF1: spreadSchema,
+});
+export type FiguresSpread = z.infer<typeof figuresSpreadSchema>;
+
+export const crossValidationSchema = z.strictObject({
+  testFold: fold,
+  folds: z.array(foldResultSchema).min(1),
+  best: figuresSpreadSchema,
+  last: figuresSpreadSchema,
+});
+export type CrossValidation = z.infer<typeof crossValidationSchema>;
+
+/** `report.json` of a version: how it was trained and what it is worth. */
+export const reportSchema = z.strictObject({
+  formatVersion: z.literal(1),
+  version: manifestSchema.shape.version,
+  createdAt: manifestSchema.shape.createdAt,
+  configuration: manifestSchema.pick({
+    network: true,
+    classes: true,
+    frontEnd: true,
+    hyperparameters: true,
+    initialisation: true,
+    inputScaling: true,
+    protocol: true,
+    seed: true,
+    data: true,
+    code: true,
+    engine: true,
+  }),
+  history: z.array(epochMetricsSchema).min(1),
+  /** `best`: by validation accuracy (ties: lower loss). `last`: the report's choice. */
+  evaluations: z.strictObject({ best: epochEvaluationSchema, last: epochEvaluationSchema }),
+  parameterTable: parameterTableSchema,
+  crossValidation: crossValidationSchema.optional(),
+});
+export type Report = z.infer<typeof reportSchema>;

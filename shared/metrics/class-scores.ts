@@ -1,0 +1,30 @@
+export interface ClassScores {
+  readonly support: number;
+  readonly precision: number;
+  readonly recall: number;
+  readonly f1: number;
+}
+
+/**
+ * Precision, recall and F1 of one class against the rest, over all clips.
+ *
+ * Where a ratio is 0/0 it is 0: precision of a class that was never predicted, recall of a class without
+ * clips, F1 of a class that is neither. (scikit-learn: `zero_division=0`.)
+ *
+ * @param confusion `[classes][classes]`, rows are true classes
+ */
+export function classScores(confusion: readonly (readonly number[])[], classIndex: number): ClassScores {
+  const truePositives = confusion[classIndex]![classIndex]!;
+  const support = confusion[classIndex]!.reduce((sum, count) => sum + count, 0);
+  const predicted = confusion.reduce((sum, row) => sum + row[classIndex]!, 0);
+  return {
+    support,
+    precision: ratio(truePositives, predicted),
+    recall: ratio(truePositives, support),
+    f1: ratio(2 * truePositives, support + predicted),
+  };
+}
+
+function ratio(part: number, whole: number): number {
+  return whole === 0 ? 0 : part / whole;
+}
