@@ -62,7 +62,7 @@ describe('classScores', () => {
 });
 
 describe('wilsonInterval', () => {
-  // statsmodels 0.14: proportion_confint(k, n, method='wilson')
+  // statsmodels 0.15: proportion_confint(k, n, method='wilson')
   it.each([
     [42, 80, 0.41695642649729936, 0.6307526670259243],
     [40, 80, 0.3929741508611972, 0.6070258491388029],

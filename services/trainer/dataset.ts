@@ -1,0 +1,167 @@
+import { readFile, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import type { ClipDecoder } from '../../shared/audio/clip';
+import { windowSamples, type FrontEnd } from '../../shared/contracts/front-end';
+import { AppError, type ErrorCode } from '../../shared/errors/app-error';
+import { type ClipCache, openClipCache, sha256 } from './clip-cache';
+import { classesOf } from './dataset-classes';
+import { type DatasetListing, type DatasetRow, readDatasetCsv } from './dataset-csv';
+import { invalidDataset } from './dataset-problems';
+
+/** A recording, ready for the network. */
+export interface LabelledClip {
+  readonly filename: string;
+  readonly fold: number;
+  /** Index into the dataset's classes. */
+  readonly label: number;
+  /** One window, mono at the front end's rate: longer recordings are cut, shorter ones end in zeros. */
+  readonly samples: Float32Array;
+}
+
+export interface Dataset {
+  /** By `target` where the CSV has it, else in alphabetical order. */
+  readonly classes: readonly string[];
+  /** By filename, so that the same data are the same sequence however the CSV is sorted. */
+  readonly clips: readonly LabelledClip[];
+  /** sha256 over every clip's name, fold, category and content hash. */
+  readonly fingerprint: string;
+}
+
+export interface LoadDatasetOptions {
+  /** Holds the CSV (or `meta/` with it) and the recordings, beside it or in `audio/`. */
+  readonly folder: string;
+  /** Relative to the folder; only needed where several CSV files could be meant. */
+  readonly csv?: string | undefined;
+  /** Only the lines of ESC-50 that make up ESC-10. */
+  readonly esc10Only?: boolean | undefined;
+  readonly frontEnd: FrontEnd;
+  readonly decoder: ClipDecoder;
+  readonly cacheFolder: string;
+  readonly onProgress?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A recording longer than this is no clip; only its first window would be used. */
+const maxClipSeconds = 600;
+
+/** What says that a recording is at fault; any other failure ends the loading. */
+const clipFaults: readonly ErrorCode[] = [
+  'unsupported-media',
+  'undecodable-audio',
+  'empty-audio',
+  'non-finite-audio',
+  'clip-too-long',
+];
+
+/**
+ * Reads a dataset: ESC-50 as it is distributed, or any folder with recordings and a CSV of `filename`,
+ * `fold` and `category`.
+ *
+ * @throws AppError invalid-dataset naming everything that is wrong with it, cancelled, invalid-configuration
+ */
+export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset> {
+  const listing = await readDatasetCsv(options.folder, options.csv, options.esc10Only ?? false);
+  const { classes, problems } = classesOf(listing.rows);
+  const { loaded, faults } = await loadClips(listing, options);
+  const allProblems = [...listing.problems, ...problems, ...faults];
+  if (allProblems.length > 0) throw invalidDataset(options.folder, allProblems);
+  const ordered = loaded.sort((a, b) => (a.row.filename < b.row.filename ? -1 : 1));
+  return {
+    classes,
+    clips: ordered.map(({ row, samples }) => ({
+      filename: row.filename,
+      fold: row.fold,
+      label: classes.indexOf(row.category),
+      samples,
+    })),
+    fingerprint: sha256(
+      ordered
+        .map(({ row, contentHash }) => JSON.stringify([row.filename, row.fold, row.category, contentHash]))
+        .join('\n'),
+    ).toString('hex'),
+  };
+}
+
+interface LoadedClip {
+  readonly row: DatasetRow;
+  readonly contentHash: string;
+  readonly samples: Float32Array;
+}
+
+async function loadClips(
+  { rows, csvFile }: DatasetListing,
+  options: LoadDatasetOptions,
+): Promise<{ loaded: LoadedClip[]; faults: string[] }> {
+  const { folder, frontEnd, onProgress, signal } = options;
+  const samples = windowSamples(frontEnd);
+  const cache = await openClipCache(options.cacheFolder, { sampleRate: frontEnd.sampleRate, samples });
+  const places = [path.join(folder, 'audio'), path.dirname(csvFile), folder];
+  const results: (LoadedClip | string)[] = [];
+  let next = 0;
+  let done = 0;
+  const worker = async (): Promise<void> => {
+    while (next < rows.length) {
+      const index = next++;
+      try {
+        if (signal?.aborted) throw new AppError('cancelled', 'Loading the dataset was cancelled.');
+        results[index] = await loadClip(rows[index]!, places, cache, options);
+      } catch (caught) {
+        next = rows.length; // The other workers stop after the clip they have in hand.
+        throw caught;
+      }
+      onProgress?.({ done: ++done, total: rows.length });
+    }
+  };
+  // One clip more than there are threads: while it is read from disk, the others are decoded.
+  const workers = Array.from({ length: availableParallelism() + 1 }, worker);
+  const failed = (await Promise.allSettled(workers)).find((outcome) => outcome.status === 'rejected');
+  if (failed) throw failed.reason;
+  return {
+    loaded: results.filter((result) => typeof result !== 'string'),
+    faults: results.filter((result) => typeof result === 'string'),
+  };
+}
+
+/** @returns the clip, or what is wrong with it */
+async function loadClip(
+  row: DatasetRow,
+  places: readonly string[],
+  cache: ClipCache,
+  { frontEnd, decoder, signal }: LoadDatasetOptions,
+): Promise<LoadedClip | string> {
+  const file = await findFile(places, row.filename);
+  if (file === undefined) return `${row.filename} is missing`;
+  try {
+    const bytes = await readFile(file);
+    const contentHash = sha256(bytes).toString('hex');
+    const cached = await cache.load(contentHash);
+    if (cached) return { row, contentHash, samples: cached };
+    const clip = await decoder.decode(bytes, {
+      sampleRate: frontEnd.sampleRate,
+      maxSeconds: maxClipSeconds,
+      ...(signal ? { signal } : {}),
+    });
+    const samples = new Float32Array(windowSamples(frontEnd));
+    samples.set(clip.samples.subarray(0, samples.length));
+    await cache.store(contentHash, samples);
+    return { row, contentHash, samples };
+  } catch (caught) {
+    if (isFileError(caught)) return `${row.filename} cannot be read: ${caught.message}`;
+    if (!(caught instanceof AppError) || !clipFaults.includes(caught.code)) throw caught;
+    return `${row.filename}: ${caught.message}`;
+  }
+}
+
+async function findFile(places: readonly string[], filename: string): Promise<string | undefined> {
+  for (const place of places) {
+    const file = path.join(place, filename);
+    const found = await stat(file).catch(() => undefined);
+    if (found?.isFile()) return file;
+  }
+  return undefined;
+}
+
+function isFileError(caught: unknown): caught is NodeJS.ErrnoException {
+  return caught instanceof Error && 'code' in caught && 'syscall' in caught;
+}

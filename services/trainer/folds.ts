@@ -1,0 +1,44 @@
+import type { Protocol } from '../../shared/contracts/manifest';
+import { AppError } from '../../shared/errors/app-error';
+import type { Dataset, LabelledClip } from './dataset';
+
+export interface FoldSplit {
+  readonly protocol: Protocol;
+  readonly train: readonly LabelledClip[];
+  readonly validation: readonly LabelledClip[];
+  readonly test: readonly LabelledClip[];
+}
+
+/**
+ * The report's protocol: one fold to test on, which neither trains nor selects; one to choose the epoch
+ * by; the others train.
+ *
+ * @throws AppError invalid-configuration when a fold does not exist or both are the same
+ */
+export function splitFolds(
+  dataset: Dataset,
+  { testFold, validationFold }: { readonly testFold: number; readonly validationFold: number },
+): FoldSplit {
+  const folds = [...new Set(dataset.clips.map((clip) => clip.fold))].sort((a, b) => a - b);
+  for (const [option, fold] of Object.entries({ test: testFold, validation: validationFold })) {
+    if (folds.includes(fold)) continue;
+    throw refuse(`The ${option} fold ${fold} is not in the dataset; it has the folds ${folds.join(', ')}.`);
+  }
+  if (testFold === validationFold) {
+    throw refuse(
+      `Fold ${testFold} cannot be both the test and the validation fold: the test would be what was selected by.`,
+    );
+  }
+  const trainFolds = folds.filter((fold) => fold !== testFold && fold !== validationFold);
+  if (trainFolds.length === 0) throw refuse('No fold is left to train on; the dataset needs at least three.');
+  return {
+    protocol: { testFold, validationFold, trainFolds },
+    train: dataset.clips.filter((clip) => trainFolds.includes(clip.fold)),
+    validation: dataset.clips.filter((clip) => clip.fold === validationFold),
+    test: dataset.clips.filter((clip) => clip.fold === testFold),
+  };
+}
+
+function refuse(message: string): AppError {
+  return new AppError('invalid-configuration', message);
+}
