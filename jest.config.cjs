@@ -5,6 +5,7 @@ module.exports = {
   testMatch: ['**/*.test.js'],
   transform: {},
   testEnvironment: '<rootDir>/support/node-environment.js',
+  globalSetup: '<rootDir>/support/provide-engine.js',
   testTimeout: 60_000,
   maxWorkers: 2,
 };

@@ -43,6 +43,9 @@ export async function chooseEngine(options: ChooseOptions): Promise<EngineChoice
     process.env['OMP_NUM_THREADS'] = String(options.threads);
   }
   if (options.wish === 'wasm') return { kind: 'wasm' };
+  if (options.wish === 'cuda' && !hasNvidiaDriver()) {
+    throw new AppError('engine-unavailable', 'ENGINE=cuda, but no NVIDIA driver is loaded on this machine.');
+  }
   if (options.wish !== 'auto') return provideNative(options.wish, options);
   const candidates: NativeEngineKind[] = hasNvidiaDriver() ? ['cuda', 'cpu'] : ['cpu'];
   for (const kind of candidates) {

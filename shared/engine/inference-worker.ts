@@ -20,7 +20,11 @@ async function main(): Promise<void> {
   const weightsManifest = JSON.parse(
     await readFile(join(folder, weightsFileNames.manifest), 'utf8'),
   ) as tf.io.WeightsManifestConfig;
-  const weights = decodeWeights(network, weightsManifest, await readFile(join(folder, weightsFileNames.bytes)));
+  const weights = decodeWeights(
+    network,
+    weightsManifest,
+    await readFile(join(folder, weightsFileNames.bytes)),
+  );
 
   const predict = (windows: readonly Float32Array[]): Float32Array[] => {
     const features = toFeatures(windows, manifest.frontEnd);

@@ -74,7 +74,9 @@ export function openRegistry(folder: string): Registry {
       } catch (cause) {
         const taken = ['ENOTEMPTY', 'EEXIST'].includes((cause as NodeJS.ErrnoException).code ?? '');
         if (!taken) throw cause;
-        throw new AppError('invalid-checkpoint', `The version ${manifest.version} exists already.`, { cause });
+        throw new AppError('invalid-checkpoint', `The version ${manifest.version} exists already.`, {
+          cause,
+        });
       }
       return { folder: versionFolder, manifest };
     },
@@ -90,7 +92,11 @@ function bestFirst(a: Version, b: Version): number {
   );
 }
 
-function nothingToServe(folder: string, pinned: string | undefined, broken: readonly BrokenVersion[]): AppError {
+function nothingToServe(
+  folder: string,
+  pinned: string | undefined,
+  broken: readonly BrokenVersion[],
+): AppError {
   const reasons = broken.map(({ name, problem }) => `${name}: ${problem}`);
   const what =
     pinned === undefined
@@ -115,7 +121,10 @@ async function readVersion(folder: string, name: string): Promise<Version> {
     throw new AppError('invalid-checkpoint', message);
   }
   if (createHash('sha256').update(bytes).digest('hex') !== manifest.weights.sha256) {
-    throw new AppError('invalid-checkpoint', `${weightsFileNames.bytes} does not have its manifest's sha256.`);
+    throw new AppError(
+      'invalid-checkpoint',
+      `${weightsFileNames.bytes} does not have its manifest's sha256.`,
+    );
   }
   return { folder, manifest };
 }

@@ -29,7 +29,8 @@ export function encodeWeights(network: Network, values: WeightValues, dtype: Wei
   for (const { name, shape } of network.parameters) {
     const data = values[name];
     if (data === undefined) throw new AppError('internal', `The parameter ${name} has no values.`);
-    const quantization = dtype === 'float16' ? { quantization: { dtype, original_dtype: 'float32' as const } } : {};
+    const quantization =
+      dtype === 'float16' ? { quantization: { dtype, original_dtype: 'float32' as const } } : {};
     specs.push({ name, shape: [...shape], dtype: 'float32', ...quantization });
     const array = dtype === 'float16' ? toHalf(data) : data;
     parts.push(Buffer.from(array.buffer, array.byteOffset, array.byteLength));

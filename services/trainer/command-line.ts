@@ -1,0 +1,91 @@
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { networkConfigSchema } from '../../shared/contracts/architecture';
+import { AppError } from '../../shared/errors/app-error';
+
+const wholeNumber = z.coerce.number().pipe(z.int());
+const decimal = z.coerce.number();
+
+/** Every option of `npm run train`, with the report's values as defaults. */
+const trainOptionsSchema = z.strictObject({
+  architecture: z.enum(['cnn', 'transformer']).default('cnn'),
+  'learning-rate': decimal.pipe(z.number().positive()).default(0.001),
+  'batch-size': wholeNumber.pipe(z.int().positive()).default(32),
+  epochs: wholeNumber.pipe(z.int().positive()).default(100),
+  'test-fold': wholeNumber.default(1),
+  'validation-fold': wholeNumber.default(2),
+  seed: wholeNumber.pipe(z.int().min(0).max(0xffffffff)).default(1),
+  dropout: decimal.optional(),
+  heads: wholeNumber.optional(),
+  hidden: wholeNumber.optional(),
+  'batch-norm': z.enum(['counted', 'applied']).optional(),
+  precision: z.enum(['float16', 'float32']).default('float16'),
+  data: z.string().optional(),
+  csv: z.string().optional(),
+  'esc10-only': z.boolean().default(false),
+  'cross-validate': z.boolean().default(false),
+  resume: z.boolean().default(false),
+  fresh: z.boolean().default(false),
+});
+
+export type TrainCommand = z.infer<typeof trainOptionsSchema>;
+
+const flags = ['esc10-only', 'cross-validate', 'resume', 'fresh'];
+
+export const trainUsage = `npm run train -- [options]
+  --architecture cnn|transformer   default cnn
+  --learning-rate N                default 0.001
+  --batch-size N                   clips, default 32
+  --epochs N                       default 100
+  --test-fold N                    never trained or selected on, default 1
+  --validation-fold N              chooses the epoch, default 2; the other folds train
+  --cross-validate                 every fold but the test fold validates in turn
+  --seed N                         equal seeds give equal weights, default 1
+  --dropout N                      default 0.1
+  --heads 1|2|4, --hidden N        transformer: default 4 and 1024
+  --batch-norm counted|applied     cnn: default counted, as the report
+  --precision float16|float32      of the published weights, default float16
+  --data FOLDER, --csv FILE        default DATA_DIR, else ./data/ESC-50
+  --esc10-only                     only the rows of ESC-50 that make up ESC-10
+  --resume                         continue a run that was stopped
+  --fresh                          forget a run that was stopped, and start anew`;
+
+/** @throws AppError invalid-configuration listing every option that is wrong */
+export function parseTrainCommand(args: readonly string[]): TrainCommand {
+  const options = Object.fromEntries(
+    Object.keys(trainOptionsSchema.shape).map((name) => [
+      name,
+      { type: flags.includes(name) ? ('boolean' as const) : ('string' as const) },
+    ]),
+  );
+  let values: Record<string, unknown>;
+  try {
+    ({ values } = parseArgs({ args: [...args], options, strict: true }));
+  } catch (cause) {
+    throw new AppError('invalid-configuration', `${(cause as Error).message}\n\n${trainUsage}`, { cause });
+  }
+  const parsed = trainOptionsSchema.safeParse(values);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(
+    ({ path, message }) => `--${path.join('.')} ${String(values[String(path[0])])}: ${message}`,
+  );
+  throw new AppError('invalid-configuration', `${problems.join('\n')}\n\n${trainUsage}`);
+}
+
+/** The network that the options name. @throws AppError invalid-configuration for an option it does not have */
+export function networkOf(
+  command: Partial<TrainCommand> & Pick<TrainCommand, 'architecture'>,
+): z.infer<typeof networkConfigSchema> {
+  const given = {
+    architecture: command.architecture,
+    dropout: command.dropout,
+    heads: command.heads,
+    hidden: command.hidden,
+    batchNorm: command['batch-norm'],
+  };
+  const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const parsed = networkConfigSchema.safeParse(present);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim());
+  throw new AppError('invalid-configuration', `${command.architecture}: ${problems.join('; ')}`);
+}

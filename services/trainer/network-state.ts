@@ -1,0 +1,79 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Network } from '../../shared/network/network';
+import { initialWeights } from '../../shared/network/initial-weights';
+import type { WeightValues } from '../../shared/registry/weights-file';
+import type { Moments } from './adam';
+
+/** A network in training: its variables and the optimiser's. `dispose` frees them. */
+export interface NetworkState {
+  readonly weights: Readonly<Record<string, tf.Variable>>;
+  /** Of the trainable parameters. */
+  readonly moments: Readonly<Record<string, Moments>>;
+  /** Optimiser steps taken. */
+  step: number;
+  dispose(): void;
+}
+
+/** The same as plain values, for a file. */
+export interface StateValues {
+  readonly step: number;
+  readonly weights: WeightValues;
+  readonly firstMoments: WeightValues;
+  readonly secondMoments: WeightValues;
+}
+
+export function freshState(network: Network, seed: number): StateValues {
+  const weights = initialWeights(network, seed);
+  const zeros = (): WeightValues =>
+    Object.fromEntries(
+      network.parameters
+        .filter(({ trainable }) => trainable)
+        .map(({ name }) => [name, new Float32Array(weights[name]!.length)]),
+    );
+  return { step: 0, weights, firstMoments: zeros(), secondMoments: zeros() };
+}
+
+export function createState(network: Network, values: StateValues): NetworkState {
+  const variable = (data: Float32Array, shape: readonly number[], trainable: boolean): tf.Variable =>
+    tf.tidy(() => tf.variable(tf.tensor(data, [...shape], 'float32'), trainable));
+  const weights = Object.fromEntries(
+    network.parameters.map(({ name, shape, trainable }) => [
+      name,
+      variable(values.weights[name]!, shape, trainable),
+    ]),
+  );
+  const moments = Object.fromEntries(
+    network.parameters
+      .filter(({ trainable }) => trainable)
+      .map(({ name, shape }) => [
+        name,
+        {
+          first: variable(values.firstMoments[name]!, shape, false),
+          second: variable(values.secondMoments[name]!, shape, false),
+        },
+      ]),
+  );
+  return {
+    weights,
+    moments,
+    step: values.step,
+    dispose: () => {
+      tf.dispose([weights, moments]);
+    },
+  };
+}
+
+export function readState(state: NetworkState): StateValues {
+  const moment = (which: keyof Moments): WeightValues =>
+    Object.fromEntries(Object.entries(state.moments).map(([name, moments]) => [name, read(moments[which])]));
+  return {
+    step: state.step,
+    weights: Object.fromEntries(Object.entries(state.weights).map(([name, value]) => [name, read(value)])),
+    firstMoments: moment('first'),
+    secondMoments: moment('second'),
+  };
+}
+
+function read(tensor: tf.Tensor): Float32Array {
+  return tensor.dataSync<'float32'>();
+}

@@ -1,0 +1,1 @@
+export const renderReportHtml = (r: unknown): string => JSON.stringify(r);

@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { networkConfigSchema } from '../../shared/contracts/architecture';
+import { hyperparametersSchema, protocolSchema } from '../../shared/contracts/manifest';
+
+/** All that decides what a run computes, the data and the engine aside. Equal settings, equal weights. */
+export const runSettingsSchema = z.strictObject({
+  network: networkConfigSchema,
+  hyperparameters: hyperparametersSchema,
+  protocol: protocolSchema,
+  seed: z.int().min(0),
+});
+export type RunSettings = z.infer<typeof runSettingsSchema>;
+
+/** The folder a run's state lives in: readable, and unique to the settings and the data. */
+export function runName(settings: RunSettings, dataFingerprint: string): string {
+  const { network, hyperparameters, protocol, seed } = settings;
+  const identity = JSON.stringify([runSettingsSchema.parse(settings), dataFingerprint]);
+  const shape = network.architecture === 'transformer' ? [`h${network.heads}`, `f${network.hidden}`] : [];
+  return [
+    network.architecture,
+    ...shape,
+    `lr${hyperparameters.learningRate}`,
+    `b${hyperparameters.batchSize}`,
+    `e${hyperparameters.epochs}`,
+    `t${protocol.testFold}`,
+    `v${protocol.validationFold}`,
+    `s${seed}`,
+    createHash('sha256').update(identity).digest('hex').slice(0, 8),
+  ].join('-');
+}

@@ -1,0 +1,166 @@
+import { setImmediate } from 'node:timers/promises';
+import type { FrontEnd } from '../../shared/contracts/front-end';
+import type { EpochMetrics } from '../../shared/contracts/report';
+import { AppError } from '../../shared/errors/app-error';
+import { crossEntropy } from '../../shared/metrics/cross-entropy';
+import { createNetwork, type Network } from '../../shared/network/network';
+import { deriveSeed } from '../../shared/network/random';
+import type { WeightValues } from '../../shared/registry/weights-file';
+import { batchesOf } from './batches';
+import { assertConverging } from './divergence';
+import type { LabelledClip } from './dataset';
+import type { FoldSplit } from './folds';
+import { createState, freshState, readState, type NetworkState } from './network-state';
+import { predictLogits, softmax } from './predict';
+import type { RunSettings } from './run-settings';
+import type { RunProgress, RunStore, SavedRun } from './run-store';
+import { trainStep } from './train-step';
+
+export interface TrainOptions {
+  readonly settings: RunSettings;
+  readonly frontEnd: FrontEnd;
+  readonly classes: readonly string[];
+  readonly split: FoldSplit;
+  readonly dataFingerprint: string;
+  readonly engine: string;
+  readonly store: RunStore;
+  readonly onBatch?: (progress: BatchProgress) => void;
+  /** Called when the epoch is safely on disk. */
+  readonly onEpoch?: (metrics: EpochMetrics, progress: RunProgress) => Promise<void> | void;
+  /** Stops between two batches; the run can be resumed from its last whole epoch. */
+  readonly signal?: AbortSignal;
+}
+
+export interface BatchProgress {
+  readonly epoch: number;
+  readonly clipsDone: number;
+  readonly clips: number;
+  /** Means over the epoch so far. */
+  readonly loss: number;
+  readonly accuracy: number;
+}
+
+/** A finished run: its history, and the weights of its last epoch and of the best by validation accuracy. */
+export interface TrainedRun {
+  readonly network: Network;
+  readonly progress: RunProgress;
+  readonly lastWeights: WeightValues;
+  readonly bestWeights: WeightValues;
+}
+
+/**
+ * Trains from the store's state, or from the start, to the last epoch. Everything random is a function of the seed
+ * and the epoch, so a run that was killed and resumed ends with the weights of one that was not.
+ *
+ * @throws AppError training-diverged with what to try, cancelled
+ */
+export async function train(options: TrainOptions): Promise<TrainedRun> {
+  const { settings, store, classes } = options;
+  const network = createNetwork(settings.network, classes.length);
+  let run: SavedRun = (await store.load()) ?? startOf(network, options);
+  const state = createState(network, run.state);
+  try {
+    while (run.progress.history.length < settings.hyperparameters.epochs) {
+      const startedAt = performance.now();
+      const epoch = run.progress.history.length + 1;
+      const { loss, accuracy } = await trainEpoch(network, state, epoch, options);
+      const validation = validate(network, state, options.split.validation, options);
+      const metrics: EpochMetrics = {
+        epoch,
+        trainLoss: loss,
+        trainAccuracy: accuracy,
+        ...validation,
+        seconds: (performance.now() - startedAt) / 1000,
+      };
+      run = advance(run, metrics, readState(state));
+      assertConverging(run.progress.history, settings.hyperparameters, classes.length);
+      await store.save(run);
+      await options.onEpoch?.(metrics, run.progress);
+    }
+  } finally {
+    state.dispose();
+  }
+  return {
+    network,
+    progress: run.progress,
+    lastWeights: run.state.weights,
+    bestWeights: run.bestWeights,
+  };
+}
+
+function startOf(network: Network, { settings, dataFingerprint, engine }: TrainOptions): SavedRun {
+  const state = freshState(network, settings.seed);
+  return {
+    progress: { settings, dataFingerprint, engine, step: 0, history: [], bestEpoch: 0 },
+    state,
+    bestWeights: state.weights,
+  };
+}
+
+async function trainEpoch(
+  network: Network,
+  state: NetworkState,
+  epoch: number,
+  { settings, frontEnd, classes, split, onBatch, signal }: TrainOptions,
+): Promise<{ loss: number; accuracy: number }> {
+  const { batchSize, learningRate } = settings.hyperparameters;
+  const shuffleSeed = deriveSeed(settings.seed, 'shuffle', epoch);
+  const clips = split.train.length;
+  const [totals, done] = [{ loss: 0, correct: 0 }, { clips: 0 }];
+  for (const batch of batchesOf(split.train, { frontEnd, classes: classes.length, batchSize, shuffleSeed })) {
+    const seed = deriveSeed(settings.seed, 'step', state.step);
+    const result = trainStep(network, state, batch, learningRate, seed);
+    totals.loss += result.loss;
+    totals.correct += result.correct;
+    done.clips += batch.size;
+    const [loss, accuracy] = [totals.loss / done.clips, totals.correct / done.clips];
+    onBatch?.({ epoch, clipsDone: done.clips, clips, loss, accuracy });
+    await setImmediate(); // signals and timers get their turn
+    if (signal?.aborted === true) {
+      throw new AppError(
+        'cancelled',
+        `Stopped in epoch ${epoch}; --resume continues after epoch ${epoch - 1}.`,
+      );
+    }
+  }
+  return { loss: totals.loss / clips, accuracy: totals.correct / clips };
+}
+
+function validate(
+  network: Network,
+  state: NetworkState,
+  clips: readonly LabelledClip[],
+  { frontEnd, classes }: TrainOptions,
+): { validationLoss: number; validationAccuracy: number } {
+  const logits = predictLogits(network, state.weights, clips, frontEnd, classes.length);
+  const labels = clips.map(({ label }) => label);
+  const correct = logits.filter((row, index) => indexOfHighest(row) === labels[index]).length;
+  return {
+    validationLoss: crossEntropy(labels, logits.map(softmax)),
+    validationAccuracy: correct / clips.length,
+  };
+}
+
+function indexOfHighest(values: Float32Array): number {
+  return values.reduce((best, value, index) => (value > values[best]! ? index : best), 0);
+}
+
+/** The run one epoch on; its best epoch is that of the highest validation accuracy, ties to the lower loss. */
+function advance(run: SavedRun, metrics: EpochMetrics, state: SavedRun['state']): SavedRun {
+  const history = [...run.progress.history, metrics];
+  const best = history[run.progress.bestEpoch - 1];
+  const isBest =
+    best === undefined ||
+    metrics.validationAccuracy > best.validationAccuracy ||
+    (metrics.validationAccuracy === best.validationAccuracy && metrics.validationLoss < best.validationLoss);
+  return {
+    progress: {
+      ...run.progress,
+      step: state.step,
+      history,
+      bestEpoch: isBest ? metrics.epoch : run.progress.bestEpoch,
+    },
+    state,
+    bestWeights: isBest ? state.weights : run.bestWeights,
+  };
+}

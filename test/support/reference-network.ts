@@ -1,0 +1,152 @@
+import type { NetworkConfig } from '../../shared/contracts/architecture';
+
+/**
+ * The report's two networks once more, in double precision and in the plainest loops, written from the report alone:
+ * the reference that the fast ones are held against. PyTorch's layouts: [channels][length], [tokens][width].
+ */
+type Values = Readonly<Record<string, ArrayLike<number>>>;
+type Matrix = Float64Array[];
+
+export function referenceLogits(config: NetworkConfig, weights: Values, input: ArrayLike<number>): number[] {
+  const maps = referenceTrunk(weights, input);
+  if (config.architecture === 'cnn') {
+    const flat = maps.flatMap((channel) => Array.from(channel));
+    const hidden = dense(flat, weights, 'dense1').map((value) => Math.max(0, value));
+    return dense(hidden, weights, 'dense2');
+  }
+  return transformerLogits(config.heads, weights, maps);
+}
+
+/** [16][2250] */
+export function referenceTrunk(weights: Values, input: ArrayLike<number>): Matrix {
+  let maps: Matrix = [Float64Array.from(input)];
+  for (const [name, kernelSize, outChannels] of [
+    ['conv1', 7, 64],
+    ['conv2', 5, 32],
+    ['conv3', 3, 16],
+  ] as const) {
+    maps = maxPool(
+      relu(convolve(maps, weights[`${name}/kernel`]!, weights[`${name}/bias`]!, kernelSize, outChannels)),
+    );
+  }
+  return maps;
+}
+
+/** Stride 2, padding 2; kernel laid out [tap][in][out]. */
+function convolve(
+  maps: Matrix,
+  kernel: ArrayLike<number>,
+  bias: ArrayLike<number>,
+  kernelSize: number,
+  outChannels: number,
+): Matrix {
+  const inChannels = maps.length;
+  const length = maps[0]!.length;
+  const outLength = Math.floor((length + 4 - kernelSize) / 2) + 1;
+  return Array.from({ length: outChannels }, (_, out) => {
+    const row = new Float64Array(outLength).fill(bias[out]!);
+    for (let channel = 0; channel < inChannels; channel++) {
+      const source = maps[channel]!;
+      for (let tap = 0; tap < kernelSize; tap++) {
+        const weight = kernel[(tap * inChannels + channel) * outChannels + out]!;
+        for (let index = 0; index < outLength; index++) {
+          const position = index * 2 + tap - 2;
+          if (position >= 0 && position < length) row[index]! += weight * source[position]!;
+        }
+      }
+    }
+    return row;
+  });
+}
+
+function relu(maps: Matrix): Matrix {
+  return maps.map((row) => row.map((value) => Math.max(0, value)));
+}
+
+function maxPool(maps: Matrix): Matrix {
+  return maps.map((row) =>
+    Float64Array.from({ length: Math.floor(row.length / 2) }, (_, i) =>
+      Math.max(row[2 * i]!, row[2 * i + 1]!),
+    ),
+  );
+}
+
+/** kernel laid out [in][out] */
+function dense(input: readonly number[], weights: Values, name: string): number[] {
+  const kernel = weights[`${name}/kernel`]!;
+  const bias = weights[`${name}/bias`]!;
+  const output = Array.from(bias);
+  input.forEach((value, row) => {
+    for (let column = 0; column < output.length; column++) {
+      output[column]! += value * kernel[row * output.length + column]!;
+    }
+  });
+  return output;
+}
+
+function transformerLogits(heads: number, weights: Values, maps: Matrix): number[] {
+  const width = maps.length;
+  const tokens = [
+    Array.from(weights['classToken']!),
+    ...Array.from({ length: maps[0]!.length }, (_, position) => maps.map((channel) => channel[position]!)),
+  ];
+  let rows = tokens.map((token, t) =>
+    token.map((value, i) => {
+      const angle = t / Math.pow(10000, (2 * Math.floor(i / 2)) / width);
+      return value + (i % 2 === 0 ? Math.sin(angle) : Math.cos(angle));
+    }),
+  );
+  // Every row of every block, also those that no figure depends on: the fast network leaves them out.
+  for (const block of ['attention1', 'attention2', 'attention3', 'attention4']) {
+    const project = (part: string): number[][] => rows.map((row) => dense(row, weights, `${block}/${part}`));
+    const attended = referenceAttention(project('query'), project('key'), project('value'), heads);
+    rows = attended.map((row, index) =>
+      layerNorm(add(rows[index]!, dense(row, weights, `${block}/out`)), weights, `${block}/norm`),
+    );
+  }
+  const first = rows[0]!;
+  const expanded = dense(first, weights, 'feedForward/in').map((value) => Math.max(0, value));
+  const fed = layerNorm(add(first, dense(expanded, weights, 'feedForward/out')), weights, 'feedForward/norm');
+  return dense(fed, weights, 'head');
+}
+
+/** softmax(q kᵀ / √w) v, head by head; rows are [heads × w]. */
+export function referenceAttention(
+  query: readonly (readonly number[])[],
+  key: readonly (readonly number[])[],
+  value: readonly (readonly number[])[],
+  heads: number,
+): number[][] {
+  const width = query[0]!.length / heads;
+  return query.map((q) => {
+    const output = new Array<number>(q.length).fill(0);
+    for (let head = 0; head < heads; head++) {
+      const start = head * width;
+      const scores = key.map((k) => {
+        let product = 0;
+        for (let i = start; i < start + width; i++) product += q[i]! * k[i]!;
+        return product / Math.sqrt(width);
+      });
+      let highest = -Infinity;
+      for (const score of scores) highest = Math.max(highest, score);
+      const exponentials = scores.map((score) => Math.exp(score - highest));
+      let sum = 0;
+      for (const exponential of exponentials) sum += exponential;
+      exponentials.forEach((exponential, row) => {
+        for (let i = start; i < start + width; i++) output[i]! += (exponential / sum) * value[row]![i]!;
+      });
+    }
+    return output;
+  });
+}
+
+function layerNorm(row: readonly number[], weights: Values, name: string): number[] {
+  const mean = row.reduce((sum, value) => sum + value, 0) / row.length;
+  const variance = row.reduce((sum, value) => sum + (value - mean) ** 2, 0) / row.length;
+  const [scale, shift] = [weights[`${name}/scale`]!, weights[`${name}/shift`]!];
+  return row.map((value, i) => ((value - mean) / Math.sqrt(variance + 1e-5)) * scale[i]! + shift[i]!);
+}
+
+function add(first: readonly number[], second: readonly number[]): number[] {
+  return first.map((value, index) => value + second[index]!);
+}
