@@ -1,46 +1,49 @@
 import { windowSamples, type FrontEnd } from '../contracts/front-end';
 
-/** Length of the network's input for one window: 9 frames of 16,000 samples for the report's front end. */
-export function framedSamples(frontEnd: FrontEnd): number {
-  const { frameSamples, count } = layout(frontEnd);
-  return frameSamples * count;
+/** How many frames a window gives, and their length and step in samples. */
+function frameLayout(frontEnd: FrontEnd): { count: number; length: number; hop: number } {
+  const length = Math.round(frontEnd.sampleRate * frontEnd.frameSeconds);
+  const hop = Math.round(frontEnd.sampleRate * frontEnd.hopSeconds);
+  const count = Math.floor((windowSamples(frontEnd) - length) / hop) + 1;
+  if (length < 1 || hop < 1 || count < 1) {
+    throw new RangeError(
+      `expected frames that fit the window, got frames of ${length} samples every ${hop} in ${windowSamples(frontEnd)}`,
+    );
+  }
+  return { count, length, hop };
+}
+
+/** Samples in the network's input: frames × frame length (the report's: 9 × 16,000 = 144,000). */
+export function joinedSamples(frontEnd: FrontEnd): number {
+  const { count, length } = frameLayout(frontEnd);
+  return count * length;
 }
 
 /**
- * Lays a window's overlapping frames end to end, as the report feeds its networks: 80,000 samples become
- * 9 × 16,000, with a hop of 8,000 (report, "Data").
- *
- * @param window mono at the front end's rate; zeros stand in for what is missing at its end, what is beyond the
- *   window is left out
- * @param out where to write, default a new array; @param offset first index in it
- * @returns `out`
+ * The network's input from one window (report, "Data"): the window padded with zeros at its end, or cut, to the front end's
+ * length, then its overlapping frames laid end to end. Sample i of frame f is the window's sample f · hop + i.
+ * Written to `out` from `outOffset` on, or to a new array of `joinedSamples(frontEnd)`.
+ * @returns the array written to
+ * @throws RangeError when `out` has too little room or no frame fits the window
  */
 export function joinFrames(
   window: Float32Array,
   frontEnd: FrontEnd,
-  out: Float32Array = new Float32Array(framedSamples(frontEnd)),
-  offset = 0,
+  out = new Float32Array(joinedSamples(frontEnd)),
+  outOffset = 0,
 ): Float32Array {
-  const { frameSamples, hopSamples, count, total } = layout(frontEnd);
-  const samples = window.length > total ? window.subarray(0, total) : window;
-  for (let frame = 0; frame < count; frame++) {
-    const target = offset + frame * frameSamples;
-    const start = frame * hopSamples;
-    const piece = samples.subarray(start, start + frameSamples);
-    out.set(piece, target);
-    out.fill(0, target + piece.length, target + frameSamples);
+  const { count, length, hop } = frameLayout(frontEnd);
+  if (outOffset < 0 || outOffset + count * length > out.length) {
+    throw new RangeError(
+      `expected room for ${count * length} samples from ${outOffset} on, got ${out.length} in all`,
+    );
+  }
+  const heard = window.subarray(0, windowSamples(frontEnd));
+  for (let frame = 0; frame < count; frame += 1) {
+    const at = outOffset + frame * length;
+    const part = heard.subarray(frame * hop, frame * hop + length);
+    out.set(part, at);
+    out.fill(0, at + part.length, at + length);
   }
   return out;
-}
-
-function layout(frontEnd: FrontEnd): {
-  frameSamples: number;
-  hopSamples: number;
-  count: number;
-  total: number;
-} {
-  const total = windowSamples(frontEnd);
-  const frameSamples = Math.round(frontEnd.frameSeconds * frontEnd.sampleRate);
-  const hopSamples = Math.round(frontEnd.hopSeconds * frontEnd.sampleRate);
-  return { frameSamples, hopSamples, count: Math.floor((total - frameSamples) / hopSamples) + 1, total };
 }

@@ -1,0 +1,130 @@
+import { AppError } from '../errors/app-error';
+import type { Clip, DecodeRequest, SourceFormat } from './clip';
+import { mixToMono } from './mono';
+import { concatenate, createResampler, type Resampler } from './resample';
+
+/** What a decoder knows of its stream before the first sample. */
+export interface StreamFormat extends Omit<SourceFormat, 'durationSeconds'> {
+  /** Samples a channel, as the header claims; a claim too long is refused before anything is decoded. */
+  readonly claimedSamples?: number;
+}
+
+/** Where decoders put what they decode, piece by piece. */
+export interface ClipBuilder {
+  /** Starts a stream; a second call starts the next of a chain, at its own rate. */
+  begin(format: StreamFormat): void;
+  /** Channels of equal length, in the order of the stream. */
+  push(channels: readonly Float32Array[]): void;
+  finish(): Clip;
+}
+
+const minSampleRate = 4_000;
+const maxSampleRate = 384_000;
+/** Largest number of channels that is taken; a decoder may take fewer. */
+const maxChannels = 32;
+
+function assertUsable({ sampleRate, channels }: StreamFormat): void {
+  if (!(sampleRate >= minSampleRate && sampleRate <= maxSampleRate)) {
+    throw new AppError(
+      'undecodable-audio',
+      `The sample rate is ${sampleRate} Hz; rates from ${minSampleRate} to ${maxSampleRate} Hz are understood.`,
+      { details: { sampleRate } },
+    );
+  }
+  if (!(channels >= 1 && channels <= maxChannels)) {
+    throw new AppError(
+      'undecodable-audio',
+      `The recording has ${channels} channels; 1 to ${maxChannels} are understood.`,
+      { details: { channels } },
+    );
+  }
+}
+
+/** NaN and the infinities are the numbers that differ from themselves less themselves. */
+function indexOfNonFinite(samples: Float32Array): number {
+  for (let index = 0; index < samples.length; index += 1) {
+    const sample = samples[index]!;
+    if (sample - sample !== 0) return index;
+  }
+  return -1;
+}
+
+function assertFinite(samples: Float32Array, firstSample: number): void {
+  const index = indexOfNonFinite(samples);
+  if (index < 0) return;
+  throw new AppError(
+    'non-finite-audio',
+    `Sample ${firstSample + index} is not a number or is infinite; export the recording again with finite samples.`,
+    { details: { sample: firstSample + index } },
+  );
+}
+
+/**
+ * Turns decoded pieces into a clip: checks, mixes to mono and resamples as they come, so that only the clip itself and one
+ * piece are in memory. Throws an AppError: undecodable-audio (rate or channels), clip-too-long, non-finite-audio, empty-audio,
+ * cancelled.
+ */
+export function createClipBuilder({ sampleRate, maxSeconds, signal }: DecodeRequest): ClipBuilder {
+  const output: Float32Array[] = [];
+  let first: StreamFormat | undefined;
+  let current: StreamFormat | undefined;
+  let resampler: Resampler | undefined;
+  let streamSamples = 0;
+  let earlierSeconds = 0;
+  let totalSamples = 0;
+
+  function assertNotTooLong(samples: number, rate: number): void {
+    const seconds = earlierSeconds + samples / rate;
+    if (seconds <= maxSeconds) return;
+    throw new AppError(
+      'clip-too-long',
+      `The recording is longer than the ${maxSeconds} s that are taken; send a shorter part of it.`,
+      { details: { maxSeconds } },
+    );
+  }
+
+  function endStream(): void {
+    if (resampler === undefined || current === undefined) return;
+    output.push(resampler.finish());
+    earlierSeconds += streamSamples / current.sampleRate;
+    streamSamples = 0;
+    resampler = undefined;
+  }
+
+  return {
+    begin(format) {
+      assertUsable(format);
+      if (current?.sampleRate !== format.sampleRate) endStream();
+      assertNotTooLong(streamSamples + (format.claimedSamples ?? 0), format.sampleRate);
+      first ??= format;
+      current = format;
+      resampler ??= createResampler(format.sampleRate, sampleRate);
+    },
+    push(channels) {
+      if (signal?.aborted === true) throw new AppError('cancelled', 'Decoding was called off.');
+      if (resampler === undefined || current === undefined) throw new Error('push before begin');
+      const mono = mixToMono(channels);
+      assertNotTooLong(streamSamples + mono.length, current.sampleRate);
+      assertFinite(mono, totalSamples);
+      streamSamples += mono.length;
+      totalSamples += mono.length;
+      output.push(resampler.push(mono));
+    },
+    finish() {
+      endStream();
+      const samples = concatenate(
+        output,
+        output.reduce((sum, chunk) => sum + chunk.length, 0),
+      );
+      if (first === undefined || samples.length === 0) {
+        throw new AppError('empty-audio', 'The recording holds no sound; send one with at least a sample.', {
+          details: { samples: totalSamples },
+        });
+      }
+      assertFinite(samples, 0);
+      const { format, codec, sampleRate: rate, channels } = first;
+      const source = { format, codec, sampleRate: rate, channels, durationSeconds: earlierSeconds };
+      return { source, sampleRate, samples };
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import { MPEGDecoder } from 'mpg123-decoder';
+import type { ClipBuilder } from './clip-builder';
+import { damaged } from './damaged';
+import { scanMpegFrames } from './mpeg-frames';
+
+const framesAtOnce = 64;
+/** Frames that a decoder may cut away: the one with the encoder's notes, and its delay and padding. */
+const unheardFrames = 4;
+
+function join(frames: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(frames.reduce((sum, frame) => sum + frame.length, 0));
+  let offset = 0;
+  for (const frame of frames) {
+    joined.set(frame, offset);
+    offset += frame.length;
+  }
+  return joined;
+}
+
+/**
+ * Decodes MPEG audio (layers I to III) whose first frame stands at `start`. The encoder's delay and padding are cut away
+ * where the file states them (LAME and its kin do).
+ * @throws AppError undecodable-audio, and what the builder throws
+ */
+export async function decodeMp3(bytes: Uint8Array, start: number, builder: ClipBuilder): Promise<void> {
+  const scan = scanMpegFrames(bytes, start);
+  if (scan === undefined) throw damaged('MP3', start, 'a frame was expected here');
+  const { first, channels, frames } = scan;
+  const { codec, sampleRate, frameSamples } = first;
+  const claimedSamples = Math.max(0, frames.length - unheardFrames) * frameSamples;
+  builder.begin({ format: 'mp3', codec, sampleRate, channels, claimedSamples });
+  const decoder = new MPEGDecoder();
+  await decoder.ready;
+  try {
+    for (let index = 0; index < frames.length; index += framesAtOnce) {
+      const decoded = decoder.decode(join(frames.slice(index, index + framesAtOnce)));
+      const at = frames[index]!.byteOffset - bytes.byteOffset;
+      if (decoded.errors.length > 0) throw damaged('MP3', at, 'a frame cannot be decoded');
+      // The decoder always gives two channels; those of a mono file are the same.
+      if (decoded.samplesDecoded > 0) builder.push(decoded.channelData.slice(0, channels));
+    }
+  } finally {
+    decoder.free();
+  }
+}

@@ -1,0 +1,123 @@
+import { OggVorbisDecoder } from '@wasm-audio-decoders/ogg-vorbis';
+import { FLACDecoder } from '@wasm-audio-decoders/flac';
+import { OggOpusDecoder } from 'ogg-opus-decoder';
+import { AppError } from '../errors/app-error';
+import { viewOf } from './bytes';
+import type { ClipBuilder } from './clip-builder';
+import { damaged } from './damaged';
+import { parseStreamInfo } from './flac-frames';
+import type { OggCodec, OggPage, OggStream } from './ogg-pages';
+
+/** The codecs decoded here. */
+export type InProcessOggCodec = Exclude<OggCodec, 'speex'>;
+
+interface Decoded {
+  readonly channelData: Float32Array[];
+  readonly samplesDecoded: number;
+  readonly errors: readonly { readonly message: string }[];
+}
+
+interface StreamDecoder {
+  readonly ready: Promise<void>;
+  decode(bytes: Uint8Array): Decoded | Promise<Decoded>;
+  flush(): Promise<Decoded>;
+  free(): unknown;
+}
+
+interface StreamHead {
+  readonly sampleRate: number;
+  readonly channels: number;
+  /** Samples at the start that belong to the encoder. */
+  readonly preSkip: number;
+  readonly create: () => StreamDecoder;
+}
+
+/** What a page can hold is bounded, but 255 channels times 255 long packets would still be gigabytes. */
+const maxOggChannels = 8;
+/** Pages decoded at a time. */
+const pagesAtOnce = 4;
+
+const opusRate = 48_000;
+
+const readHead: Readonly<Record<InProcessOggCodec, (head: Uint8Array) => StreamHead>> = {
+  vorbis: (head) => ({
+    sampleRate: viewOf(head).getUint32(12, true),
+    channels: head[11]!,
+    preSkip: 0,
+    create: () => new OggVorbisDecoder(),
+  }),
+  // Opus always plays at 48 kHz; the rate in its header only remembers what went into the encoder.
+  opus: (head) => ({
+    sampleRate: opusRate,
+    channels: head[9]!,
+    preSkip: viewOf(head).getUint16(10, true),
+    create: () => new OggOpusDecoder(),
+  }),
+  flac: (head) => ({ ...parseStreamInfo(head, 17), preSkip: 0, create: () => new FLACDecoder() }),
+};
+
+const leastHeadBytes: Readonly<Record<InProcessOggCodec, number>> = { vorbis: 30, opus: 19, flac: 51 };
+
+/**
+ * A lower bound for a stream's length in samples, from the positions its pages state: a stream recorded from
+ * the middle of a broadcast does not start at 0.
+ */
+function statedSamples(pages: readonly OggPage[]): number {
+  const stated = pages.filter(({ granule }) => granule > 0);
+  const first = stated[0]?.granule ?? 0;
+  return Math.max(0, ...stated.map(({ granule }) => granule - first));
+}
+
+function join(pages: readonly OggPage[]): Uint8Array {
+  const joined = new Uint8Array(pages.reduce((sum, { bytes }) => sum + bytes.length, 0));
+  let offset = 0;
+  for (const { bytes } of pages) {
+    joined.set(bytes, offset);
+    offset += bytes.length;
+  }
+  return joined;
+}
+
+/** @returns samples a channel */
+function pushDecoded(decoded: Decoded, channels: number, at: number, builder: ClipBuilder): number {
+  const [error] = decoded.errors;
+  if (error !== undefined) throw damaged('Ogg', at, `a packet cannot be decoded (${error.message})`);
+  if (decoded.samplesDecoded <= 0) return 0;
+  if (decoded.channelData.length < channels) throw damaged('Ogg', at, 'a packet lacks channels');
+  // A trimmed last page has a length of its own; the channels' arrays may be longer.
+  builder.push(decoded.channelData.map((channel) => channel.subarray(0, decoded.samplesDecoded)));
+  return decoded.samplesDecoded;
+}
+
+/** Decodes one logical stream of an Ogg file. @throws AppError undecodable-audio, and what the builder throws */
+export async function decodeOggStream(
+  { head, pages }: OggStream,
+  codec: InProcessOggCodec,
+  builder: ClipBuilder,
+): Promise<void> {
+  const start = pages[0]!.byteOffset;
+  if (head.length < leastHeadBytes[codec]) throw damaged('Ogg', start, `its ${codec} header is too short`);
+  const { sampleRate, channels, preSkip, create } = readHead[codec](head);
+  if (channels > maxOggChannels) {
+    throw new AppError(
+      'undecodable-audio',
+      `The Ogg file has ${channels} channels; up to ${maxOggChannels} are understood. Mix it down first.`,
+      { details: { channels } },
+    );
+  }
+  const claimedSamples = Math.max(0, statedSamples(pages) - preSkip);
+  builder.begin({ format: 'ogg', codec, sampleRate, channels, claimedSamples });
+  const decoder = create();
+  await decoder.ready;
+  let samples = 0;
+  try {
+    for (let index = 0; index < pages.length; index += pagesAtOnce) {
+      const some = pages.slice(index, index + pagesAtOnce);
+      samples += pushDecoded(await decoder.decode(join(some)), channels, some[0]!.byteOffset, builder);
+    }
+    samples += pushDecoded(await decoder.flush(), channels, pages.at(-1)!.byteOffset, builder);
+  } finally {
+    decoder.free();
+  }
+  if (samples === 0 && claimedSamples > 0) throw damaged('Ogg', start, 'none of its packets can be decoded');
+}

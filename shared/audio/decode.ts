@@ -1,0 +1,87 @@
+import { AppError } from '../errors/app-error';
+import type { Clip, DecodeRequest } from './clip';
+import { createClipBuilder, type ClipBuilder } from './clip-builder';
+import { decodeFlac } from './decode-flac';
+import { decodeMp3 } from './decode-mp3';
+import { decodeOggStream } from './decode-ogg';
+import { decodeWav } from './decode-wav';
+import { decodeWithFfmpeg, type FfmpegOptions } from './ffmpeg';
+import { readOggStreams } from './ogg-pages';
+import { sniff } from './sniff';
+import { parseWavHeader } from './wav-header';
+
+/** How the machine decodes; the same for every recording. */
+export type DecodeOptions = FfmpegOptions;
+
+type Decode = (bytes: Uint8Array, builder: ClipBuilder) => void | Promise<void>;
+
+/** Finds out what the bytes are and who decodes them. */
+function chooseDecoder(bytes: Uint8Array, request: DecodeRequest, options: DecodeOptions): Decode {
+  const throughFfmpeg =
+    (format: string, demuxer: string): Decode =>
+    (all, builder) =>
+      decodeWithFfmpeg(all, { format, demuxer }, builder, request, options);
+
+  const found = sniff(bytes);
+  switch (found.kind) {
+    case 'wav': {
+      const header = parseWavHeader(bytes);
+      const { codec } = header;
+      if (codec === undefined) return throughFfmpeg('wav', 'wav');
+      return (all, builder) => {
+        decodeWav(all, { ...header, codec }, builder);
+      };
+    }
+    case 'flac':
+      return (all, builder) => decodeFlac(all, found.start, builder);
+    case 'mp3':
+      return (all, builder) => decodeMp3(all, found.start, builder);
+    case 'ogg':
+      if (found.codec === undefined || found.codec === 'speex') return throughFfmpeg('ogg', 'ogg');
+      return decodeOgg;
+    case 'foreign':
+      return throughFfmpeg(found.format, found.demuxer);
+    case 'unknown':
+      throw new AppError(
+        'unsupported-media',
+        'This is not a sound file known here; send WAV, FLAC, MP3, Ogg Vorbis, Opus, M4A or WebM.',
+      );
+  }
+}
+
+async function decodeOgg(bytes: Uint8Array, builder: ClipBuilder): Promise<void> {
+  for (const stream of readOggStreams(bytes)) {
+    const { codec } = stream;
+    if (codec === 'speex') {
+      throw new AppError('unsupported-media', 'The Ogg file goes on in Speex, which is not decoded here.');
+    }
+    await decodeOggStream(stream, codec, builder);
+  }
+}
+
+/**
+ * A recording as a mono clip at the wanted rate: sniff, decode, check, mix, resample. Works on the calling thread; services use
+ * the decoder pool. Memory stays within the clip and a piece of the recording: a small file that would decode to hours
+ * is refused on the way. A recording that ends too early (a broken upload, a recorder that died) is taken as far as it goes; one
+ * that is damaged within is refused where its format can tell.
+ * @throws AppError unsupported-media, undecodable-audio, empty-audio, non-finite-audio, clip-too-long, cancelled
+ */
+export async function decode(
+  bytes: Uint8Array,
+  request: DecodeRequest,
+  options: DecodeOptions = {},
+): Promise<Clip> {
+  if (bytes.length === 0)
+    throw new AppError('empty-audio', 'The recording is empty: it has no bytes at all.');
+  const builder = createClipBuilder(request);
+  try {
+    await chooseDecoder(bytes, request, options)(bytes, builder);
+    return builder.finish();
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    // Decoders are other people's work, fed with anything: whatever they throw is about these bytes.
+    throw new AppError('undecodable-audio', 'The recording is damaged: its decoder gave up.', {
+      cause: error,
+    });
+  }
+}

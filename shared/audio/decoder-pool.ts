@@ -1,0 +1,184 @@
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { AppError } from '../errors/app-error';
+import type { Clip, ClipDecoder, DecodeRequest } from './clip';
+import type { DecodeOptions } from './decode';
+import type { FromDecoderThread, ToDecoderThread } from './decoder-messages';
+
+export interface DecoderPoolOptions extends DecodeOptions {
+  /** Recordings decoded at the same time. */
+  readonly threads: number;
+  /** A recording that takes longer is given up and its thread replaced. */
+  readonly timeLimitMs?: number;
+}
+
+interface Job {
+  readonly bytes: Uint8Array;
+  readonly request: DecodeRequest;
+  readonly settle: (result: Clip | AppError) => void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  job: Job | undefined;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/** Longer than ffmpeg is given, so that a slow ffmpeg is ended by its own thread, which also clears up after it. */
+const defaultTimeLimitMs = 45_000;
+/** What a cancelled thread has for ending ffmpeg and removing its file before the pool ends the thread. */
+const closeGraceMs = 2_000;
+const resourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
+
+const cancelled = (): AppError => new AppError('cancelled', 'Decoding was called off.');
+
+/**
+ * Decodes on threads of its own. Threads start when a job finds none idle, so that a program that decodes nothing (a run whose
+ * clips are all cached) pays nothing, and stay; a service starts its first by decoding a clip before it reports ready. Jobs
+ * wait in order of arrival, as many as callers send: whoever faces the outside bounds what it has in flight.
+ * The caller keeps its bytes; a copy goes to the thread. A job that is called off is dropped from the queue; when
+ * already running its result is thrown away. A thread that dies or overruns the time limit fails its own job with
+ * undecodable-audio and is replaced.
+ * @throws RangeError for fewer than one thread
+ */
+export function createDecoderPool({
+  threads,
+  timeLimitMs = defaultTimeLimitMs,
+  ...options
+}: DecoderPoolOptions): ClipDecoder {
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new RangeError(`expected at least one decoder thread, got ${threads}`);
+  }
+  const waiting: Job[] = [];
+  const alive = new Set<Thread>();
+  let closing: Promise<void> | undefined;
+
+  function startThread(): Thread {
+    // The decoders print their troubles; what matters of them comes back as errors.
+    const worker = new Worker(join(__dirname, 'decoder-worker.js'), {
+      resourceLimits,
+      stdout: true,
+      stderr: true,
+    });
+    worker.stdout.resume();
+    worker.stderr.resume();
+    const thread: Thread = { worker, job: undefined, timer: undefined };
+    alive.add(thread);
+    worker.on('message', (message: FromDecoderThread) => {
+      finish(thread, message.kind === 'clip' ? message.clip : toAppError(message));
+      next(thread);
+    });
+    worker.on('error', (error) => {
+      retire(thread, error);
+    });
+    worker.on('exit', () => {
+      retire(thread, undefined);
+    });
+    return thread;
+  }
+
+  function finish(thread: Thread, result: Clip | AppError): void {
+    clearTimeout(thread.timer);
+    const { job } = thread;
+    thread.job = undefined;
+    thread.worker.unref();
+    job?.settle(result);
+  }
+
+  function retire(thread: Thread, cause: unknown): void {
+    if (!alive.delete(thread)) return;
+    const message = 'The recording brought its decoder down; it is damaged or beyond what is taken here.';
+    finish(thread, new AppError('undecodable-audio', message, { cause }));
+    if (closing === undefined) dispatch();
+  }
+
+  function next(thread: Thread): void {
+    const job = waiting.shift();
+    if (job !== undefined) run(thread, job);
+  }
+
+  function run(thread: Thread, job: Job): void {
+    thread.job = job;
+    thread.worker.ref();
+    thread.timer = setTimeout(() => {
+      const message = `Decoding took more than ${timeLimitMs / 1000} s and was stopped.`;
+      finish(thread, new AppError('undecodable-audio', message));
+      alive.delete(thread);
+      void thread.worker.terminate();
+      dispatch();
+    }, timeLimitMs);
+    const { sampleRate, maxSeconds } = job.request;
+    const bytes = new Uint8Array(job.bytes);
+    const message: ToDecoderThread = { kind: 'decode', bytes, sampleRate, maxSeconds, options };
+    thread.worker.postMessage(message, [bytes.buffer]);
+  }
+
+  function dispatch(): void {
+    while (waiting.length > 0) {
+      const idle = [...alive].find(({ job }) => job === undefined);
+      if (idle === undefined && alive.size >= threads) return;
+      next(idle ?? startThread());
+    }
+  }
+
+  function cancel(job: Job): void {
+    const index = waiting.indexOf(job);
+    if (index >= 0) waiting.splice(index, 1);
+    const thread = [...alive].find((candidate) => candidate.job === job);
+    thread?.worker.postMessage({ kind: 'cancel' } satisfies ToDecoderThread);
+    job.settle(cancelled());
+  }
+
+  async function end(thread: Thread): Promise<void> {
+    if (thread.job !== undefined) {
+      cancel(thread.job);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, closeGraceMs);
+        for (const event of ['message', 'exit']) {
+          thread.worker.once(event, () => {
+            clearTimeout(timer);
+            resolve();
+          });
+        }
+      });
+    }
+    await thread.worker.terminate();
+  }
+
+  async function closeAll(): Promise<void> {
+    for (const job of waiting.splice(0)) job.settle(cancelled());
+    await Promise.all([...alive].map(end));
+  }
+
+  return {
+    decode(bytes, request) {
+      const { signal } = request;
+      if (closing !== undefined || signal?.aborted === true) return Promise.reject(cancelled());
+      return new Promise<Clip>((resolve, reject) => {
+        const onAbort = (): void => {
+          cancel(job);
+        };
+        const job: Job = {
+          bytes,
+          request,
+          settle(result) {
+            signal?.removeEventListener('abort', onAbort);
+            if (result instanceof AppError) reject(result);
+            else resolve(result);
+          },
+        };
+        signal?.addEventListener('abort', onAbort, { once: true });
+        waiting.push(job);
+        dispatch();
+      });
+    },
+    close() {
+      closing ??= closeAll();
+      return closing;
+    },
+  };
+}
+
+function toAppError({ code, message, details, cause }: FromDecoderThread & { kind: 'error' }): AppError {
+  return new AppError(code, message, { details, cause });
+}

@@ -1,0 +1,30 @@
+import { parentPort } from 'node:worker_threads';
+import { AppError } from '../errors/app-error';
+import { decode } from './decode';
+import type { DecodeMessage, FromDecoderThread, ToDecoderThread } from './decoder-messages';
+
+/** A thread of the decoder pool: one recording at a time, cancelled on demand. */
+
+if (parentPort === null) throw new Error('decoder-worker is started by the decoder pool');
+const port = parentPort;
+let current: AbortController | undefined;
+
+async function answer({ bytes, sampleRate, maxSeconds, options }: DecodeMessage): Promise<void> {
+  const { signal } = (current = new AbortController());
+  try {
+    const clip = await decode(bytes, { sampleRate, maxSeconds, signal }, options);
+    const message: FromDecoderThread = { kind: 'clip', clip };
+    port.postMessage(message, [clip.samples.buffer as ArrayBuffer]);
+  } catch (error) {
+    const { code, message, details, cause } = AppError.from(error);
+    const reason = cause instanceof Error ? cause.message : undefined;
+    port.postMessage({ kind: 'error', code, message, details, cause: reason } satisfies FromDecoderThread);
+  } finally {
+    current = undefined;
+  }
+}
+
+port.on('message', (message: ToDecoderThread) => {
+  if (message.kind === 'cancel') current?.abort();
+  else void answer(message);
+});

@@ -1,0 +1,72 @@
+import { tapsPerStep } from './resample-kernel';
+
+/**
+ * The low-pass of the resampler: a sinc under a Kaiser window (J. F. Kaiser, 1974), flat up to 0.9 of the lower of the two
+ * Nyquist frequencies and down by more than 100 dB from that Nyquist frequency on, so nothing folds back.
+ * Units here: time in periods of the lower rate.
+ */
+const halfWidth = 71;
+const cutoff = 0.95;
+const attenuationDb = 110;
+const kaiserBeta = 0.1102 * (attenuationDb - 8.7);
+
+/** Above this many numbers a table of every phase gives way to one of `finePhases`, read with interpolation. */
+const maxExactEntries = 1 << 20;
+/** Steps in a period of the lower rate: a straight line between two of them errs by less than (π/1024)²/8 ≈ 1.2e-6 (−118 dB). */
+const finePhases = 1024;
+
+export interface ResampleFilter {
+  /** Taps in a row, a multiple of 16; tap `j` weighs the input sample `floor(position) − taps/2 + 1 + j`. */
+  readonly taps: number;
+  /** Rows, each for one fraction of an input sample: row r is for r/phases. One more row than phases when interpolated. */
+  readonly rows: Float32Array;
+  readonly phases: number;
+  /** Whether a position falls between rows. */
+  readonly interpolated: boolean;
+}
+
+/** Zeroth-order modified Bessel function of the first kind, by its power series. */
+function besselI0(x: number): number {
+  const quarter = (x * x) / 4;
+  let term = 1;
+  let sum = 1;
+  for (let k = 1; term > sum * 1e-17; k += 1) {
+    term *= quarter / (k * k);
+    sum += term;
+  }
+  return sum;
+}
+
+const atCentre = besselI0(kaiserBeta);
+
+/** The impulse response at `t` periods of the lower rate. */
+function impulse(t: number): number {
+  const edge = t / halfWidth;
+  if (Math.abs(edge) >= 1) return 0;
+  const window = besselI0(kaiserBeta * Math.sqrt(1 - edge * edge)) / atCentre;
+  const angle = Math.PI * cutoff * t;
+  return window * (angle === 0 ? 1 : Math.sin(angle) / angle);
+}
+
+/**
+ * The filter for up/down (reduced: output rate : input rate). Each row is scaled to a sum of one, so a constant stays
+ * the same constant whatever the phase.
+ */
+export function designFilter(up: number, down: number): ResampleFilter {
+  const scale = Math.min(1, up / down); // periods of the lower rate in one input sample
+  const taps = tapsPerStep * Math.ceil((2 * halfWidth) / scale / tapsPerStep);
+  const interpolated = taps * up > maxExactEntries;
+  const phases = interpolated ? Math.ceil(finePhases * scale) : up;
+  const rowCount = interpolated ? phases + 1 : phases;
+  const rows = new Float32Array(rowCount * taps);
+  const exact = new Float64Array(taps);
+  for (let phase = 0; phase < rowCount; phase += 1) {
+    let sum = 0;
+    for (let tap = 0; tap < taps; tap += 1) {
+      exact[tap] = impulse((phase / phases + taps / 2 - 1 - tap) * scale);
+      sum += exact[tap]!;
+    }
+    for (let tap = 0; tap < taps; tap += 1) rows[phase * taps + tap] = exact[tap]! / sum;
+  }
+  return { taps, rows, phases, interpolated };
+}

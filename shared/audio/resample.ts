@@ -1,0 +1,194 @@
+import { createResampleKernel, type ResampleKernel } from './resample-kernel';
+import { designFilter, type ResampleFilter } from './resample-filter';
+
+export interface Resampler {
+  /** Takes the next samples in; gives the output samples that they complete (perhaps none). */
+  push(chunk: Float32Array): Float32Array;
+  /** The signal is over: gives what is left. Call it once. */
+  finish(): Float32Array;
+}
+
+/** Everything that depends on the two rates alone, shared by all resamplers between them. */
+interface Plan {
+  readonly up: number;
+  readonly down: number;
+  readonly filter: ResampleFilter;
+  readonly kernel: ResampleKernel;
+  /** Output samples computed in one call of the kernel. */
+  readonly batch: number;
+  readonly samples: Float32Array;
+  readonly jobs: Int32Array;
+  readonly results: Float32Array;
+}
+
+const maxBatch = 2048;
+const batchInputSamples = 65_536;
+/** Uploads come at any rate: the plans kept are few, the least recently used goes. */
+const maxPlans = 8;
+const plans = new Map<string, Plan>();
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
+function createPlan(up: number, down: number): Plan {
+  const filter = designFilter(up, down);
+  const batch = Math.min(maxBatch, Math.max(1, Math.floor((batchInputSamples * up) / down)));
+  const sampleCount = Math.ceil(((batch + 1) * down) / up) + filter.taps;
+  const dots = filter.interpolated ? 2 * batch : batch;
+  const rowsBytes = filter.rows.byteLength;
+  const samplesBytes = 4 * sampleCount;
+  const kernel = createResampleKernel(rowsBytes + samplesBytes + 8 * dots + 4 * dots);
+  new Float32Array(kernel.memory, 0, filter.rows.length).set(filter.rows);
+  return {
+    ...{ up, down, filter, kernel, batch },
+    samples: new Float32Array(kernel.memory, rowsBytes, sampleCount),
+    jobs: new Int32Array(kernel.memory, rowsBytes + samplesBytes, 2 * dots),
+    results: new Float32Array(kernel.memory, rowsBytes + samplesBytes + 8 * dots, dots),
+  };
+}
+
+function planFor(fromHz: number, toHz: number): Plan {
+  for (const rate of [fromHz, toHz]) {
+    if (!Number.isInteger(rate) || rate <= 0) {
+      throw new RangeError(`expected a sample rate in whole Hz, got ${rate}`);
+    }
+  }
+  const divisor = greatestCommonDivisor(fromHz, toHz);
+  const [up, down] = [toHz / divisor, fromHz / divisor];
+  const key = `${up}/${down}`;
+  const plan = plans.get(key) ?? createPlan(up, down);
+  plans.delete(key);
+  plans.set(key, plan);
+  const oldest = plans.keys().next();
+  if (plans.size > maxPlans && oldest.done !== true) plans.delete(oldest.value);
+  return plan;
+}
+
+/** Output samples first…first+count−1; `signal` starts at the absolute input index `signalStart`. */
+function computeBatch(
+  plan: Plan,
+  first: number,
+  count: number,
+  signal: Float32Array,
+  signalStart: number,
+): Float32Array {
+  const { up, down, filter, kernel, samples, jobs, results } = plan;
+  const { taps, phases, interpolated } = filter;
+  const firstTap = (whole: number): number => whole - taps / 2 + 1;
+  const start = firstTap(Math.floor((first * down) / up));
+  const stop = firstTap(Math.floor(((first + count - 1) * down) / up)) + taps;
+  // Silence before the first sample and after the last.
+  const before = Math.max(0, signalStart - start);
+  samples.fill(0, 0, before);
+  const known = signal.subarray(start + before - signalStart, Math.max(0, stop - signalStart));
+  samples.set(known, before);
+  samples.fill(0, before + known.length, stop - start);
+
+  const rowBytes = 4 * taps;
+  const output = new Float32Array(count);
+  let job = 0;
+  for (let k = 0; k < count; k += 1) {
+    const scaled = (first + k) * down;
+    const whole = Math.floor(scaled / up);
+    const phase = scaled - whole * up;
+    const row = interpolated ? Math.floor((phase * phases) / up) : phase;
+    const address = samples.byteOffset + 4 * (firstTap(whole) - start);
+    jobs[job] = address;
+    jobs[job + 1] = row * rowBytes;
+    job += 2;
+    if (!interpolated) continue;
+    jobs[job] = address;
+    jobs[job + 1] = (row + 1) * rowBytes;
+    job += 2;
+  }
+  kernel.dots(jobs.byteOffset, results.byteOffset, job / 2, rowBytes);
+  if (!interpolated) {
+    output.set(results.subarray(0, count));
+    return output;
+  }
+  for (let k = 0; k < count; k += 1) {
+    const scaled = (first + k) * down;
+    const position = ((scaled - Math.floor(scaled / up) * up) * phases) / up;
+    const fraction = position - Math.floor(position);
+    output[k] = results[2 * k]! + fraction * (results[2 * k + 1]! - results[2 * k]!);
+  }
+  return output;
+}
+
+/** The chunks one after another in one array of `length` samples. */
+export function concatenate(chunks: readonly Float32Array[], length: number): Float32Array {
+  const [only] = chunks;
+  if (chunks.length === 1 && only?.length === length) return only;
+  const joined = new Float32Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return joined;
+}
+
+/** Samples after resampling `inputSamples` of them. */
+export function resampledLength(inputSamples: number, fromHz: number, toHz: number): number {
+  return Math.round((inputSamples * toHz) / fromHz);
+}
+
+/**
+ * Band-limited resampling of a signal that comes in pieces, by a polyphase windowed sinc. Output sample k is the signal at
+ * time k/toHz (the filter's delay is taken out; before and after the signal is silence), and there are
+ * `round(n · toHz / fromHz)` of them after `finish()`. The output is bit for bit the same however the input is cut
+ * into chunks. Equal rates pass samples through. Rates are whole Hz; a non-positive or broken one is a RangeError.
+ */
+export function createResampler(fromHz: number, toHz: number): Resampler {
+  const plan = planFor(fromHz, toHz);
+  const { up, down, batch, filter } = plan;
+  let history: Float32Array = new Float32Array(0);
+  let historyStart = 0;
+  let received = 0;
+  let produced = 0;
+
+  function produce(until: number): Float32Array {
+    const chunks: Float32Array[] = [];
+    const first = produced;
+    while (produced < until) {
+      const count = Math.min(batch, until - produced);
+      chunks.push(computeBatch(plan, produced, count, history, historyStart));
+      produced += count;
+    }
+    return concatenate(chunks, until - first);
+  }
+
+  function forget(): void {
+    const needed = Math.floor((produced * down) / up) - filter.taps / 2 + 1;
+    const drop = Math.max(0, Math.min(needed - historyStart, history.length));
+    history = history.slice(drop);
+    historyStart += drop;
+  }
+
+  return {
+    push(chunk) {
+      received += chunk.length;
+      if (up === down) return chunk.slice();
+      history = concatenate([history, chunk], history.length + chunk.length);
+      // Complete is each output whose last tap, at floor(k·down/up) + taps/2, has come in.
+      const complete = Math.ceil(((received - filter.taps / 2) * up) / down);
+      const output = produce(Math.max(produced, complete));
+      forget();
+      return output;
+    },
+    finish() {
+      if (up === down) return new Float32Array(0);
+      const output = produce(resampledLength(received, fromHz, toHz));
+      history = new Float32Array(0);
+      return output;
+    },
+  };
+}
+
+/** The whole of `samples` at `toHz`; the same samples as `createResampler` gives in any chunking. */
+export function resample(samples: Float32Array, fromHz: number, toHz: number): Float32Array {
+  const resampler = createResampler(fromHz, toHz);
+  const chunks = [resampler.push(samples), resampler.finish()];
+  return concatenate(chunks, chunks[0]!.length + chunks[1]!.length);
+}
