@@ -1,1 +1,103 @@
-export const renderReportHtml = (r: unknown): string => JSON.stringify(r);
+import type { Evaluation } from '../../../shared/contracts/evaluation';
+import type { EpochEvaluation, Report } from '../../../shared/contracts/report';
+import { confusionChart } from './confusion-chart';
+import { curvesChart } from './curves-chart';
+import { interval, percent, ratio } from './format';
+import { type Markup, markup, trusted } from './markup';
+import { rocChart } from './roc-chart';
+import { style } from './style';
+import { classTable, configurationTable, crossValidationTable, parameterTable, summaryTable } from './tables';
+
+/**
+ * A version's report as one HTML file: it has no script, asks no host for anything (its own policy forbids
+ * it) and opens from disk. Whatever a user named, class names above all, is escaped.
+ */
+export function renderReportHtml(report: Report): string {
+  const { evaluations, crossValidation } = report;
+  return markup`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>${report.version}: training report</title>
+<style>${trusted(style)}</style>
+</head>
+<body>
+${header(report)}
+<h2>Figures</h2>
+${summaryTable(evaluations)}
+<p class="quiet">The best epoch has the highest validation accuracy (on a tie the lower loss). The interval is
+Wilson’s at 95 %. Precision, recall, F1 and AUC see one class against the rest over all clips; macro is their mean.</p>
+${curves(report)}
+${epochSection(`Best epoch: ${evaluations.best.epoch}`, evaluations.best)}
+${epochSection(`Last epoch: ${evaluations.last.epoch}`, evaluations.last)}
+${crossValidation ? markup`<h2>Cross-validation</h2>${crossValidationTable(crossValidation)}` : ''}
+<h2>Network</h2>
+${parameterTable(report.parameterTable)}
+<h2>Configuration</h2>
+${configurationTable(report)}
+</body>
+</html>
+`.html;
+}
+
+function header({ version, configuration, evaluations }: Report): Markup {
+  const { test, validation, epoch } = evaluations.best;
+  const { testFold, validationFold, trainFolds } = configuration.protocol;
+  const tile = (name: string, figure: string, note: string): Markup =>
+    markup`<div class="tile">${name}<b>${figure}</b><span class="quiet">${note}</span></div>\n`;
+  const accuracy = (name: string, evaluation: Evaluation): Markup => {
+    const { accuracy: share, accuracyInterval, correct, clips } = evaluation;
+    return tile(name, percent(share), `${correct} of ${clips} clips; 95 %: ${interval(accuracyInterval)}`);
+  };
+  return markup`<header>
+<h1>${version}</h1>
+<p class="quiet">${configuration.network.architecture}, ${configuration.classes.length} classes. Trained on fold
+${trainFolds.join(', ')}, validated on fold ${validationFold}, tested on fold ${testFold}. Shown here: epoch ${epoch},
+the best by validation.</p>
+<div class="tiles">
+${accuracy('Test accuracy', test)}${accuracy('Validation accuracy', validation)}
+${tile('Test macro F1', ratio(test.macro.f1), `macro AUC ${ratio(test.macro.auc)}`)}</div>
+</header>`;
+}
+
+function curves({ history, evaluations }: Report): Markup {
+  const best = evaluations.best.epoch;
+  return markup`<h2>Training</h2>
+<p class="key"><span>training</span><span class="second">validation</span></p>
+<div class="pair">
+<figure><figcaption>Loss</figcaption>${curvesChart(history, best, {
+    title: 'Loss',
+    train: (metrics) => metrics.trainLoss,
+    validation: (metrics) => metrics.validationLoss,
+    format: String,
+  })}</figure>
+<figure><figcaption>Accuracy</figcaption>${curvesChart(history, best, {
+    title: 'Accuracy',
+    train: (metrics) => metrics.trainAccuracy,
+    validation: (metrics) => metrics.validationAccuracy,
+    format: (share) => `${Math.round(share * 100)} %`,
+    max: 1,
+  })}</figure>
+</div>`;
+}
+
+function epochSection(title: string, { test, validation }: EpochEvaluation): Markup {
+  const matrix = (name: string, evaluation: Evaluation): Markup => markup`<figure>
+<figcaption>${name} <span>${percent(evaluation.accuracy)} (${interval(evaluation.accuracyInterval)})</span></figcaption>
+${confusionChart(`${title}, ${name}`, evaluation)}</figure>`;
+  return markup`<h2>${title}</h2>
+<h3>Confusion: rows are true classes, columns predicted ones</h3>
+<div class="pair">${matrix('Test fold', test)}${matrix('Validation fold', validation)}</div>
+<h3>Classes on the test fold</h3>
+${classTable(test)}
+<details><summary>Classes on the validation fold</summary>${classTable(validation)}</details>
+<h3>ROC: share of the class found, over share of the others taken for it; AUC on test / validation fold</h3>
+<p class="key"><span>test fold</span><span class="second dashed">validation fold</span></p>
+<div class="small">${test.perClass.map((scores, index) => {
+    const other = validation.perClass[index]!;
+    return markup`<figure><figcaption>${scores.class}<span>AUC ${ratio(scores.auc)} / ${ratio(other.auc)}</span></figcaption>
+${rocChart(scores, other)}</figure>\n`;
+  })}</div>`;
+}

@@ -1,0 +1,124 @@
+import type { Evaluation } from '../../../shared/contracts/evaluation';
+import type { CrossValidation, FoldFigures, ParameterTable, Report } from '../../../shared/contracts/report';
+import { grouped, percent, interval, percentSpread, ratio, ratioSpread } from './format';
+import { type Markup, markup } from './markup';
+
+function table(head: readonly string[], rows: readonly Markup[], foot: Markup | string = ''): Markup {
+  return markup`<div class="scroll"><table>
+<thead><tr>${head.map((cell) => markup`<th scope="col">${cell}</th>`)}</tr></thead>
+<tbody>${rows}</tbody>${foot === '' ? '' : markup`<tfoot>${foot}</tfoot>`}
+</table></div>`;
+}
+
+/** The first cell names the row. */
+function row(name: string, cells: readonly (string | number)[]): Markup {
+  return markup`<tr><th scope="row">${name}</th>${cells.map((cell) => markup`<td>${cell}</td>`)}</tr>\n`;
+}
+
+/** The best and the last epoch side by side. */
+export function summaryTable({ best, last }: Report['evaluations']): Markup {
+  const cells = (evaluation: Evaluation): string[] => [
+    percent(evaluation.accuracy),
+    interval(evaluation.accuracyInterval),
+    ratio(evaluation.macro.f1),
+    ratio(evaluation.macro.auc),
+    evaluation.loss.toFixed(3),
+  ];
+  return table(
+    ['fold, epoch', 'accuracy', '95 % interval', 'macro F1', 'macro AUC', 'loss'],
+    [
+      row(`test, best (${best.epoch})`, cells(best.test)),
+      row(`validation, best (${best.epoch})`, cells(best.validation)),
+      row(`test, last (${last.epoch})`, cells(last.test)),
+      row(`validation, last (${last.epoch})`, cells(last.validation)),
+    ],
+  );
+}
+
+export function classTable({ perClass, macro, clips }: Evaluation): Markup {
+  return table(
+    ['class', 'clips', 'precision', 'recall', 'F1', 'AUC'],
+    perClass.map((scores) =>
+      row(scores.class, [
+        scores.support,
+        ratio(scores.precision),
+        ratio(scores.recall),
+        ratio(scores.f1),
+        ratio(scores.auc),
+      ]),
+    ),
+    row('mean', [clips, ratio(macro.precision), ratio(macro.recall), ratio(macro.f1), ratio(macro.auc)]),
+  );
+}
+
+export function parameterTable({ rows, batchSize, ...totals }: ParameterTable): Markup {
+  return table(
+    ['layer', `output (batch of ${batchSize})`, 'parameters', 'multiply-adds'],
+    rows.map(({ layer, outputShape, parameters, multAdds }) =>
+      row(layer, [`[${outputShape.join(', ')}]`, grouped(parameters), grouped(multAdds)]),
+    ),
+    markup`${row('trainable', ['', grouped(totals.trainable), grouped(totals.multAdds)])}
+${row('not trainable', ['', grouped(totals.nonTrainable), ''])}`,
+  );
+}
+
+export function crossValidationTable({ folds, best, last }: CrossValidation): Markup {
+  const cells = (figures: FoldFigures): string[] => [
+    String(figures.epoch),
+    percent(figures.validationAccuracy),
+    ratio(figures.validationMacroF1),
+    percent(figures.testAccuracy),
+    ratio(figures.testMacroF1),
+  ];
+  const rowsOf = (which: 'best' | 'last'): Markup =>
+    table(
+      ['validation fold', 'trained on', `${which} epoch`, 'validation accuracy', 'F1', 'test accuracy', 'F1'],
+      folds.map((fold) =>
+        row(String(fold.validationFold), [fold.trainFolds.join(', '), ...cells(fold[which])]),
+      ),
+      row('mean ± deviation', ['', '', ...spreadCells(which === 'best' ? best : last)]),
+    );
+  return markup`<h3>Best epoch of each fold</h3>${rowsOf('best')}<h3>Last epoch of each fold</h3>${rowsOf('last')}`;
+}
+
+function spreadCells(spread: CrossValidation['best']): string[] {
+  return [
+    percentSpread(spread.validationAccuracy),
+    ratioSpread(spread.validationMacroF1),
+    percentSpread(spread.testAccuracy),
+    ratioSpread(spread.testMacroF1),
+  ];
+}
+
+export function configurationTable({ configuration, version, createdAt }: Report): Markup {
+  const { network, hyperparameters, protocol, frontEnd, data, code } = configuration;
+  const facts: [string, string | number][] = [
+    ['version', version],
+    ['made', createdAt],
+    ...Object.entries(network).map(([name, value]): [string, string | number] => [inWords(name), value]),
+    ...Object.entries(hyperparameters).map(([name, value]): [string, string | number] => [
+      inWords(name),
+      value,
+    ]),
+    ['initialisation', configuration.initialisation],
+    ['seed', configuration.seed],
+    ['test fold', protocol.testFold],
+    ['validation fold', protocol.validationFold],
+    ['training folds', protocol.trainFolds.join(', ')],
+    [
+      'front end',
+      `${frontEnd.windowSeconds} s at ${grouped(frontEnd.sampleRate)} Hz, frames of ${frontEnd.frameSeconds} s every ${frontEnd.hopSeconds} s`,
+    ],
+    ['input scaling', configuration.inputScaling],
+    ['clips', data.clips],
+    ['data fingerprint', data.fingerprint],
+    ['code', `${code.version} (${code.revision})`],
+    ['engine', configuration.engine],
+  ];
+  return markup`<dl>${facts.map(([name, value]) => markup`<div><dt>${name}</dt><dd>${value}</dd></div>\n`)}</dl>`;
+}
+
+/** learningRate → learning rate */
+function inWords(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
