@@ -45,6 +45,9 @@ export interface LoadDatasetOptions {
 /** A recording longer than this is no clip; only its first window would be used. */
 const maxClipSeconds = 600;
 
+/** 600 s of stereo at 96 kHz and 24 bits take 346 MB; what is larger is no clip either. */
+const maxClipBytes = 512 * 2 ** 20;
+
 /** What says that a recording is at fault; any other failure ends the loading. */
 const clipFaults: readonly ErrorCode[] = [
   'unsupported-media',
@@ -132,8 +135,9 @@ async function loadClip(
 ): Promise<LoadedClip | string> {
   const file = await findFile(places, row.filename);
   if (file === undefined) return `${row.filename} is missing`;
+  if (file.bytes > maxClipBytes) return `${row.filename} is larger than ${maxClipBytes} bytes`;
   try {
-    const bytes = await readFile(file);
+    const bytes = await readFile(file.path);
     const contentHash = sha256(bytes).toString('hex');
     const cached = await cache.load(contentHash);
     if (cached) return { row, contentHash, samples: cached };
@@ -153,15 +157,18 @@ async function loadClip(
   }
 }
 
-async function findFile(places: readonly string[], filename: string): Promise<string | undefined> {
+async function findFile(
+  places: readonly string[],
+  filename: string,
+): Promise<{ path: string; bytes: number } | undefined> {
   for (const place of places) {
     const file = path.join(place, filename);
     const found = await stat(file).catch(() => undefined);
-    if (found?.isFile()) return file;
+    if (found?.isFile()) return { path: file, bytes: found.size };
   }
   return undefined;
 }
 
 function isFileError(caught: unknown): caught is NodeJS.ErrnoException {
-  return caught instanceof Error && 'code' in caught && 'syscall' in caught;
+  return typeof caught === 'object' && caught !== null && 'syscall' in caught;
 }

@@ -1,5 +1,6 @@
-import { open, rename } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { EpochMetrics } from '../../shared/contracts/report';
+import { writeFileAtomically } from '../../shared/registry/write-atomically';
 
 /** The curves of a run as JSON lines, an epoch a line. */
 export interface MetricsLog {
@@ -13,15 +14,7 @@ export interface MetricsLog {
  * crash tore, or epochs after the saved state, which will be trained again, are gone; so nothing is there twice.
  */
 export async function openMetricsLog(file: string, history: readonly EpochMetrics[]): Promise<MetricsLog> {
-  const temporary = `${file}.tmp`;
-  const rewritten = await open(temporary, 'w');
-  try {
-    await rewritten.writeFile(history.map(toLine).join(''));
-    await rewritten.sync();
-  } finally {
-    await rewritten.close();
-  }
-  await rename(temporary, file);
+  await writeFileAtomically(file, history.map(toLine).join(''));
   const handle = await open(file, 'a');
   return {
     append: async (metrics) => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { FrontEnd } from '../../shared/contracts/front-end';
@@ -299,6 +299,12 @@ describe('a dataset with problems', () => {
     expect(caught.details['problems']).toHaveLength(252);
     expect(caught.message.split('\n  - ')).toHaveLength(201);
     expect(caught.message).toMatch(/has 252 problems:.*… and 52 more$/s);
+  });
+
+  it('names a file that is too large to be a clip, without reading it', async () => {
+    const folder = await lay({ 'list.csv': smallCsv, ...smallClips });
+    await truncate(path.join(folder, '2-a.wav'), 3 * 2 ** 30);
+    expect(await problemsOf(load(folder))).toEqual(['2-a.wav is larger than 536870912 bytes']);
   });
 
   it('does not blame the data when the decoder itself fails', async () => {

@@ -1,0 +1,135 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { AppError } from '../../shared/errors/app-error';
+import { readDatasetCsv } from './dataset-csv';
+import { unzip } from './unzip';
+
+/** ESC-50 (and in it ESC-10) as its author distributes it; some 600 MB. */
+export const esc50Url = 'https://github.com/karolpiczak/ESC-50/archive/refs/heads/master.zip';
+
+export type DownloadProgress =
+  | { readonly phase: 'download'; readonly bytes: number; readonly totalBytes: number | undefined }
+  | { readonly phase: 'unpack'; readonly done: number; readonly total: number };
+
+export interface DownloadOptions {
+  readonly url: string;
+  /** Appears complete or not at all. */
+  readonly folder: string;
+  readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** A connection that brings nothing for so long is given up. */
+  readonly idleMs?: number | undefined;
+}
+
+const maxArchiveBytes = 2 * 2 ** 30;
+const maxUnpackedBytes = 4 * 2 ** 30;
+
+/**
+ * Downloads and unpacks ESC-50. The server names neither a size nor a checksum for this archive and cannot
+ * resume, so a broken download starts again; what arrived is checked by the archive's own CRCs, and by every
+ * clip of its CSV being there. Does nothing when the folder holds a complete ESC-50 already.
+ *
+ * @throws AppError invalid-dataset with what to do instead, cancelled
+ */
+export async function downloadEsc50(options: DownloadOptions): Promise<void> {
+  const { url, onProgress, signal } = options;
+  const folder = path.resolve(options.folder); // A trailing slash would put the scratch folder inside.
+  const present = await readdir(folder).catch(() => []);
+  if (present.length > 0) {
+    const missing = await whatIsMissing(folder);
+    if (missing === undefined) return;
+    throw refuse(`${folder} is in the way: ${missing}. Move it away and try again.`);
+  }
+  const scratch = `${folder}.partial`;
+  const unpacked = path.join(scratch, 'ESC-50');
+  const zipFile = path.join(scratch, 'archive.zip');
+  try {
+    await rm(scratch, { recursive: true, force: true });
+    await mkdir(unpacked, { recursive: true });
+    await download(options, zipFile);
+    await unzip({
+      zipFile,
+      folder: unpacked,
+      place: placeOf,
+      maxBytes: maxUnpackedBytes,
+      onEntry: (progress) => onProgress?.({ phase: 'unpack', ...progress }),
+      signal,
+    });
+    const missing = await whatIsMissing(unpacked);
+    if (missing !== undefined) throw new Error(`what arrived is no ESC-50: ${missing}`);
+    await rename(unpacked, folder);
+  } catch (caught) {
+    if (signal?.aborted) throw new AppError('cancelled', 'The download was cancelled.');
+    const advice = `Download it by other means, unpack it and name its folder with --data or DATA_DIR.`;
+    throw refuse(`ESC-50 could not be had from ${url}: ${reasonOf(caught)}. ${advice}`, caught);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function download(
+  { url, onProgress, signal, idleMs = 60_000 }: DownloadOptions,
+  file: string,
+): Promise<void> {
+  const idle = new AbortController();
+  const giveUp = setTimeout(() => {
+    idle.abort(new Error(`nothing arrived for ${idleMs / 1000} s`));
+  }, idleMs);
+  const either = AbortSignal.any(signal ? [signal, idle.signal] : [idle.signal]);
+  try {
+    const response = await fetch(url, { signal: either });
+    if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
+    const length = Number(response.headers.get('content-length') ?? NaN);
+    const totalBytes = Number.isFinite(length) ? length : undefined;
+    let bytes = 0;
+    const count = new Transform({
+      transform(chunk: Buffer, _, next) {
+        bytes += chunk.length;
+        giveUp.refresh();
+        onProgress?.({ phase: 'download', bytes, totalBytes });
+        next(bytes > maxArchiveBytes ? new Error(`it is larger than ${maxArchiveBytes} bytes`) : null, chunk);
+      },
+    });
+    await pipeline(Readable.fromWeb(response.body), count, createWriteStream(file), { signal: either });
+  } catch (caught) {
+    throw idle.signal.aborted ? idle.signal.reason : caught;
+  } finally {
+    clearTimeout(giveUp);
+  }
+}
+
+/** The archive's one top folder goes; of the rest, what makes up the dataset and says whose it is stays. */
+function placeOf(entryName: string): string | undefined {
+  const name = entryName.replace(/^[^/]*\//, '');
+  return /^(audio\/.+\.wav|meta\/.+\.csv|LICENSE|README\.md)$/.test(name) ? name : undefined;
+}
+
+/** @returns what keeps a folder from being a complete ESC-50, or undefined when nothing does */
+async function whatIsMissing(folder: string): Promise<string | undefined> {
+  try {
+    const { rows, problems } = await readDatasetCsv(folder, 'meta/esc50.csv', false);
+    if (problems[0] !== undefined) return problems[0];
+    if (rows.length === 0) return 'its meta/esc50.csv lists no clips';
+    for (const { filename } of rows) {
+      const clip = await stat(path.join(folder, 'audio', filename)).catch(() => undefined);
+      if (!clip?.isFile()) return `audio/${filename} is missing`;
+    }
+    return undefined;
+  } catch {
+    return 'it has no meta/esc50.csv that can be read';
+  }
+}
+
+/** `fetch failed` says nothing; its cause does. */
+function reasonOf(caught: unknown): string {
+  const { message, cause } = caught as { message: string; cause?: { message?: string; code?: string } };
+  const details = [cause?.message, cause?.code].find((detail) => detail !== undefined && detail !== '');
+  return details === undefined ? message : `${message} (${details})`;
+}
+
+function refuse(message: string, cause?: unknown): AppError {
+  return new AppError('invalid-dataset', message, { cause });
+}
