@@ -1,0 +1,183 @@
+import { AppError } from '../errors/app-error';
+import { cancellation } from '../errors/cancellation';
+import type { Clock } from './clock';
+import { deferred, type Deferred } from './deferred';
+import { FairQueue, type Group } from './fair-queue';
+
+export interface BatcherOptions<Item, Result> {
+  /** Answers a batch: one result per item, in the items' order. Called for one batch at a time. */
+  readonly run: (items: readonly Item[]) => Promise<readonly Result[]>;
+  /** Items in one batch at most. */
+  readonly maxItems: number;
+  /** How long the oldest waiting item may be held back for company. */
+  readonly maxDelayMs: number;
+  /** Items waiting at most; a group that does not fit whole is refused. */
+  readonly maxQueuedItems: number;
+  readonly clock: Clock;
+}
+
+/** One item's answer and the running number of the batch that carried it. */
+export interface Outcome<Result> {
+  readonly result: Result;
+  readonly batch: number;
+}
+
+/** Weight of the newest batch in the running mean of the time per item. */
+const newestWeight = 0.2;
+
+/**
+ * Collects items of many callers into batches for an engine that prefers them so.
+ *
+ * A batch goes when the engine is free and the batch is full, or its oldest item has waited `maxDelayMs`, or
+ * nobody has announced more: an idle engine never makes a lone caller wait. Callers take turns (see FairQueue),
+ * so a caller with many items neither starves others nor is starved. Full means an immediate `overloaded`.
+ */
+export class MicroBatcher<Item, Result> {
+  readonly #options: BatcherOptions<Item, Result>;
+  readonly #queue = new FairQueue<Item, Outcome<Result>>();
+  #running = 0;
+  #batches = 0;
+  #announced = 0;
+  #msPerItem = 0;
+  #cancelTimer: (() => void) | undefined;
+  #closing: Deferred<undefined> | undefined;
+
+  constructor(options: BatcherOptions<Item, Result>) {
+    const { maxItems, maxDelayMs, maxQueuedItems } = options;
+    if (!(maxItems >= 1) || !(maxQueuedItems >= maxItems) || !(maxDelayMs >= 0)) {
+      const got = JSON.stringify({ maxItems, maxDelayMs, maxQueuedItems });
+      throw new AppError(
+        'invalid-configuration',
+        `A batcher needs 1 ≤ maxItems ≤ maxQueuedItems and maxDelayMs ≥ 0; got ${got}.`,
+      );
+    }
+    this.#options = options;
+  }
+
+  /** Items waiting for a batch. */
+  get queuedItems(): number {
+    return this.#queue.length;
+  }
+
+  /** How long an item that came now would wait, in milliseconds, by the time the latest batches took. */
+  get estimatedWaitMs(): number {
+    return (this.#queue.length + this.#running) * this.#msPerItem;
+  }
+
+  /** Says that a submission is on its way, which a batch may wait for (at most `maxDelayMs`). Call the result once it came or will not. */
+  announce(): () => void {
+    let pending = true;
+    this.#announced++;
+    return () => {
+      if (!pending) return;
+      pending = false;
+      this.#announced--;
+      this.#pump();
+    };
+  }
+
+  /**
+   * @param items of one caller: accepted together or not at all
+   * @param signal when it aborts, waiting items are dropped and the promise rejects with its reason at once
+   * @returns an outcome per item, in the items' order
+   * @throws AppError overloaded (details: retryAfterSeconds), draining; whatever `run` threw for a batch with these items
+   */
+  async submit(items: readonly Item[], signal?: AbortSignal): Promise<Outcome<Result>[]> {
+    if (this.#closing !== undefined)
+      throw new AppError('draining', 'The service is shutting down; try again elsewhere.');
+    if (signal?.aborted === true) throw cancellation(signal);
+    if (items.length === 0) return [];
+    if (this.#queue.length + items.length > this.#options.maxQueuedItems) throw this.#overloaded();
+
+    const group = this.#queue.add(items, this.#options.clock.now());
+    const abandon = (): void => {
+      this.#queue.remove(group);
+      group.reject(cancellation(signal!));
+      this.#pump();
+    };
+    signal?.addEventListener('abort', abandon, { once: true });
+    this.#pump();
+    try {
+      return await group.promise;
+    } finally {
+      signal?.removeEventListener('abort', abandon);
+    }
+  }
+
+  /** Takes nothing more; resolves when everything accepted is answered. */
+  async close(): Promise<void> {
+    this.#closing ??= deferred<undefined>();
+    this.#pump();
+    await this.#closing.promise;
+  }
+
+  #overloaded(): AppError {
+    const retryAfterSeconds = Math.max(1, Math.ceil(this.estimatedWaitMs / 1000));
+    return new AppError('overloaded', `The queue is full; try again in ${retryAfterSeconds} s.`, {
+      details: { retryAfterSeconds },
+    });
+  }
+
+  #pump(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (this.#running > 0) return;
+    if (this.#queue.length === 0) {
+      this.#closing?.resolve(undefined);
+      return;
+    }
+    const holdMs = this.#holdMs();
+    if (holdMs > 0) {
+      this.#cancelTimer = this.#options.clock.setTimer(() => {
+        this.#pump();
+      }, holdMs);
+      return;
+    }
+    void this.#dispatch();
+  }
+
+  /** How much longer the next batch may wait for company. */
+  #holdMs(): number {
+    const { maxItems, maxDelayMs, clock } = this.#options;
+    const nobodyComes = this.#announced === 0 || this.#closing !== undefined;
+    if (nobodyComes || this.#queue.length >= maxItems) return 0;
+    return maxDelayMs - (clock.now() - this.#queue.oldestMs());
+  }
+
+  async #dispatch(): Promise<void> {
+    const { clock, maxItems } = this.#options;
+    const taken = this.#queue.take(maxItems);
+    const batch = ++this.#batches;
+    this.#running = taken.length;
+    const startedMs = clock.now();
+    try {
+      const results = await this.#options.run(taken.map(({ item }) => item));
+      if (results.length !== taken.length) throw wrongCount(taken.length, results.length);
+      taken.forEach(({ group, index }, position) => {
+        group.settle(index, { result: results[position]!, batch });
+      });
+      this.#learn((clock.now() - startedMs) / taken.length);
+    } catch (error) {
+      this.#fail(new Set(taken.map(({ group }) => group)), error);
+    } finally {
+      this.#running = 0;
+      this.#pump();
+    }
+  }
+
+  #fail(groups: ReadonlySet<Group<Item, Outcome<Result>>>, error: unknown): void {
+    for (const group of groups) {
+      this.#queue.remove(group);
+      group.reject(error);
+    }
+  }
+
+  #learn(msPerItem: number): void {
+    this.#msPerItem =
+      this.#msPerItem === 0 ? msPerItem : this.#msPerItem + newestWeight * (msPerItem - this.#msPerItem);
+  }
+}
+
+function wrongCount(expected: number, got: number): AppError {
+  return new AppError('internal', `The engine answered ${got} results to a batch of ${expected}.`);
+}
