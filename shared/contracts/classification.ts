@@ -23,7 +23,7 @@ export const classificationSchema = z.object({
     format: z.string().describe('Container, as found in the content: wav, flac, mp3, ogg, …'),
     codec: z.string(),
     sampleRate: z.number().describe('Hz, of the uploaded audio'),
-    channels: z.int(),
+    channels: z.int().min(1),
     durationSeconds: z.number(),
   }),
   label: z.string(),

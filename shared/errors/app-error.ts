@@ -6,6 +6,8 @@ export const errorCodes = [
   'malformed-request',
   'not-found',
   'method-not-allowed',
+  'not-acceptable',
+  'request-timeout',
   'payload-too-large',
   'unsupported-media',
   'undecodable-audio',

@@ -1,0 +1,53 @@
+import express, { type Express } from 'express';
+import type { ModelList } from '../../shared/contracts/service-status';
+import { AppError } from '../../shared/errors/app-error';
+import type { Logger } from '../../shared/observability/logger';
+import { classifyRoute, type ClassifyRouteDeps } from './http/classify-route';
+import { docsRoutePaths, docsRoutes } from './http/docs-routes';
+import { endpoint } from './http/endpoint';
+import { errorMiddleware } from './http/error-middleware';
+import { requestContext } from './http/request-context';
+import { healthRoute, metricsRoute, modelsRoute, readyRoute } from './http/status-routes';
+
+export interface AppDeps extends ClassifyRouteDeps {
+  readonly listModels: () => Promise<ModelList>;
+  readonly logger: Logger;
+  readonly version: string;
+}
+
+/** Paths as logs and metrics name them; what matches none is `other`. */
+export const routePaths = [
+  '/classify',
+  '/healthz',
+  '/readyz',
+  '/models',
+  '/metrics',
+  ...docsRoutePaths,
+  'other',
+];
+
+/** The whole service without a socket. */
+export function createApp(deps: AppDeps): Express {
+  const { gate, logger, metrics } = deps;
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('query parser', 'simple');
+
+  app.use(requestContext(logger, metrics, routePaths));
+  app.use((_req, res, next) => {
+    // A connection kept alive would only carry the next request to a service that is going away.
+    if (gate.status.status === 'draining') res.setHeader('Connection', 'close');
+    next();
+  });
+  endpoint(app, '/classify', { post: classifyRoute(deps) });
+  endpoint(app, '/healthz', { get: healthRoute() });
+  endpoint(app, '/readyz', { get: readyRoute(gate) });
+  endpoint(app, '/models', { get: modelsRoute(deps.listModels) });
+  endpoint(app, '/metrics', { get: metricsRoute(metrics) });
+  docsRoutes(app, deps.version);
+  app.use(() => {
+    throw new AppError('not-found', 'There is nothing here; GET /docs shows what there is.');
+  });
+  app.use(errorMiddleware(logger, metrics, deps.uploadLimits.maxBytes));
+  return app;
+}

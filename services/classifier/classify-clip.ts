@@ -1,0 +1,132 @@
+import type { ClipDecoder, Clip } from '../../shared/audio/clip';
+import { sliceWindows } from '../../shared/audio/windows';
+import type { MicroBatcher, Outcome } from '../../shared/batching/micro-batcher';
+import type { Classification } from '../../shared/contracts/classification';
+import type { FrontEnd } from '../../shared/contracts/front-end';
+import type { Manifest } from '../../shared/contracts/manifest';
+import { mean } from '../../shared/decision/mean';
+import { topK } from '../../shared/decision/top-k';
+import { AppError } from '../../shared/errors/app-error';
+import type { Metrics } from '../../shared/observability/metrics';
+
+/** One window's probabilities, and what its whole batch took on the engine. */
+export interface WindowScores {
+  readonly probabilities: Float32Array;
+  readonly inferenceMs: number;
+}
+
+export interface ClassifyDeps {
+  readonly decoder: ClipDecoder;
+  readonly batcher: MicroBatcher<Float32Array, WindowScores>;
+  /** The model that answers now. */
+  readonly manifest: () => Manifest;
+  readonly maxClipSeconds: number;
+  /** Windows of one clip at most. */
+  readonly maxWindows: number;
+  readonly metrics: Metrics;
+}
+
+export interface ClassifyOptions {
+  readonly topK: number;
+  /** Step between two windows; half a window unless given. */
+  readonly hopSeconds?: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+export type ClassifyClip = (
+  bytes: Uint8Array,
+  options: ClassifyOptions,
+) => Promise<Omit<Classification, 'requestId'>>;
+
+/**
+ * From an upload to its answer: decode, cut into windows, let the engine judge them, take the mean.
+ * @throws AppError whatever the decoder throws; malformed-request for a hop that does not fit; overloaded; cancelled
+ */
+export function createClassifyClip(deps: ClassifyDeps): ClassifyClip {
+  return async (bytes, options) => {
+    const manifest = deps.manifest();
+    const { classes, frontEnd } = manifest;
+    const hopSeconds = options.hopSeconds ?? frontEnd.windowSeconds / 2;
+
+    const arrived = deps.batcher.announce();
+    const startedMs = performance.now();
+    const clip = await decode(deps, bytes, frontEnd.sampleRate, options.signal).finally(arrived);
+    const decodedMs = performance.now();
+
+    checkHop(hopSeconds, clip, frontEnd, deps.maxWindows);
+    const windows = sliceWindows(clip.samples, clip.sampleRate, frontEnd.windowSeconds, hopSeconds);
+    const outcomes = await deps.batcher.submit(
+      windows.map(({ samples }) => samples),
+      options.signal,
+    );
+    const inferenceMs = engineMs(outcomes);
+    const queueMs = Math.max(0, performance.now() - decodedMs - inferenceMs);
+
+    const rank = (probabilities: ArrayLike<number>) => ranked(topK(probabilities, classes, options.topK));
+    const overall = rank(mean(outcomes.map(({ result }) => result.probabilities)));
+    deps.metrics.queueSeconds.observe(queueMs / 1000);
+    deps.metrics.predictions.inc({ class: overall.label });
+    return {
+      model: describeModel(manifest),
+      audio: clip.source,
+      ...overall,
+      windows: windows.map(({ startSeconds, endSeconds }, index) => ({
+        startSeconds,
+        endSeconds,
+        ...rank(outcomes[index]!.result.probabilities),
+      })),
+      timings: { decodeMs: decodedMs - startedMs, queueMs, inferenceMs },
+    };
+  };
+}
+
+async function decode(
+  { decoder, maxClipSeconds, metrics }: ClassifyDeps,
+  bytes: Uint8Array,
+  sampleRate: number,
+  signal: AbortSignal,
+): Promise<Clip> {
+  const stopTimer = metrics.decodeSeconds.startTimer();
+  try {
+    const clip = await decoder.decode(bytes, { sampleRate, maxSeconds: maxClipSeconds, signal });
+    metrics.audioSeconds.inc(clip.source.durationSeconds);
+    return clip;
+  } catch (caught) {
+    const error = AppError.from(caught);
+    metrics.countDecodeFailure(error.code, error.details['format']);
+    throw error;
+  } finally {
+    stopTimer();
+  }
+}
+
+/** Before the windows are cut: a tiny hop would make more of them than memory holds. */
+function checkHop(hopSeconds: number, clip: Clip, { windowSeconds }: FrontEnd, maxWindows: number): void {
+  if (hopSeconds > windowSeconds) {
+    const detail = `hopSeconds is ${hopSeconds}: above the window's ${windowSeconds} s parts of the clip would go unheard.`;
+    throw new AppError('malformed-request', detail);
+  }
+  const beyondSeconds = Math.max(0, clip.samples.length / clip.sampleRate - windowSeconds);
+  const windows = 1 + Math.ceil(beyondSeconds / hopSeconds);
+  if (windows <= maxWindows) return;
+  const smallestSeconds = Math.ceil((beyondSeconds / (maxWindows - 1)) * 100) / 100;
+  throw new AppError(
+    'malformed-request',
+    `A hop of ${hopSeconds} s cuts this clip into ${windows} windows and ${maxWindows} is the most: ` +
+      `use hopSeconds ${smallestSeconds} or more, or a shorter clip.`,
+  );
+}
+
+/** What the engine spent on the batches that carried these windows, each batch counted once. */
+function engineMs(outcomes: readonly Outcome<WindowScores>[]): number {
+  const batches = new Map(outcomes.map(({ batch, result }) => [batch, result.inferenceMs]));
+  return [...batches.values()].reduce((sum, ms) => sum + ms, 0);
+}
+
+function ranked(predictions: Classification['predictions']) {
+  return { label: predictions[0]!.label, confidence: predictions[0]!.probability, predictions };
+}
+
+function describeModel({ version, network, weights }: Manifest): Classification['model'] {
+  return { id: weights.sha256.slice(0, 12), architecture: network.architecture, version };
+}

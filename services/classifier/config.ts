@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { engineWishes } from '../../shared/engine/choose-engine';
+import { AppError } from '../../shared/errors/app-error';
+import { logLevels } from '../../shared/observability/logger';
+
+const mebibyte = 1024 * 1024;
+
+/** A whole number, written in digits. */
+function whole(minimum: number, maximum: number) {
+  const error = `expected a whole number from ${minimum} to ${maximum}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, error)
+    .transform(Number)
+    .refine((value) => value >= minimum && value <= maximum, error);
+}
+
+/** The environment, as `.env.example` explains it to people. */
+const environmentSchema = z
+  .object({
+    HOST: z.string().default('127.0.0.1'),
+    PORT: whole(0, 65_535).default(8080),
+    MODELS_DIR: z.string().default('models'),
+    MODEL_VERSION: z.string().optional(),
+    ENGINE: z.enum(engineWishes).default('auto'),
+    ENGINE_THREADS: whole(1, 256).optional(),
+    MAX_UPLOAD_BYTES: whole(1024, 1024 * mebibyte).default(25 * mebibyte),
+    MAX_CLIP_SECONDS: whole(1, 86_400).default(600),
+    BATCH_MAX_WINDOWS: whole(1, 1024).default(16),
+    BATCH_MAX_DELAY_MS: whole(0, 10_000).default(5),
+    QUEUE_MAX_WINDOWS: whole(1, 100_000).default(512),
+    MAX_CONCURRENT_REQUESTS: whole(1, 10_000).default(64),
+    REQUEST_DEADLINE_SECONDS: whole(1, 3600).default(60),
+    DECODE_THREADS: whole(1, 64).optional(),
+    DRAIN_SECONDS: whole(1, 3600).default(25),
+    LOG_LEVEL: z.enum(logLevels).default('info'),
+  })
+  .refine((env) => !(env.BATCH_MAX_WINDOWS > env.QUEUE_MAX_WINDOWS), {
+    path: ['BATCH_MAX_WINDOWS'],
+    error: 'a batch cannot be larger than the queue (QUEUE_MAX_WINDOWS)',
+    // Also when another variable is wrong: all problems come in one list.
+    when: () => true,
+  });
+
+export const environmentKeys = Object.keys(environmentSchema.shape);
+
+export type Config = ReturnType<typeof toConfig>;
+
+/**
+ * The configuration, from an environment; a variable set to nothing counts as not set.
+ * @throws AppError invalid-configuration whose message has a line for every problem
+ */
+export function loadConfig(env: NodeJS.ProcessEnv): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = environmentSchema.safeParse(given);
+  if (parsed.success) return toConfig(parsed.data);
+  const lines = parsed.error.issues.map(({ path, message }) => {
+    const name = path.join('.');
+    const value = given[name];
+    return `  ${name}${value === undefined ? '' : `=${value}`}: ${message}`;
+  });
+  throw new AppError('invalid-configuration', `The environment is not valid:\n${lines.join('\n')}`);
+}
+
+function toConfig(env: z.infer<typeof environmentSchema>) {
+  return Object.freeze({
+    host: env.HOST,
+    port: env.PORT,
+    modelsFolder: env.MODELS_DIR,
+    modelVersion: env.MODEL_VERSION,
+    engine: env.ENGINE,
+    engineThreads: env.ENGINE_THREADS,
+    maxUploadBytes: env.MAX_UPLOAD_BYTES,
+    maxClipSeconds: env.MAX_CLIP_SECONDS,
+    batchMaxWindows: env.BATCH_MAX_WINDOWS,
+    batchMaxDelayMs: env.BATCH_MAX_DELAY_MS,
+    queueMaxWindows: env.QUEUE_MAX_WINDOWS,
+    maxConcurrentRequests: env.MAX_CONCURRENT_REQUESTS,
+    requestDeadlineMs: env.REQUEST_DEADLINE_SECONDS * 1000,
+    decodeThreads: env.DECODE_THREADS,
+    drainMs: env.DRAIN_SECONDS * 1000,
+    logLevel: env.LOG_LEVEL,
+  });
+}

@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { AppError } from '../../../shared/errors/app-error';
+
+/** Digits and a point to a number; whatever else stays what it is and is refused by the schema behind. */
+function numeral(value: unknown): unknown {
+  return typeof value === 'string' && /^\d{1,9}(\.\d{1,9})?$/.test(value) ? Number(value) : value;
+}
+
+/** The options of `POST /classify`. A misspelt one is refused: ignored, it would change the answer unseen. */
+export const classifyQuerySchema = z.strictObject({
+  topK: z
+    .preprocess(numeral, z.int().min(1).max(1000).default(5))
+    .describe('How many classes to name, of the clip and of each window'),
+  hopSeconds: z
+    .preprocess(numeral, z.number().min(0.1).max(60).optional())
+    .describe('Step between two windows; half a window unless given'),
+  format: z
+    .enum(['full', 'hf'])
+    .default('full')
+    .describe('`hf` answers as Hugging Face’s audio-classification task does: `[{label, score}]`'),
+});
+export type ClassifyQuery = z.infer<typeof classifyQuerySchema>;
+
+/** @throws AppError malformed-request that lists each problem */
+export function parseClassifyQuery(query: unknown): ClassifyQuery {
+  const parsed = classifyQuerySchema.safeParse(query);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) => ({ at: path.join('.'), message }));
+  const list = problems.map(({ at, message }) => (at === '' ? message : `${at}: ${message}`)).join('; ');
+  throw new AppError('malformed-request', `The query is not valid. ${list}.`, { details: { problems } });
+}

@@ -1,0 +1,80 @@
+import type { Express, RequestHandler } from 'express';
+import { errorCodes, AppError } from '../../../shared/errors/app-error';
+import { endpoint } from './endpoint';
+import { problemOf } from './error-middleware';
+import { openApiDocument } from './openapi';
+
+/** Everything comes from this host: the page works behind any firewall and tells nobody who reads it. */
+const contentSecurityPolicy =
+  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
+
+const page = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>Earshot API</title>
+    <link rel="icon" href="data:,">
+    <link rel="stylesheet" href="docs/swagger-ui.css">
+  </head>
+  <body>
+    <div id="docs"></div>
+    <script src="docs/swagger-ui-bundle.js"></script>
+    <script src="docs/start.js"></script>
+  </body>
+</html>
+`;
+
+// Without validatorUrl: null the page would ask a host of its makers about our document.
+const start = `SwaggerUIBundle({
+  url: new URL('../openapi.json', document.currentScript.src).href,
+  dom_id: '#docs',
+  validatorUrl: null,
+  deepLinking: true,
+  tryItOutEnabled: true,
+  defaultModelsExpandDepth: 0,
+});
+`;
+
+export const docsRoutePaths = [
+  '/',
+  '/openapi.json',
+  '/docs',
+  '/docs/start.js',
+  '/docs/swagger-ui.css',
+  '/docs/swagger-ui-bundle.js',
+  '/problems/:code',
+];
+
+/** `GET /openapi.json`, a page to read and try it at `/docs`, and what each problem's `type` points to. */
+export function docsRoutes(app: Express, version: string): void {
+  const document = openApiDocument(version);
+  const welcome = { service: 'earshot', version, docs: '/docs', openapi: '/openapi.json' };
+  endpoint(app, '/', { get: (_req, res) => res.json(welcome) });
+  endpoint(app, '/openapi.json', { get: (_req, res) => res.json(document) });
+  endpoint(app, '/docs', { get: text('html', page) });
+  endpoint(app, '/docs/start.js', { get: text('js', start) });
+  for (const name of ['swagger-ui.css', 'swagger-ui-bundle.js']) {
+    const file = require.resolve(`swagger-ui-dist/${name}`);
+    endpoint(app, `/docs/${name}`, {
+      get: (_req, res) => {
+        res.sendFile(file, { maxAge: '1h', dotfiles: 'allow' });
+      },
+    });
+  }
+  endpoint(app, '/problems/:code', { get: problemRoute });
+}
+
+function text(type: string, body: string): RequestHandler {
+  return (_req, res) => {
+    res.setHeader('Content-Security-Policy', contentSecurityPolicy);
+    res.type(type).send(body);
+  };
+}
+
+const problemRoute: RequestHandler = (req, res) => {
+  const code = errorCodes.find((known) => known === req.params['code']);
+  if (code === undefined) throw new AppError('not-found', 'There is no problem with this code.');
+  const { type, title, status } = problemOf(new AppError(code, ''), '');
+  res.json({ type, title, status, code });
+};

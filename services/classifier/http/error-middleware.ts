@@ -1,0 +1,97 @@
+import type { ErrorRequestHandler } from 'express';
+import { AppError, type ErrorCode } from '../../../shared/errors/app-error';
+import type { Problem } from '../../../shared/contracts/problem';
+import type { Logger } from '../../../shared/observability/logger';
+import type { Metrics } from '../../../shared/observability/metrics';
+import { contextOf } from './request-context';
+import { endUnread, hasUnreadBody } from './unread-body';
+
+/** The one place where a code becomes a status. */
+const statuses: Readonly<Record<ErrorCode, readonly [status: number, title: string]>> = {
+  'malformed-request': [400, 'Malformed request'],
+  'not-found': [404, 'Not found'],
+  'method-not-allowed': [405, 'Method not allowed'],
+  'not-acceptable': [406, 'No acceptable form of answer'],
+  'request-timeout': [408, 'Request took too long to arrive'],
+  'payload-too-large': [413, 'Upload too large'],
+  'unsupported-media': [415, 'Not a supported kind of audio'],
+  'undecodable-audio': [422, 'Audio that cannot be decoded'],
+  'empty-audio': [422, 'No sound in the upload'],
+  'non-finite-audio': [422, 'Samples that are not numbers'],
+  'clip-too-long': [422, 'Clip too long'],
+  overloaded: [429, 'Too much to do'],
+  cancelled: [499, 'Client hung up'],
+  starting: [503, 'Starting'],
+  draining: [503, 'Shutting down'],
+  'engine-unavailable': [503, 'Inference engine unavailable'],
+  'invalid-configuration': [500, 'Internal error'],
+  'invalid-dataset': [500, 'Internal error'],
+  'invalid-checkpoint': [500, 'Internal error'],
+  'training-diverged': [500, 'Internal error'],
+  internal: [500, 'Internal error'],
+};
+
+const apology = 'Something went wrong on our side. The requestId helps us to find out what.';
+
+export function statusOf(code: ErrorCode): number {
+  return statuses[code][0];
+}
+
+/** The RFC 9457 document of an error. Of what is our own fault it says nothing but the code. */
+export function problemOf(error: AppError, requestId: string): Problem {
+  const [status, title] = statuses[error.code];
+  const ours = status === 500;
+  return {
+    ...(ours ? {} : error.details),
+    type: `/problems/${error.code}`,
+    title,
+    status,
+    detail: ours ? apology : error.message,
+    code: error.code,
+    requestId,
+  };
+}
+
+/** Answers whatever was thrown with a problem document; logs what was our fault. */
+export function errorMiddleware(
+  logger: Logger,
+  metrics: Metrics,
+  maxUnreadBytes: number,
+): ErrorRequestHandler {
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- Express knows an error handler by its four parameters
+  return (caught: unknown, req, res, _next) => {
+    const error = translate(caught);
+    const context = contextOf(res);
+    const { requestId } = context;
+    context.failure = error.code;
+    metrics.rejected.inc({ reason: error.code });
+    const problem = problemOf(error, requestId);
+    if (problem.status === 500) logger.error({ requestId, err: error }, 'request failed on our side');
+    if (res.headersSent || res.destroyed || error.code === 'cancelled') {
+      res.destroy();
+      return;
+    }
+    const body = Buffer.from(JSON.stringify(problem));
+    res.status(problem.status);
+    res.setHeader('Content-Type', 'application/problem+json');
+    res.setHeader('Content-Length', body.byteLength);
+    res.setHeader('Cache-Control', 'no-store');
+    const retryAfterSeconds = error.details['retryAfterSeconds'];
+    if (typeof retryAfterSeconds === 'number') res.setHeader('Retry-After', retryAfterSeconds);
+    if (hasUnreadBody(req)) endUnread(req, res, body, maxUnreadBytes);
+    else res.end(body);
+  };
+}
+
+/** Express and its parts throw errors with a `status`; of these the client's faults keep their meaning. */
+function translate(caught: unknown): AppError {
+  if (caught instanceof AppError || !(caught instanceof Error)) return AppError.from(caught);
+  const status = 'status' in caught ? caught.status : undefined;
+  if (status === 404) return new AppError('not-found', 'There is nothing here.', { cause: caught });
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return new AppError('malformed-request', `The request cannot be read: ${caught.message}`, {
+      cause: caught,
+    });
+  }
+  return AppError.from(caught);
+}

@@ -1,0 +1,38 @@
+import type { RequestHandler } from 'express';
+import type { z } from 'zod';
+import type { healthSchema, ModelList } from '../../../shared/contracts/service-status';
+import type { Metrics } from '../../../shared/observability/metrics';
+import type { Gate } from '../gate';
+
+/** `GET /healthz`: whoever answers is alive. It says nothing of model or engine: restarting would not help those. */
+export function healthRoute(): RequestHandler {
+  const alive: z.infer<typeof healthSchema> = { status: 'alive' };
+  return (_req, res) => {
+    res.setHeader('Cache-Control', 'no-store');
+    res.json(alive);
+  };
+}
+
+/** `GET /readyz`: 200 while recordings are taken, else 503, with the reason. */
+export function readyRoute(gate: Gate): RequestHandler {
+  return (_req, res) => {
+    const status = gate.status;
+    res.setHeader('Cache-Control', 'no-store');
+    res.status(status.status === 'ready' ? 200 : 503).json(status);
+  };
+}
+
+/** `GET /models`. */
+export function modelsRoute(listModels: () => Promise<ModelList>): RequestHandler {
+  return async (_req, res) => {
+    res.json(await listModels());
+  };
+}
+
+/** `GET /metrics`, in Prometheus' text format. */
+export function metricsRoute({ registry }: Metrics): RequestHandler {
+  return async (_req, res) => {
+    res.setHeader('Content-Type', registry.contentType);
+    res.end(await registry.metrics());
+  };
+}

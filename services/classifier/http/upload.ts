@@ -1,0 +1,148 @@
+import { Transform, type TransformCallback } from 'node:stream';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Request, Response } from 'express';
+import multer, { MulterError, memoryStorage } from 'multer';
+import { AppError } from '../../../shared/errors/app-error';
+import { cancellation } from '../../../shared/errors/cancellation';
+
+export interface UploadLimits {
+  /** Bytes of a recording at most. */
+  readonly maxBytes: number;
+  /** An upload from which nothing comes for so long is given up. */
+  readonly idleMs: number;
+}
+
+/** The form field that carries the recording. */
+export const uploadField = 'audio';
+
+/** What a form may weigh besides its recording: boundaries and part headers. */
+const formOverheadBytes = 16 * 1024;
+
+/**
+ * The recording in a request: a form's file `audio`, or the body itself.
+ * @throws AppError malformed-request, payload-too-large, unsupported-media, request-timeout; or the signal's reason
+ */
+export async function readUpload(
+  req: Request,
+  res: Response,
+  limits: UploadLimits,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const isForm = req.is('multipart/form-data') !== false;
+  const overheadBytes = isForm ? formOverheadBytes : 0;
+  refuseEncoded(req.headers);
+  if (Number(req.headers['content-length'] ?? 0) > limits.maxBytes + overheadBytes) throw tooLarge(limits);
+  // A client that asked first is told to go on only now, when it is sure to be heard.
+  if (req.headers.expect?.toLowerCase() === '100-continue') res.writeContinue();
+
+  const body = new BoundedBody(req, limits, overheadBytes, signal);
+  const bytes = isForm ? await readForm(body, limits) : await readAll(body);
+  if (bytes.byteLength === 0) {
+    throw new AppError(
+      'malformed-request',
+      'The recording is empty: send an audio file of more than 0 bytes.',
+    );
+  }
+  return bytes;
+}
+
+/** A request's body that breaks off, with the reason, when it grows too large, stalls, or its client is gone. */
+class BoundedBody extends Transform {
+  readonly headers: IncomingHttpHeaders;
+  readonly #limits: UploadLimits;
+  readonly #idle: NodeJS.Timeout;
+  #allowedBytes: number;
+
+  constructor(req: Request, limits: UploadLimits, overheadBytes: number, signal: AbortSignal) {
+    super();
+    this.headers = req.headers;
+    this.#limits = limits;
+    this.#allowedBytes = limits.maxBytes + overheadBytes;
+    this.#idle = setTimeout(() => this.destroy(stalled(limits.idleMs)), limits.idleMs);
+    const abandon = (): void => {
+      this.destroy(cancellation(signal));
+    };
+    signal.addEventListener('abort', abandon, { once: true });
+    this.once('close', () => {
+      clearTimeout(this.#idle);
+      signal.removeEventListener('abort', abandon);
+    });
+    if (signal.aborted) abandon();
+    else req.pipe(this);
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.#idle.refresh();
+    this.#allowedBytes -= chunk.byteLength;
+    if (this.#allowedBytes < 0) done(tooLarge(this.#limits));
+    else done(null, chunk);
+  }
+}
+
+async function readAll(body: BoundedBody): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+async function readForm(body: BoundedBody, limits: UploadLimits): Promise<Buffer> {
+  const read = multer({
+    storage: memoryStorage(),
+    limits: { fileSize: limits.maxBytes, files: 1, fields: 0, parts: 1, headerPairs: 20 },
+  }).single(uploadField);
+  const request = body as unknown as Request & { file?: Express.Multer.File };
+  await new Promise<void>((resolve, reject) => {
+    read(request, undefined as unknown as Response, (error: unknown) => {
+      if (error === undefined || error === null) resolve();
+      else reject(explain(error, limits));
+    });
+  });
+  if (request.file === undefined) throw wrongForm('The form holds no file.');
+  return request.file.buffer;
+}
+
+/** What went wrong with a form, for its sender. */
+function explain(error: unknown, limits: UploadLimits): AppError {
+  if (error instanceof AppError) return error;
+  if (error instanceof MulterError) return explainMulter(error, limits);
+  return new AppError('malformed-request', 'The body is not a well-formed multipart/form-data form.', {
+    cause: error,
+  });
+}
+
+function explainMulter(error: MulterError, limits: UploadLimits): AppError {
+  if (error.code === 'LIMIT_FILE_SIZE') return tooLarge(limits);
+  if (error.code === 'LIMIT_FIELD_COUNT') return wrongForm('The form holds a part that is not a file.');
+  if (error.code === 'LIMIT_FILE_COUNT' || error.code === 'LIMIT_PART_COUNT' || error.field === uploadField) {
+    return wrongForm('The form holds more than one part.');
+  }
+  if (error.code === 'LIMIT_UNEXPECTED_FILE') return wrongForm('The form holds its file in another field.');
+  return wrongForm(`${error.message}.`);
+}
+
+function wrongForm(what: string): AppError {
+  const todo = `Send exactly one file, in the field "${uploadField}"; options go into the query.`;
+  return new AppError('malformed-request', `${what} ${todo}`);
+}
+
+function refuseEncoded(headers: IncomingHttpHeaders): void {
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+  if (encoding === 'identity' || encoding === '') return;
+  throw new AppError(
+    'unsupported-media',
+    'Send the recording without Content-Encoding: audio is compressed already.',
+  );
+}
+
+function tooLarge({ maxBytes }: UploadLimits): AppError {
+  return new AppError('payload-too-large', `The upload is larger than ${maxBytes} bytes.`, {
+    details: { maxBytes },
+  });
+}
+
+function stalled(idleMs: number): AppError {
+  return new AppError(
+    'request-timeout',
+    `Nothing came for ${idleMs / 1000} s; send the upload without pauses.`,
+  );
+}

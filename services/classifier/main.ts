@@ -1,0 +1,75 @@
+import { constants } from 'node:os';
+import type { AddressInfo } from 'node:net';
+import { AppError } from '../../shared/errors/app-error';
+import { createLogger, type Logger } from '../../shared/observability/logger';
+import { compose, type Service } from './compose';
+import { loadConfig, type Config } from './config';
+import { drain } from './drain';
+
+/** As in sysexits.h. */
+const exitCodes = { unavailable: 69, software: 70, configuration: 78 } as const;
+
+function main(): void {
+  const config = configOrExit();
+  const logger = createLogger(config.logLevel);
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ err: error }, 'a defect: stopping');
+    process.exit(exitCodes.software);
+  });
+  const service = compose(config, logger);
+  stopOnSignals(service, config, logger);
+  listen(service, config, logger);
+  service.started.catch((error: unknown) => {
+    const { code, message } = AppError.from(error);
+    logger.fatal(
+      { code, err: code === 'internal' ? error : undefined },
+      `No model can be served: ${message}`,
+    );
+    process.exit(exitCodes.unavailable);
+  });
+}
+
+function configOrExit(): Config {
+  try {
+    return loadConfig(process.env);
+  } catch (error) {
+    process.stderr.write(`${AppError.from(error).message}\n`);
+    process.exit(exitCodes.configuration);
+  }
+}
+
+/** Listens before the model is loaded: probes get their answer, and `/readyz` says `starting`. */
+function listen({ server }: Service, { host, port }: Config, logger: Logger): void {
+  server.once('error', (error: NodeJS.ErrnoException) => {
+    const why =
+      error.code === 'EADDRINUSE'
+        ? `Port ${port} on ${host} is in use: stop what listens there, or set PORT to another.`
+        : `Cannot listen on ${host}:${port}: ${error.message}`;
+    logger.fatal(why);
+    process.exit(exitCodes.unavailable);
+  });
+  server.listen(port, host, () => {
+    const { port: actualPort } = server.address() as AddressInfo;
+    const url = `http://${host.includes(':') ? `[${host}]` : host}:${actualPort}`;
+    logger.info({ url }, `listening on ${url}; ${url}/docs shows what it can do`);
+  });
+}
+
+/** The first signal drains; the second does not wait. */
+function stopOnSignals(service: Service, { drainMs }: Config, logger: Logger): void {
+  let stopping = false;
+  const stop = (signal: 'SIGTERM' | 'SIGINT'): void => {
+    if (stopping) process.exit(128 + constants.signals[signal]);
+    stopping = true;
+    logger.info({ signal, accepted: service.gate.inside }, 'stopping: finishing what was accepted');
+    void drain(service, drainMs).then((inTime) => {
+      if (!inTime) logger.error({ unanswered: service.gate.inside }, 'gave up on unfinished requests');
+      else logger.info('stopped');
+      process.exit(inTime ? 0 : 1);
+    });
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+main();

@@ -1,0 +1,148 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { errorCodes, type ErrorCode } from '../errors/app-error';
+
+/** Containers with a series of their own; an upload in which none was found counts as `unknown`, all else as `other`. */
+const formats = [
+  ...['wav', 'flac', 'mp3', 'ogg', 'mp4', 'matroska', 'webm', 'asf', 'aiff', 'caf', 'amr', 'aac'],
+  ...['unknown', 'other'],
+] as const;
+
+/** The errors that are a recording's own. */
+const decodeFailures: readonly ErrorCode[] = [
+  'unsupported-media',
+  'undecodable-audio',
+  'empty-audio',
+  'non-finite-audio',
+  'clip-too-long',
+];
+
+const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+export interface ModelLabels {
+  readonly version: string;
+  readonly architecture: string;
+  readonly sha256: string;
+  readonly engine: string;
+}
+
+/** Every Prometheus metric of the classifier: base units, closed sets of labels, series that start at 0. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #registers = [this.registry];
+
+  readonly requestSeconds = new Histogram({
+    name: 'earshot_http_request_duration_seconds',
+    help: 'Whole requests, from their head to the end of the answer; code 499 where the client left first.',
+    labelNames: ['route', 'code'] as const,
+    buckets,
+    registers: this.#registers,
+  });
+  readonly requestsInFlight = new Gauge({
+    name: 'earshot_http_requests_in_flight',
+    help: 'Requests being read or answered.',
+    registers: this.#registers,
+  });
+  readonly rejected = new Counter({
+    name: 'earshot_rejected_total',
+    help: 'Requests that ended in an error, by the code of the problem document.',
+    labelNames: ['reason'] as const,
+    registers: this.#registers,
+  });
+  readonly uploadBytes = new Histogram({
+    name: 'earshot_upload_size_bytes',
+    help: 'Recordings read whole.',
+    buckets: [1e3, 1e4, 1e5, 1e6, 5e6, 1e7, 2.5e7, 1e8],
+    registers: this.#registers,
+  });
+  readonly audioSeconds = new Counter({
+    name: 'earshot_audio_seconds_total',
+    help: 'Sound decoded.',
+    registers: this.#registers,
+  });
+  readonly decodeSeconds = new Histogram({
+    name: 'earshot_decode_duration_seconds',
+    help: 'From an upload to mono samples, the wait for a decoding thread included.',
+    buckets,
+    registers: this.#registers,
+  });
+  readonly #decodeFailures = new Counter({
+    name: 'earshot_decode_failures_total',
+    help: 'Recordings that could not be decoded, by the container found in them.',
+    labelNames: ['format', 'reason'] as const,
+    registers: this.#registers,
+  });
+  readonly queueSeconds = new Histogram({
+    name: 'earshot_queue_duration_seconds',
+    help: 'What a request waited for the engine, all its windows together.',
+    buckets,
+    registers: this.#registers,
+  });
+  readonly inferenceSeconds = new Histogram({
+    name: 'earshot_inference_duration_seconds',
+    help: 'One batch on the engine.',
+    buckets,
+    registers: this.#registers,
+  });
+  readonly batchSize = new Histogram({
+    name: 'earshot_batch_size',
+    help: 'Windows in one batch.',
+    buckets: [1, 2, 4, 8, 16, 32, 64, 128],
+    registers: this.#registers,
+  });
+  readonly predictions = new Counter({
+    name: 'earshot_predictions_total',
+    help: 'Classified clips by their most probable class.',
+    labelNames: ['class'] as const,
+    registers: this.#registers,
+  });
+  readonly engineLost = new Counter({
+    name: 'earshot_engine_lost_total',
+    help: 'Times the inference thread died or could not be started again.',
+    registers: this.#registers,
+  });
+  readonly #modelInfo = new Gauge({
+    name: 'earshot_model_info',
+    help: '1 for the model that answers.',
+    labelNames: ['version', 'architecture', 'sha256', 'engine'] as const,
+    registers: this.#registers,
+  });
+
+  /** @param routes the closed set of the label `route` */
+  constructor(routes: readonly string[]) {
+    collectDefaultMetrics({ register: this.registry });
+    for (const route of routes) this.requestSeconds.zero({ route, code: '200' });
+    for (const reason of errorCodes) this.rejected.inc({ reason }, 0);
+    for (const reason of decodeFailures) {
+      for (const format of formats) this.#decodeFailures.inc({ format, reason }, 0);
+    }
+  }
+
+  /**
+   * Counts a recording that could not be decoded; errors that are not a recording's own are ignored.
+   * @param found the container that was found in it
+   */
+  countDecodeFailure(code: ErrorCode, found: unknown): void {
+    if (!decodeFailures.includes(code)) return;
+    const format = formats.find((known) => known === (found ?? 'unknown')) ?? 'other';
+    this.#decodeFailures.inc({ format, reason: code });
+  }
+
+  /** Shows which model answers, and starts a series for each of its classes. */
+  showModel(labels: ModelLabels, classes: readonly string[]): void {
+    this.#modelInfo.reset();
+    this.#modelInfo.set({ ...labels }, 1);
+    for (const name of classes) this.predictions.inc({ class: name }, 0);
+  }
+
+  /** A gauge that asks its owner when it is scraped. */
+  watch(name: `earshot_${string}`, help: string, read: () => number): void {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      registers: this.#registers,
+      collect: () => {
+        gauge.set(read());
+      },
+    });
+  }
+}

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { AppError } from '../../shared/errors/app-error';
+import { environmentKeys, loadConfig } from '../../services/classifier/config';
+
+const exampleLines = readFileSync(join(__dirname, '../../../.env.example'), 'utf8')
+  .split('\n')
+  .filter((line) => line !== '' && !line.startsWith('#'));
+
+describe('the configuration', () => {
+  it('has a default for everything: local, 8080, 25 MiB', () => {
+    const config = loadConfig({});
+    expect(config).toMatchObject({
+      host: '127.0.0.1',
+      port: 8080,
+      maxUploadBytes: 26_214_400,
+      engine: 'auto',
+    });
+    expect(Object.isFrozen(config)).toBe(true);
+  });
+
+  it('reads what is set, in its units', () => {
+    const env = { HOST: '0.0.0.0', PORT: '0', DRAIN_SECONDS: '3', ENGINE: 'wasm', MODEL_VERSION: 'cnn-1' };
+    expect(loadConfig(env)).toMatchObject({
+      host: '0.0.0.0',
+      port: 0,
+      drainMs: 3000,
+      engine: 'wasm',
+      modelVersion: 'cnn-1',
+    });
+  });
+
+  it('takes a variable set to nothing for one that is not set', () => {
+    expect(loadConfig({ PORT: '', MODEL_VERSION: '' })).toEqual(loadConfig({}));
+  });
+
+  it('lists every problem at once, with name and value', () => {
+    const env = {
+      PORT: 'http',
+      ENGINE: 'gpu',
+      MAX_CLIP_SECONDS: '-1',
+      BATCH_MAX_WINDOWS: '600',
+      DRAIN_SECONDS: '1.5',
+    };
+    const problems =
+      /PORT=http: .*0 to 65535\n[^]*ENGINE=gpu: .*"cuda"[^]*MAX_CLIP_SECONDS=-1: [^]*DRAIN_SECONDS=1\.5: [^]*BATCH_MAX_WINDOWS=600: .*QUEUE_MAX_WINDOWS/;
+    expect(() => loadConfig(env)).toThrow(problems);
+    expect(() => loadConfig(env)).toThrow(AppError);
+  });
+});
+
+describe('.env.example', () => {
+  it('names exactly the variables there are', () => {
+    expect(exampleLines.map((line) => line.split('=')[0]).sort()).toEqual([...environmentKeys].sort());
+  });
+
+  it('shows their defaults', () => {
+    const env = Object.fromEntries(exampleLines.map((line) => line.split('=') as [string, string]));
+    expect(loadConfig(env)).toEqual(loadConfig({}));
+  });
+});

@@ -1,0 +1,180 @@
+import { once } from 'node:events';
+import request from 'supertest';
+import { deferred } from '../../../shared/batching/deferred';
+import { classificationSchema } from '../../../shared/contracts/classification';
+import type { ModelList } from '../../../shared/contracts/service-status';
+import type { Inference } from '../../../shared/engine/inference';
+import { drain } from '../../../services/classifier/drain';
+import { until } from '../../support/fake-clock';
+import { FakeInference } from '../../support/fake-inference';
+import { RawConnection, uploadHead } from '../../support/raw-connection';
+import { startHarness, stopHarness, type Harness, type HarnessOptions } from '../../support/service-harness';
+
+let harness: Harness;
+
+async function start(options: HarnessOptions = {}): Promise<void> {
+  harness = await startHarness(options);
+}
+afterEach(() => stopHarness(harness));
+
+const post = (text: string): request.Test =>
+  request(harness.server).post('/classify').send(Buffer.from(text));
+const ready = (): request.Test => request(harness.server).get('/readyz');
+
+describe('when there is too much to do', () => {
+  it('refuses with 429 and Retry-After before the body is read, and takes recordings again afterwards', async () => {
+    await start({ maxRequests: 2 });
+    harness.inference.hold();
+    const accepted = [post('1 1'), post('2 1')].map(async (sent) => (await sent).status);
+    await until(() => harness.gate.inside === 2);
+
+    const refused = new RawConnection(harness.port);
+    await refused.send(uploadHead(500));
+    const received = await refused.until('"overloaded"');
+    expect(received).toMatch(/^HTTP\/1\.1 429 Too Many Requests\r\n[^]*Retry-After: [1-9]\d*\r\n/);
+    refused.hangUp();
+
+    harness.inference.release();
+    expect(await Promise.all(accepted)).toEqual([200, 200]);
+    expect((await post('3 1')).status).toBe(200);
+  });
+
+  it('refuses a clip whose windows do not all fit into the queue, and leaves those before it alone', async () => {
+    await start({ maxQueuedItems: 6 });
+    harness.inference.hold();
+    const onEngine = harness.inference.nextBatch();
+    const first = post('1 1').then(({ status }) => status);
+    await onEngine;
+    const second = post('2 12').then(({ body }) => classificationSchema.parse(body).windows.length);
+    await until(() => harness.batcher.queuedItems === 4);
+    const refused = await post('3 10');
+    expect([refused.status, refused.body.code]).toEqual([429, 'overloaded']);
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThanOrEqual(1);
+    expect(refused.body.retryAfterSeconds).toBe(Number(refused.headers['retry-after']));
+    harness.inference.release();
+    expect(await first).toBe(200);
+    expect(await second).toBe(4);
+  });
+
+  it.each([
+    ['decoded', 'hold'],
+    ['classified', '1 1'],
+  ])('gives up with 503 what is not %s in time', async (_, recording) => {
+    await start({ deadlineMs: 30 });
+    harness.inference.hold();
+    const late = await post(recording);
+    expect([late.status, late.body.code]).toEqual([503, 'engine-unavailable']);
+    expect(late.headers['retry-after']).toBeDefined();
+    expect(harness.gate.inside).toBe(0);
+  });
+});
+
+describe('while the model is being loaded', () => {
+  it('is alive but not ready and refuses recordings with 503 and Retry-After', async () => {
+    const loading = deferred<Inference>();
+    await start({ start: () => loading.promise });
+    expect((await request(harness.server).get('/healthz')).body).toEqual({ status: 'alive' });
+    expect(await ready()).toMatchObject({
+      status: 503,
+      body: { status: 'starting', reason: 'The model is being loaded.' },
+    });
+    const refused = await post('1 1');
+    expect([refused.status, refused.body.code]).toEqual([503, 'starting']);
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+
+    loading.resolve(new FakeInference());
+    await harness.service.started;
+    expect((await ready()).status).toBe(200);
+    expect((await post('1 1')).status).toBe(200);
+  });
+});
+
+describe('when the inference thread dies', () => {
+  it('loses nothing it accepted: the batch is answered by the next thread', async () => {
+    const first = new FakeInference();
+    const second = new FakeInference();
+    const restarted = deferred<Inference>();
+    const starts: Promise<Inference>[] = [Promise.resolve(first), restarted.promise];
+    await start({ start: () => starts.shift()! });
+    await harness.service.started;
+    first.hold();
+    const onEngine = first.nextBatch();
+    const accepted = post('1 12').then(({ status, body }) => ({ status, windows: body.windows.length }));
+    await onEngine;
+    first.die('out of memory');
+
+    await until(() => harness.supervisor.state.status === 'unavailable');
+    expect(await ready()).toMatchObject({
+      status: 503,
+      body: { status: 'unavailable', reason: expect.stringContaining('out of memory') },
+    });
+    const refused = await post('2 1');
+    expect([refused.status, refused.body.code]).toEqual([503, 'engine-unavailable']);
+
+    restarted.resolve(second);
+    expect(await accepted).toEqual({ status: 200, windows: 4 });
+    expect((await ready()).status).toBe(200);
+    expect(await harness.metrics.registry.metrics()).toContain('\nearshot_engine_lost_total 1\n');
+  });
+});
+
+describe('when it is told to stop', () => {
+  it('is not ready at once, refuses newcomers with Connection: close and finishes what it accepted', async () => {
+    await start();
+    harness.inference.hold();
+    const keptAlive = new RawConnection(harness.port);
+    await keptAlive.send(`${uploadHead(3)}1 1`);
+    await until(() => harness.gate.inside === 1);
+    const stopped = drain(harness.service, 10_000);
+
+    expect(await ready()).toMatchObject({ status: 503, body: { status: 'draining' } });
+    const refused = await post('2 1');
+    expect([refused.status, refused.body.code, refused.headers['connection']]).toEqual([
+      503,
+      'draining',
+      'close',
+    ]);
+    expect(refused.headers['retry-after']).toBeDefined();
+
+    harness.inference.release();
+    expect(await keptAlive.untilClosed()).toContain('"label":"rain"');
+    expect(await stopped).toBe(true);
+    expect(harness.inference.closed).toBe(true);
+    expect(harness.server.listening).toBe(false);
+  });
+
+  it('does not keep a connection whose answer went out after the doors closed', async () => {
+    const listing = deferred<ModelList>();
+    await start({ listModels: () => listing.promise });
+    const connection = new RawConnection(harness.port);
+    const heard = once(harness.server, 'request');
+    await connection.send('GET /models HTTP/1.1\r\nHost: test\r\n\r\n');
+    await heard;
+    const stopped = drain(harness.service, 10_000);
+    await until(() => !harness.server.listening);
+    listing.resolve({ served: null, models: [] });
+    expect(await connection.untilClosed()).toContain('HTTP/1.1 200 OK');
+    expect(await stopped).toBe(true);
+  });
+
+  it('finishes an upload that is still coming in', async () => {
+    await start();
+    const slow = new RawConnection(harness.port);
+    await slow.send(`${uploadHead(3)}1 `);
+    await until(() => harness.gate.inside === 1);
+    const stopped = drain(harness.service, 10_000);
+    await slow.send('1');
+    expect(await slow.untilClosed()).toContain('HTTP/1.1 200 OK');
+    expect(await stopped).toBe(true);
+  });
+
+  it('does not wait longer than told for what does not finish', async () => {
+    await start();
+    harness.inference.hold();
+    const never = new RawConnection(harness.port);
+    await never.send(`${uploadHead(3)}1 1`);
+    await until(() => harness.gate.inside === 1);
+    expect(await drain(harness.service, 20)).toBe(false);
+    await never.untilClosed();
+  });
+});

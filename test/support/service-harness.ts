@@ -1,0 +1,119 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import pino from 'pino';
+import { systemClock } from '../../shared/batching/clock';
+import { MicroBatcher } from '../../shared/batching/micro-batcher';
+import type { ModelList } from '../../shared/contracts/service-status';
+import type { Inference } from '../../shared/engine/inference';
+import { Metrics } from '../../shared/observability/metrics';
+import { createApp, routePaths } from '../../services/classifier/app';
+import type { Service } from '../../services/classifier/compose';
+import { createClassifyClip, type WindowScores } from '../../services/classifier/classify-clip';
+import { Gate } from '../../services/classifier/gate';
+import { createHttpServer } from '../../services/classifier/http-server';
+import { InferenceSupervisor } from '../../services/classifier/inference-supervisor';
+import { FakeDecoder } from './fake-decoder';
+import { FakeInference, manifest } from './fake-inference';
+
+export interface HarnessOptions {
+  readonly start?: () => Promise<Inference>;
+  readonly listModels?: () => Promise<ModelList>;
+  readonly maxRequests?: number;
+  readonly maxQueuedItems?: number;
+  readonly maxBytes?: number;
+  readonly idleMs?: number;
+  readonly deadlineMs?: number;
+}
+
+export interface Harness {
+  readonly inference: FakeInference;
+  readonly decoder: FakeDecoder;
+  readonly metrics: Metrics;
+  readonly logLines: Record<string, unknown>[];
+  readonly supervisor: InferenceSupervisor;
+  readonly batcher: MicroBatcher<Float32Array, WindowScores>;
+  readonly gate: Gate;
+  readonly server: Server;
+  readonly service: Service;
+  readonly port: number;
+}
+
+/** The service with a fake decoder and a fake engine behind real HTTP, batching, supervision and gate. */
+export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
+  const inference = new FakeInference();
+  const decoder = new FakeDecoder();
+  const metrics = new Metrics(routePaths);
+  const logLines: Record<string, unknown>[] = [];
+  const logger = pino(
+    { level: 'info' },
+    { write: (line: string) => logLines.push(JSON.parse(line) as Record<string, unknown>) },
+  );
+  const supervisor = new InferenceSupervisor({
+    start: options.start ?? (() => Promise.resolve(inference)),
+    firstBackoffMs: 1,
+    maxBackoffMs: 10,
+    clock: systemClock,
+    onServing: () => undefined,
+    onLost: () => {
+      metrics.engineLost.inc();
+    },
+  });
+  const maxQueuedItems = options.maxQueuedItems ?? 64;
+  const batcher = new MicroBatcher<Float32Array, WindowScores>({
+    run: async (windows) => {
+      const { probabilities, inferenceMs } = await supervisor.infer(windows);
+      return probabilities.map((scores) => ({ probabilities: scores, inferenceMs }));
+    },
+    maxItems: 4,
+    // Long, so that a batch that waits for a request that never comes is noticed.
+    maxDelayMs: 60_000,
+    maxQueuedItems,
+    clock: systemClock,
+  });
+  const gate = new Gate({
+    maxRequests: options.maxRequests ?? 64,
+    engine: () => supervisor.state,
+    queue: () => ({ full: batcher.queuedItems >= maxQueuedItems, waitMs: batcher.estimatedWaitMs }),
+    maxWaitMs: 60_000,
+  });
+  const app = createApp({
+    classifyClip: createClassifyClip({
+      decoder,
+      batcher,
+      manifest: () => manifest,
+      maxClipSeconds: 600,
+      maxWindows: maxQueuedItems,
+      metrics,
+    }),
+    gate,
+    metrics,
+    logger,
+    version: '1.2.3',
+    uploadLimits: { maxBytes: options.maxBytes ?? 10_000, idleMs: options.idleMs ?? 10_000 },
+    deadlineMs: options.deadlineMs ?? 60_000,
+    listModels: options.listModels ?? (() => Promise.resolve({ served: null, models: [] })),
+  });
+  const server = createHttpServer(app);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  if (options.start === undefined) await supervisor.started;
+  const service = {
+    server,
+    gate,
+    started: supervisor.started,
+    close: async () => {
+      await batcher.close();
+      await supervisor.close();
+    },
+  };
+  return { inference, decoder, metrics, logLines, supervisor, batcher, gate, server, service, port };
+}
+
+export async function stopHarness({ server, supervisor }: Harness): Promise<void> {
+  await supervisor.close();
+  if (!server.listening) return;
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+}

@@ -1,0 +1,67 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const mainFile = join(__dirname, '../../services/classifier/main.js');
+
+export interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+  readonly url?: string;
+}
+
+/** The service as users run it: a process of its own, seen only through its log, its sockets and its exit code. */
+export class ServiceProcess {
+  readonly child: ChildProcess;
+  readonly lines: LogLine[] = [];
+  stderr = '';
+  #changed: (() => void)[] = [];
+  #exitCode: number | undefined;
+
+  constructor(env: Readonly<Record<string, string>>) {
+    this.child = spawn(process.execPath, [mainFile], {
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: '0', ENGINE: 'wasm', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.child.stderr!.setEncoding('utf8').on('data', (chunk: string) => (this.stderr += chunk));
+    createInterface(this.child.stdout!).on('line', (line) => {
+      this.lines.push(JSON.parse(line) as LogLine);
+      this.#notify();
+    });
+    this.child.on('close', (code) => {
+      this.#exitCode = code ?? -1;
+      this.#notify();
+    });
+  }
+
+  /** The first log line whose message contains `text`; fails when the process ends without. */
+  async line(text: string): Promise<LogLine> {
+    for (;;) {
+      const found = this.lines.find(({ msg }) => msg.includes(text));
+      if (found !== undefined) return found;
+      if (this.#exitCode !== undefined) throw new Error(`Ended without "${text}": ${this.stderr}`);
+      await new Promise<void>((resolve) => this.#changed.push(resolve));
+    }
+  }
+
+  /** Where it listens. */
+  async url(): Promise<string> {
+    return (await this.line('listening on')).url!;
+  }
+
+  async exitCode(): Promise<number> {
+    if (this.#exitCode === undefined) await once(this.child, 'close');
+    return this.#exitCode!;
+  }
+
+  /** For tests' end: nothing stays behind, whatever happened. */
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.exitCode();
+  }
+
+  #notify(): void {
+    for (const heard of this.#changed.splice(0)) heard();
+  }
+}
