@@ -1,0 +1,77 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { ClipDecoder } from '../../shared/audio/clip';
+import { createDecoderPool } from '../../shared/audio/decoder-pool';
+import { reportFrontEnd } from '../../shared/contracts/front-end';
+import { type Dataset, loadDataset } from '../../services/trainer/dataset';
+import { splitFolds } from '../../services/trainer/folds';
+import { describeWithEsc10, esc10Folder } from '../support/esc10';
+
+describeWithEsc10('ESC-10, through the real decoder (needs ../shared/esc10)', () => {
+  let cacheFolder: string;
+  let decoder: ClipDecoder;
+  let dataset: Dataset;
+  const load = (using: ClipDecoder): Promise<Dataset> =>
+    loadDataset({ folder: esc10Folder, frontEnd: reportFrontEnd, decoder: using, cacheFolder });
+
+  beforeAll(async () => {
+    cacheFolder = await mkdtemp(path.join(tmpdir(), 'earshot-esc10-'));
+    decoder = createDecoderPool({ threads: 2 });
+    dataset = await load(decoder);
+  });
+  afterAll(async () => {
+    await decoder.close();
+    await rm(cacheFolder, { recursive: true, force: true });
+  });
+
+  it('has the ten classes in the order of ESC-50’s target numbers', () => {
+    expect(dataset.classes).toEqual([
+      'dog',
+      'rooster',
+      'rain',
+      'sea_waves',
+      'crackling_fire',
+      'crying_baby',
+      'sneezing',
+      'clock_tick',
+      'helicopter',
+      'chainsaw',
+    ]);
+  });
+
+  it('splits as the report does: 240 clips train, 80 validate, 80 test, 8 a class a fold', () => {
+    const { train, validation, test } = splitFolds(dataset, { testFold: 1, validationFold: 2 });
+    expect([train.length, validation.length, test.length]).toEqual([240, 80, 80]);
+    for (const part of [validation, test]) {
+      const counts = dataset.classes.map((_, label) => part.filter((clip) => clip.label === label).length);
+      expect(counts).toEqual(new Array(10).fill(8));
+    }
+  });
+
+  it('makes each clip one window of 80,000 samples that is not silent', () => {
+    for (const { samples } of dataset.clips) {
+      expect(samples).toHaveLength(80_000);
+      expect(samples.some((sample) => sample > 0.001)).toBe(true);
+    }
+  });
+
+  it('ends a recording of 160,704 samples at 44.1 kHz in zeros', () => {
+    const { samples } = dataset.clips.find((clip) => clip.filename === '4-164661-B-12.ogg')!;
+    const end = Math.round((160_704 / 44_100) * 16_000);
+    expect(samples.subarray(end + 1).every((sample) => sample === 0)).toBe(true);
+    expect(samples.subarray(end - 1000, end).some((sample) => sample !== 0)).toBe(true);
+  });
+
+  it('comes from the cache a second time, bit for bit, without a decoder', async () => {
+    const none: ClipDecoder = {
+      decode: () => Promise.reject(new Error('The decoder was asked.')),
+      close: () => Promise.resolve(),
+    };
+    const again = await load(none);
+    expect(again.fingerprint).toBe(dataset.fingerprint);
+    const bytesOf = ({ clips }: Dataset): Buffer =>
+      Buffer.concat(clips.map((clip) => Buffer.from(clip.samples.buffer)));
+    expect(bytesOf(again).equals(bytesOf(dataset))).toBe(true);
+  });
+});
