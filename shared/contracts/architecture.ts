@@ -22,5 +22,3 @@ export const networkConfigSchema = z.discriminatedUnion('architecture', [cnnSche
 export type CnnConfig = z.infer<typeof cnnSchema>;
 export type TransformerConfig = z.infer<typeof transformerSchema>;
 export type NetworkConfig = z.infer<typeof networkConfigSchema>;
-export type Architecture = NetworkConfig['architecture'];
-export const architectures = ['cnn', 'transformer'] as const satisfies readonly Architecture[];

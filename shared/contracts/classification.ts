@@ -13,7 +13,6 @@ export const windowResultSchema = z.object({
   confidence: ratio,
   predictions: z.array(predictionSchema).describe('Most probable first'),
 });
-export type WindowResult = z.infer<typeof windowResultSchema>;
 
 /** What `POST /classify` answers. */
 export const classificationSchema = z.object({

@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { joinFrames } from '../audio/frames';
 import { AppError } from '../errors/app-error';
 import type { FrontEnd } from '../contracts/front-end';
-import { createNetwork } from '../network/network';
+import { createNetwork } from '../network/create-network';
 import { inputSamples } from '../network/trunk';
 import { decodeWeights, weightsFileNames } from '../registry/weights-file';
 import type { InferenceRequest, InferenceReply, InferenceStart } from './inference-messages';

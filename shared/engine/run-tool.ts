@@ -22,7 +22,7 @@ export function runTool(command: string, args: readonly string[], options: ToolO
         return;
       }
       const missing =
-        (error as NodeJS.ErrnoException).code === 'ENOENT' || /No module named pip/.test(stderr);
+        (error as NodeJS.ErrnoException).code === 'ENOENT' || stderr.includes('No module named pip');
       const reason = missing
         ? `${options.install} is needed: install it`
         : lastLines(stderr || error.message);

@@ -28,7 +28,7 @@ export function attention(query: tf.Tensor4D, key: tf.Tensor4D, value: tf.Tensor
     };
     return { value: output, gradFunc };
   });
-  return operation(query, key, value) as tf.Tensor4D;
+  return operation(query, key, value);
 }
 
 interface Chunk {
@@ -107,7 +107,7 @@ function attentionBackward(
             const dOut = take(gradient, chunk);
             const probabilities = tf.softmax(tf.matMul(q, k, false, true));
             const centred = tf.sub(tf.matMul(dOut, v, false, true), take(correction, chunk));
-            const dScores = tf.mul(probabilities, centred) as tf.Tensor4D;
+            const dScores = tf.mul<tf.Tensor4D>(probabilities, centred);
             return [
               tf.matMul(dScores, k),
               tf.add(keyGradient, tf.matMul(dScores, q, true, false)),

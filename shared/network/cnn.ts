@@ -20,7 +20,7 @@ export function createCnn(config: CnnConfig, classes: number): Network {
       tf.tidy(() => {
         const maps = trunk(weights, input, config, training);
         // Channel by channel, as PyTorch flattens [16, 2250].
-        const flat = tf.reshape(tf.transpose(maps, [0, 2, 1]), [input.shape[0], features]) as tf.Tensor2D;
+        const flat = tf.reshape<tf.Rank.R2>(tf.transpose(maps, [0, 2, 1]), [input.shape[0], features]);
         return linear(weights, tf.relu(linear(weights, flat, 'dense1')), 'dense2');
       }),
     layers: (batchSize) => [

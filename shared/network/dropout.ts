@@ -15,7 +15,7 @@ export function dropout<T extends tf.Tensor>(
   if (training === undefined || rate === 0) return input;
   return tf.tidy(() => {
     const mask = dropoutMask(input.size, rate, deriveSeed(training.seed, place));
-    return tf.mul(input, tf.tensor(mask, input.shape, 'float32')) as T;
+    return tf.mul<T>(input, tf.tensor(mask, input.shape, 'float32'));
   });
 }
 

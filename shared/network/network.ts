@@ -1,7 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { NetworkConfig } from '../contracts/architecture';
-import { createCnn } from './cnn';
-import { createTransformer } from './transformer';
 
 /** How a parameter starts: uniform in ±1/√fanIn (PyTorch's default for linear and convolution), or a constant. */
 export type Initialisation = { readonly fanIn: number } | { readonly constant: number } | 'standard-normal';
@@ -45,16 +43,6 @@ export interface Network {
    */
   forward(weights: Weights, input: tf.Tensor2D, training?: TrainingMode): tf.Tensor2D;
   layers(batchSize: number): readonly LayerSummary[];
-}
-
-/** Builds the architecture that `config` names for `classes` outputs (report, "Architecture 1" and "2"). */
-export function createNetwork(config: NetworkConfig, classes: number): Network {
-  switch (config.architecture) {
-    case 'cnn':
-      return createCnn(config, classes);
-    case 'transformer':
-      return createTransformer(config, classes);
-  }
 }
 
 /** Number of trainable parameters. */

@@ -112,10 +112,10 @@ function encode(
     const dropped = dropout(attended, config.dropout, training, block);
     hidden = layerNorm(weights, tf.add(rows, dropped), `${block}/norm`);
   }
-  const row = tf.reshape(hidden, [hidden.shape[0], width]) as tf.Tensor2D;
+  const row = tf.reshape<tf.Rank.R2>(hidden, [hidden.shape[0], width]);
   const expanded = tf.relu(linear(weights, row, 'feedForward/in'));
   const fed = dropout(linear(weights, expanded, 'feedForward/out'), config.dropout, training, 'feedForward');
-  return layerNorm(weights, tf.add(row, fed) as tf.Tensor2D, 'feedForward/norm');
+  return layerNorm(weights, tf.add<tf.Tensor2D>(row, fed), 'feedForward/norm');
 }
 
 function firstRow(sequence: tf.Tensor3D): tf.Tensor3D {
@@ -136,12 +136,12 @@ function multiHeadAttention(
 ): tf.Tensor3D {
   const project = (input: tf.Tensor3D, part: string): tf.Tensor4D => {
     const [batch, length] = input.shape;
-    const flat = tf.reshape(input, [batch * length, width]) as tf.Tensor2D;
+    const flat = tf.reshape<tf.Rank.R2>(input, [batch * length, width]);
     const projected = linear(weights, flat, `${block}/${part}`);
     return tf.transpose(tf.reshape(projected, [batch, length, heads, width / heads]), [0, 2, 1, 3]);
   };
   const attended = attention(project(rows, 'query'), project(sequence, 'key'), project(sequence, 'value'));
   const [batch, length] = rows.shape;
-  const joined = tf.reshape(tf.transpose(attended, [0, 2, 1, 3]), [batch * length, width]) as tf.Tensor2D;
+  const joined = tf.reshape<tf.Rank.R2>(tf.transpose(attended, [0, 2, 1, 3]), [batch * length, width]);
   return tf.reshape(linear(weights, joined, `${block}/out`), [batch, length, width]);
 }

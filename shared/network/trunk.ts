@@ -59,7 +59,7 @@ export function trunk(
   training?: TrainingMode,
 ): tf.Tensor3D {
   return tf.tidy(() => {
-    let hidden = tf.reshape(input, [input.shape[0], 1, input.shape[1], 1]) as tf.Tensor4D;
+    let hidden = tf.reshape<tf.Rank.R4>(input, [input.shape[0], 1, input.shape[1], 1]);
     for (const block of blocks) hidden = convBlock(weights, hidden, block, options, training);
     return tf.squeeze(hidden, [1]);
   });

@@ -144,9 +144,7 @@ describe('attention', () => {
       return query;
     });
     const largest = Math.max(
-      ...profile.kernels.flatMap(({ outputShapes }) =>
-        outputShapes.map((s) => s!.reduce((a, b) => a * b, 1)),
-      ),
+      ...profile.kernels.flatMap(({ outputShapes }) => outputShapes.map((s) => s.reduce((a, b) => a * b, 1))),
     );
     expect(largest).toBeLessThanOrEqual(8 * 1024 * 1024);
     expect(largest).toBeLessThan((8 * 4 * 2251 * 2251) / 16);

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { NetworkConfig } from '../../shared/contracts/architecture';
 import { initialWeights } from '../../shared/network/initial-weights';
-import { createNetwork, type Network, type Weights } from '../../shared/network/network';
+import { createNetwork } from '../../shared/network/create-network';
+import type { Network, Weights } from '../../shared/network/network';
 import { createUniform } from '../../shared/network/random';
 import { inputSamples } from '../../shared/network/trunk';
 import { referenceLogits } from '../support/reference-network';
@@ -105,9 +106,9 @@ describe('a network', () => {
       const before = values[name]![index]!;
       const step = Math.max(1e-3 * Math.abs(before), 2e-4);
       values[name]![index] = before + step;
-      const [high, above] = [values[name]![index]!, loss()];
+      const [high, above] = [values[name]![index], loss()];
       values[name]![index] = before - step;
-      const [low, below] = [values[name]![index]!, loss()];
+      const [low, below] = [values[name]![index], loss()];
       values[name]![index] = before;
       const slope = (above - below) / (high - low);
       expect(Math.abs(gradient[index]! - slope) / Math.abs(slope)).toBeLessThan(1e-2);

@@ -1,5 +1,6 @@
 import type { NetworkConfig } from '../../shared/contracts/architecture';
-import { createNetwork, elementCount, parameterCount, type LayerSummary } from '../../shared/network/network';
+import { createNetwork } from '../../shared/network/create-network';
+import { elementCount, parameterCount, type LayerSummary } from '../../shared/network/network';
 import { summarise } from '../../services/trainer/summary';
 
 const cnn: NetworkConfig = { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' };

@@ -1,5 +1,6 @@
 import { manifestSchema } from '../../shared/contracts/manifest';
-import { createNetwork, parameterCount } from '../../shared/network/network';
+import { createNetwork } from '../../shared/network/create-network';
+import { parameterCount } from '../../shared/network/network';
 import { initialWeights } from '../../shared/network/initial-weights';
 import { openRegistry } from '../../shared/registry/registry';
 import { encodeWeights, weightsFileNames } from '../../shared/registry/weights-file';

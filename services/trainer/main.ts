@@ -1,0 +1,98 @@
+import { createNetwork } from '../../shared/network/create-network';
+import { AppError } from '../../shared/errors/app-error';
+import { networkOf, parseTrainCommand, trainUsage } from './command-line';
+import { readTrainerConfig } from './config';
+import { downloadEsc50, esc50Url, type DownloadProgress } from './data-download';
+import { createStatusLine } from './status-line';
+import { summarise } from './summary';
+import { trainCommand } from './train-command';
+
+const usage = `${trainUsage}
+
+npm run summary -- cnn|transformer [--heads N] [--hidden N] [--batch-size N]
+npm run data      downloads ESC-50 (which holds ESC-10) into ./data`;
+
+/** sysexits.h: what a shell script can tell apart. */
+const exitCodes = { usage: 64, data: 65, unavailable: 69, configuration: 78, interrupted: 130 } as const;
+
+/** Terminal command: parse → run → exit code. */
+async function main([verb, ...args]: readonly string[]): Promise<void> {
+  const config = readTrainerConfig(process.env);
+  const output = process.stdout;
+  const stop = new AbortController();
+  // The first signal ends the run between two batches; the second ends the process.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      stop.abort();
+    });
+  }
+  switch (verb) {
+    case 'train':
+      await trainCommand(parseTrainCommand(args), { config, output, signal: stop.signal });
+      return;
+    case 'summary':
+      output.write(`${summaryOf(args)}\n`);
+      return;
+    case 'data':
+      await downloadData(config.dataFolder, stop.signal);
+      return;
+    default:
+      throw new AppError('malformed-request', usage);
+  }
+}
+
+async function downloadData(folder: string, signal: AbortSignal): Promise<void> {
+  const line = createStatusLine(process.stdout);
+  try {
+    await downloadEsc50({
+      url: esc50Url,
+      folder,
+      signal,
+      onProgress: (progress) => {
+        line.update(downloadLine(progress));
+      },
+    });
+    line.print(`ESC-50 is in ${folder}; train on its ESC-10 part with: npm run train -- --esc10-only`);
+  } finally {
+    line.close();
+  }
+}
+
+function downloadLine(progress: DownloadProgress): string {
+  if (progress.phase === 'unpack') return `Unpacking ESC-50: ${progress.done} of ${progress.total} files`;
+  const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0);
+  const total = progress.totalBytes === undefined ? '' : ` of ${megabytes(progress.totalBytes)}`;
+  return `Fetching ESC-50: ${megabytes(progress.bytes)}${total} MB`;
+}
+
+function summaryOf([architecture = 'cnn', ...options]: readonly string[]): string {
+  const command = parseTrainCommand([`--architecture=${architecture}`, ...options]);
+  return summarise(createNetwork(networkOf(command), 10), command['batch-size']);
+}
+
+function exitCodeOf(error: AppError): number {
+  switch (error.code) {
+    case 'malformed-request':
+      return exitCodes.usage;
+    case 'invalid-configuration':
+      return exitCodes.configuration;
+    case 'invalid-dataset':
+    case 'invalid-checkpoint':
+      return exitCodes.data;
+    case 'engine-unavailable':
+      return exitCodes.unavailable;
+    case 'cancelled':
+      return exitCodes.interrupted;
+    default:
+      return 1;
+  }
+}
+
+main(process.argv.slice(2)).catch((caught: unknown) => {
+  const error = AppError.from(caught);
+  process.stderr.write(`${error.message}\n`);
+  // A bug is shown whole; everything expected has said what to do.
+  if (error.code === 'internal')
+    process.stderr.write(`${String((error.cause as Error).stack ?? error.cause)}\n`);
+  process.exitCode = exitCodeOf(error);
+});
