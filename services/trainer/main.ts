@@ -28,6 +28,10 @@ async function main([verb, ...args]: readonly string[]): Promise<void> {
   }
   switch (verb) {
     case 'train':
+      if (args.includes('--help')) {
+        output.write(`${usage}\n`);
+        return;
+      }
       await trainCommand(parseTrainCommand(args), { config, output, signal: stop.signal });
       return;
     case 'summary':

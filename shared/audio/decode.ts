@@ -33,7 +33,9 @@ function chooseDecoder(bytes: Uint8Array, request: DecodeRequest, options: Decod
       };
     }
     case 'flac':
-      return (all, builder) => decodeFlac(all, found.start, builder);
+      return (all, builder) => {
+        decodeFlac(all, found.start, builder);
+      };
     case 'mp3':
       return (all, builder) => decodeMp3(all, found.start, builder);
     case 'ogg':

@@ -89,7 +89,8 @@ async function run(
     });
     command.on('error', reject);
   });
-  // Nothing may be lost if the stream's end is seen first.
+  // A failure also ends the sound, at a time when perhaps nobody reads it yet.
+  sound.on('error', () => undefined);
   ended.catch((error: unknown) => sound.destroy(error instanceof Error ? error : new Error(String(error))));
   const started = new Promise<void>((resolve) => {
     command.on('codecData', (data: { audio?: string }) => {
@@ -131,7 +132,7 @@ export async function decodeWithFfmpeg(
   request: DecodeRequest,
   options: FfmpegOptions,
 ): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'earshot-'));
+  const folder = await mkdtemp(join(tmpdir(), 'earshot-recording-'));
   try {
     const file = join(folder, 'recording');
     await writeFile(file, bytes, { mode: 0o600, flag: 'wx' });

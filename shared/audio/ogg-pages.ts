@@ -9,7 +9,9 @@ export interface OggPage {
   readonly bytes: Uint8Array;
   /** Position after this page in the codec's own units; −1 where no packet ends. */
   readonly granule: number;
-  readonly packets: number;
+  readonly payload: Uint8Array;
+  /** Lengths of the payload's segments; a packet ends with the first that is shorter than 255. */
+  readonly lacing: Uint8Array;
 }
 
 /** One logical stream: what a single encoder wrote. A chained file has several, one after another. */
@@ -24,7 +26,6 @@ interface ParsedPage extends OggPage {
   readonly serial: number;
   readonly sequence: number;
   readonly isFirst: boolean;
-  readonly payload: Uint8Array;
 }
 
 const headerBytes = 27;
@@ -63,7 +64,7 @@ function parsePage(file: Uint8Array, offset: number): ParsedPage | undefined {
     byteOffset: offset,
     bytes,
     granule: Number(view.getBigInt64(6, true)),
-    packets: lacing.filter((length) => length < 255).length,
+    lacing,
     serial: view.getUint32(14, true),
     sequence: view.getUint32(18, true),
     isFirst: (bytes[5]! & 2) !== 0,
@@ -133,4 +134,21 @@ export function readOggStreams(file: Uint8Array): OggStream[] {
     open.pages.push(page);
   }
   return streams;
+}
+
+/** The packets of a stream, put together from its pages, each with the place of the page where it ends. */
+export function* oggPackets(
+  pages: readonly OggPage[],
+): Generator<{ readonly packet: Uint8Array; readonly byteOffset: number }> {
+  let pieces: Uint8Array[] = [];
+  for (const { payload, lacing, byteOffset } of pages) {
+    let at = 0;
+    for (const length of lacing) {
+      pieces.push(payload.subarray(at, at + length));
+      at += length;
+      if (length === 255) continue;
+      yield { packet: Buffer.concat(pieces), byteOffset };
+      pieces = [];
+    }
+  }
 }

@@ -81,11 +81,13 @@ function isChunkSequence(bytes: Uint8Array, offset: number): boolean {
   return at === bytes.length;
 }
 
+const writtenBehindOddChunks = ['data', 'fmt ', 'fact', 'LIST', 'bext', 'id3 '];
+
 /** Chunks start at even places, but some writers forget the padding byte after an odd one. */
 function nextChunk(bytes: Uint8Array, start: number, size: number): number {
   const end = start + size;
-  if (size % 2 === 0 || end >= bytes.length) return end;
-  return bytes[end] !== 0 && isChunkId(bytes, end) && !isChunkId(bytes, end + 1) ? end : end + 1;
+  const isPadded = size % 2 === 1 && !writtenBehindOddChunks.includes(textAt(bytes, end, 4));
+  return isPadded ? end + 1 : end;
 }
 
 /**

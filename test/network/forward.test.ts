@@ -41,7 +41,7 @@ beforeAll(async () => {
 });
 
 describe('a network', () => {
-  it.each([cnn, transformer(1), transformer(2), transformer(4)])(
+  it.each([cnn, transformer(1), transformer(4)])(
     'gives the logits of a double-precision reference: %j',
     (config) => {
       const network = createNetwork(config, classes);
@@ -60,16 +60,7 @@ describe('a network', () => {
 
   it.each([
     [cnn, ['conv1/kernel', 'conv2/kernel', 'conv3/bias', 'dense1/kernel', 'dense2/bias']],
-    [
-      transformer(4),
-      [
-        'conv2/kernel',
-        'classToken',
-        'attention1/query/kernel',
-        'attention3/norm/scale',
-        'feedForward/in/kernel',
-      ],
-    ],
+    [transformer(4), ['conv2/kernel', 'classToken', 'attention3/norm/scale']],
   ] as const)('has the gradients that differences of the reference show: %j', (config, names) => {
     const network = createNetwork(config, classes);
     const values = initialWeights(network, 3);

@@ -1,0 +1,17 @@
+import { availableParallelism, cpus } from 'node:os';
+import { benchEngine } from './engine-bench';
+import { benchService } from './service-bench';
+
+/** `npm run bench`: prints Markdown tables, as they stand in bench/README.md. */
+async function main(): Promise<void> {
+  console.log(
+    `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} threads, Node ${process.version}\n`,
+  );
+  await benchEngine();
+  await benchService();
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});
