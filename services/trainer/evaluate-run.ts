@@ -1,8 +1,9 @@
-import * as tf from '@tensorflow/tfjs-core';
 import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { EpochEvaluation } from '../../shared/contracts/report';
 import { evaluateClassifier } from '../../shared/metrics/evaluate-classifier';
-import type { Network, Weights } from '../../shared/network/network';
+import { softmax } from '../../shared/decision/softmax';
+import { createScorer, type Scorer } from '../../shared/engine/scorer';
+import type { Network } from '../../shared/network/network';
 import {
   decodeWeights,
   encodeWeights,
@@ -12,7 +13,7 @@ import {
 } from '../../shared/registry/weights-file';
 import type { LabelledClip } from './dataset';
 import type { FoldSplit } from './folds';
-import { predictLogits, softmax } from './predict';
+import { predictLogits } from './predict';
 import type { TrainedRun } from './train';
 
 /** What is published of a run, and what both of its epochs are worth (report, task 3). */
@@ -34,17 +35,15 @@ export function evaluateRun(
   dtype: WeightsDtype,
 ): RunEvaluation {
   const { network, progress } = run;
-  const judge = (weights: Weights, epoch: number): Judged =>
-    judgeEpoch(network, weights, epoch, split, frontEnd, classes);
+  const judge = (scorer: Scorer, epoch: number): Judged =>
+    judgeEpoch(scorer, epoch, split, frontEnd, classes);
   const encoded = encodeWeights(network, run.bestWeights, dtype);
-  const exact = withTensors(network, run.bestWeights, 'float32', (weights) =>
-    judge(weights, progress.bestEpoch),
+  const exact = withScorer(network, run.bestWeights, 'float32', (scorer) =>
+    judge(scorer, progress.bestEpoch),
   );
-  const served = withTensors(network, run.bestWeights, dtype, (weights) =>
-    judge(weights, progress.bestEpoch),
-  );
-  const last = withTensors(network, run.lastWeights, 'float32', (weights) =>
-    judge(weights, progress.history.length),
+  const served = withScorer(network, run.bestWeights, dtype, (scorer) => judge(scorer, progress.bestEpoch));
+  const last = withScorer(network, run.lastWeights, 'float32', (scorer) =>
+    judge(scorer, progress.history.length),
   );
   return {
     encoded,
@@ -60,8 +59,7 @@ interface Judged {
 }
 
 function judgeEpoch(
-  network: Network,
-  weights: Weights,
+  scorer: Scorer,
   epoch: number,
   split: FoldSplit,
   frontEnd: FrontEnd,
@@ -70,7 +68,7 @@ function judgeEpoch(
   const judge = (
     clips: readonly LabelledClip[],
   ): { logits: Float32Array[]; evaluation: EpochEvaluation['test'] } => {
-    const logits = predictLogits(network, weights, clips, frontEnd, classes.length);
+    const logits = predictLogits(scorer, clips, frontEnd, classes.length);
     const labels = clips.map(({ label }) => label);
     return {
       logits,
@@ -86,18 +84,18 @@ function judgeEpoch(
 }
 
 /** Runs `use` with the weights as a reader of the written file would have them. */
-function withTensors<T>(
+function withScorer<T>(
   network: Network,
   values: WeightValues,
   dtype: WeightsDtype,
-  use: (weights: Weights) => T,
+  use: (scorer: Scorer) => T,
 ): T {
   const { manifest, bytes } = encodeWeights(network, values, dtype);
-  const tensors = decodeWeights(network, manifest, bytes);
+  const scorer = createScorer(network, decodeWeights(network, manifest, bytes));
   try {
-    return use(tensors);
+    return use(scorer);
   } finally {
-    tf.dispose(tensors);
+    scorer.dispose();
   }
 }
 

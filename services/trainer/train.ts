@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { EpochMetrics } from '../../shared/contracts/report';
 import { AppError } from '../../shared/errors/app-error';
+import { softmax } from '../../shared/decision/softmax';
 import { crossEntropy } from '../../shared/metrics/cross-entropy';
 import { createNetwork } from '../../shared/network/create-network';
 import type { Network } from '../../shared/network/network';
@@ -11,11 +12,11 @@ import { batchesOf } from './batches';
 import { assertConverging } from './divergence';
 import type { LabelledClip } from './dataset';
 import type { FoldSplit } from './folds';
-import { createState, freshState, readState, type NetworkState } from './network-state';
-import { predictLogits, softmax } from './predict';
+import { createLearner, type Learner } from './learner';
+import { freshState } from './network-state';
+import { predictLogits } from './predict';
 import type { RunSettings } from './run-settings';
 import type { RunProgress, RunStore, SavedRun } from './run-store';
-import { trainStep } from './train-step';
 
 export interface TrainOptions {
   readonly settings: RunSettings;
@@ -59,13 +60,13 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   const { settings, store, classes } = options;
   const network = createNetwork(settings.network, classes.length);
   let run: SavedRun = (await store.load()) ?? startOf(network, options);
-  const state = createState(network, run.state);
+  const learner = createLearner(network, run.state);
   try {
     while (run.progress.history.length < settings.hyperparameters.epochs) {
       const startedAt = performance.now();
       const epoch = run.progress.history.length + 1;
-      const { loss, accuracy } = await trainEpoch(network, state, epoch, options);
-      const validation = validate(network, state, options.split.validation, options);
+      const { loss, accuracy } = await trainEpoch(learner, run.state.step, epoch, options);
+      const validation = validate(learner, options.split.validation, options);
       const metrics: EpochMetrics = {
         epoch,
         trainLoss: loss,
@@ -73,13 +74,13 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
         ...validation,
         seconds: (performance.now() - startedAt) / 1000,
       };
-      run = advance(run, metrics, readState(state));
+      run = advance(run, metrics, learner.values());
       assertConverging(run.progress.history, settings.hyperparameters, classes.length);
       await store.save(run);
       await options.onEpoch?.(metrics, run.progress);
     }
   } finally {
-    state.dispose();
+    learner.dispose();
   }
   return {
     network,
@@ -99,8 +100,8 @@ function startOf(network: Network, { settings, dataFingerprint, engine }: TrainO
 }
 
 async function trainEpoch(
-  network: Network,
-  state: NetworkState,
+  learner: Learner,
+  stepsBefore: number,
   epoch: number,
   { settings, frontEnd, classes, split, onBatch, signal }: TrainOptions,
 ): Promise<{ loss: number; accuracy: number }> {
@@ -108,9 +109,9 @@ async function trainEpoch(
   const shuffleSeed = deriveSeed(settings.seed, 'shuffle', epoch);
   const clips = split.train.length;
   const [totals, done] = [{ loss: 0, correct: 0 }, { clips: 0 }];
+  let step = stepsBefore;
   for (const batch of batchesOf(split.train, { frontEnd, classes: classes.length, batchSize, shuffleSeed })) {
-    const seed = deriveSeed(settings.seed, 'step', state.step);
-    const result = trainStep(network, state, batch, learningRate, seed);
+    const result = learner.step(batch, learningRate, deriveSeed(settings.seed, 'step', step++));
     totals.loss += result.loss;
     totals.correct += result.correct;
     done.clips += batch.size;
@@ -128,12 +129,11 @@ async function trainEpoch(
 }
 
 function validate(
-  network: Network,
-  state: NetworkState,
+  learner: Learner,
   clips: readonly LabelledClip[],
   { frontEnd, classes }: TrainOptions,
 ): { validationLoss: number; validationAccuracy: number } {
-  const logits = predictLogits(network, state.weights, clips, frontEnd, classes.length);
+  const logits = predictLogits(learner, clips, frontEnd, classes.length);
   const labels = clips.map(({ label }) => label);
   const correct = logits.filter((row, index) => indexOfHighest(row) === labels[index]).length;
   return {

@@ -1,15 +1,17 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type { io } from '@tensorflow/tfjs-core';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { joinFrames } from '../audio/frames';
 import { AppError } from '../errors/app-error';
 import type { FrontEnd } from '../contracts/front-end';
+import { softmax } from '../decision/softmax';
 import { createNetwork } from '../network/create-network';
 import { inputSamples } from '../network/trunk';
 import { decodeWeights, weightsFileNames } from '../registry/weights-file';
 import type { InferenceRequest, InferenceReply, InferenceStart } from './inference-messages';
 import { loadEngine } from './load-engine';
+import { createScorer } from './scorer';
 
 /** The thread that owns the engine: a window goes in as a waveform, its probabilities come out. */
 async function main(): Promise<void> {
@@ -19,21 +21,15 @@ async function main(): Promise<void> {
   const network = createNetwork(manifest.network, manifest.classes.length);
   const weightsManifest = JSON.parse(
     await readFile(join(folder, weightsFileNames.manifest), 'utf8'),
-  ) as tf.io.WeightsManifestConfig;
-  const weights = decodeWeights(
-    network,
-    weightsManifest,
-    await readFile(join(folder, weightsFileNames.bytes)),
-  );
+  ) as io.WeightsManifestConfig;
+  const bytes = await readFile(join(folder, weightsFileNames.bytes));
+  const scorer = createScorer(network, decodeWeights(network, weightsManifest, bytes));
 
   const predict = (windows: readonly Float32Array[]): Float32Array[] => {
     const features = toFeatures(windows, manifest.frontEnd);
-    const probabilities = tf.tidy(() => {
-      const input = tf.tensor2d(features, [windows.length, inputSamples]);
-      return tf.softmax(network.forward(weights, input)).dataSync<'float32'>();
-    });
+    const logits = scorer.logits(features, windows.length);
     const classes = manifest.classes.length;
-    return windows.map((_, index) => probabilities.slice(index * classes, (index + 1) * classes));
+    return windows.map((_, index) => softmax(logits.subarray(index * classes, (index + 1) * classes)));
   };
 
   // The first batch of a size pays for planning and memory; a caller should not.

@@ -44,23 +44,28 @@ export function encodeWeights(network: Network, values: WeightValues, dtype: Wei
 }
 
 /**
- * Tensors by parameter name, on the calling thread's engine.
+ * Values by parameter name; half precision comes back as float32.
  * @throws AppError invalid-checkpoint when they are not those of `network`
  */
 export function decodeWeights(
   network: Network,
   manifest: tf.io.WeightsManifestConfig,
   bytes: Uint8Array,
-): Record<string, tf.Tensor> {
+): WeightValues {
   const specs = manifest.flatMap((group) => group.weights);
   // A copy: tfjs's decoder wants an ArrayBuffer that starts with the weights.
   const tensors = tf.io.decodeWeights(Uint8Array.from(bytes).buffer, specs);
-  for (const { name, shape } of network.parameters) {
-    const found = tensors[name]?.shape;
-    if (found?.join() === shape.join()) continue;
+  try {
+    return Object.fromEntries(
+      network.parameters.map(({ name, shape }) => {
+        const tensor = tensors[name];
+        if (tensor?.shape.join() === shape.join()) return [name, tensor.dataSync<'float32'>()];
+        const [expected, got] = [shape.join(' × '), tensor?.shape.join(' × ') ?? 'nothing'];
+        const message = `The weights hold ${got} for ${name}, expected ${expected}.`;
+        throw new AppError('invalid-checkpoint', message);
+      }),
+    );
+  } finally {
     tf.dispose(tensors);
-    const [expected, got] = [shape.join(' × '), found?.join(' × ') ?? 'nothing'];
-    throw new AppError('invalid-checkpoint', `The weights hold ${got} for ${name}, expected ${expected}.`);
   }
-  return tensors;
 }

@@ -1,0 +1,34 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Scorer } from '../../shared/engine/scorer';
+import type { Network } from '../../shared/network/network';
+import type { Batch } from './batches';
+import { createState, readState, type StateValues } from './network-state';
+import { trainStep, type StepResult } from './train-step';
+
+/** A network in training: it takes optimiser steps, and scores with the weights it has reached. */
+export interface Learner extends Scorer {
+  /**
+   * One optimiser step on the mean cross-entropy of a batch.
+   * @param seed of everything random in this step
+   */
+  step(batch: Batch, learningRate: number, seed: number): StepResult;
+  /** Everything that the next step depends on. */
+  values(): StateValues;
+}
+
+/** Continues from `values` on the calling thread's engine. */
+export function createLearner(network: Network, values: StateValues): Learner {
+  const state = createState(network, values);
+  return {
+    step: (batch, learningRate, seed) => trainStep(network, state, batch, learningRate, seed),
+    logits: (features, size) =>
+      tf.tidy(() => {
+        const input = tf.tensor2d(features, [size, features.length / size]);
+        return network.forward(state.weights, input).dataSync<'float32'>();
+      }),
+    values: () => readState(state),
+    dispose: () => {
+      state.dispose();
+    },
+  };
+}
