@@ -1,0 +1,49 @@
+#include "kernels.h"
+
+namespace earshot {
+
+#define EARSHOT_DECLARE(isa)               \
+  namespace isa {                          \
+  extern const int lanes;                  \
+  extern const TrunkKernels trunk_kernels; \
+  extern const DenseKernels dense_kernels; \
+  }
+#define EARSHOT_TABLE(isa) \
+  Kernels { #isa, isa::lanes, &isa::trunk_kernels, &isa::dense_kernels }
+
+#if defined(__x86_64__)
+EARSHOT_DECLARE(avx512)
+EARSHOT_DECLARE(avx2)
+#endif
+EARSHOT_DECLARE(baseline)
+
+namespace {
+
+std::vector<Kernels> detect() {
+  std::vector<Kernels> usable;
+#if defined(__x86_64__)
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (avx512) usable.push_back(EARSHOT_TABLE(avx512));
+  if (avx2) usable.push_back(EARSHOT_TABLE(avx2));
+#endif
+  usable.push_back(EARSHOT_TABLE(baseline));
+  return usable;
+}
+
+}  // namespace
+
+const std::vector<Kernels>& usable_kernels() {
+  static const std::vector<Kernels> usable = detect();
+  return usable;
+}
+
+const Kernels* find_kernels(const std::string& isa) {
+  for (const Kernels& kernels : usable_kernels()) {
+    if (isa == kernels.isa) return &kernels;
+  }
+  return nullptr;
+}
+
+}  // namespace earshot

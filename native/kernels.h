@@ -1,0 +1,26 @@
+// What is compiled once an instruction set, behind tables of function pointers.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "dense_kernels.h"
+#include "trunk_kernels.h"
+
+namespace earshot {
+
+// The kernels of one instruction set. A new area adds its own table here and to the macro in kernels.cc.
+struct Kernels {
+  const char* isa;
+  int lanes;
+  const TrunkKernels* trunk;
+  const DenseKernels* dense;
+};
+
+// All that this processor runs, the fastest first; never empty.
+const std::vector<Kernels>& usable_kernels();
+
+// The table of that name; null when it was not compiled or this processor lacks it.
+const Kernels* find_kernels(const std::string& isa);
+
+}  // namespace earshot

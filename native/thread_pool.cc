@@ -1,0 +1,70 @@
+#include "thread_pool.h"
+
+#include "flush_denormals.h"
+
+namespace earshot {
+
+ThreadPool::ThreadPool(int threads) {
+  workers_.reserve(static_cast<size_t>(threads - 1));
+  try {
+    for (int worker = 1; worker < threads; worker++) {
+      workers_.emplace_back([this, worker] { loop(worker); });
+    }
+  } catch (const std::system_error&) {
+    // The system grants no more threads: those that run suffice.
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  wake_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void ThreadPool::run(int items, const std::function<void(int, int)>& work) {
+  FlushDenormals flush;
+  {
+    std::lock_guard lock(mutex_);
+    work_ = &work;
+    items_ = items;
+    next_ = 0;
+    busy_ = items > 1 ? static_cast<int>(workers_.size()) : 0;
+    failure_ = nullptr;
+    if (busy_ > 0) round_++;
+  }
+  if (items > 1) wake_.notify_all();
+  take(0);
+  std::unique_lock lock(mutex_);
+  done_.wait(lock, [this] { return busy_ == 0; });
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+void ThreadPool::loop(int worker) {
+  FlushDenormals flush;
+  uint64_t seen = 0;
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [&] { return closing_ || round_ != seen; });
+    if (closing_) return;
+    seen = round_;
+    lock.unlock();
+    take(worker);
+    lock.lock();
+    if (--busy_ == 0) done_.notify_one();
+  }
+}
+
+void ThreadPool::take(int worker) {
+  try {
+    for (int item = next_++; item < items_; item = next_++) (*work_)(item, worker);
+  } catch (...) {
+    std::lock_guard lock(mutex_);
+    if (!failure_) failure_ = std::current_exception();
+    next_ = items_;
+  }
+}
+
+}  // namespace earshot
