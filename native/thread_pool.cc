@@ -1,5 +1,7 @@
 #include "thread_pool.h"
 
+#include <system_error>
+
 #include "flush_denormals.h"
 
 namespace earshot {
@@ -25,31 +27,33 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::run(int items, const std::function<void(int, int)>& work) {
-  FlushDenormals flush;
+  const FlushDenormals flush;
   {
     std::lock_guard lock(mutex_);
     work_ = &work;
     items_ = items;
     next_ = 0;
-    busy_ = items > 1 ? static_cast<int>(workers_.size()) : 0;
     failure_ = nullptr;
-    if (busy_ > 0) round_++;
+    round_++;
   }
   if (items > 1) wake_.notify_all();
   take(0);
   std::unique_lock lock(mutex_);
+  // A worker that wakes only now finds nothing: the call does not wait for those the system did not run.
+  work_ = nullptr;
   done_.wait(lock, [this] { return busy_ == 0; });
   if (failure_) std::rethrow_exception(failure_);
 }
 
 void ThreadPool::loop(int worker) {
-  FlushDenormals flush;
+  const FlushDenormals flush;
   uint64_t seen = 0;
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [&] { return closing_ || round_ != seen; });
+    wake_.wait(lock, [&] { return closing_ || (work_ != nullptr && round_ != seen); });
     if (closing_) return;
     seen = round_;
+    busy_++;
     lock.unlock();
     take(worker);
     lock.lock();

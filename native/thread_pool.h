@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -33,10 +35,10 @@ class ThreadPool {
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_, done_;
-  const std::function<void(int, int)>* work_ = nullptr;
+  const std::function<void(int, int)>* work_ = nullptr;  // null: nothing to do
   std::atomic<int> next_{0};
   int items_ = 0;
-  int busy_ = 0;
+  int busy_ = 0;  // workers inside the current call
   uint64_t round_ = 0;
   bool closing_ = false;
   std::exception_ptr failure_;

@@ -124,6 +124,7 @@ function modelStarter(config: Config, registry: Registry, logger: Logger): () =>
     }
     const choice = await chooseEngine({
       wish: config.engine,
+      kernels: config.engineKernels,
       threads: config.engineThreads,
       onProgress: (line) => {
         logger.info(line);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { engineWishes } from '../../shared/engine/choose-engine';
+import { engineWishes, kernelsWishes } from '../../shared/engine/choose-engine';
 import { AppError } from '../../shared/errors/app-error';
 import { logLevels } from '../../shared/observability/logger';
 
@@ -23,6 +23,7 @@ const environmentSchema = z
     MODELS_DIR: z.string().default('models'),
     MODEL_VERSION: z.string().optional(),
     ENGINE: z.enum(engineWishes).default('auto'),
+    ENGINE_KERNELS: z.enum(kernelsWishes).default('auto'),
     ENGINE_THREADS: whole(1, 256).optional(),
     MAX_UPLOAD_BYTES: whole(1024, 1024 * mebibyte).default(25 * mebibyte),
     MAX_CLIP_SECONDS: whole(1, 86_400).default(600),
@@ -69,6 +70,7 @@ function toConfig(env: z.infer<typeof environmentSchema>) {
     modelsFolder: env.MODELS_DIR,
     modelVersion: env.MODEL_VERSION,
     engine: env.ENGINE,
+    engineKernels: env.ENGINE_KERNELS,
     engineThreads: env.ENGINE_THREADS,
     maxUploadBytes: env.MAX_UPLOAD_BYTES,
     maxClipSeconds: env.MAX_CLIP_SECONDS,

@@ -2,6 +2,7 @@ import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { EpochEvaluation } from '../../shared/contracts/report';
 import { evaluateClassifier } from '../../shared/metrics/evaluate-classifier';
 import { softmax } from '../../shared/decision/softmax';
+import type { LoadedEngine } from '../../shared/engine/load-engine';
 import { createScorer, type Scorer } from '../../shared/engine/scorer';
 import type { Network } from '../../shared/network/network';
 import {
@@ -33,16 +34,19 @@ export function evaluateRun(
   frontEnd: FrontEnd,
   classes: readonly string[],
   dtype: WeightsDtype,
+  engine: LoadedEngine,
 ): RunEvaluation {
   const { network, progress } = run;
   const judge = (scorer: Scorer, epoch: number): Judged =>
     judgeEpoch(scorer, epoch, split, frontEnd, classes);
   const encoded = encodeWeights(network, run.bestWeights, dtype);
-  const exact = withScorer(network, run.bestWeights, 'float32', (scorer) =>
+  const exact = withScorer({ network, engine }, run.bestWeights, 'float32', (scorer) =>
     judge(scorer, progress.bestEpoch),
   );
-  const served = withScorer(network, run.bestWeights, dtype, (scorer) => judge(scorer, progress.bestEpoch));
-  const last = withScorer(network, run.lastWeights, 'float32', (scorer) =>
+  const served = withScorer({ network, engine }, run.bestWeights, dtype, (scorer) =>
+    judge(scorer, progress.bestEpoch),
+  );
+  const last = withScorer({ network, engine }, run.lastWeights, 'float32', (scorer) =>
     judge(scorer, progress.history.length),
   );
   return {
@@ -85,13 +89,13 @@ function judgeEpoch(
 
 /** Runs `use` with the weights as a reader of the written file would have them. */
 function withScorer<T>(
-  network: Network,
+  { network, engine }: { readonly network: Network; readonly engine: LoadedEngine },
   values: WeightValues,
   dtype: WeightsDtype,
   use: (scorer: Scorer) => T,
 ): T {
   const { manifest, bytes } = encodeWeights(network, values, dtype);
-  const scorer = createScorer(network, decodeWeights(network, manifest, bytes));
+  const scorer = createScorer(network, decodeWeights(network, manifest, bytes), engine);
   try {
     return use(scorer);
   } finally {

@@ -1,7 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { LoadedEngine } from '../../shared/engine/load-engine';
+import { createNativeNetwork } from '../../shared/engine/native-network';
 import type { Scorer } from '../../shared/engine/scorer';
 import type { Network } from '../../shared/network/network';
 import type { Batch } from './batches';
+import { createNativeLearner } from './native-learner';
 import { createState, readState, type StateValues } from './network-state';
 import { trainStep, type StepResult } from './train-step';
 
@@ -16,8 +19,13 @@ export interface Learner extends Scorer {
   values(): StateValues;
 }
 
-/** Continues from `values` on the calling thread's engine. */
-export function createLearner(network: Network, values: StateValues): Learner {
+/** Continues from `values`: on the native kernels where the engine has them for this network. */
+export function createLearner(network: Network, values: StateValues, { kernels }: LoadedEngine): Learner {
+  const native = createNativeNetwork(kernels, network);
+  return native === undefined ? createReferenceLearner(network, values) : createNativeLearner(native, values);
+}
+
+function createReferenceLearner(network: Network, values: StateValues): Learner {
   const state = createState(network, values);
   return {
     step: (batch, learningRate, seed) => trainStep(network, state, batch, learningRate, seed),

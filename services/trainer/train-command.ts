@@ -4,7 +4,7 @@ import { createDecoderPool } from '../../shared/audio/decoder-pool';
 import { reportFrontEnd } from '../../shared/contracts/front-end';
 import type { CrossValidation, FoldResult } from '../../shared/contracts/report';
 import { chooseEngine } from '../../shared/engine/choose-engine';
-import { loadEngine } from '../../shared/engine/load-engine';
+import { describeEngine, loadEngine, type LoadedEngine } from '../../shared/engine/load-engine';
 import { AppError } from '../../shared/errors/app-error';
 import { summariseFolds } from '../../shared/metrics/summarise-folds';
 import { openRegistry } from '../../shared/registry/registry';
@@ -36,7 +36,7 @@ export interface CommandContext {
 interface Workshop extends CommandContext {
   readonly command: TrainCommand;
   readonly dataset: Dataset;
-  readonly engine: string;
+  readonly engine: LoadedEngine;
 }
 
 /** `npm run train`: data, engine, one run or one a validation fold, reports and a published version. */
@@ -45,7 +45,10 @@ export async function trainCommand(command: TrainCommand, context: CommandContex
   const engine = await loadTrainingEngine(context);
   const dataset = await loadClips(command, context);
   const workshop = { ...context, command, dataset, engine };
-  say(context, `${dataset.clips.length} clips of ${dataset.classes.length} classes; engine ${engine}`);
+  say(
+    context,
+    `${dataset.clips.length} clips of ${dataset.classes.length} classes; engine ${describeEngine(engine, network)}`,
+  );
   const validationFolds = command['cross-validate']
     ? [...new Set(dataset.clips.map(({ fold }) => fold))]
         .filter((fold) => fold !== command['test-fold'])
@@ -63,10 +66,11 @@ export async function trainCommand(command: TrainCommand, context: CommandContex
   if (command['cross-validate']) await reportCrossValidation(workshop, network.architecture, results);
 }
 
-async function loadTrainingEngine({ config, output }: CommandContext): Promise<string> {
+async function loadTrainingEngine({ config, output }: CommandContext): Promise<LoadedEngine> {
   const line = createStatusLine(output, Date.now);
   const choice = await chooseEngine({
     wish: config.engine,
+    kernels: config.engineKernels,
     threads: config.engineThreads,
     onProgress: (text) => {
       line.update(text);
@@ -83,7 +87,7 @@ async function loadTrainingEngine({ config, output }: CommandContext): Promise<s
         'run this command again.',
     );
   }
-  return (await loadEngine(choice)).description;
+  return loadEngine(choice);
 }
 
 async function loadClips(
@@ -163,7 +167,7 @@ async function trainFold(
         progress.epoch(metrics);
       },
     });
-    const evaluation = evaluateRun(run, split, reportFrontEnd, dataset.classes, command.precision);
+    const evaluation = evaluateRun(run, split, reportFrontEnd, dataset.classes, command.precision, engine);
     return { run, evaluation, folder: store.folder };
   } finally {
     progress.close();

@@ -9,7 +9,12 @@ import type { NetworkState } from './network-state';
  * Clips that go through the network at once. A batch is taken in such slices and their gradients added up, which
  * is the batch's gradient, and a quarter of the memory: at 32 clips the first block's activations alone are 0.6 GB.
  */
-const sliceSize = 8;
+export const sliceSize = 8;
+
+/** The seed of everything random in the slice that begins at clip `start`. */
+export function sliceSeed(stepSeed: number, start: number): number {
+  return deriveSeed(stepSeed, start);
+}
 
 export interface StepResult {
   /** Summed over the batch's clips, before the step. */
@@ -37,7 +42,7 @@ export function trainStep(
   const step = usesStatistics ? batch.size : sliceSize;
   for (let start = 0; start < batch.size; start += step) {
     const slice = batch.slice(start, Math.min(batch.size, start + step));
-    const result = addGradients(network, state, slice, batch.size, deriveSeed(seed, start), gradients);
+    const result = addGradients(network, state, slice, batch.size, sliceSeed(seed, start), gradients);
     loss += result.loss;
     correct += result.correct;
   }

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { EpochMetrics } from '../../shared/contracts/report';
+import { describeEngine, type LoadedEngine } from '../../shared/engine/load-engine';
 import { AppError } from '../../shared/errors/app-error';
 import { softmax } from '../../shared/decision/softmax';
 import { crossEntropy } from '../../shared/metrics/cross-entropy';
@@ -24,7 +25,7 @@ export interface TrainOptions {
   readonly classes: readonly string[];
   readonly split: FoldSplit;
   readonly dataFingerprint: string;
-  readonly engine: string;
+  readonly engine: LoadedEngine;
   readonly store: RunStore;
   readonly onBatch?: (progress: BatchProgress) => void;
   /** Called when the epoch is safely on disk. */
@@ -60,7 +61,7 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   const { settings, store, classes } = options;
   const network = createNetwork(settings.network, classes.length);
   let run: SavedRun = (await store.load()) ?? startOf(network, options);
-  const learner = createLearner(network, run.state);
+  const learner = createLearner(network, run.state, options.engine);
   try {
     while (run.progress.history.length < settings.hyperparameters.epochs) {
       const startedAt = performance.now();
@@ -93,7 +94,14 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
 function startOf(network: Network, { settings, dataFingerprint, engine }: TrainOptions): SavedRun {
   const state = freshState(network, settings.seed);
   return {
-    progress: { settings, dataFingerprint, engine, step: 0, history: [], bestEpoch: 0 },
+    progress: {
+      settings,
+      dataFingerprint,
+      engine: describeEngine(engine, network.config),
+      step: 0,
+      history: [],
+      bestEpoch: 0,
+    },
     state,
     bestWeights: state.weights,
   };

@@ -1,19 +1,28 @@
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import { join } from 'node:path';
 import { AppError } from '../errors/app-error';
+import { buildKernels } from './build-kernels';
+import { loadKernels, type KernelsChoice } from './native-network';
 import { provideEngine, type NativeEngineKind } from './provide';
 
 export const engineWishes = ['auto', 'cuda', 'cpu', 'wasm'] as const;
 export type EngineWish = (typeof engineWishes)[number];
 
+/** `native`: the fused CPU kernels; `reference`: TensorFlow.js; `auto`: native where it computes the network. */
+export const kernelsWishes = ['auto', 'native', 'reference'] as const;
+export type KernelsWish = (typeof kernelsWishes)[number];
+
 /** Where to compute. Plain data: it is handed to the thread that loads it. */
-export type EngineChoice =
+export type EngineChoice = (
   | { readonly kind: NativeEngineKind; readonly bindingPath: string; readonly threads?: number }
-  | { readonly kind: 'wasm' };
+  | { readonly kind: 'wasm' }
+) & { readonly kernels?: KernelsChoice };
 
 export interface ChooseOptions {
   readonly wish: EngineWish;
+  /** Default auto: the kernels where the engine is not CUDA. */
+  readonly kernels?: KernelsWish;
   /** TensorFlow's threads for one operation; default all cores. */
   readonly threads?: number | undefined;
   readonly cacheFolder?: string | undefined;
@@ -37,6 +46,12 @@ export function defaultEngineCache(env: NodeJS.ProcessEnv): string {
  * @throws AppError engine-unavailable when a forced engine cannot be had, with the reason
  */
 export async function chooseEngine(options: ChooseOptions): Promise<EngineChoice> {
+  const choice = await chooseTensorflow(options);
+  const kernels = await chooseKernels(choice, options);
+  return kernels === undefined ? choice : { ...choice, kernels };
+}
+
+async function chooseTensorflow(options: ChooseOptions): Promise<EngineChoice> {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   if (options.threads !== undefined) {
     process.env['TF_NUM_INTRAOP_THREADS'] = String(options.threads);
@@ -56,6 +71,28 @@ export async function chooseEngine(options: ChooseOptions): Promise<EngineChoice
     }
   }
   return { kind: 'wasm' };
+}
+
+/** @throws AppError engine-unavailable when the kernels are forced and cannot be had */
+async function chooseKernels(
+  { kind }: EngineChoice,
+  options: ChooseOptions,
+): Promise<KernelsChoice | undefined> {
+  const { kernels: wish = 'auto', onProgress, onFallback } = options;
+  if (wish === 'reference' || (wish === 'auto' && kind === 'cuda')) return undefined;
+  try {
+    const cacheFolder = options.cacheFolder ?? defaultEngineCache(process.env);
+    const path = await buildKernels({ cacheFolder, onProgress });
+    const [instructionSet] = loadKernels(path).instructionSets();
+    const threads = options.threads ?? availableParallelism();
+    return { path, instructionSet: instructionSet!, threads, forced: wish === 'native' };
+  } catch (error) {
+    if (wish === 'native') throw error;
+    onFallback(
+      `Native kernels unavailable, TensorFlow computes instead, several times slower: ${AppError.from(error).message}`,
+    );
+    return undefined;
+  }
 }
 
 async function provideNative(kind: NativeEngineKind, options: ChooseOptions): Promise<EngineChoice> {

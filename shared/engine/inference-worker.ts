@@ -10,7 +10,7 @@ import { createNetwork } from '../network/create-network';
 import { inputSamples } from '../network/trunk';
 import { decodeWeights, weightsFileNames } from '../registry/weights-file';
 import type { InferenceRequest, InferenceReply, InferenceStart } from './inference-messages';
-import { loadEngine } from './load-engine';
+import { describeEngine, loadEngine } from './load-engine';
 import { createScorer } from './scorer';
 
 /** The thread that owns the engine: a window goes in as a waveform, its probabilities come out. */
@@ -23,7 +23,7 @@ async function main(): Promise<void> {
     await readFile(join(folder, weightsFileNames.manifest), 'utf8'),
   ) as io.WeightsManifestConfig;
   const bytes = await readFile(join(folder, weightsFileNames.bytes));
-  const scorer = createScorer(network, decodeWeights(network, weightsManifest, bytes));
+  const scorer = createScorer(network, decodeWeights(network, weightsManifest, bytes), engine);
 
   const predict = (windows: readonly Float32Array[]): Float32Array[] => {
     const features = toFeatures(windows, manifest.frontEnd);
@@ -46,7 +46,7 @@ async function main(): Promise<void> {
     }
     port.postMessage(reply);
   });
-  const ready: InferenceReply = { ready: true, engine: engine.description };
+  const ready: InferenceReply = { ready: true, engine: describeEngine(engine, network.config) };
   port.postMessage(ready);
 }
 

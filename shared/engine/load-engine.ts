@@ -2,14 +2,17 @@ import * as tf from '@tensorflow/tfjs-core';
 import { availableParallelism } from 'node:os';
 import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
+import type { NetworkConfig } from '../contracts/architecture';
 import { AppError } from '../errors/app-error';
 import type { EngineChoice } from './choose-engine';
+import { isNative, type KernelsChoice } from './native-network';
 import { libtensorflowVersion } from './wheels';
 
 export interface LoadedEngine {
   readonly kind: EngineChoice['kind'];
   /** For people and manifests: `cpu (libtensorflow 2.21.0, 2 threads)`. */
   readonly description: string;
+  readonly kernels?: KernelsChoice;
 }
 
 interface NativeBackend extends tf.KernelBackend {
@@ -25,7 +28,14 @@ const require_ = createRequire(__filename);
 export async function loadEngine(choice: EngineChoice): Promise<LoadedEngine> {
   const current = tf.getBackend() as string | undefined;
   if (current !== backendName(choice)) await registerBackend(choice);
-  return { kind: choice.kind, description: describe(choice) };
+  const { kind, kernels } = choice;
+  return { kind, description: describe(choice), ...(kernels && { kernels }) };
+}
+
+/** What computes this network, for people and manifests: `cpu (native avx512 kernels, 2 threads)`. */
+export function describeEngine({ description, kernels }: LoadedEngine, config: NetworkConfig): string {
+  if (kernels === undefined || !isNative(config)) return description;
+  return `cpu (native ${kernels.instructionSet} kernels, ${threadCount(kernels.threads)})`;
 }
 
 function backendName(choice: EngineChoice): string {
@@ -82,5 +92,9 @@ function restoreRemovedUtilities(): void {
 function describe(choice: EngineChoice): string {
   if (choice.kind === 'wasm') return 'wasm (single-threaded SIMD, inference only)';
   const threads = choice.threads ?? availableParallelism();
-  return `${choice.kind} (libtensorflow ${libtensorflowVersion}, ${threads} thread${threads === 1 ? '' : 's'})`;
+  return `${choice.kind} (libtensorflow ${libtensorflowVersion}, ${threadCount(threads)})`;
+}
+
+function threadCount(threads: number): string {
+  return `${threads} thread${threads === 1 ? '' : 's'}`;
 }

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Network } from '../network/network';
 import type { WeightValues } from '../registry/weights-file';
+import type { LoadedEngine } from './load-engine';
+import { createNativeNetwork } from './native-network';
 
 /** A network with its weights, ready to compute on the calling thread's engine. */
 export interface Scorer {
@@ -12,8 +14,15 @@ export interface Scorer {
   dispose(): void;
 }
 
-/** The weights are copied to the engine; `dispose` frees them there. */
-export function createScorer(network: Network, values: WeightValues): Scorer {
+/** On the native kernels where the engine has them for this network. The weights are copied; `dispose` frees them. */
+export function createScorer(network: Network, values: WeightValues, { kernels }: LoadedEngine): Scorer {
+  const native = createNativeNetwork(kernels, network);
+  if (native === undefined) return createReferenceScorer(network, values);
+  native.setWeights(values);
+  return native;
+}
+
+function createReferenceScorer(network: Network, values: WeightValues): Scorer {
   const weights = Object.fromEntries(
     network.parameters.map(({ name, shape }) => [name, tf.tensor(values[name]!, [...shape], 'float32')]),
   );

@@ -1,0 +1,65 @@
+// The addon's exports: which instruction sets there are, and a factory an architecture.
+#include <thread>
+
+#include "cnn.h"
+#include "network_object.h"
+
+namespace earshot {
+
+namespace {
+
+// Samples of a clip that a network may be made for: enough for one token, and a minute at 48 kHz.
+constexpr int kMinSamples = 64;
+constexpr int kMaxSamples = 2'880'000;
+
+const Kernels& read_kernels(const Napi::Object& options) {
+  const std::string isa = read_text(options.Get("instructionSet"), "instructionSet");
+  const Kernels* kernels = find_kernels(isa);
+  if (kernels == nullptr) refuse_value(options.Env(), "instructionSet: this machine has no " + isa);
+  return *kernels;
+}
+
+double read_rate(const Napi::Object& options) {
+  const double rate = read_number(options.Get("dropout"), "dropout");
+  if (!(rate >= 0 && rate <= 0.95)) refuse_value(options.Env(), "dropout: expected 0 to 0.95");
+  return rate;
+}
+
+Napi::Object read_options(const Napi::CallbackInfo& info) {
+  if (!info[0].IsObject()) refuse_type(info.Env(), "options", "an object");
+  return info[0].As<Napi::Object>();
+}
+
+Napi::Value create_cnn(const Napi::CallbackInfo& info) {
+  const Napi::Object options = read_options(info);
+  const Kernels& kernels = read_kernels(options);
+  const int threads = read_count(options.Get("threads"), "threads", 1, 256);
+  const int samples = read_count(options.Get("samples"), "samples", kMinSamples, kMaxSamples);
+  const int classes = read_count(options.Get("classes"), "classes", 1, 1000);
+  const double rate = read_rate(options);
+  try {
+    return NetworkObject::create(info.Env(), std::make_unique<Cnn>(kernels, threads, samples, classes, rate), kernels);
+  } catch (const std::bad_alloc&) {
+    throw Napi::RangeError::New(info.Env(), "There is not enough memory.");
+  }
+}
+
+Napi::Value instruction_sets(const Napi::CallbackInfo& info) {
+  const std::vector<Kernels>& usable = usable_kernels();
+  Napi::Array names = Napi::Array::New(info.Env(), usable.size());
+  for (uint32_t i = 0; i < usable.size(); i++) names.Set(i, usable[i].isa);
+  return names;
+}
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  NetworkObject::define(env);
+  exports.Set("instructionSets", Napi::Function::New(env, instruction_sets, "instructionSets"));
+  exports.Set("createCnn", Napi::Function::New(env, create_cnn, "createCnn"));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(earshot_kernels, initialise)
+
+}  // namespace earshot

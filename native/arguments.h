@@ -1,0 +1,70 @@
+// What JavaScript hands over, checked: a TypeError for the wrong type, a RangeError for the wrong size or value. Nothing
+// is converted, so no code of the caller runs between a check and the use.
+#pragma once
+
+#define NAPI_VERSION 8
+#include <napi.h>
+
+#include <string>
+
+namespace earshot {
+
+[[noreturn]] inline void refuse_type(Napi::Env env, const std::string& name, const std::string& expected) {
+  throw Napi::TypeError::New(env, name + ": expected " + expected);
+}
+
+[[noreturn]] inline void refuse_value(Napi::Env env, const std::string& message) {
+  throw Napi::RangeError::New(env, message);
+}
+
+inline double read_number(const Napi::Value& value, const std::string& name) {
+  if (!value.IsNumber()) refuse_type(value.Env(), name, "a number");
+  return value.As<Napi::Number>().DoubleValue();
+}
+
+inline int read_count(const Napi::Value& value, const std::string& name, int least, int most) {
+  const double number = read_number(value, name);
+  if (!(number >= least && number <= most) || number != static_cast<double>(static_cast<int>(number))) {
+    refuse_value(value.Env(), name + ": expected a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+  }
+  return static_cast<int>(number);
+}
+
+inline std::string read_text(const Napi::Value& value, const std::string& name) {
+  if (!value.IsString()) refuse_type(value.Env(), name, "a string");
+  return value.As<Napi::String>().Utf8Value();
+}
+
+template <typename T>
+struct ArrayKind;
+template <>
+struct ArrayKind<float> {
+  static constexpr napi_typedarray_type type = napi_float32_array;
+  static constexpr const char* name = "Float32Array";
+};
+template <>
+struct ArrayKind<int32_t> {
+  static constexpr napi_typedarray_type type = napi_int32_array;
+  static constexpr const char* name = "Int32Array";
+};
+template <>
+struct ArrayKind<uint32_t> {
+  static constexpr napi_typedarray_type type = napi_uint32_array;
+  static constexpr const char* name = "Uint32Array";
+};
+
+// The values of a typed array of exactly `length`; a detached one has none. Valid until JavaScript runs again.
+template <typename T>
+T* read_array(const Napi::Value& value, const std::string& name, size_t length) {
+  const std::string kind = ArrayKind<T>::name;
+  if (!value.IsTypedArray()) refuse_type(value.Env(), name, "a " + kind);
+  const auto array = value.As<Napi::TypedArray>();
+  if (array.TypedArrayType() != ArrayKind<T>::type) refuse_type(value.Env(), name, "a " + kind);
+  if (array.ElementLength() != length) {
+    refuse_value(value.Env(), name + ": expected a " + kind + " of " + std::to_string(length) + ", got " +
+                                  std::to_string(array.ElementLength()));
+  }
+  return value.As<Napi::TypedArrayOf<T>>().Data();
+}
+
+}  // namespace earshot

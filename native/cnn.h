@@ -1,0 +1,68 @@
+// The report's Conv1DNet ("Architecture 1"): the trunk, flattened channel by channel, linear → 128, ReLU, linear → classes.
+#pragma once
+
+#include <memory>
+
+#include "network.h"
+#include "thread_pool.h"
+#include "trunk.h"
+
+namespace earshot {
+
+class Cnn : public Network {
+ public:
+  // @param rate dropout's, in [0, 1)
+  Cnn(const Kernels& kernels, int threads, int samples, int classes, double rate);
+
+  void weights_changed() override;
+  void infer(const float* features, int clips, float* logits) override;
+  StepResult step(const Batch& batch, double learning_rate, double step) override;
+  StepResult gradients(const Batch& batch, float* gradients) override;
+
+ private:
+  // Memory of a batch; kept, and grown when a larger one comes.
+  struct Workspace {
+    int clips = 0;
+    AlignedArray<float> tokens;      // [clips][tokens][16]
+    AlignedArray<float> flat;        // [clips][16 × tokens], channel by channel
+    AlignedArray<float> partial;     // [chunks][clips][128]
+    AlignedArray<float> hidden;      // [clips][128] after ReLU
+    AlignedArray<float> logits;      // [clips][classes]
+  };
+  struct TrainingSpace {
+    int clips = 0;
+    std::vector<std::unique_ptr<TrunkTape>> tapes;
+    AlignedArray<float> d_flat;       // [clips][16 × tokens]
+    AlignedArray<float> d_tokens;     // [workers][tokens][16]
+    AlignedArray<float> d_logits;     // [clips][classes]
+    AlignedArray<float> d_hidden;     // [clips][128]
+    AlignedArray<float> d_hidden_t;   // [128][clips, rounded up to 16]
+    AlignedArray<float> d_trunk;      // [clips][kTrunkParameters]
+    AlignedArray<float> small;        // gradients of the trunk, dense1's bias and dense2, laid out as the values but for dense1's kernel
+  };
+
+  void reserve(int clips);
+  void reserve_training(int clips);
+  void dense_forward(int clips);
+  StepResult losses(const Batch& batch);
+  void d_dense2(int clips);
+  StepResult pass(const Batch& batch, const AdamStep* step, float* gradients);
+  void backward(const Batch& batch, const AdamStep* step, float* d_kernel1);
+  ClipDropout dropout_of(const Batch& batch, int clip) const;
+
+  float* dense1_kernel() { return values.data() + kTrunkParameters; }
+  float* dense1_bias() { return dense1_kernel() + kernel1_floats_; }
+  float* dense2_kernel() { return dense1_bias() + kHidden; }
+  float* dense2_bias() { return dense2_kernel() + kHidden * classes; }
+
+  const Kernels& kernels_;
+  ThreadPool pool_;
+  Trunk trunk_;
+  const double rate_;
+  const int flat_;  // 16 × tokens
+  const size_t kernel1_floats_;
+  Workspace work_;
+  TrainingSpace training_;
+};
+
+}  // namespace earshot

@@ -1,0 +1,218 @@
+#include "network_object.h"
+
+#include <algorithm>
+
+namespace earshot {
+
+namespace {
+
+// Clips of one call: bounds the memory that a call can ask for.
+constexpr int kMaxClips = 1024;
+
+// What the addon keeps for one JavaScript thread.
+struct ThreadData {
+  Napi::FunctionReference constructor;
+};
+
+// JavaScript gets an error whatever goes wrong in here.
+template <typename Work>
+Napi::Value guarded(Napi::Env env, Work work) {
+  try {
+    return work();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw Napi::RangeError::New(env, "There is not enough memory.");
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(env, error.what());
+  }
+}
+
+}  // namespace
+
+void NetworkObject::define(Napi::Env env) {
+  auto data = std::make_unique<ThreadData>();
+  data->constructor = Napi::Persistent(DefineClass(
+      env, "NativeNetwork",
+      {
+          InstanceMethod<&NetworkObject::set_weights>("setWeights"),
+          InstanceMethod<&NetworkObject::set_moments>("setMoments"),
+          InstanceMethod<&NetworkObject::get_weights>("weights"),
+          InstanceMethod<&NetworkObject::get_moments>("moments"),
+          InstanceMethod<&NetworkObject::logits>("logits"),
+          InstanceMethod<&NetworkObject::step>("step"),
+          InstanceMethod<&NetworkObject::gradients>("gradients"),
+          InstanceMethod<&NetworkObject::dispose>("dispose"),
+      }));
+  env.SetInstanceData(data.release());
+}
+
+Napi::Value NetworkObject::create(Napi::Env env, std::unique_ptr<Network> network, const Kernels& kernels) {
+  const Napi::Object object = env.GetInstanceData<ThreadData>()->constructor.New({});
+  NetworkObject& wrapped = *Unwrap(object);
+  const int64_t bytes = static_cast<int64_t>(network->total() * sizeof(float));
+  wrapped.network_ = std::move(network);
+  wrapped.kernels_ = &kernels;
+  Napi::MemoryManagement::AdjustExternalMemory(env, bytes);
+  return object;
+}
+
+NetworkObject::NetworkObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
+
+void NetworkObject::Finalize(Napi::Env) { network_.reset(); }
+
+Network& NetworkObject::network(Napi::Env env) {
+  if (!network_) throw Napi::TypeError::New(env, "The network was disposed of, or made without its factory.");
+  return *network_;
+}
+
+Napi::Value NetworkObject::dispose(const Napi::CallbackInfo& info) {
+  if (network_) {
+    const int64_t bytes = static_cast<int64_t>(network_->total() * sizeof(float));
+    Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -bytes);
+  }
+  network_.reset();
+  return info.Env().Undefined();
+}
+
+void NetworkObject::read_tensors(const Napi::Value& value, const std::string& name, AlignedArray<float>& target) {
+  Network& network = this->network(value.Env());
+  if (!value.IsArray()) refuse_type(value.Env(), name, "an array of Float32Array");
+  const auto tensors = value.As<Napi::Array>();
+  if (tensors.Length() != network.sizes.size()) {
+    refuse_value(value.Env(), name + ": expected " + std::to_string(network.sizes.size()) + " tensors, got " +
+                                  std::to_string(tensors.Length()));
+  }
+  AlignedArray<float> fresh(network.total());
+  float* to = fresh.data();
+  for (uint32_t i = 0; i < tensors.Length(); i++) {
+    const size_t size = network.sizes[i];
+    // Copied at once: reading the next element may run a getter.
+    const float* from = read_array<float>(tensors.Get(i), name + "[" + std::to_string(i) + "]", size);
+    to = std::copy_n(from, size, to);
+  }
+  // A getter may have disposed of the network.
+  this->network(value.Env());
+  target = std::move(fresh);
+}
+
+Napi::Value NetworkObject::write_tensors(Napi::Env env, const float* values) {
+  const Network& network = this->network(env);
+  Napi::Array tensors = Napi::Array::New(env, network.sizes.size());
+  for (uint32_t i = 0; i < network.sizes.size(); i++) {
+    Napi::Float32Array tensor = Napi::Float32Array::New(env, network.sizes[i]);
+    std::copy_n(values, network.sizes[i], tensor.Data());
+    values += network.sizes[i];
+    tensors.Set(i, tensor);
+  }
+  return tensors;
+}
+
+Napi::Value NetworkObject::set_weights(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    Network& network = this->network(info.Env());
+    read_tensors(info[0], "weights", network.values);
+    network.weights_changed();
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value NetworkObject::set_moments(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    AlignedArray<float> first, second;
+    read_tensors(info[0], "first moments", first);
+    read_tensors(info[1], "second moments", second);
+    Network& network = this->network(info.Env());
+    network.first_moments = std::move(first);
+    network.second_moments = std::move(second);
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value NetworkObject::get_weights(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return write_tensors(info.Env(), network(info.Env()).values.data()); });
+}
+
+Napi::Value NetworkObject::get_moments(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    Network& network = this->network(info.Env());
+    if (network.first_moments.size() == 0) throw Napi::TypeError::New(info.Env(), "The network has no moments yet.");
+    Napi::Array both = Napi::Array::New(info.Env(), 2);
+    both.Set(0u, write_tensors(info.Env(), network.first_moments.data()));
+    both.Set(1u, write_tensors(info.Env(), network.second_moments.data()));
+    return both;
+  });
+}
+
+const float* NetworkObject::read_features(const Napi::Value& value, int clips) {
+  const size_t length = static_cast<size_t>(clips) * static_cast<size_t>(network(value.Env()).inputs);
+  const float* features = read_array<float>(value, "features", length);
+  const size_t bad = kernels_->dense->find_non_finite(features, length);
+  if (bad < length) {
+    refuse_value(value.Env(), "features: the value at " + std::to_string(bad) + " is not finite");
+  }
+  return features;
+}
+
+// Arguments: features, labels, masks; the labels say how many clips there are.
+Batch NetworkObject::read_batch(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Network& network = this->network(env);
+  if (!info[1].IsTypedArray()) refuse_type(env, "labels", "an Int32Array");
+  const size_t clips = info[1].As<Napi::TypedArray>().ElementLength();
+  if (clips < 1 || clips > kMaxClips) {
+    refuse_value(env, "labels: expected 1 to " + std::to_string(kMaxClips) + " of them, got " + std::to_string(clips));
+  }
+  Batch batch{};
+  batch.clips = static_cast<int>(clips);
+  batch.labels = read_array<int32_t>(info[1], "labels", clips);
+  for (size_t clip = 0; clip < clips; clip++) {
+    if (batch.labels[clip] < 0 || batch.labels[clip] >= network.classes) {
+      refuse_value(env, "labels: " + std::to_string(batch.labels[clip]) + " is not one of " +
+                            std::to_string(network.classes) + " classes");
+    }
+  }
+  batch.masks = read_array<uint32_t>(info[2], "masks", clips * static_cast<size_t>(network.mask_words));
+  batch.features = read_features(info[0], batch.clips);
+  return batch;
+}
+
+Napi::Object NetworkObject::write_result(Napi::Env env, const StepResult& result) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("loss", result.loss);
+  object.Set("correct", result.correct);
+  return object;
+}
+
+Napi::Value NetworkObject::logits(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    Network& network = this->network(info.Env());
+    const int clips = read_count(info[1], "size", 1, kMaxClips);
+    Napi::Float32Array logits = Napi::Float32Array::New(info.Env(), static_cast<size_t>(clips * network.classes));
+    network.infer(read_features(info[0], clips), clips, logits.Data());
+    return logits;
+  });
+}
+
+Napi::Value NetworkObject::step(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    Network& network = this->network(info.Env());
+    const double learning_rate = read_number(info[3], "learningRate");
+    if (!(learning_rate > 0 && learning_rate < 1e6)) refuse_value(info.Env(), "learningRate: expected more than 0");
+    const int number = read_count(info[4], "step", 1, 2'000'000'000);
+    if (network.first_moments.size() == 0) throw Napi::TypeError::New(info.Env(), "The network has no moments yet.");
+    return write_result(info.Env(), network.step(read_batch(info), learning_rate, number));
+  });
+}
+
+Napi::Value NetworkObject::gradients(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    Network& network = this->network(info.Env());
+    AlignedArray<float> gradients(network.total());
+    Napi::Object result = write_result(info.Env(), network.gradients(read_batch(info), gradients.data()));
+    result.Set("gradients", write_tensors(info.Env(), gradients.data()));
+    return result;
+  });
+}
+
+}  // namespace earshot

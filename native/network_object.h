@@ -1,0 +1,42 @@
+// A network as JavaScript sees it.
+#pragma once
+
+#include <memory>
+
+#include "arguments.h"
+#include "kernels.h"
+#include "network.h"
+
+namespace earshot {
+
+class NetworkObject : public Napi::ObjectWrap<NetworkObject> {
+ public:
+  // The constructor stays inside the addon: objects come from `create`.
+  static void define(Napi::Env env);
+  static Napi::Value create(Napi::Env env, std::unique_ptr<Network> network, const Kernels& kernels);
+
+  explicit NetworkObject(const Napi::CallbackInfo& info);
+  void Finalize(Napi::Env env) override;
+
+ private:
+  Napi::Value set_weights(const Napi::CallbackInfo& info);
+  Napi::Value set_moments(const Napi::CallbackInfo& info);
+  Napi::Value get_weights(const Napi::CallbackInfo& info);
+  Napi::Value get_moments(const Napi::CallbackInfo& info);
+  Napi::Value logits(const Napi::CallbackInfo& info);
+  Napi::Value step(const Napi::CallbackInfo& info);
+  Napi::Value gradients(const Napi::CallbackInfo& info);
+  Napi::Value dispose(const Napi::CallbackInfo& info);
+
+  Network& network(Napi::Env env);
+  Batch read_batch(const Napi::CallbackInfo& info);
+  const float* read_features(const Napi::Value& value, int clips);
+  void read_tensors(const Napi::Value& value, const std::string& name, AlignedArray<float>& target);
+  Napi::Value write_tensors(Napi::Env env, const float* values);
+  Napi::Object write_result(Napi::Env env, const StepResult& result);
+
+  std::unique_ptr<Network> network_;
+  const Kernels* kernels_ = nullptr;
+};
+
+}  // namespace earshot

@@ -1,0 +1,57 @@
+import type { NativeNetwork } from '../../shared/engine/native-network';
+import type { Scorer } from '../../shared/engine/scorer';
+import { deriveSeed } from '../../shared/network/random';
+import type { WeightValues } from '../../shared/registry/weights-file';
+import type { Batch } from './batches';
+import type { StateValues } from './network-state';
+import { sliceSeed, sliceSize, type StepResult } from './train-step';
+
+/** What learner.ts asks of a learner. */
+interface NativeLearner extends Scorer {
+  step(batch: Batch, learningRate: number, seed: number): StepResult;
+  values(): StateValues;
+}
+
+/** Continues from `values` on the native kernels. */
+export function createNativeLearner(network: NativeNetwork, values: StateValues): NativeLearner {
+  let { step } = values;
+  network.setWeights(values.weights);
+  network.setMoments(values.firstMoments, values.secondMoments);
+  return {
+    step: ({ features, labels, size }, learningRate, seed) => {
+      const masks = dropoutMasks(seed, size, network.dropoutPlaces);
+      return network.step({ features, labels, masks }, learningRate, ++step);
+    },
+    logits: (features, size) => network.logits(features, size),
+    values: () => {
+      const { first, second } = network.moments();
+      // Parameters that are counted and never run keep the values they came with.
+      const joined = (before: WeightValues, after: WeightValues): WeightValues => ({ ...before, ...after });
+      return {
+        step,
+        weights: joined(values.weights, network.weights()),
+        firstMoments: joined(values.firstMoments, first),
+        secondMoments: joined(values.secondMoments, second),
+      };
+    },
+    dispose: () => {
+      network.dispose();
+    },
+  };
+}
+
+/**
+ * What the kernels need to drop the activations that trainStep drops: for each clip its place in its slice, and the
+ * seed of each layer's mask there.
+ * @returns [size, 1 + places]
+ */
+export function dropoutMasks(stepSeed: number, size: number, places: readonly string[]): Uint32Array {
+  const masks = new Uint32Array(size * (1 + places.length));
+  for (let clip = 0; clip < size; clip++) {
+    const slot = clip % sliceSize;
+    const seed = sliceSeed(stepSeed, clip - slot);
+    const words = [slot, ...places.map((place) => deriveSeed(seed, place))];
+    masks.set(words, clip * words.length);
+  }
+  return masks;
+}

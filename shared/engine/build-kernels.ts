@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { AppError } from '../errors/app-error';
+import { runTool } from './run-tool';
+
+export interface BuildKernelsOptions {
+  readonly cacheFolder: string;
+  /** Called with a line for people. */
+  readonly onProgress: (line: string) => void;
+  /** Added to every compilation and to the link: `-fsanitize=address`. */
+  readonly extraFlags?: readonly string[];
+}
+
+/** This file is compiled to dist/shared/engine. */
+const sourceFolder = resolve(__dirname, '..', '..', '..', 'native');
+
+/**
+ * What native/isa is compiled for, by processor. On x86-64 the addon chooses at run time; elsewhere the compiler's
+ * own baseline is the only one (on arm64 that includes NEON).
+ */
+const instructionSetFlags: Readonly<Record<string, readonly string[]>> = {
+  avx512: [
+    ...['-O3', '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx2', '-mfma'],
+    '-mprefer-vector-width=512',
+  ],
+  avx2: ['-O3', '-mavx2', '-mfma'],
+  baseline: ['-O3'],
+};
+
+const commonFlags = [
+  ...['-std=c++20', '-O2', '-ffp-contract=fast', '-fno-math-errno', '-fPIC', '-fvisibility=hidden'],
+  '-DNAPI_CPP_EXCEPTIONS',
+];
+
+interface Compilation {
+  readonly source: string;
+  readonly object: string;
+  readonly flags: readonly string[];
+}
+
+/**
+ * Builds the fused CPU kernels, or finds them in the cache: a folder for every state of the sources, flags and
+ * compiler. Safe to run in several processes at once: the finished addon appears by one rename.
+ *
+ * @returns the addon's path
+ * @throws AppError engine-unavailable with the compiler's last words, or what to install
+ */
+export async function buildKernels(options: BuildKernelsOptions): Promise<string> {
+  const compiler = process.env['CXX'] ?? 'g++';
+  const tool = { purpose: 'build the native kernels', install: 'g++' };
+  const flags = [...commonFlags, ...includeFlags(), ...(options.extraFlags ?? [])];
+  const compilerVersion = await runTool(compiler, ['--version'], tool);
+  const key = await hashOf([
+    compiler,
+    compilerVersion,
+    ...flags,
+    ...Object.values(instructionSetFlags).flat(),
+  ]);
+  const addon = join(options.cacheFolder, `kernels-${process.platform}-${process.arch}-${key}.node`);
+  if (existsSync(addon)) return addon;
+
+  options.onProgress('Building the native kernels');
+  const scratch = `${addon}.${process.pid}.tmp`;
+  await mkdir(scratch, { recursive: true });
+  try {
+    const compilations = await listCompilations(scratch);
+    await runAll(compilations, ({ source, object, flags: own }) =>
+      runTool(compiler, [...flags, ...own, '-c', source, '-o', object], tool),
+    );
+    const finished = join(scratch, 'addon.node');
+    const objects = compilations.map(({ object }) => object);
+    await runTool(compiler, [...flags, '-shared', ...objects, '-pthread', '-o', finished], tool);
+    await rename(finished, addon);
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new AppError('engine-unavailable', `Cannot build the native kernels: ${reason}`, { cause: error });
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+  return addon;
+}
+
+function includeFlags(): string[] {
+  const resolver = createRequire(__filename);
+  const packageFolder = (name: string): string => dirname(resolver.resolve(`${name}/package.json`));
+  return [
+    `-isystem${packageFolder('node-addon-api')}`,
+    `-isystem${join(packageFolder('node-api-headers'), 'include')}`,
+  ];
+}
+
+async function hashOf(facts: readonly string[]): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify(facts));
+  const names = await readdir(sourceFolder, { recursive: true });
+  for (const name of names.filter((entry) => /\.(cc|h)$/.test(entry)).sort()) {
+    hash.update(`\0${name}\0`).update(await readFile(join(sourceFolder, name)));
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** Every file of native/ once, every file of native/isa/ once an instruction set; those that take longest first. */
+async function listCompilations(scratch: string): Promise<Compilation[]> {
+  const sources = async (folder: string): Promise<string[]> =>
+    (await readdir(folder)).filter((name) => name.endsWith('.cc')).map((name) => join(folder, name));
+  const compilation = (source: string, tag: string, flags: readonly string[]): Compilation => ({
+    source,
+    object: join(scratch, `${source.slice(sourceFolder.length).replaceAll(/[/.]/g, '_')}_${tag}.o`),
+    flags,
+  });
+  const isaSources = await sources(join(sourceFolder, 'isa'));
+  const sets = Object.entries(instructionSetFlags).filter(
+    ([isa]) => isa === 'baseline' || process.arch === 'x64',
+  );
+  return [
+    ...(await sources(sourceFolder)).map((source) => compilation(source, 'common', [])),
+    ...sets.flatMap(([isa, flags]) =>
+      isaSources.map((source) => compilation(source, isa, [`-DEARSHOT_ISA=${isa}`, ...flags])),
+    ),
+  ];
+}
+
+/** As many at a time as there are cores. */
+async function runAll<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+  const queue = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+}
