@@ -71,7 +71,7 @@ struct EncoderLayout {
 
 // Which activations a clip's training pass drops: shared/network/dropout.ts, as a function of (seed, index).
 struct EncoderDropout {
-  float rate;                            // 0: none
+  double rate;                           // 0: none
   uint32_t slot;                         // the clip's place in the slice whose mask it is
   uint32_t seeds[kAttentionBlocks + 1];  // attention1 … attention4, feedForward
 };

@@ -14,17 +14,23 @@ struct Int {};
 constexpr int kForwardKeys = kRegisters == 32 ? 4 : 2;
 
 // One vector of queries (lanes) against all keys.
-// @param q queries, times log2(e) / √width: the exponent is to base 2
+// @param queries times log2(e) / √width: the exponent is to base 2
 // @param bound at least every q · k, lane by lane; what is added to the exponent is −bound
 // @param pairs [count][2 · width]: a key, then its value
-// @param out Σ 2^(q·k − bound) v; the sum of the powers is returned
+// @param result Σ 2^(q·k − bound) v; the sum of the powers is returned
 // kSafe: q · k − bound can be anything (else it must be at least kLeastExponent).
+//
+// Not inlined, and with arrays of its own: the compiler keeps them in registers.
 template <int kWidth, bool kSafe>
-EARSHOT_INLINE Vec attention_forward(const Vec* q, Vec bound, const float* pairs, int count, Vec* out) {
+__attribute__((noinline)) Vec attention_forward(const Vec* queries, Vec bound, const float* pairs, int count,
+                                                Vec* result) {
   constexpr int kStride = 2 * kWidth;
-  Vec total{};
+  Vec total{}, q[kWidth], out[kWidth];
 #pragma GCC unroll 16
-  for (int d = 0; d < kWidth; d++) out[d] = Vec{};
+  for (int d = 0; d < kWidth; d++) {
+    q[d] = queries[d];
+    out[d] = Vec{};
+  }
   const auto step = [&]<int kKeys>(const float* pair, Int<kKeys>) __attribute__((always_inline)) {
     Vec p[kKeys];
 #pragma GCC unroll 16
@@ -49,12 +55,14 @@ EARSHOT_INLINE Vec attention_forward(const Vec* q, Vec bound, const float* pairs
   for (; key + kForwardKeys <= count; key += kForwardKeys) step(pairs + key * kStride, Int<kForwardKeys>{});
 #pragma GCC unroll 1
   for (; key < count; key++) step(pairs + key * kStride, Int<1>{});
+#pragma GCC unroll 16
+  for (int d = 0; d < kWidth; d++) result[d] = out[d];
   return total;
 }
 
 // The greatest q · k, lane by lane.
 template <int kWidth>
-EARSHOT_INLINE Vec greatest_score(const Vec* q, const float* pairs, int count) {
+__attribute__((noinline)) Vec greatest_score(const Vec* q, const float* pairs, int count) {
   Vec greatest = splat(-3.4e38f);
 #pragma GCC unroll 1
   for (int key = 0; key < count; key++) {
@@ -87,16 +95,18 @@ struct BackwardPlan {
   static constexpr int block = 256 / kWidth;
 };
 
-// One vector of keys (lanes) against `count` queries. Probabilities are computed anew: 2^(q·k − log_sum).
+// One vector of keys (lanes) against `count` queries, a multiple of BackwardPlan::queries: a record of zeros adds nothing
+// to any gradient. Probabilities are computed anew: 2^(q·k − log_sum).
 // @param keys, values planar, `stride` floats from channel to channel
 // @param d_keys, d_values the same, added to; d_keys lacks the factor ln 2
 // @param d_queries [count][width][lanes], added to: a lane holds its key's share; lacks the factor 1/√width
 // kMasked: only the lanes in `mask` are keys
-template <int kWidth, int kQueries, bool kSafe, bool kMasked>
-EARSHOT_INLINE void attention_backward_steps(const float* keys, const float* values, int stride, IntVec mask,
-                                             const float* records, int count, float* d_keys, float* d_values,
-                                             float* d_queries) {
+template <int kWidth, bool kSafe, bool kMasked>
+__attribute__((noinline)) void attention_backward(const float* keys, const float* values, int stride, IntVec mask,
+                                                  const float* records, int count, float* d_keys, float* d_values,
+                                                  float* d_queries) {
   using Plan = BackwardPlan<kWidth>;
+  constexpr int kQueries = Plan::queries;
   using Record = QueryRecord<kWidth>;
   Vec key[kWidth], value[kWidth], d_key[kWidth], d_value[kWidth];
 #pragma GCC unroll 16
@@ -127,7 +137,7 @@ EARSHOT_INLINE void attention_backward_steps(const float* keys, const float* val
 #pragma GCC unroll 8
       for (int u = 0; u < kQueries; u++) {
         const float* q = record + u * Record::size;
-        p[u] = fma(k, splat(q[d]), d == 0 ? splat(-q[Record::log_sum]) : p[u]);
+        p[u] = fma(k, splat(q[d]), d == 0 ? -splat(q[Record::log_sum]) : p[u]);
       }
     }
 #pragma GCC unroll 16
@@ -136,7 +146,7 @@ EARSHOT_INLINE void attention_backward_steps(const float* keys, const float* val
 #pragma GCC unroll 8
       for (int u = 0; u < kQueries; u++) {
         const float* q = record + u * Record::size;
-        g[u] = fma(v, splat(q[Record::output + d]), d == 0 ? splat(-q[Record::product]) : g[u]);
+        g[u] = fma(v, splat(q[Record::output + d]), d == 0 ? -splat(q[Record::product]) : g[u]);
       }
     }
     if constexpr (kSafe) {
@@ -189,20 +199,6 @@ EARSHOT_INLINE void attention_backward_steps(const float* keys, const float* val
       store(d_values + d * stride, d_value[d]);
     }
   }
-}
-
-template <int kWidth, bool kSafe, bool kMasked>
-EARSHOT_INLINE void attention_backward(const float* keys, const float* values, int stride, IntVec mask,
-                                       const float* records, int count, float* d_keys, float* d_values,
-                                       float* d_queries) {
-  constexpr int kQueries = BackwardPlan<kWidth>::queries;
-  const int whole = count / kQueries * kQueries;
-  attention_backward_steps<kWidth, kQueries, kSafe, kMasked>(keys, values, stride, mask, records, whole, d_keys,
-                                                             d_values, d_queries);
-  if (whole == count) return;
-  attention_backward_steps<kWidth, 1, kSafe, kMasked>(
-      keys, values, stride, mask, records + whole * QueryRecord<kWidth>::size, count - whole, d_keys, d_values,
-      d_queries + whole * kWidth * kLanes);
 }
 
 }  // namespace earshot::EARSHOT_ISA

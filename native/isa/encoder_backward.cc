@@ -80,7 +80,8 @@ struct BlockView {
   int index;
 };
 
-// Projects keys and values. @returns whether every head's keys, channel by channel, are finite, with their ranges
+// Projects keys and values.
+// @param least, greatest written, a channel: the keys' range; NaN where any is not finite
 void make_planes(const EncoderShape& shape, const BlockView& block, const Workspace& work, float* least,
                  float* greatest) {
   using At = AttentionLayout;
@@ -174,8 +175,8 @@ void tail_back(const EncoderShape& shape, const BlockView& block, const EncoderD
       const uint32_t wide = ~to_bits(spread <= splat(kSafeSpread)) & to_bits(valid);
       if (wide != 0) safe[head] = true;
       float* record = work.records + static_cast<size_t>(head * shape.padded + first) * record_size;
-      for (int i = 0; i < count; i++, record += record_size) {
-        for (int entry = 0; entry < record_size; entry++) record[entry] = lanes[entry][i];
+      for (int i = 0; i < kLanes; i++, record += record_size) {
+        for (int entry = 0; entry < record_size; entry++) record[entry] = i < count ? lanes[entry][i] : 0;
       }
     }
   }
@@ -196,8 +197,10 @@ void head_back(const EncoderShape& shape, int head, const Workspace& work) {
   const int whole = shape.tokens / kLanes * kLanes;
   const IntVec all = (IntVec)splat_bits(~0u), last = from_bits((1u << (shape.tokens - whole)) - 1);
   const float scale = 1 / __builtin_sqrtf(static_cast<float>(kWidth));
+  static_assert(kLanes % BackwardPlan<kWidth>::queries == 0 && kBlock % kLanes == 0);
   for (int first = 0; first < shape.tokens; first += kBlock) {
-    const int count = shape.tokens - first < kBlock ? shape.tokens - first : kBlock;
+    const int rest = tiles_of(shape) * kLanes - first;
+    const int count = rest < kBlock ? rest : kBlock;
     const float* records = work.records + static_cast<size_t>(head * shape.padded + first) * kRecord;
     memset(work.partial, 0, static_cast<size_t>(count * kWidth * kLanes) * sizeof(float));
 #pragma GCC unroll 1
@@ -211,7 +214,7 @@ void head_back(const EncoderShape& shape, int head, const Workspace& work) {
       attention_backward<kWidth, kSafe, true>(work.keys + to, work.values + to, shape.padded, last, records, count,
                                               work.d_keys + to, work.d_values + to, work.partial);
     }
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count && first + i < shape.tokens; i++) {
       for (int d = 0; d < kWidth; d++) {
         work.d_queries[at + static_cast<size_t>(d * shape.padded + first + i)] =
             scale * sum(load(work.partial + (i * kWidth + d) * kLanes));
@@ -297,7 +300,7 @@ void encoder_backward(const EncoderShape& shape, const float* weights, const Enc
                              index};
     block_back(shape, block, dropout, work);
   }
-  for (int c = 0; c < kChannels; c++) gradients[EncoderLayout::class_token + static_cast<size_t>(c)] = work.d_rows[c * shape.padded];
+  for (int c = 0; c < kChannels; c++) gradients[c] = work.d_rows[c * shape.padded];  // the class token, at the front
   for (int token = 1; token < shape.tokens; token++) {
     float* to = d_trunk_tokens + static_cast<size_t>(token - 1) * kChannels;
     for (int c = 0; c < kChannels; c++) to[c] = work.d_rows[c * shape.padded + token];

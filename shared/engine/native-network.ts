@@ -89,7 +89,18 @@ export interface KernelsAddon {
   /** Those that this machine runs, the fastest first: `avx512`, `avx2`, `baseline`. */
   instructionSets(): string[];
   createCnn(options: AddonOptions): AddonNetwork;
+  createTransformer(options: AddonOptions & { readonly heads: number; readonly hidden: number }): AddonNetwork;
 }
+
+/** The layers that drop, as the reference names them (`dropout` in shared/network). */
+const dropoutPlaces = {
+  cnn: ['conv1', 'conv2', 'conv3'],
+  transformer: [
+    ...['conv1', 'conv2', 'conv3'],
+    ...['attention1', 'attention2', 'attention3', 'attention4'],
+    'feedForward',
+  ],
+} as const;
 
 const require_ = createRequire(__filename);
 
@@ -105,7 +116,7 @@ export function loadKernels(path: string): KernelsAddon {
 
 /** Whether the kernels compute this network. */
 export function isNative(config: NetworkConfig): boolean {
-  return config.architecture === 'cnn' && config.batchNorm === 'counted';
+  return config.architecture === 'transformer' || config.batchNorm === 'counted';
 }
 
 /**
@@ -125,10 +136,15 @@ export function createNativeNetwork(
   const { path, instructionSet, threads } = choice;
   const classes = parameters.at(-1)!.shape[0]!;
   const options = { instructionSet, threads, samples: inputSamples, classes, dropout: config.dropout };
-  const addon = loadKernels(path).createCnn(options);
+  const addon = loadKernels(path);
+  const names = parameters.map(({ name }) => name);
+  if (config.architecture === 'transformer') {
+    const { heads, hidden } = config;
+    return wrap(addon.createTransformer({ ...options, heads, hidden }), names, dropoutPlaces.transformer);
+  }
   // `counted` batch norm: its parameters are in the table and in the weights, and no figure depends on them.
-  const names = parameters.map(({ name }) => name).filter((name) => /\/(kernel|bias)$/.test(name));
-  return wrap(addon, names, ['conv1', 'conv2', 'conv3']);
+  const computed = names.filter((name) => /\/(kernel|bias)$/.test(name));
+  return wrap(addon.createCnn(options), computed, dropoutPlaces.cnn);
 }
 
 function wrap(
