@@ -61,9 +61,9 @@ NetworkObject::NetworkObject(const Napi::CallbackInfo& info) : ObjectWrap(info) 
 
 void NetworkObject::Finalize(Napi::Env) { network_.reset(); }
 
-Network& NetworkObject::network(Napi::Env env) {
+std::shared_ptr<Network> NetworkObject::network(Napi::Env env) const {
   if (!network_) throw Napi::TypeError::New(env, "The network was disposed of, or made without its factory.");
-  return *network_;
+  return network_;
 }
 
 Napi::Value NetworkObject::dispose(const Napi::CallbackInfo& info) {
@@ -75,29 +75,25 @@ Napi::Value NetworkObject::dispose(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-void NetworkObject::read_tensors(const Napi::Value& value, const std::string& name, AlignedArray<float>& target) {
-  Network& network = this->network(value.Env());
+AlignedArray<float> NetworkObject::read_tensors(const Napi::Value& value, const std::string& name) const {
+  const std::shared_ptr<Network> network = this->network(value.Env());
   if (!value.IsArray()) refuse_type(value.Env(), name, "an array of Float32Array");
   const auto tensors = value.As<Napi::Array>();
-  if (tensors.Length() != network.sizes.size()) {
-    refuse_value(value.Env(), name + ": expected " + std::to_string(network.sizes.size()) + " tensors, got " +
+  if (tensors.Length() != network->sizes.size()) {
+    refuse_value(value.Env(), name + ": expected " + std::to_string(network->sizes.size()) + " tensors, got " +
                                   std::to_string(tensors.Length()));
   }
-  AlignedArray<float> fresh(network.total());
-  float* to = fresh.data();
-  for (uint32_t i = 0; i < tensors.Length(); i++) {
-    const size_t size = network.sizes[i];
-    // Copied at once: reading the next element may run a getter.
-    const float* from = read_array<float>(tensors.Get(i), name + "[" + std::to_string(i) + "]", size);
-    to = std::copy_n(from, size, to);
+  AlignedArray<float> read(network->total());
+  float* to = read.data();
+  for (uint32_t i = 0; i < network->sizes.size(); i++) {
+    // Copied at once: reading the next element may run a getter, which may detach this one.
+    const float* from = read_array<float>(tensors.Get(i), name + "[" + std::to_string(i) + "]", network->sizes[i]);
+    to = std::copy_n(from, network->sizes[i], to);
   }
-  // A getter may have disposed of the network.
-  this->network(value.Env());
-  target = std::move(fresh);
+  return read;
 }
 
-Napi::Value NetworkObject::write_tensors(Napi::Env env, const float* values) {
-  const Network& network = this->network(env);
+Napi::Value NetworkObject::write_tensors(Napi::Env env, const Network& network, const float* values) {
   Napi::Array tensors = Napi::Array::New(env, network.sizes.size());
   for (uint32_t i = 0; i < network.sizes.size(); i++) {
     Napi::Float32Array tensor = Napi::Float32Array::New(env, network.sizes[i]);
@@ -110,42 +106,50 @@ Napi::Value NetworkObject::write_tensors(Napi::Env env, const float* values) {
 
 Napi::Value NetworkObject::set_weights(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    Network& network = this->network(info.Env());
-    read_tensors(info[0], "weights", network.values);
-    network.weights_changed();
+    AlignedArray<float> weights = read_tensors(info[0], "weights");
+    const std::shared_ptr<Network> network = this->network(info.Env());
+    network->values = std::move(weights);
+    network->weights_changed();
     return info.Env().Undefined();
   });
 }
 
 Napi::Value NetworkObject::set_moments(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    AlignedArray<float> first, second;
-    read_tensors(info[0], "first moments", first);
-    read_tensors(info[1], "second moments", second);
-    Network& network = this->network(info.Env());
-    network.first_moments = std::move(first);
-    network.second_moments = std::move(second);
+    AlignedArray<float> first = read_tensors(info[0], "first moments");
+    AlignedArray<float> second = read_tensors(info[1], "second moments");
+    const std::shared_ptr<Network> network = this->network(info.Env());
+    network->first_moments = std::move(first);
+    network->second_moments = std::move(second);
     return info.Env().Undefined();
   });
 }
 
 Napi::Value NetworkObject::get_weights(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return write_tensors(info.Env(), network(info.Env()).values.data()); });
+  return guarded(info.Env(), [&] {
+    const std::shared_ptr<Network> network = this->network(info.Env());
+    return write_tensors(info.Env(), *network, network->values.data());
+  });
 }
 
 Napi::Value NetworkObject::get_moments(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    Network& network = this->network(info.Env());
-    if (network.first_moments.size() == 0) throw Napi::TypeError::New(info.Env(), "The network has no moments yet.");
+    const std::shared_ptr<Network> network = training_network(info.Env());
     Napi::Array both = Napi::Array::New(info.Env(), 2);
-    both.Set(0u, write_tensors(info.Env(), network.first_moments.data()));
-    both.Set(1u, write_tensors(info.Env(), network.second_moments.data()));
+    both.Set(0u, write_tensors(info.Env(), *network, network->first_moments.data()));
+    both.Set(1u, write_tensors(info.Env(), *network, network->second_moments.data()));
     return both;
   });
 }
 
-const float* NetworkObject::read_features(const Napi::Value& value, int clips) {
-  const size_t length = static_cast<size_t>(clips) * static_cast<size_t>(network(value.Env()).inputs);
+std::shared_ptr<Network> NetworkObject::training_network(Napi::Env env) const {
+  std::shared_ptr<Network> network = this->network(env);
+  if (network->first_moments.size() == 0) throw Napi::TypeError::New(env, "The network has no moments yet.");
+  return network;
+}
+
+const float* NetworkObject::read_features(const Napi::Value& value, const Network& network, int clips) const {
+  const size_t length = static_cast<size_t>(clips) * static_cast<size_t>(network.inputs);
   const float* features = read_array<float>(value, "features", length);
   const size_t bad = kernels_->dense->find_non_finite(features, length);
   if (bad < length) {
@@ -155,9 +159,8 @@ const float* NetworkObject::read_features(const Napi::Value& value, int clips) {
 }
 
 // Arguments: features, labels, masks; the labels say how many clips there are.
-Batch NetworkObject::read_batch(const Napi::CallbackInfo& info) {
+Batch NetworkObject::read_batch(const Napi::CallbackInfo& info, const Network& network) const {
   const Napi::Env env = info.Env();
-  const Network& network = this->network(env);
   if (!info[1].IsTypedArray()) refuse_type(env, "labels", "an Int32Array");
   const size_t clips = info[1].As<Napi::TypedArray>().ElementLength();
   if (clips < 1 || clips > kMaxClips) {
@@ -173,7 +176,7 @@ Batch NetworkObject::read_batch(const Napi::CallbackInfo& info) {
     }
   }
   batch.masks = read_array<uint32_t>(info[2], "masks", clips * static_cast<size_t>(network.mask_words));
-  batch.features = read_features(info[0], batch.clips);
+  batch.features = read_features(info[0], network, batch.clips);
   return batch;
 }
 
@@ -186,32 +189,33 @@ Napi::Object NetworkObject::write_result(Napi::Env env, const StepResult& result
 
 Napi::Value NetworkObject::logits(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    Network& network = this->network(info.Env());
+    const std::shared_ptr<Network> network = this->network(info.Env());
     const int clips = read_count(info[1], "size", 1, kMaxClips);
-    Napi::Float32Array logits = Napi::Float32Array::New(info.Env(), static_cast<size_t>(clips * network.classes));
-    network.infer(read_features(info[0], clips), clips, logits.Data());
+    const float* features = read_features(info[0], *network, clips);
+    Napi::Float32Array logits = Napi::Float32Array::New(info.Env(), static_cast<size_t>(clips * network->classes));
+    network->infer(features, clips, logits.Data());
     return logits;
   });
 }
 
 Napi::Value NetworkObject::step(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    Network& network = this->network(info.Env());
+    const std::shared_ptr<Network> network = training_network(info.Env());
     const double learning_rate = read_number(info[3], "learningRate");
     if (!(learning_rate > 0 && learning_rate < 1e6)) refuse_value(info.Env(), "learningRate: expected more than 0");
     const int number = read_count(info[4], "step", 1, 2'000'000'000);
-    if (network.first_moments.size() == 0) throw Napi::TypeError::New(info.Env(), "The network has no moments yet.");
-    return write_result(info.Env(), network.step(read_batch(info), learning_rate, number));
+    return write_result(info.Env(), network->step(read_batch(info, *network), learning_rate, number));
   });
 }
 
 Napi::Value NetworkObject::gradients(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    Network& network = this->network(info.Env());
-    AlignedArray<float> gradients(network.total());
-    Napi::Object result = write_result(info.Env(), network.gradients(read_batch(info), gradients.data()));
-    result.Set("gradients", write_tensors(info.Env(), gradients.data()));
-    return result;
+    const std::shared_ptr<Network> network = this->network(info.Env());
+    AlignedArray<float> gradients(network->total());
+    const StepResult result = network->gradients(read_batch(info, *network), gradients.data());
+    Napi::Object object = write_result(info.Env(), result);
+    object.Set("gradients", write_tensors(info.Env(), *network, gradients.data()));
+    return object;
   });
 }
 

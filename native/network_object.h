@@ -28,14 +28,16 @@ class NetworkObject : public Napi::ObjectWrap<NetworkObject> {
   Napi::Value gradients(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
-  Network& network(Napi::Env env);
-  Batch read_batch(const Napi::CallbackInfo& info);
-  const float* read_features(const Napi::Value& value, int clips);
-  void read_tensors(const Napi::Value& value, const std::string& name, AlignedArray<float>& target);
-  Napi::Value write_tensors(Napi::Env env, const float* values);
-  Napi::Object write_result(Napi::Env env, const StepResult& result);
+  // Shared: a caller's getter may dispose of the network in the middle of a call.
+  std::shared_ptr<Network> network(Napi::Env env) const;
+  std::shared_ptr<Network> training_network(Napi::Env env) const;
+  Batch read_batch(const Napi::CallbackInfo& info, const Network& network) const;
+  const float* read_features(const Napi::Value& value, const Network& network, int clips) const;
+  AlignedArray<float> read_tensors(const Napi::Value& value, const std::string& name) const;
+  static Napi::Value write_tensors(Napi::Env env, const Network& network, const float* values);
+  static Napi::Object write_result(Napi::Env env, const StepResult& result);
 
-  std::unique_ptr<Network> network_;
+  std::shared_ptr<Network> network_;
   const Kernels* kernels_ = nullptr;
 };
 

@@ -1,4 +1,10 @@
-import { chooseEngine, type EngineChoice, type EngineWish } from '../../shared/engine/choose-engine';
+import { buildKernels } from '../../shared/engine/build-kernels';
+import {
+  chooseEngine,
+  defaultEngineCache,
+  type EngineChoice,
+  type EngineWish,
+} from '../../shared/engine/choose-engine';
 import { loadEngine, type LoadedEngine } from '../../shared/engine/load-engine';
 
 /** The engine of the tests: libtensorflow on the CPU unless a test wants another. */
@@ -16,4 +22,9 @@ export async function chooseTestEngine(wish: EngineWish = 'cpu'): Promise<Engine
 
 export async function loadTestEngine(wish: EngineWish = 'cpu'): Promise<LoadedEngine> {
   return loadEngine(await chooseTestEngine(wish));
+}
+
+/** The addon's path; it is built unless the cache has it. */
+export async function provideTestKernels(): Promise<string> {
+  return buildKernels({ cacheFolder: defaultEngineCache(process.env), onProgress: () => undefined });
 }

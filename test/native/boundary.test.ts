@@ -1,0 +1,196 @@
+import { Worker } from 'node:worker_threads';
+import { once } from 'node:events';
+import { loadKernels, type KernelsAddon } from '../../shared/engine/native-network';
+import { createUniform } from '../../shared/network/random';
+import { addonBatch, addonCnn, cnnShapes, cnnWeights, noiseClips, type CnnSize } from '../support/native-cnn';
+import { provideTestKernels } from '../support/test-engine';
+
+const size: CnnSize = { samples: 1000, classes: 3 };
+const weights = cnnWeights(size, 1);
+const lengths = Object.values(cnnShapes(size));
+let addon: KernelsAddon;
+let path: string;
+
+beforeAll(async () => {
+  path = await provideTestKernels();
+  addon = loadKernels(path);
+});
+
+/** The addon as untyped callers see it. */
+type Loose = Record<string, (...args: unknown[]) => unknown>;
+
+function looseCnn(): Loose {
+  const cnn = addonCnn(addon, size, weights);
+  const zeros = lengths.map((length) => new Float32Array(length));
+  cnn.setMoments(zeros, zeros);
+  return cnn as unknown as Loose;
+}
+
+function detached(length: number): Float32Array {
+  const array = new Float32Array(length);
+  structuredClone(array.buffer, { transfer: [array.buffer] });
+  return array;
+}
+
+/** What is thrown, which must be a TypeError or a RangeError; undefined when nothing is. */
+function refusal(call: () => unknown): string | undefined {
+  try {
+    call();
+  } catch (error) {
+    expect(['TypeError', 'RangeError']).toContain((error as Error).name);
+    return (error as Error).message;
+  }
+  return undefined;
+}
+
+describe('the addon', () => {
+  const options = { instructionSet: 'baseline', threads: 1, samples: 1000, classes: 3, dropout: 0 };
+
+  it.each([
+    [undefined, 'options'],
+    [{ ...options, instructionSet: 'avx1024' }, 'avx1024'],
+    [{ ...options, instructionSet: 7 }, 'instructionSet'],
+    [{ ...options, threads: 0 }, 'threads'],
+    [{ ...options, threads: 2.5 }, 'threads'],
+    [{ ...options, samples: 63 }, 'samples'],
+    [{ ...options, samples: 1e12 }, 'samples'],
+    [{ ...options, samples: NaN }, 'samples'],
+    [{ ...options, classes: '3' }, 'classes'],
+    [{ ...options, dropout: 1 }, 'dropout'],
+    [{ ...options, dropout: NaN }, 'dropout'],
+  ])('refuses to make a network of %j and names %s', (given, named) => {
+    expect(refusal(() => (addon as unknown as Loose)['createCnn']!(given))).toContain(named);
+  });
+
+  it('refuses features that do not fit, are detached, or are not finite', () => {
+    const cnn = looseCnn();
+    const features = new Float32Array(2000);
+    const withNaN = Float32Array.from(features).fill(NaN, 1234, 1235);
+    const withInfinity = Float32Array.from(features).fill(-Infinity, 1999);
+    for (const [given, count, message] of [
+      [features, 1, 'expected a Float32Array of 1000, got 2000'],
+      [features, 3, 'expected a Float32Array of 3000, got 2000'],
+      [detached(2000), 2, 'got 0'],
+      [new Float64Array(2000), 2, 'a Float32Array'],
+      [[0, 1], 2, 'a Float32Array'],
+      [null, 2, 'a Float32Array'],
+      [withNaN, 2, 'at 1234 is not finite'],
+      [withInfinity, 2, 'at 1999 is not finite'],
+      [features, 0, 'size'],
+      [features, -1, 'size'],
+      [features, 4_294_967_298, 'size'],
+      [features, undefined, 'size'],
+    ] as const) {
+      expect(refusal(() => cnn['logits']!(given, count))).toContain(message);
+    }
+    expect(refusal(() => cnn['logits']!(features, 2))).toBeUndefined();
+  });
+
+  it('refuses labels, masks, rates and steps that do not fit', () => {
+    const cnn = looseCnn();
+    const [features, labels, masks] = addonBatch(noiseClips(size, 2, 1));
+    for (const [args, message] of [
+      [[features, Int32Array.of(0, 3), masks, 0.01, 1], '3 is not one of 3 classes'],
+      [[features, Int32Array.of(0, -1), masks, 0.01, 1], '-1'],
+      [[features, new Int32Array(0), masks, 0.01, 1], 'labels'],
+      [[features, [0, 1], masks, 0.01, 1], 'labels'],
+      [[features, labels, masks.subarray(1), 0.01, 1], 'masks'],
+      [[features, labels, labels, 0.01, 1], 'masks'],
+      [[features, labels, masks, NaN, 1], 'learningRate'],
+      [[features, labels, masks, -1, 1], 'learningRate'],
+      [[features, labels, masks, 0.01, 0], 'step'],
+      [[features, labels, masks, 0.01], 'step'],
+      [[features.subarray(1), labels, masks, 0.01, 1], 'features'],
+    ] as const) {
+      expect(refusal(() => cnn['step']!(...args))).toContain(message);
+    }
+    expect(refusal(() => cnn['step']!(features, labels, masks, 0.01, 1))).toBeUndefined();
+  });
+
+  it('refuses tensors that do not fit and keeps the weights it has', () => {
+    const cnn = looseCnn();
+    const [features] = addonBatch(noiseClips(size, 1, 2));
+    const before = cnn['logits']!(features, 1);
+    const tensors = Object.values(weights);
+    const ragged = tensors.map((tensor, index) => (index === 9 ? tensor.subarray(1) : tensor));
+    expect(refusal(() => cnn['setWeights']!(tensors.slice(1)))).toContain('10 tensors');
+    expect(refusal(() => cnn['setWeights']!(ragged))).toContain('weights[9]');
+    expect(refusal(() => cnn['setWeights']!(new Float32Array(10)))).toContain('weights');
+    expect(refusal(() => cnn['setMoments']!(tensors))).toContain('second moments');
+    expect(cnn['logits']!(features, 1)).toEqual(before);
+  });
+
+  it('survives a caller whose getters dispose of the network', () => {
+    const cnn = looseCnn();
+    const tensors: unknown[] = Object.values(weights);
+    Object.defineProperty(tensors, 3, {
+      get: () => {
+        cnn['dispose']!();
+        return weights['conv2/bias'];
+      },
+    });
+    expect(refusal(() => cnn['setWeights']!(tensors))).toContain('disposed');
+    expect(refusal(() => cnn['logits']!(new Float32Array(1000), 1))).toContain('disposed');
+    expect(refusal(() => cnn['dispose']!())).toBeUndefined();
+  });
+
+  it('refuses methods on what is no network, and networks made without a factory', () => {
+    const cnn = looseCnn();
+    expect(refusal(() => cnn['logits']!.call({}, new Float32Array(1000), 1))).toBeDefined();
+    const bare = Reflect.construct((cnn as object).constructor, []) as Loose;
+    expect(refusal(() => bare['weights']!())).toContain('factory');
+  });
+
+  it('answers two thousand random calls with a result, a TypeError or a RangeError', () => {
+    const uniform = createUniform(5);
+    const pick = <T>(values: readonly T[]): T => values[Math.floor(uniform() * values.length)]!;
+    const [features, labels, masks] = addonBatch(noiseClips(size, 2, 3));
+    const tensors = Object.values(weights);
+    const values: readonly unknown[] = [
+      ...[undefined, null, true, 0, 1, 2, -1, 0.5, NaN, Infinity, 2 ** 31, 2 ** 53, '', 'conv1', Symbol('s')],
+      ...[{}, [], () => 1, new ArrayBuffer(8), new DataView(new ArrayBuffer(8)), 10n, new Proxy([], {})],
+      ...[features, labels, masks, tensors, features.subarray(0, 1000), detached(1000), new Uint8Array(1000)],
+      ...[new Float32Array(new SharedArrayBuffer(4000)), Float32Array.of(NaN), tensors.slice(0, 9)],
+    ];
+    let cnn = looseCnn();
+    let refused = 0;
+    for (let call = 0; call < 2000; call++) {
+      const method = pick([
+        'logits',
+        'step',
+        'gradients',
+        'setWeights',
+        'setMoments',
+        'weights',
+        'moments',
+        'dispose',
+      ]);
+      const args = Array.from({ length: Math.floor(uniform() * 6) }, () => pick(values));
+      if (refusal(() => cnn[method]!(...args)) !== undefined) refused += 1;
+      if (method === 'dispose') cnn = looseCnn();
+    }
+    expect(refused).toBeGreaterThan(500);
+    expect(cnn['logits']!(features, 2)).toHaveLength(6);
+  });
+
+  it('computes the same in several JavaScript threads at once, and their end takes the networks along', async () => {
+    const [features] = addonBatch(noiseClips(size, 2, 4));
+    const code = `
+      const { parentPort, workerData: { path, weights, features, size } } = require('node:worker_threads');
+      const addon = require(path);
+      const cnn = addon.createCnn({ ...size, instructionSet: addon.instructionSets()[0], threads: 3, dropout: 0 });
+      cnn.setWeights(weights);
+      let logits;
+      for (let i = 0; i < 50; i++) logits = cnn.logits(features, 2);
+      parentPort.postMessage(logits);`;
+    const workerData = { path, weights: Object.values(weights), features, size };
+    const expected = looseCnn()['logits']!(features, 2);
+    const workers = Array.from({ length: 4 }, () => new Worker(code, { eval: true, workerData }));
+    const ends = workers.map((worker) => once(worker, 'exit'));
+    for (const [logits] of (await Promise.all(
+      workers.map((worker) => once(worker, 'message')),
+    )) as unknown[][])
+      expect(logits).toEqual(expected);
+    await Promise.all(ends);
+  });
+});

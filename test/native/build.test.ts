@@ -1,0 +1,103 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { buildKernels } from '../../shared/engine/build-kernels';
+import { chooseEngine, defaultEngineCache } from '../../shared/engine/choose-engine';
+import { describeEngine, loadEngine } from '../../shared/engine/load-engine';
+import { createNativeNetwork } from '../../shared/engine/native-network';
+import { createNetwork } from '../../shared/network/create-network';
+import { provideTestKernels } from '../support/test-engine';
+
+const quiet = { onProgress: (): void => undefined, onFallback: (): void => undefined };
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'earshot-kernels-'));
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Runs `work` on a machine whose compiler is `compiler`. */
+async function withCompiler<T>(compiler: string, work: () => Promise<T>): Promise<T> {
+  const before = process.env['CXX'];
+  process.env['CXX'] = compiler;
+  try {
+    return await work();
+  } finally {
+    if (before === undefined) delete process.env['CXX'];
+    else process.env['CXX'] = before;
+  }
+}
+
+describe('the native kernels', () => {
+  it('are built once and found again, and leave nothing but the addon', async () => {
+    const lines: string[] = [];
+    const options = {
+      cacheFolder: folder,
+      onProgress: (line: string) => lines.push(line),
+      extraFlags: ['-O0'],
+    };
+    // Two at once, as two services that start together.
+    const [first, second] = await Promise.all([buildKernels(options), buildKernels(options)]);
+    expect(second).toBe(first);
+    const { mtimeMs } = await stat(first);
+    await expect(buildKernels(options)).resolves.toBe(first);
+    expect((await stat(first)).mtimeMs).toBe(mtimeMs);
+    expect(lines).toHaveLength(2);
+    expect(await readdir(folder)).toEqual([first.slice(folder.length + 1)]);
+  }, 300_000);
+
+  it('give way to TensorFlow where there is no compiler, with one line that says what it costs', async () => {
+    const reasons: string[] = [];
+    const choice = await withCompiler('no-such-compiler', () =>
+      chooseEngine({ wish: 'cpu', ...quiet, onFallback: (reason) => reasons.push(reason) }),
+    );
+    expect(choice.kernels).toBeUndefined();
+    expect(reasons).toEqual([expect.stringMatching(/times slower: .*g\+\+ is needed/)]);
+  });
+
+  it('are refused with the reason when they are forced and there is no compiler', async () => {
+    const forced = withCompiler('no-such-compiler', () =>
+      chooseEngine({ wish: 'cpu', kernels: 'native', ...quiet }),
+    );
+    await expect(forced).rejects.toMatchObject({
+      code: 'engine-unavailable',
+      message: expect.stringContaining('g++ is needed'),
+    });
+  });
+
+  it('stand in the engine description of the networks they compute, and are not used when not wanted', async () => {
+    const cnn = { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' } as const;
+    const native = await loadEngine(
+      await chooseEngine({ wish: 'cpu', kernels: 'native', threads: 2, ...quiet }),
+    );
+    expect(describeEngine(native, cnn)).toMatch(/^cpu \(native (avx512|avx2|baseline) kernels, 2 threads\)$/);
+    expect(describeEngine(native, { ...cnn, batchNorm: 'applied' })).toContain('libtensorflow');
+    const reference = await loadEngine(await chooseEngine({ wish: 'cpu', kernels: 'reference', ...quiet }));
+    expect(describeEngine(reference, cnn)).toContain('libtensorflow');
+  });
+
+  it('refuse a network that they do not compute when they are forced, and leave it to TensorFlow otherwise', async () => {
+    const network = createNetwork({ architecture: 'cnn', dropout: 0.1, batchNorm: 'applied' }, 10);
+    const choice = { path: await provideTestKernels(), instructionSet: 'baseline', threads: 1 };
+    expect(createNativeNetwork({ ...choice, forced: false }, network)).toBeUndefined();
+    expect(() => createNativeNetwork({ ...choice, forced: true }, network)).toThrow('no native kernels');
+  });
+
+  it('touch no memory but their own, and do nothing undefined: address and undefined-behaviour sanitizers', async () => {
+    const extraFlags = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-g1'];
+    const cacheFolder = defaultEngineCache(process.env);
+    const addon = await buildKernels({ cacheFolder, onProgress: quiet.onProgress, extraFlags });
+    const library = execFileSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [join(__dirname, '..', 'support', 'exercise-kernels.js'), addon],
+      { env: { ...process.env, LD_PRELOAD: library, ASAN_OPTIONS: 'detect_leaks=0' } },
+    );
+    expect(stdout).toBe('clean\n');
+  }, 300_000);
+});

@@ -1,0 +1,111 @@
+import type { NetworkConfig } from '../../shared/contracts/architecture';
+import type { LoadedEngine } from '../../shared/engine/load-engine';
+import { createScorer } from '../../shared/engine/scorer';
+import { createNetwork } from '../../shared/network/create-network';
+import { createUniform } from '../../shared/network/random';
+import { inputSamples } from '../../shared/network/trunk';
+import type { Batch } from '../../services/trainer/batches';
+import { createLearner } from '../../services/trainer/learner';
+import { freshState } from '../../services/trainer/network-state';
+import { relativeError } from '../support/native-cnn';
+import { loadTestEngine } from '../support/test-engine';
+
+const config: NetworkConfig = { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' };
+const network = createNetwork(config, 4);
+
+let native: LoadedEngine;
+let reference: LoadedEngine;
+
+beforeAll(async () => {
+  native = await loadTestEngine();
+  reference = { kind: native.kind, description: native.description };
+});
+
+/** Tones that a network can tell apart, in noise. */
+function toneBatch(size: number, seed: number): Batch {
+  const uniform = createUniform(seed);
+  const labels = Int32Array.from({ length: size }, (_, clip) => clip % 4);
+  const features = Float32Array.from({ length: size * inputSamples }, (_, i) => {
+    const tone = Math.sin(i * 0.02 * (1 + (Math.floor(i / inputSamples) % 4)));
+    return 0.4 * tone + 0.2 * (uniform() - 0.5);
+  });
+  const batch: Batch = {
+    size,
+    classes: 4,
+    features,
+    labels,
+    slice: (start, end) => ({
+      ...batch,
+      size: end - start,
+      features: features.subarray(start * inputSamples, end * inputSamples),
+      labels: labels.subarray(start, end),
+    }),
+  };
+  return batch;
+}
+
+describe('the native kernels beside TensorFlow.js', () => {
+  it('are there, so that what follows compares two things', () => {
+    expect(native.kernels).toBeDefined();
+    expect(reference.kernels).toBeUndefined();
+  });
+
+  it.each([1, 3])('answer %i clips with the same logits', (size) => {
+    const { weights } = freshState(network, 3);
+    const { features } = toneBatch(size, size);
+    const [ours, theirs] = [native, reference].map((engine) => {
+      const scorer = createScorer(network, weights, engine);
+      const logits = scorer.logits(features, size);
+      scorer.dispose();
+      return logits;
+    });
+    expect(relativeError(ours!, theirs!)).toBeLessThan(1e-5);
+  });
+
+  it('have the gradients of a batch of two slices, the same activations dropped', () => {
+    const batch = toneBatch(11, 1);
+    const values = freshState(network, 5);
+    const [ours, theirs] = [native, reference].map((engine) => {
+      const learner = createLearner(network, values, engine);
+      const { loss, correct } = learner.step(batch, 0.001, 77);
+      const after = learner.values();
+      learner.dispose();
+      return { loss, correct, after };
+    });
+    expect(Math.abs(ours!.loss / theirs!.loss - 1)).toBeLessThan(1e-5);
+    expect(ours!.correct).toBe(theirs!.correct);
+    expect(ours!.after.step).toBe(1);
+    // After one step the first moment is a tenth of the gradient.
+    for (const { name } of network.parameters) {
+      const [moment, expected] = [ours!.after.firstMoments[name]!, theirs!.after.firstMoments[name]!];
+      expect(relativeError(moment, expected)).toBeLessThan(1e-3);
+      const [second, expectedSecond] = [ours!.after.secondMoments[name]!, theirs!.after.secondMoments[name]!];
+      expect(relativeError(second, expectedSecond)).toBeLessThan(1e-3);
+    }
+  });
+
+  it('follow the same loss curve from one seed', () => {
+    const batch = toneBatch(2, 2);
+    const [ours, theirs] = [native, reference].map((engine) => {
+      const learner = createLearner(network, freshState(network, 6), engine);
+      const losses = Array.from({ length: 15 }, (_, step) => learner.step(batch, 0.001, step).loss);
+      learner.dispose();
+      return losses;
+    });
+    expect(theirs!.at(-1)!).toBeLessThan(0.7 * theirs![0]!);
+    ours!.forEach((loss, step) => {
+      expect(Math.abs(loss - theirs![step]!)).toBeLessThan(0.01 * theirs![0]!);
+    });
+  });
+
+  it('keep the parameters that are counted and never run', () => {
+    const values = freshState(network, 7);
+    const learner = createLearner(network, values, native);
+    learner.step(toneBatch(1, 3), 0.001, 1);
+    const { weights } = learner.values();
+    expect(Object.keys(weights)).toEqual(network.parameters.map(({ name }) => name));
+    expect(weights['conv1/scale']).toEqual(values.weights['conv1/scale']);
+    expect(weights['conv1/kernel']).not.toEqual(values.weights['conv1/kernel']);
+    learner.dispose();
+  });
+});
