@@ -31,16 +31,18 @@ __attribute__((noinline)) Vec attention_forward(const Vec* queries, Vec bound, c
     q[d] = queries[d];
     out[d] = Vec{};
   }
+  // A huge score less its bound must not be rounded twice: it is computed as the bound was.
+  const Vec start = kSafe ? Vec{} : -bound;
   const auto step = [&]<int kKeys>(const float* pair, Int<kKeys>) __attribute__((always_inline)) {
     Vec p[kKeys];
 #pragma GCC unroll 16
     for (int d = 0; d < kWidth; d++) {
 #pragma GCC unroll 8
-      for (int k = 0; k < kKeys; k++) p[k] = fma(q[d], splat(pair[k * kStride + d]), d == 0 ? -bound : p[k]);
+      for (int k = 0; k < kKeys; k++) p[k] = fma(q[d], splat(pair[k * kStride + d]), d == 0 ? start : p[k]);
     }
     if constexpr (kSafe) {
 #pragma GCC unroll 8
-      for (int k = 0; k < kKeys; k++) p[k] = max(splat(kLeastExponent), p[k]);
+      for (int k = 0; k < kKeys; k++) p[k] = max(splat(kLeastExponent), p[k] - bound);
     }
     exp2_each<kKeys>(p);
 #pragma GCC unroll 8
@@ -137,7 +139,7 @@ __attribute__((noinline)) void attention_backward(const float* keys, const float
 #pragma GCC unroll 8
       for (int u = 0; u < kQueries; u++) {
         const float* q = record + u * Record::size;
-        p[u] = fma(k, splat(q[d]), d == 0 ? -splat(q[Record::log_sum]) : p[u]);
+        p[u] = fma(k, splat(q[d]), d > 0 ? p[u] : kSafe ? Vec{} : -splat(q[Record::log_sum]));
       }
     }
 #pragma GCC unroll 16
@@ -151,7 +153,11 @@ __attribute__((noinline)) void attention_backward(const float* keys, const float
     }
     if constexpr (kSafe) {
 #pragma GCC unroll 8
-      for (int u = 0; u < kQueries; u++) p[u] = max(splat(kLeastExponent), p[u]);
+      for (int u = 0; u < kQueries; u++) {
+        // Of huge scores rounding can leave more than the sum they are part of.
+        p[u] -= splat(record[u * Record::size + Record::log_sum]);
+        p[u] = max(splat(kLeastExponent), select(p[u] > Vec{}, Vec{}, p[u]));
+      }
     }
     exp2_each<kQueries>(p);
     if constexpr (kMasked) {

@@ -89,11 +89,13 @@ export interface KernelsAddon {
   /** Those that this machine runs, the fastest first: `avx512`, `avx2`, `baseline`. */
   instructionSets(): string[];
   createCnn(options: AddonOptions): AddonNetwork;
-  createTransformer(options: AddonOptions & { readonly heads: number; readonly hidden: number }): AddonNetwork;
+  createTransformer(
+    options: AddonOptions & { readonly heads: number; readonly hidden: number },
+  ): AddonNetwork;
 }
 
 /** The layers that drop, as the reference names them (`dropout` in shared/network). */
-const dropoutPlaces = {
+export const dropoutPlaces = {
   cnn: ['conv1', 'conv2', 'conv3'],
   transformer: [
     ...['conv1', 'conv2', 'conv3'],

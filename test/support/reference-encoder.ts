@@ -77,7 +77,11 @@ export function referenceEncoder(
     const { slot, rate, seeds } = settings;
     const size = input.value.length;
     const mask = dropoutMask((slot + 1) * size, rate, seeds[place]!).subarray(slot * size);
-    return each(input, (value, at) => value * mask[at]!, (at) => mask[at]!);
+    return each(
+      input,
+      (value, at) => value * mask[at]!,
+      (at) => mask[at]!,
+    );
   };
 
   const each = (
@@ -94,7 +98,11 @@ export function referenceEncoder(
   };
 
   const relu = (input: Node): Node =>
-    each(input, (x) => max(0, x), (at) => (input.value[at]! > 0 ? 1 : 0));
+    each(
+      input,
+      (x) => max(0, x),
+      (at) => (input.value[at]! > 0 ? 1 : 0),
+    );
 
   const add = (first: Node, second: Node): Node => {
     const output = node(first.rows, first.columns);
@@ -206,7 +214,9 @@ export function referenceEncoder(
     backward: (dLogits) => {
       logits.gradient.set(dLogits);
       for (const step of steps.reverse()) step();
-      sequence.gradient.subarray(0, width).forEach((gradient, c) => (gradients['classToken']![c]! += gradient));
+      sequence.gradient
+        .subarray(0, width)
+        .forEach((gradient, c) => (gradients['classToken']![c]! += gradient));
       return sequence.gradient.slice(width);
     },
   };
