@@ -196,6 +196,20 @@ describe('the native transformer', () => {
     });
   });
 
+  it('answers thousands of calls whose threads hardly begin before they end', () => {
+    const size = { samples: 64, classes: 3, heads: 4, hidden: 1 } as const;
+    const weights = transformerWeights(size, 3, 1);
+    const [instructionSet] = addon.instructionSets();
+    const transformer = addonTransformer(addon, { ...size, instructionSet: instructionSet! }, weights, {
+      threads: 4,
+    });
+    const [features] = addonBatch(noiseClips(size, 5, 1));
+    const expected = transformer.logits(features, 5);
+    for (let call = 0; call < 5000; call++) transformer.logits(features, 5);
+    expect(transformer.logits(features, 5)).toEqual(expected);
+    transformer.dispose();
+  });
+
   it('steps by the gradient that it reports', () => {
     const size = { samples: 1000, classes: 3, heads: 4, hidden: 8 } as const;
     const weights = transformerWeights(size, 3, 4);
@@ -230,7 +244,9 @@ describe('the native transformer', () => {
     [{ dropout: -0.1 }, 'dropout'],
   ])('refuses %j', (wrong, named) => {
     const options = { samples: 1000, classes: 3, heads: 4, hidden: 8, threads: 1, dropout: 0 };
-    const make = addon.createTransformer as (given: unknown) => unknown;
-    expect(() => make({ ...options, instructionSet: 'baseline', ...wrong })).toThrow(named);
+    const loose = addon as unknown as { createTransformer(given: unknown): unknown };
+    expect(() => loose.createTransformer({ ...options, instructionSet: 'baseline', ...wrong })).toThrow(
+      named,
+    );
   });
 });

@@ -39,6 +39,7 @@ svg { display: block; width: 100%; height: auto; }
   border-top: 3px solid var(--first);
 }
 .key .second::before { border-top-color: var(--second); }
+.key .muted::before { border-top-color: var(--muted); }
 .key .dashed::before { border-top-style: dashed; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9375rem; }
