@@ -1,76 +1,50 @@
-import * as tf from '@tensorflow/tfjs-core';
+import { fork } from 'node:child_process';
+import { join } from 'node:path';
 import type { NetworkConfig } from '../shared/contracts/architecture';
-import { reportFrontEnd } from '../shared/contracts/front-end';
-import { chooseEngine } from '../shared/engine/choose-engine';
-import { loadEngine } from '../shared/engine/load-engine';
-import { createNetwork } from '../shared/network/create-network';
-import { createUniform } from '../shared/network/random';
-import { inputSamples } from '../shared/network/trunk';
-import { batchesOf } from '../services/trainer/batches';
-import { createState, freshState } from '../services/trainer/network-state';
-import { trainStep } from '../services/trainer/train-step';
-import { median } from './median';
+import type { KernelsWish } from '../shared/engine/choose-engine';
+import { isNative } from '../shared/engine/native-network';
+import { batchSizes, type EngineRow } from './engine-row';
 
-const classes = 10;
 const networks: readonly NetworkConfig[] = [
   { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' },
   { architecture: 'transformer', dropout: 0.1, heads: 4, hidden: 1024 },
 ];
 
-/** Milliseconds a clip on the engine: forward passes of 1, 8 and 32 clips, and a training step of 32. */
+/** Each network on TensorFlow and on the native kernels, one process after the other: milliseconds a clip. */
 export async function benchEngine(): Promise<void> {
-  const choice = await chooseEngine({ wish: 'auto', onProgress: () => undefined, onFallback: console.log });
-  const { description } = await loadEngine(choice);
-  console.log(`Engine: ${description}. Milliseconds a clip, median of 5 (transformer training: of 2).\n`);
-  console.log(
-    '| | batch 1 | batch 8 | batch 32 | training step, batch 32 | peak memory |\n|---|---|---|---|---|---|',
-  );
+  const headers = ['', ...batchSizes.map((size) => `batch ${size}`), 'training step, batch 32', 'its memory'];
+  console.log('Milliseconds a clip, the fastest of at least 3 runs.\n');
+  console.log(`| ${headers.join(' | ')} | 2048³ product |\n|${'---|'.repeat(headers.length + 1)}`);
   for (const config of networks) {
-    const cells = [1, 8, 32].map((size) => forwardMs(config, size).toFixed(1));
-    const training = choice.kind === 'wasm' ? '–' : trainingMs(config).toFixed(1);
-    const peak = `${(process.resourceUsage().maxRSS / 1e6).toFixed(2)} GB`;
-    console.log(`| \`${config.architecture}\` | ${cells.join(' | ')} | ${training} | ${peak} |`);
+    const wishes: KernelsWish[] = isNative(config) ? ['reference', 'native'] : ['reference'];
+    for (const kernels of wishes) console.log(line(config, await measure(config, kernels)));
   }
 }
 
-function forwardMs(config: NetworkConfig, size: number): number {
-  const network = createNetwork(config, classes);
-  const state = createState(network, freshState(network, 1));
-  const input = tf.tensor2d(noise(size * inputSamples), [size, inputSamples]);
-  const run = (): number => {
-    const startedAt = performance.now();
-    tf.tidy(() => network.forward(state.weights, input).dataSync());
-    return (performance.now() - startedAt) / size;
-  };
-  run();
-  const times = Array.from({ length: 5 }, run);
-  input.dispose();
-  state.dispose();
-  return median(times);
+function line(
+  { architecture }: NetworkConfig,
+  { engine, forwardMs, trainingMs, trainingMegabytes, matmulGflops }: EngineRow,
+): string {
+  const cells = [
+    `\`${architecture}\` on ${engine}`,
+    ...forwardMs.map((ms) => ms.toFixed(2)),
+    trainingMs?.toFixed(2) ?? '–',
+    trainingMegabytes === undefined ? '–' : `${trainingMegabytes.toFixed(0)} MB`,
+    matmulGflops === undefined ? '–' : `${matmulGflops.toFixed(0)} GFLOP/s`,
+  ];
+  return `| ${cells.join(' | ')} |`;
 }
 
-function trainingMs(config: NetworkConfig): number {
-  const network = createNetwork(config, classes);
-  const state = createState(network, freshState(network, 1));
-  const clips = Array.from({ length: 32 }, (_, index) => ({
-    filename: String(index),
-    fold: 1,
-    label: index % classes,
-    samples: noise(80_000),
-  }));
-  const [batch] = batchesOf(clips, { frontEnd: reportFrontEnd, classes, batchSize: 32 });
-  const run = (): number => {
-    const startedAt = performance.now();
-    trainStep(network, state, batch!, 0.001, 1);
-    return (performance.now() - startedAt) / 32;
-  };
-  run();
-  const times = Array.from({ length: config.architecture === 'cnn' ? 5 : 2 }, run);
-  state.dispose();
-  return median(times);
-}
-
-function noise(length: number): Float32Array {
-  const uniform = createUniform(1);
-  return Float32Array.from({ length }, () => uniform() - 0.5);
+function measure(config: NetworkConfig, kernels: KernelsWish): Promise<EngineRow> {
+  const child = fork(join(__dirname, 'engine-row.js'), [JSON.stringify({ config, kernels })]);
+  return new Promise((resolve, reject) => {
+    let row: EngineRow | undefined;
+    child.on('message', (message) => {
+      row = message as EngineRow;
+    });
+    child.on('exit', (code) => {
+      if (row === undefined) reject(new Error(`The measuring process ended with code ${code ?? 'none'}.`));
+      else resolve(row);
+    });
+  });
 }

@@ -1,5 +1,6 @@
 import { availableParallelism, cpus } from 'node:os';
 import { benchEngine } from './engine-bench';
+import { benchPeers } from './peer-bench';
 import { benchService } from './service-bench';
 
 /** `npm run bench`: prints Markdown tables, as they stand in bench/README.md. */
@@ -9,6 +10,7 @@ async function main(): Promise<void> {
   );
   await benchEngine();
   await benchService();
+  if (process.argv.includes('--peers')) await benchPeers();
 }
 
 main().catch((error: unknown) => {

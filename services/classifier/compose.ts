@@ -31,7 +31,7 @@ export interface Service {
 
 /** An upload from which nothing comes for so long is given up. */
 const uploadIdleMs = 10_000;
-const backoff = { firstBackoffMs: 100, maxBackoffMs: 30_000 };
+const supervision = { firstBackoffMs: 100, maxBackoffMs: 30_000, hungAfterMs: 30_000 };
 
 /** Builds everything that the service consists of; the model starts loading. */
 export function compose(config: Config, logger: Logger): Service {
@@ -46,7 +46,7 @@ export function compose(config: Config, logger: Logger): Service {
       const [inference] = await Promise.all([startModel(), warmUpDecoder(decoder)]);
       return inference;
     },
-    ...backoff,
+    ...supervision,
     clock: systemClock,
     onServing: ({ manifest, engine }) => {
       const { version, network, weights, classes } = manifest;

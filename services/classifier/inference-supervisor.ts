@@ -13,13 +13,15 @@ export interface SupervisorOptions {
   /** Wait before the first restart; doubled after each failure up to `maxBackoffMs`, forgotten after an answered batch. */
   readonly firstBackoffMs: number;
   readonly maxBackoffMs: number;
+  /** A batch without an answer for so long means that its thread hangs: it is given up as if it had died. */
+  readonly hungAfterMs: number;
   readonly clock: Clock;
   readonly onServing: (inference: Inference) => void;
   /** The thread died, or a restart failed; the next attempt follows in `retryMs`. */
   readonly onLost: (reason: string, retryMs: number) => void;
 }
 
-/** Keeps one inference thread alive. What was accepted outlives the thread: a batch lost with it is run once more on the next. */
+/** Keeps one inference thread alive and answering. What was accepted outlives the thread: a batch lost with it is run once more on the next. */
 export class InferenceSupervisor {
   /** Settles with the first start; rejects with why the model cannot be served at all. */
   readonly started: Promise<void>;
@@ -66,9 +68,20 @@ export class InferenceSupervisor {
   }
 
   async #inferOn(inference: Inference, windows: readonly Float32Array[]): Promise<InferenceResult> {
-    const result = await inference.infer(windows);
-    this.#failures = 0;
-    return result;
+    const { clock, hungAfterMs } = this.#options;
+    const hung = deferred<never>();
+    const stopTimer = clock.setTimer(() => {
+      const message = `A batch had no answer after ${hungAfterMs / 1000} s.`;
+      hung.reject(new AppError('engine-unavailable', message));
+    }, hungAfterMs);
+    try {
+      // A thread stuck in native code cannot even be terminated: its batch must not wait for its end.
+      const result = await Promise.race([inference.infer(windows), hung.promise]);
+      this.#failures = 0;
+      return result;
+    } finally {
+      stopTimer();
+    }
   }
 
   async #available(): Promise<Inference> {
@@ -97,7 +110,7 @@ export class InferenceSupervisor {
   #lose(inference: Inference, reason: string): void {
     if (this.#closed || this.#state.status !== 'ready' || this.#state.inference !== inference) return;
     void inference.close().catch(() => undefined);
-    this.#restartLater(`The inference thread died: ${reason}`);
+    this.#restartLater(`The inference thread was lost: ${reason}`);
   }
 
   #restartLater(reason: string): void {

@@ -40,6 +40,7 @@ describe('with real threads', () => {
       start: () => startWorker(threads),
       firstBackoffMs: 1,
       maxBackoffMs: 1,
+      hungAfterMs: 60_000,
       clock: systemClock,
       onServing: () => undefined,
       onLost: (reason) => lost.push(reason),
@@ -50,7 +51,7 @@ describe('with real threads', () => {
     void threads[0]!.terminate();
     expect((await answer).probabilities).toEqual([scoresOf(2.5), scoresOf(1.25)]);
     expect(threads).toHaveLength(2);
-    expect(lost).toEqual(['The inference thread died: exit code 1']);
+    expect(lost).toEqual(['The inference thread was lost: exit code 1']);
     await supervisor.close();
     expect(threads.map(({ threadId }) => threadId)).toEqual([-1, -1]);
   });
@@ -61,6 +62,7 @@ describe('with real threads', () => {
       start: () => startWorker(threads),
       firstBackoffMs: 1,
       maxBackoffMs: 1,
+      hungAfterMs: 60_000,
       clock: systemClock,
       onServing: () => undefined,
       onLost: () => undefined,
@@ -83,6 +85,7 @@ describe('restarting', () => {
       start: () => starts.shift()!(),
       firstBackoffMs: 100,
       maxBackoffMs: 350,
+      hungAfterMs: 1000,
       clock,
       onServing: (inference) => served.push(inference),
       onLost: (reason, retryMs) => lost.push({ reason, retryMs }),
@@ -103,7 +106,10 @@ describe('restarting', () => {
     await supervisor.started;
     first.die('killed');
     await settled();
-    expect(supervisor.state).toEqual({ status: 'unavailable', reason: 'The inference thread died: killed' });
+    expect(supervisor.state).toEqual({
+      status: 'unavailable',
+      reason: 'The inference thread was lost: killed',
+    });
     await clock.advance(100);
     expect(supervisor.state).toMatchObject({ reason: expect.stringContaining('no memory') });
     await clock.advance(200);
@@ -137,6 +143,26 @@ describe('restarting', () => {
     loading.resolve(late);
     await settled();
     expect(late.closed).toBe(true);
+  });
+
+  it('gives a batch that hangs to a fresh thread, and counts no time of batches that were answered', async () => {
+    const [first, second] = [new FakeInference(), new FakeInference()];
+    const { clock, lost, supervisor } = setUp([() => Promise.resolve(first), () => Promise.resolve(second)]);
+    await supervisor.infer([new Float32Array([3])]);
+    await clock.advance(1000);
+    expect(lost).toEqual([]);
+
+    first.hold();
+    const answer = supervisor.infer([new Float32Array([2.5])]);
+    await clock.advance(999);
+    expect(supervisor.state.status).toBe('ready');
+    await clock.advance(1);
+    expect(first.closed).toBe(true);
+    expect(supervisor.state).toMatchObject({ reason: expect.stringContaining('no answer after 1 s') });
+    await clock.advance(100);
+    expect((await answer).probabilities).toEqual([scoresOf(2.5)]);
+    expect(second.batchSizes).toEqual([1]);
+    await supervisor.close();
   });
 
   it('does not retry an error of the engine itself', async () => {

@@ -94,7 +94,7 @@ export class FakeInference implements Inference {
 
   close(): Promise<void> {
     this.closed = true;
-    this.#exit('closed');
+    this.die('closed');
     return Promise.resolve();
   }
 }

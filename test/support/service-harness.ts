@@ -53,6 +53,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     start: options.start ?? (() => Promise.resolve(inference)),
     firstBackoffMs: 1,
     maxBackoffMs: 10,
+    hungAfterMs: 60_000,
     clock: systemClock,
     onServing: () => undefined,
     onLost: () => {

@@ -1,0 +1,195 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { createServer, type AddressInfo } from 'node:net';
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { decode } from '../shared/audio/decode';
+import { openRegistry, type Version } from '../shared/registry/registry';
+import { wavFile } from '../test/support/wav-file';
+import { call, closedLoop, formBody, rawBody, type RequestBody } from './http-load';
+import { median, quantile } from './median';
+import { projectFolder, ready, startService, stop, type RunningServer } from './service-process';
+
+const peersFolder = join(projectFolder, 'bench', 'peers');
+const secondsPerRound = 6;
+const rounds = 3;
+const connectionCounts = [1, 8, 32];
+
+interface Contender {
+  readonly name: string;
+  readonly body: (wav: Buffer) => RequestBody;
+  start(version: Version): Promise<RunningServer>;
+}
+
+const form = (wav: Buffer): RequestBody => formBody('audio/wav', wav);
+const raw = (wav: Buffer): RequestBody => rawBody('audio/wav', wav);
+
+const contenders: readonly Contender[] = [
+  {
+    name: 'Earshot',
+    body: raw,
+    start: ({ manifest }) => startService({ MODEL_VERSION: manifest.version }),
+  },
+  { name: 'FastAPI + PyTorch', body: raw, start: (version) => startScript('fastapi_server.py', version) },
+  { name: 'LitServe', body: form, start: (version) => startScript('litserve_server.py', version) },
+  { name: 'BentoML', body: form, start: startBentoml },
+];
+
+/** `PEERS_PYTHON`: a Python that has bench/peers/requirements.txt installed. */
+function python(): string {
+  return process.env['PEERS_PYTHON'] ?? 'python3';
+}
+
+/** The same weights behind the peers' servers, the same clip, client and machine, in turns. */
+export async function benchPeers(): Promise<void> {
+  const missing = missingPackages();
+  if (missing !== undefined) {
+    console.log(`\nPeers left out: ${python()} ${missing}. See bench/peers/requirements.txt.`);
+    return;
+  }
+  engineTable();
+  await servingTable();
+}
+
+function missingPackages(): string | undefined {
+  try {
+    const imports = 'import torch, onnx, onnxruntime, soundfile, soxr, fastapi, litserve, bentoml';
+    execFileSync(python(), ['-c', imports], { stdio: 'pipe' });
+    return undefined;
+  } catch (error) {
+    const text = String((error as { stderr?: Buffer }).stderr ?? error);
+    return text.trim().split('\n').at(-1) ?? 'does not start';
+  }
+}
+
+function engineTable(): void {
+  const threads = String(availableParallelism());
+  const output = execFileSync(python(), [join(peersFolder, 'engine.py'), threads], {
+    env: { ...process.env, OMP_NUM_THREADS: threads },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  console.log(`\nPeers' engines, ${threads} threads. Milliseconds a clip, median of 5 (training: of 2).\n`);
+  console.log('| | | batch 1 | batch 8 | batch 32 | training step, batch 32 |\n|---|---|---|---|---|---|');
+  for (const line of output.toString().trim().split('\n')) {
+    const { peer, architecture, msPerClip } = JSON.parse(line) as {
+      peer: string;
+      architecture: string;
+      msPerClip: Record<string, number>;
+    };
+    const cells = ['1', '8', '32', 'training'].map((key) => msPerClip[key]?.toFixed(1) ?? '–');
+    console.log(`| \`${architecture}\` | ${peer} | ${cells.join(' | ')} |`);
+  }
+}
+
+async function servingTable(): Promise<void> {
+  const { versions } = await openRegistry(join(projectFolder, 'models')).list();
+  const version = versions.find(({ manifest }) => manifest.network.architecture === 'cnn');
+  if (version === undefined) throw new Error('models/ holds no cnn, the network that the peers serve');
+  const wav = await fiveSecondWav();
+  const results = new Map<string, number[][]>();
+  // In turns, so that a slow minute of the machine does not fall on one contender alone.
+  for (let round = 0; round < rounds; round++) {
+    for (const contender of contenders) {
+      const server = await contender.start(version);
+      try {
+        await checkAnswer(contender, server.port, wav);
+        for (const [index, connections] of connectionCounts.entries()) {
+          const times = await measure(contender, server.port, wav, connections);
+          const key = `${contender.name} ${index}`;
+          results.set(key, [...(results.get(key) ?? []), times]);
+        }
+      } finally {
+        await server.stop();
+      }
+    }
+  }
+  console.log(
+    `\nPOST /classify with ${version.manifest.version}, 5 s WAV at 44.1 kHz; requests/s (p50 / p99 ms), ` +
+      `median of ${rounds} rounds of ${secondsPerRound} s in turns.\n`,
+  );
+  const heads = connectionCounts.map((count) => `${count} connection${count === 1 ? '' : 's'}`);
+  console.log(`| | ${heads.join(' | ')} |\n|---|${'---|'.repeat(heads.length)}`);
+  for (const { name } of contenders) {
+    const cells = connectionCounts.map((_, index) => cell(results.get(`${name} ${index}`)!));
+    console.log(`| ${name} | ${cells.join(' | ')} |`);
+  }
+}
+
+async function measure(
+  { body }: Contender,
+  port: number,
+  wav: Buffer,
+  connections: number,
+): Promise<number[]> {
+  await closedLoop(port, body(wav), connections, Date.now() + 1500);
+  return closedLoop(port, body(wav), connections, Date.now() + secondsPerRound * 1000);
+}
+
+function cell(runs: readonly (readonly number[])[]): string {
+  const rate = median(runs.map((times) => times.length / secondsPerRound));
+  const p50 = median(runs.map(median));
+  const p99 = median(runs.map((times) => quantile(times, 0.99)));
+  return `${rate.toFixed(1)} (${p50.toFixed(1)} / ${p99.toFixed(0)})`;
+}
+
+/** A server that answers fast and wrong has not won anything. */
+async function checkAnswer({ name, body }: Contender, port: number, wav: Buffer): Promise<void> {
+  const { text } = await call(port, 'POST', '/classify', body(wav));
+  const parsed = JSON.parse(text) as { label?: string } | { label?: string }[];
+  const label = (Array.isArray(parsed) ? parsed[0] : parsed)?.label;
+  if (label !== 'dog') throw new Error(`${name} heard ${label} in the dog: ${text.slice(0, 200)}`);
+}
+
+async function fiveSecondWav(): Promise<Buffer> {
+  const ogg = await readFile(join(projectFolder, 'samples', 'dog.ogg'));
+  const { samples } = await decode(ogg, { sampleRate: 44_100, maxSeconds: 10 });
+  return wavFile([samples.subarray(0, 220_500)], { sampleRate: 44_100, type: 's16' });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function startScript(script: string, { folder }: Version): Promise<RunningServer> {
+  const port = await freePort();
+  return startPeer(port, python(), [
+    join(peersFolder, script),
+    folder,
+    String(port),
+    String(availableParallelism()),
+  ]);
+}
+
+async function startBentoml({ folder }: Version): Promise<RunningServer> {
+  const port = await freePort();
+  const command = process.env['PEERS_PYTHON'] === undefined ? 'bentoml' : join(dirname(python()), 'bentoml');
+  const args = ['serve', 'bentoml_service:Classifier', '--host', '127.0.0.1', '--port', String(port)];
+  return startPeer(port, command, args, { VERSION_FOLDER: folder, BENTOML_DO_NOT_TRACK: 'true' });
+}
+
+async function startPeer(
+  port: number,
+  command: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<RunningServer> {
+  const threads = String(availableParallelism());
+  const child = spawn(command, args, {
+    cwd: peersFolder,
+    env: {
+      ...process.env,
+      ...environment,
+      THREADS: threads,
+      OMP_NUM_THREADS: threads,
+      PYTHONDONTWRITEBYTECODE: '1',
+    },
+    stdio: 'ignore',
+    detached: true,
+  });
+  await ready(port);
+  return { child, port, stop: () => stop(child, true) };
+}
