@@ -12,6 +12,9 @@ export interface BarPair {
 }
 
 const barHeight = 40;
+const labelWidth = 225;
+/** A shorter bar has no room for its figure. */
+const leastLabelled = 0.06;
 
 /** Two horizontal bars a name, side by side, with the second's interval as a whisker. */
 export function barChart(
@@ -31,7 +34,8 @@ export function barChart(
       position: 'insideLeft' as const,
       fontSize: 11,
       color: 'var(--ground)',
-      formatter: ({ value }: { value: unknown }) => (typeof value === 'number' ? format(value) : ''),
+      formatter: ({ value }: { value: unknown }) =>
+        typeof value === 'number' && value >= leastLabelled ? format(value) : '',
     },
   });
   const whiskers = bars.flatMap(({ interval }, index) =>
@@ -41,7 +45,7 @@ export function barChart(
     description,
     { width: 720, height: bars.length * barHeight + 40 },
     {
-      grid: { left: 8, right: 20, top: 4, bottom: 4, containLabel: true },
+      grid: { left: labelWidth, right: 24, top: 4, bottom: 28 },
       xAxis: {
         type: 'value',
         min: 0,

@@ -24,7 +24,7 @@ export function renderComparisonPage({ singles, crossValidations }: Comparison):
 <h1>The report’s results beside ours</h1>
 ${comparisonNotes.map((note) => markup`<p class="quiet">${note}</p>\n`)}
 <h2>Single runs</h2>
-${plainTable(singleRunHead, singles.map(singleRunCells))}
+<div class="named">${plainTable(singleRunHead, singles.map(singleRunCells))}</div>
 ${charts(singles)}
 <h2>Cross-validation</h2>
 ${plainTable(foldsHead, crossValidations.map(foldsCells))}
