@@ -30,6 +30,17 @@ Napi::Object read_options(const Napi::CallbackInfo& info) {
   return info[0].As<Napi::Object>();
 }
 
+// Frames that make up a clip, and how many of them to remember; 0: none.
+std::unique_ptr<FrameCache> read_cache(const Napi::Object& options, int samples) {
+  const int capacity = read_count(options.Get("cachedFrames"), "cachedFrames", 0, 65'536);
+  if (capacity == 0) return nullptr;
+  const int length = read_count(options.Get("frameSamples"), "frameSamples", 2 * kSamplesPerToken, samples);
+  if (length % kSamplesPerToken != 0 || samples % length != 0) {
+    refuse_value(options.Env(), "frameSamples: expected a multiple of 64 that divides samples");
+  }
+  return std::make_unique<FrameCache>(length, capacity);
+}
+
 Napi::Value create_cnn(const Napi::CallbackInfo& info) {
   const Napi::Object options = read_options(info);
   const Kernels& kernels = read_kernels(options);
@@ -37,8 +48,10 @@ Napi::Value create_cnn(const Napi::CallbackInfo& info) {
   const int samples = read_count(options.Get("samples"), "samples", kMinSamples, kMaxSamples);
   const int classes = read_count(options.Get("classes"), "classes", 1, 1000);
   const double rate = read_rate(options);
+  std::unique_ptr<FrameCache> cache = read_cache(options, samples);
   try {
-    return NetworkObject::create(info.Env(), std::make_unique<Cnn>(kernels, threads, samples, classes, rate), kernels);
+    auto cnn = std::make_unique<Cnn>(kernels, threads, samples, classes, rate, std::move(cache));
+    return NetworkObject::create(info.Env(), std::move(cnn), kernels);
   } catch (const std::bad_alloc&) {
     throw Napi::RangeError::New(info.Env(), "There is not enough memory.");
   }

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { NetworkConfig } from '../contracts/architecture';
 import { AppError } from '../errors/app-error';
 import type { Network } from '../network/network';
-import { inputSamples } from '../network/trunk';
+import { frameSamples, inputSamples } from '../network/trunk';
 import type { WeightValues } from '../registry/weights-file';
 
 /** The fused CPU kernels: the addon, and how to run it. */
@@ -83,6 +83,10 @@ interface AddonOptions {
   readonly samples: number;
   readonly classes: number;
   readonly dropout: number;
+  /** Frames of earlier clips whose tokens are kept; 0: none. */
+  readonly cachedFrames: number;
+  /** The length of the frames that make up a clip. */
+  readonly frameSamples: number;
 }
 
 export interface KernelsAddon {
@@ -90,6 +94,9 @@ export interface KernelsAddon {
   instructionSets(): string[];
   createCnn(options: AddonOptions): AddonNetwork;
 }
+
+/** Enough for fifty streams of windows that share 8 of 9 frames; 80 kB each. */
+const cachedFrames = 512;
 
 const require_ = createRequire(__filename);
 
@@ -124,7 +131,10 @@ export function createNativeNetwork(
   }
   const { path, instructionSet, threads } = choice;
   const classes = parameters.at(-1)!.shape[0]!;
-  const options = { instructionSet, threads, samples: inputSamples, classes, dropout: config.dropout };
+  const options = {
+    ...{ instructionSet, threads, samples: inputSamples, classes, dropout: config.dropout },
+    ...{ cachedFrames, frameSamples },
+  };
   const addon = loadKernels(path).createCnn(options);
   // `counted` batch norm: its parameters are in the table and in the weights, and no figure depends on them.
   const names = parameters.map(({ name }) => name).filter((name) => /\/(kernel|bias)$/.test(name));
