@@ -15,6 +15,7 @@ import { createClassifyClip, type WindowScores } from '../../services/classifier
 import { Gate } from '../../services/classifier/gate';
 import { createHttpServer } from '../../services/classifier/http-server';
 import { InferenceSupervisor } from '../../services/classifier/inference-supervisor';
+import { watchLoad } from '../../services/classifier/watch-load';
 import { FakeDecoder } from './fake-decoder';
 import { FakeInference, manifest } from './fake-inference';
 
@@ -105,6 +106,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     queue: () => ({ full: batcher.queuedItems >= maxQueuedItems, waitMs: batcher.estimatedWaitMs }),
     maxWaitMs: 60_000,
   });
+  watchLoad(metrics, gate, batcher);
   const app = createApp({
     classifyClip: createClassifyClip({
       decoder,
