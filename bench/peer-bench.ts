@@ -1,4 +1,5 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -6,9 +7,9 @@ import { dirname, join } from 'node:path';
 import { decode } from '../shared/audio/decode';
 import { openRegistry, type Version } from '../shared/registry/registry';
 import { wavFile } from '../test/support/wav-file';
-import { call, closedLoop, formBody, rawBody, type RequestBody } from './http-load';
+import { closedLoop, formBody, type RequestBody } from './http-load';
 import { median, quantile } from './median';
-import { projectFolder, ready, startService, stop, type RunningServer } from './service-process';
+import { call, projectFolder, sleep, startService, type BenchService } from './service';
 
 const peersFolder = join(projectFolder, 'bench', 'peers');
 const secondsPerRound = 6;
@@ -18,11 +19,11 @@ const connectionCounts = [1, 8, 32];
 interface Contender {
   readonly name: string;
   readonly body: (wav: Buffer) => RequestBody;
-  start(version: Version): Promise<RunningServer>;
+  start(version: Version): Promise<BenchService>;
 }
 
 const form = (wav: Buffer): RequestBody => formBody('audio/wav', wav);
-const raw = (wav: Buffer): RequestBody => rawBody('audio/wav', wav);
+const raw = (wav: Buffer): RequestBody => ({ contentType: 'audio/wav', bytes: wav });
 
 const contenders: readonly Contender[] = [
   {
@@ -134,10 +135,11 @@ function cell(runs: readonly (readonly number[])[]): string {
 
 /** A server that answers fast and wrong has not won anything. */
 async function checkAnswer({ name, body }: Contender, port: number, wav: Buffer): Promise<void> {
-  const { text } = await call(port, 'POST', '/classify', body(wav));
-  const parsed = JSON.parse(text) as { label?: string } | { label?: string }[];
+  const { contentType, bytes } = body(wav);
+  const answer = await call(port, 'POST', '/classify', bytes, undefined, { 'content-type': contentType });
+  const parsed = JSON.parse(answer.body) as { label?: string } | { label?: string }[];
   const label = (Array.isArray(parsed) ? parsed[0] : parsed)?.label;
-  if (label !== 'dog') throw new Error(`${name} heard ${label} in the dog: ${text.slice(0, 200)}`);
+  if (label !== 'dog') throw new Error(`${name} heard ${label} in the dog: ${answer.body.slice(0, 200)}`);
 }
 
 async function fiveSecondWav(): Promise<Buffer> {
@@ -154,7 +156,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function startScript(script: string, { folder }: Version): Promise<RunningServer> {
+async function startScript(script: string, { folder }: Version): Promise<BenchService> {
   const port = await freePort();
   return startPeer(port, python(), [
     join(peersFolder, script),
@@ -164,7 +166,7 @@ async function startScript(script: string, { folder }: Version): Promise<Running
   ]);
 }
 
-async function startBentoml({ folder }: Version): Promise<RunningServer> {
+async function startBentoml({ folder }: Version): Promise<BenchService> {
   const port = await freePort();
   const command = process.env['PEERS_PYTHON'] === undefined ? 'bentoml' : join(dirname(python()), 'bentoml');
   const args = ['serve', 'bentoml_service:Classifier', '--host', '127.0.0.1', '--port', String(port)];
@@ -176,7 +178,7 @@ async function startPeer(
   command: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
-): Promise<RunningServer> {
+): Promise<BenchService> {
   const threads = String(availableParallelism());
   const child = spawn(command, args, {
     cwd: peersFolder,
@@ -190,6 +192,25 @@ async function startPeer(
     stdio: 'ignore',
     detached: true,
   });
-  await ready(port);
-  return { child, port, stop: () => stop(child, true) };
+  await ready(port, child);
+  return { child, port, stop: () => stopGroup(child) };
+}
+
+/** @throws Error when the peer ends, or does not answer within two minutes */
+async function ready(port: number, child: ChildProcess): Promise<void> {
+  const until = Date.now() + 120_000;
+  while (Date.now() < until && child.exitCode === null) {
+    if ((await call(port, 'GET', '/readyz')).status === 200) return;
+    await sleep(50);
+  }
+  throw new Error(`${child.spawnargs.join(' ')} did not become ready`);
+}
+
+/** A peer leads a process group, its workers in it. */
+async function stopGroup(child: ChildProcess): Promise<number> {
+  if (child.exitCode !== null) return child.exitCode;
+  const exited = once(child, 'exit');
+  process.kill(-child.pid!, 'SIGTERM');
+  const [code] = (await exited) as [number | null];
+  return code ?? -1;
 }

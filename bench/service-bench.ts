@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { call, closedLoop, rawBody, type RequestBody } from './http-load';
+import { closedLoop, type RequestBody } from './http-load';
 import { median, quantile } from './median';
-import { projectFolder, startService, type RunningServer } from './service-process';
+import { call, projectFolder, residentMegabytes, slope, startService, type BenchService } from './service';
 
 const secondsPerRound = 8;
 const memoryRequests = 10_000;
@@ -10,7 +10,8 @@ const warmUpRequests = 2000;
 
 /** `POST /classify` against the real service with the committed model: closed loop, real sockets, one machine. */
 export async function benchService(): Promise<void> {
-  const clip = rawBody('audio/ogg', await readFile(join(projectFolder, 'samples', 'dog.ogg')));
+  const bytes = await readFile(join(projectFolder, 'samples', 'dog.ogg'));
+  const clip = { contentType: 'audio/ogg', bytes };
   const startedAt = performance.now();
   const service = await startService();
   try {
@@ -44,14 +45,14 @@ async function probe(port: number, until: number): Promise<number[]> {
 }
 
 /** Resident memory over 10,000 requests: the slope after the first 2,000. */
-async function benchMemory({ child, port }: RunningServer, clip: RequestBody): Promise<void> {
+async function benchMemory({ child, port }: BenchService, clip: RequestBody): Promise<void> {
   const samples: [thousands: number, megabytes: number][] = [];
   let done = 0;
   const client = async (): Promise<void> => {
     while (done < memoryRequests) {
       done += 1;
       const request = done;
-      await call(port, 'POST', '/classify', clip);
+      await call(port, 'POST', '/classify', clip.bytes);
       if (request > warmUpRequests && request % 250 === 0) {
         samples.push([request / 1000, await residentMegabytes(child.pid!)]);
       }
@@ -61,26 +62,7 @@ async function benchMemory({ child, port }: RunningServer, clip: RequestBody): P
   const megabytes = samples.map(([, value]) => value);
   console.log(
     `\nResident memory over ${memoryRequests} requests, after the first ${warmUpRequests}: ` +
-      `${medianSlope(samples).toFixed(2)} MB per 1,000 (median of all pairwise slopes), from ` +
+      `${slope(samples).toFixed(2)} MB per 1,000 (median of all pairwise slopes), from ` +
       `${Math.min(...megabytes).toFixed(0)} to ${Math.max(...megabytes).toFixed(0)} MB.`,
   );
-}
-
-/**
- * Theil and Sen's estimator. Least squares would take a single step, such as the first batch of a new size, for a
- * steady climb.
- */
-function medianSlope(samples: readonly (readonly [x: number, y: number])[]): number {
-  const slopes = samples.flatMap(([x1, y1], index) =>
-    samples
-      .slice(index + 1)
-      .filter(([x2]) => x2 !== x1)
-      .map(([x2, y2]) => (y2 - y1) / (x2 - x1)),
-  );
-  return median(slopes);
-}
-
-async function residentMegabytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1000;
 }

@@ -7,7 +7,10 @@ import { docsRoutePaths, docsRoutes } from './http/docs-routes';
 import { endpoint } from './http/endpoint';
 import { errorMiddleware } from './http/error-middleware';
 import { requestContext } from './http/request-context';
+import { securityHeaders } from './http/security-headers';
 import { healthRoute, metricsRoute, modelsRoute, readyRoute } from './http/status-routes';
+import { streamRoute } from './http/stream-route';
+import { streamPath } from './stream/stream-server';
 
 export interface AppDeps extends ClassifyRouteDeps {
   readonly listModels: () => Promise<ModelList>;
@@ -22,6 +25,7 @@ export const routePaths = [
   '/readyz',
   '/models',
   '/metrics',
+  streamPath,
   ...docsRoutePaths,
   'other',
 ];
@@ -34,6 +38,7 @@ export function createApp(deps: AppDeps): Express {
   app.set('query parser', 'simple');
 
   app.use(requestContext(logger, metrics, routePaths));
+  app.use(securityHeaders());
   app.use((_req, res, next) => {
     // A connection kept alive would only carry the next request to a service that is going away.
     if (gate.status.status === 'draining') res.setHeader('Connection', 'close');
@@ -44,6 +49,7 @@ export function createApp(deps: AppDeps): Express {
   endpoint(app, '/readyz', { get: readyRoute(gate) });
   endpoint(app, '/models', { get: modelsRoute(deps.listModels) });
   endpoint(app, '/metrics', { get: metricsRoute(metrics) });
+  endpoint(app, streamPath, { get: streamRoute });
   docsRoutes(app, deps.version);
   app.use(() => {
     throw new AppError('not-found', 'There is nothing here; GET /docs shows what there is.');

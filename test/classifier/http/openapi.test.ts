@@ -63,7 +63,7 @@ describe('GET /openapi.json', () => {
   });
 
   it('describes every path of the service but the documentation itself', () => {
-    const own = ['/', '/openapi.json', '/problems/:code', 'other'];
+    const own = ['/', '/openapi.json', '/asyncapi.json', '/problems/:code', 'other'];
     const served = routePaths.filter((path) => !own.includes(path) && !path.startsWith('/docs'));
     expect(Object.keys(document.paths).sort()).toEqual([...served].sort());
   });
@@ -138,6 +138,12 @@ describe('GET /docs', () => {
 
   it('is pointed to by the front door', async () => {
     const { body } = await request(harness.server).get('/');
-    expect(body).toEqual({ service: 'earshot', version: '1.2.3', docs: '/docs', openapi: '/openapi.json' });
+    expect(body).toEqual({
+      service: 'earshot',
+      version: '1.2.3',
+      docs: '/docs',
+      openapi: '/openapi.json',
+      asyncapi: '/asyncapi.json',
+    });
   });
 });

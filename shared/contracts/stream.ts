@@ -1,0 +1,243 @@
+import { z } from 'zod';
+import { errorCodes } from '../errors/app-error';
+import { classificationSchema, predictionSchema } from './classification';
+
+/**
+ * The messages of `/stream`. Text frames carry one JSON object each, described here; a client's binary frames carry audio,
+ * cut anywhere. Times in seconds are positions on the stream's own sample clock: 0 is its first sample.
+ */
+
+const ratio = z.number().min(0).max(1);
+const seconds = z.number().min(0);
+
+/** How a stream was left; RFC 6455 section 7.4. */
+export const closeCodes = {
+  /** After `done`: the client said `stop`, or hung up properly. */
+  done: 1000,
+  /** The service is shutting down: the last result and `done` came before; go on elsewhere. */
+  draining: 1001,
+  /** Audio in an encoding or container that is not taken. */
+  unsupportedData: 1003,
+  /** A text frame that is no message: not UTF-8, not JSON, or not of this schema. */
+  malformed: 1007,
+  /** A message in the wrong order, audio before `start`, silence on the line for too long. */
+  policy: 1008,
+  /** A frame larger than `limits.messageBytes`. */
+  tooBig: 1009,
+  /** Our own fault. */
+  internal: 1011,
+  /** Too much to do; the error before it says when to try again. */
+  overloaded: 1013,
+} as const;
+export type CloseCode = (typeof closeCodes)[keyof typeof closeCodes];
+
+/** The subprotocol that the service speaks, and the prefix of the one in which a browser hands over its API key. */
+export const streamProtocol = 'earshot.v1';
+export const keyProtocolPrefix = 'earshot.key.';
+
+export const encodings = ['pcm_s16le', 'pcm_f32le', 'container'] as const;
+
+/** When a sound counts as one event. All in seconds and probabilities, so that the hop changes nothing of it. */
+export const eventRuleSchema = z
+  .strictObject({
+    onThreshold: ratio.default(0.5).describe('A sound starts when its smoothed probability rises to this'),
+    offThreshold: ratio.default(0.3).describe('… and ends when it falls below this'),
+    smoothingSeconds: z.number().min(0).max(60).default(0.5).describe('Time constant of the smoothing'),
+    minDurationSeconds: z.number().min(0).max(60).default(0.5).describe('What is shorter is no event'),
+    mergeGapSeconds: z.number().min(0).max(60).default(1).describe('A shorter pause does not end an event'),
+  })
+  .refine(({ onThreshold, offThreshold }) => offThreshold <= onThreshold, {
+    path: ['offThreshold'],
+    error: 'must not be above onThreshold',
+  });
+export type EventRule = z.infer<typeof eventRuleSchema>;
+
+export const startMessageSchema = z
+  .strictObject({
+    type: z.literal('start'),
+    encoding: z
+      .enum(encodings)
+      .default('pcm_s16le')
+      .describe(
+        '`container`: WebM or Ogg with Opus, as MediaRecorder sends it; rate and channels come from it',
+      ),
+    sampleRate: z.int().min(4000).max(384_000).optional().describe('Hz; required for PCM'),
+    channels: z.int().min(1).max(8).default(1).describe('Interleaved; mixed to mono'),
+    windowSeconds: z
+      .number()
+      .min(0.5)
+      .max(60)
+      .optional()
+      .describe('What is judged at once; the model’s own window unless given, and at most that'),
+    hopSeconds: z.number().min(0.1).max(60).default(0.5).describe('Time from one prediction to the next'),
+    topK: z.int().min(1).max(1000).default(3).describe('How many classes to name'),
+    silenceDbfs: z
+      .number()
+      .min(-120)
+      .max(0)
+      .nullable()
+      .default(-70)
+      .describe('A window whose loudest 0.1 s is below this is answered without the model; null: never'),
+    events: eventRuleSchema.nullable().prefault({}).describe('Null: no events'),
+  })
+  .refine(({ encoding, sampleRate }) => encoding === 'container' || sampleRate !== undefined, {
+    path: ['sampleRate'],
+    error: 'expected the rate of the PCM samples, in Hz',
+  });
+export type StartMessage = z.infer<typeof startMessageSchema>;
+
+/** Goes on with a stream whose connection was lost no longer than `limits.resumeSeconds` ago. */
+export const resumeMessageSchema = z.strictObject({
+  type: z.literal('resume'),
+  streamId: z.string().min(1).max(100),
+  lastSeq: z.int().min(0).describe('`seq` of the last message that came; 0 if none did'),
+});
+export type ResumeMessage = z.infer<typeof resumeMessageSchema>;
+
+/** No more audio comes: the rest is answered, then `done`. */
+export const stopMessageSchema = z.strictObject({ type: z.literal('stop') });
+
+/** What clients of Vosk’s server send: mono 16-bit PCM at this rate, with every option at its default. */
+export const voskConfigSchema = z.object({
+  config: z.looseObject({ sample_rate: z.int().min(4000).max(384_000) }),
+});
+export const voskEndSchema = z.object({ eof: z.literal(1) });
+
+export const clientMessageSchema = z.union([
+  z.discriminatedUnion('type', [startMessageSchema, resumeMessageSchema, stopMessageSchema]),
+  voskConfigSchema,
+  voskEndSchema,
+]);
+
+const modelSchema = classificationSchema.shape.model;
+const seq = z.int().min(1).describe('Runs through all messages of a stream but `ready` and `error`');
+
+/** The answer to `start` and to `resume`. */
+export const readyMessageSchema = z.object({
+  type: z.literal('ready'),
+  streamId: z.string().describe('Keep it secret: whoever knows it may resume the stream'),
+  resumed: z.boolean(),
+  model: modelSchema,
+  sampleRate: z.int().describe('Hz at which the model hears'),
+  windowSeconds: seconds,
+  hopSeconds: seconds,
+  labels: z.array(z.string()),
+  receivedBytes: z
+    .int()
+    .min(0)
+    .describe('Audio bytes received so far: after a resume, send on from here and nothing is missing'),
+  limits: z.object({
+    messageBytes: z.int().describe('Largest frame'),
+    bufferedSeconds: seconds.describe('Audio that may wait to be judged; a faster sender is made to wait'),
+    resumeSeconds: seconds,
+    idleSeconds: seconds.describe('A stream without audio for so long is closed'),
+  }),
+});
+export type ReadyMessage = z.infer<typeof readyMessageSchema>;
+
+export const predictionMessageSchema = z.object({
+  type: z.literal('prediction'),
+  seq,
+  startSeconds: seconds,
+  endSeconds: seconds,
+  silent: z.boolean().describe('Below the level gate: the model was not asked'),
+  label: z.string().describe('`silence` for a silent window'),
+  confidence: ratio.nullable().describe('Null for a silent window'),
+  predictions: z.array(predictionSchema).describe('Most probable first; empty for a silent window'),
+  level: z
+    .number()
+    .min(-120)
+    .describe(
+      'Level of what is new in this window, dBFS: root mean square, a square wave of full scale is 0',
+    ),
+  lagMs: z
+    .number()
+    .min(0)
+    .describe('From the arrival of the last audio that the window needs to this message'),
+  skipped: z
+    .int()
+    .min(0)
+    .describe(
+      'Predictions before this one that were left out: the client reads too slowly, or the service is too busy',
+    ),
+});
+export type PredictionMessage = z.infer<typeof predictionMessageSchema>;
+
+/** One sound, one event: `started` when it is sure, `ended` when its end is. */
+export const eventMessageSchema = z.object({
+  type: z.literal('event'),
+  seq,
+  event: z.enum(['started', 'ended']),
+  eventId: z.int().min(1).describe('The same in both messages of an event'),
+  label: z.string(),
+  onsetSeconds: seconds,
+  offsetSeconds: seconds.nullable().describe('Null in `started`'),
+  peakConfidence: ratio.describe('Largest smoothed probability so far'),
+});
+export type EventMessage = z.infer<typeof eventMessageSchema>;
+
+export const noticeMessageSchema = z.discriminatedUnion('notice', [
+  z.object({
+    type: z.literal('notice'),
+    seq,
+    notice: z.literal('audio-dropped'),
+    reason: z.literal('overload'),
+    startSeconds: seconds,
+    seconds: seconds.describe('Sound that no prediction covers'),
+    message: z.string(),
+  }),
+  z.object({
+    type: z.literal('notice'),
+    seq,
+    notice: z.literal('model-changed'),
+    model: modelSchema,
+    labels: z.array(z.string()),
+    message: z.string(),
+  }),
+  z.object({
+    type: z.literal('notice'),
+    seq,
+    notice: z.literal('messages-lost'),
+    count: z.int().min(1).describe('Predictions too old to be sent again after a resume'),
+    message: z.string(),
+  }),
+]);
+export type NoticeMessage = z.infer<typeof noticeMessageSchema>;
+
+/** The connection closes after it. */
+export const errorMessageSchema = z.object({
+  type: z.literal('error'),
+  code: z.enum(errorCodes),
+  message: z.string(),
+  retryAfterSeconds: z.number().min(0).optional(),
+});
+export type ErrorMessage = z.infer<typeof errorMessageSchema>;
+
+/** The last message of a stream; the connection closes after it. */
+export const doneMessageSchema = z.object({
+  type: z.literal('done'),
+  seq,
+  reason: z.enum(['stopped', 'draining']),
+  retryAfterSeconds: z.number().min(0).optional().describe('With `draining`: start again then'),
+  totals: z.object({
+    audioSeconds: seconds,
+    receivedBytes: z.int().min(0),
+    predictions: z.int().min(0),
+    silent: z.int().min(0).describe('Of these, without the model'),
+    events: z.int().min(0),
+    droppedSeconds: seconds,
+    meanLagMs: z.number().min(0),
+    maxLagMs: z.number().min(0),
+  }),
+});
+export type DoneMessage = z.infer<typeof doneMessageSchema>;
+
+export const serverMessageSchema = z.discriminatedUnion('type', [
+  readyMessageSchema,
+  predictionMessageSchema,
+  eventMessageSchema,
+  noticeMessageSchema,
+  errorMessageSchema,
+  doneMessageSchema,
+]);
+export type ServerMessage = z.infer<typeof serverMessageSchema>;
