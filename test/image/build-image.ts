@@ -25,13 +25,17 @@ Components: main
 `;
 
 /**
- * Runs a Dockerfile's steps in root folders instead of containers, each stage once; returns the root folder of
- * `target`. Base images are made of Debian's bootstrap and the Node.js of the image's tag from the npm registry.
+ * Runs a Dockerfile's steps in root folders instead of containers, each stage once; returns the root folders of
+ * the targets. Base images are made of Debian's bootstrap and the Node.js of the image's tag from the npm registry.
  */
-export async function buildImage(target: string, options: BuildOptions): Promise<string> {
+export async function buildImages(
+  targets: readonly string[],
+  options: BuildOptions,
+): Promise<ReadonlyMap<string, string>> {
   const stages = parseDockerfile(await readFile(join(options.context, 'Dockerfile'), 'utf8'));
+  const wanted = new Set(targets.flatMap((target) => [...needed(stages, target)]));
   const roots = new Map<string, string>();
-  for (const stage of stages.filter(({ name }) => needed(stages, target).has(name))) {
+  for (const stage of stages.filter(({ name }) => wanted.has(name))) {
     const root = join(options.scratch, stage.name);
     await copyTree(roots.get(stage.from) ?? (await baseImage(stage.from, options)), root);
     roots.set(stage.name, root);
@@ -39,7 +43,7 @@ export async function buildImage(target: string, options: BuildOptions): Promise
       await execute(stages, stage, index, { instruction, root, roots, options });
     }
   }
-  return roots.get(target)!;
+  return roots;
 }
 
 /** The stages that the target is made of: below it, and those it copies from. */

@@ -59,8 +59,11 @@ export function startRestricted(
     readonly env: Readonly<Record<string, string>>;
     readonly workdir: string;
     readonly user: string;
+    /** Folders of the machine, by where they are mounted: all that can be written to but `/tmp`. */
+    readonly volumes?: Readonly<Record<string, string>>;
   },
 ): ChildProcess {
+  const volumes = Object.entries(options.volumes ?? {});
   const setUp = `
     set -e
     ip link set lo up
@@ -72,6 +75,7 @@ export function startRestricted(
     done
     mount -t tmpfs -o mode=1777 tmpfs "$0/tmp"
     mount -o remount,bind,ro "$0"
+    ${volumes.map(([inside, outside]) => `mount --bind '${outside}' "$0${inside}"`).join('\n')}
     workdir=$1 user=$2
     shift 2
     exec chroot "$0" setpriv --reuid "\${user%:*}" --regid "\${user#*:}" --clear-groups --no-new-privs \

@@ -1,15 +1,16 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { buildImage } from './build-image';
+import { writeToneDataset } from '../support/tone-dataset';
+import { buildImages } from './build-image';
 import { runProgram, startRestricted } from './chroot';
 import { imageConfig, parseDockerfile, type ImageConfig } from './dockerfile';
 
 /**
- * `npm run check-image -- [cpu|cuda] [--keep]`: builds the image's stages without a container engine and serves from the result,
+ * `npm run check-image -- [cpu] [cuda] [--keep]`: builds the image's stages without a container engine and serves from the result,
  * under what Kubernetes' `restricted` profile allows. Needs root, debootstrap, ffmpeg, a network, and 5 GB (cuda: 20 GB) in TMPDIR.
  */
 
@@ -17,19 +18,24 @@ const project = resolve(__dirname, '../../..');
 const samples = join(project, 'samples');
 
 async function main(args: readonly string[]): Promise<void> {
-  const target = args.find((arg) => !arg.startsWith('--')) ?? 'cpu';
+  const named = args.filter((arg) => !arg.startsWith('--'));
+  const targets = named.length === 0 ? ['cpu'] : named;
   const scratch = await mkdtemp(join(tmpdir(), 'earshot-image-'));
   try {
-    const root = await buildImage(target, { context: project, scratch, onStep: say });
-    await printSizes(root, join(scratch, 'base-debian'));
+    const roots = await buildImages(targets, { context: project, scratch, onStep: say });
     const dockerfile = parseDockerfile(await readFile(join(project, 'Dockerfile'), 'utf8'));
-    const image = imageConfig(dockerfile, target);
-    await checkReadOnly(root, image);
-    await checkTrainer(root, image);
-    // No card here: the CUDA engine must refuse to serve; the CPU's must serve.
-    if (target === 'cuda') await checkRefusesWithoutGpu(root, image);
-    else await checkService(root, image, scratch);
-    say('the image is good');
+    for (const target of targets) {
+      const [root, image] = [roots.get(target)!, imageConfig(dockerfile, target)];
+      await printSizes(root, join(scratch, 'base-debian'));
+      await checkRestrictions(root, image);
+      // There may be no card here: then the CUDA engine must refuse to serve. The CPU's must serve and train.
+      if (target === 'cuda') await checkRefusesWithoutGpu(root, image);
+      else {
+        await checkTrainer(root, image, scratch);
+        await checkService(root, image, scratch);
+      }
+      say(`the image ${target} is good`);
+    }
   } finally {
     if (args.includes('--keep')) say(`kept in ${scratch}`);
     else await rm(scratch, { recursive: true, force: true });
@@ -61,8 +67,9 @@ async function inImage(
   root: string,
   image: ImageConfig,
   command: readonly string[],
+  volumes: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly code: number; readonly output: string }> {
-  const child = startRestricted(root, command, image);
+  const child = startRestricted(root, command, { ...image, volumes });
   let output = '';
   child.stdout!.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr!.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -70,7 +77,7 @@ async function inImage(
   return { code, output };
 }
 
-async function checkReadOnly(root: string, image: ImageConfig): Promise<void> {
+async function checkRestrictions(root: string, image: ImageConfig): Promise<void> {
   const { code, output } = await inImage(root, image, ['touch', '/app/models/x']);
   expect('the root file system is read-only', code !== 0 && output.includes('Read-only file system'));
   const { output: identity } = await inImage(root, image, [
@@ -84,10 +91,34 @@ async function checkReadOnly(root: string, image: ImageConfig): Promise<void> {
   expect('no build tool is left', (await inImage(root, image, ['sh', '-c', search])).output === '');
 }
 
-async function checkTrainer(root: string, image: ImageConfig): Promise<void> {
-  const summary = ['node', 'dist/services/trainer/main.js', 'summary', 'cnn'];
-  const { code, output } = await inImage(root, image, summary);
-  expect('the trainer runs', code === 0 && output.includes('parameters'));
+/** One epoch on ten tones, with the volumes that compose.yaml and the training job mount. */
+async function checkTrainer(root: string, image: ImageConfig, scratch: string): Promise<void> {
+  const volume = async (name: string): Promise<string> => {
+    const folder = join(scratch, `volume-${name}`);
+    await mkdir(folder);
+    await chown(folder, 1000, 1000);
+    return folder;
+  };
+  const [data, runs, clips, models] = await Promise.all(['data', 'runs', 'clips', 'models'].map(volume));
+  await writeToneDataset(join(data!, 'tones'));
+  const train = ['node', 'dist/services/trainer/main.js', 'train', '--data', '/data/tones'];
+  const volumes = {
+    '/data': data!,
+    '/runs': runs!,
+    '/var/cache/earshot/clips': clips!,
+    '/app/models': models!,
+  };
+  const { code, output } = await inImage(
+    root,
+    image,
+    [...train, '--epochs', '1', '--batch-size', '2'],
+    volumes,
+  );
+  const published = await readdir(models!);
+  expect(
+    `the trainer publishes a version${code === 0 ? '' : `: ${output}`}`,
+    code === 0 && published.length === 1,
+  );
 }
 
 async function checkRefusesWithoutGpu(root: string, image: ImageConfig): Promise<void> {

@@ -1,19 +1,26 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { readTrainerConfig } from '../../services/trainer/config';
 import { imageConfig, parseDockerfile } from '../image/dockerfile';
-import { checks, problemsOf, trainerConfigOf, type Deployed } from '../support/deployment-checks';
+import { checks, problemsOf, type Deployed } from '../support/deployment-checks';
 import {
   only,
   parseObjects,
   podSpecs,
   projectFolder,
   renderOverlay,
+  type Container,
   type PodSpec,
 } from '../support/kubernetes';
 import { describeWithPrograms } from '../support/programs';
 
 const stages = parseDockerfile(readFileSync(join(projectFolder, 'Dockerfile'), 'utf8'));
 const imageEnv = imageConfig(stages, 'cpu').env;
+
+/** A container's environment: the image's, and its own. */
+function environmentOf(container: Container, image: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  return { ...image, ...Object.fromEntries((container.env ?? []).map(({ name, value }) => [name, value])) };
+}
 
 type Break = (deployed: Deployed & { imageEnv: Record<string, string> }) => unknown;
 
@@ -77,6 +84,11 @@ const breaks: readonly (readonly [keyof typeof checks, string, Break])[] = [
     'less scratch space than the decoding threads may fill',
     'size',
     (d) => (pod(d).volumes[1]!.emptyDir!.sizeLimit = '64Mi'),
+  ],
+  [
+    'scratch volumes beyond the limit of the pod',
+    'limit',
+    (d) => (pod(d).containers[0]!.resources.limits['ephemeral-storage'] = '128Mi'),
   ],
   ['other threads than cores', 'cores', (d) => (pod(d).containers[0]!.resources.limits['cpu'] = '4')],
   [
@@ -145,6 +157,11 @@ describeWithPrograms(['kubectl', 'kustomize'])('the classifier as it is deployed
     expect(new Set(breaks.map(([name]) => name))).toEqual(new Set(Object.keys(checks)));
   });
 
+  it('is trained with room for its scratch volumes', () => {
+    const check = checks['scratch volumes beyond the limit of the pod']!;
+    expect(check({ objects: objectsOf.get('train')!, imageEnv })).toBe(false);
+  });
+
   it('computes on a GPU in the overlay gpu, and only there', () => {
     const gpus = ['cpu', 'gpu'].map((overlay) => {
       const [, { containers }] = podSpecs(objectsOf.get(overlay)!)[0]!;
@@ -156,11 +173,14 @@ describeWithPrograms(['kubectl', 'kustomize'])('the classifier as it is deployed
   it('gets its new versions from the training job', () => {
     const objects = objectsOf.get('train')!;
     const [, job] = podSpecs(objects)[0]!;
-    const config = trainerConfigOf(job, imageEnv);
-    const written = job.containers[0]!.volumeMounts.map(({ mountPath }) => mountPath);
-    const folders = [config.modelsFolder, config.runsFolder, config.clipCacheFolder, '/data', '/tmp'];
-    expect([...written].sort()).toEqual(folders.sort());
-    expect(config.dataFolder).toBe('/data/ESC-50');
+    const config = readTrainerConfig(environmentOf(job.containers[0]!, imageEnv));
+    const mounted = job.containers[0]!.volumeMounts.map(({ mountPath }) => mountPath);
+    const needed = [config.modelsFolder, dirname(config.runsFolder), config.clipCacheFolder, '/tmp'];
+    expect(mounted.sort()).toEqual(needed.sort());
+    // The data set's folder is made by the first container, on the claim that both mount.
+    const [first] = job.initContainers!;
+    expect(first!.volumeMounts.map(({ mountPath }) => mountPath)).toEqual([dirname(config.dataFolder)]);
+    expect(readTrainerConfig(environmentOf(first!, imageEnv)).dataFolder).toBe(config.dataFolder);
     expect(config.engineThreads).toBe(Number(job.containers[0]!.resources.limits['cpu']));
     // The claim is the service's.
     const claim = job.volumes.find(({ name }) => name === 'models')!.persistentVolumeClaim!.claimName;

@@ -1,6 +1,6 @@
 import { environmentKeys, loadConfig, type Config } from '../../services/classifier/config';
 import { routePaths } from '../../services/classifier/app';
-import { readTrainerConfig } from '../../services/trainer/config';
+import { version } from '../../package.json';
 import { only, podSpecs, quantity, type KubernetesObject, type Labels, type PodSpec } from './kubernetes';
 
 /** What must hold between the objects of a deployment of the classifier, the image and the service's own limits. */
@@ -138,6 +138,14 @@ export const checks: Readonly<Record<string, Check>> = {
     const needed = (config.decodeThreads ?? 4) * config.maxUploadBytes;
     return limit < needed && `${limit} < ${needed}`;
   },
+  'scratch volumes beyond the limit of the pod': ({ objects }) => {
+    const over = podSpecs(objects).filter(([, { containers, volumes }]) => {
+      const sizes = volumes.map(({ emptyDir }) => quantity(emptyDir?.sizeLimit ?? 0));
+      const limit = quantity(containers[0]!.resources.limits['ephemeral-storage']!);
+      return sizes.reduce((sum, size) => sum + size, 0) >= limit;
+    });
+    return over.length > 0 && over.map(([owner]) => owner).join();
+  },
   'other threads than cores': (deployed) => {
     const { cpu } = podOf(deployed).containers[0]!.resources.limits;
     const threads = environmentOf(deployed)['ENGINE_THREADS'];
@@ -189,8 +197,8 @@ export const checks: Readonly<Record<string, Check>> = {
     const pod = podOf(deployed);
     const images = new Set([...(pod.initContainers ?? []), ...pod.containers].map(({ image }) => image));
     const gpus = pod.containers[0]!.resources.limits['nvidia.com/gpu'];
-    const cuda = [...images].every((image) => /:[\d.]+-cuda$/.test(image));
-    const cpu = [...images].every((image) => /:[\d.]+-cpu$/.test(image));
+    const cuda = [...images].every((image) => image.endsWith(`:${version}-cuda`));
+    const cpu = [...images].every((image) => image.endsWith(`:${version}-cpu`));
     const placed = pod.nodeSelector !== undefined && pod.tolerations?.[0]?.key === 'nvidia.com/gpu';
     const holds = gpus === undefined ? cpu && !placed : gpus === 1 && cuda && placed;
     return !holds && `${[...images].join()}, ${gpus ?? 0} GPUs`;
@@ -200,13 +208,4 @@ export const checks: Readonly<Record<string, Check>> = {
 /** The names of the checks that do not hold. */
 export function problemsOf(deployed: Deployed): string[] {
   return Object.entries(checks).flatMap(([name, check]) => (check(deployed) === false ? [] : [name]));
-}
-
-/** The trainer's configuration in a job's container. @throws AppError when the trainer would refuse it */
-export function trainerConfigOf(
-  pod: PodSpec,
-  imageEnv: Readonly<Record<string, string>>,
-): ReturnType<typeof readTrainerConfig> {
-  const own = Object.fromEntries((pod.containers[0]!.env ?? []).map(({ name, value }) => [name, value]));
-  return readTrainerConfig({ ...imageEnv, ...own });
 }
