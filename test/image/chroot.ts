@@ -10,14 +10,13 @@ const insideCertificates = '/run/host-certificates.crt';
 export async function runProgram(
   command: string,
   args: readonly string[],
-  options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string; readonly input?: string } = {},
+  options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {},
 ): Promise<string> {
-  const child = spawn(command, args, { ...options, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   let words = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (words += chunk));
-  child.stdin.end(options.input);
   const [code] = (await once(child, 'close')) as [number | null];
   if (code === 0) return output;
   throw new Error(`${command} ended with ${code}:\n${(output + words).split('\n').slice(-25).join('\n')}`);

@@ -51,6 +51,11 @@ const breaks: readonly (readonly [keyof typeof checks, string, Break])[] = [
   ['a reference to nothing', 'target port', (d) => (spec(d, 'Service').ports[0].targetPort = 'web')],
   ['a reference to nothing', 'monitor', (d) => (spec(d, 'ServiceMonitor').endpoints[0].port = 'web')],
   ['a reference to nothing', 'metrics', (d) => (spec(d, 'ServiceMonitor').endpoints[0].path = '/metric')],
+  [
+    'a reference to nothing',
+    'policy',
+    (d) => (spec(d, 'NetworkPolicy', 'classifier').ingress[0].ports[0].port = 'web'),
+  ],
   ['a reference to nothing', 'budget', (d) => (spec(d, 'PodDisruptionBudget').selector.matchLabels.x = 'y')],
   ['a reference to nothing', 'target', (d) => (spec(d, 'HorizontalPodAutoscaler').scaleTargetRef.name = 'x')],
   ['a reference to nothing', 'claim', (d) => (pod(d).volumes[0]!.persistentVolumeClaim!.claimName = 'x')],
@@ -150,7 +155,7 @@ describeWithPrograms(['kubectl', 'kustomize'])('the classifier as it is deployed
   it.each(breaks)('would not pass with %s (%s)', (problem, _, breakIt) => {
     const broken = { objects: structuredClone(objectsOf.get('cpu')!), imageEnv: { ...imageEnv } };
     breakIt(broken);
-    expect(problemsOf(broken)).toEqual([problem]);
+    expect(problemsOf(broken)).toEqual([expect.stringContaining(`${problem}: `)]);
   });
 
   it('has a way of breaking for every check', () => {

@@ -87,6 +87,7 @@ export const checks: Readonly<Record<string, Check>> = {
     const backend = only(objects, 'Ingress').spec.rules[0].http.paths[0].backend.service;
     const port = (only(objects, 'Deployment').spec.template.spec as PodSpec).containers[0]!.ports![0]!.name;
     const target = only(objects, 'HorizontalPodAutoscaler').spec.scaleTargetRef;
+    const policy = only(objects, 'NetworkPolicy', 'classifier').spec;
     const claims = objects.filter((o) => o.kind === 'PersistentVolumeClaim').map((o) => o.metadata.name);
     const facts: readonly (readonly [boolean, string])[] = [
       [isWithin(only(objects, 'Deployment').spec.selector.matchLabels as Labels, labels), 'Deployment'],
@@ -102,6 +103,8 @@ export const checks: Readonly<Record<string, Check>> = {
         target.kind === 'Deployment' && target.name === only(objects, 'Deployment').metadata.name,
         'autoscaler',
       ],
+      [isWithin(policy.podSelector.matchLabels as Labels, labels), 'NetworkPolicy'],
+      [policy.ingress[0].ports[0].port === port, 'NetworkPolicy port'],
       [
         podSpecs(objects).every(([, { volumes }]) =>
           volumes.every(({ persistentVolumeClaim: claim }) => !claim || claims.includes(claim.claimName)),
@@ -205,7 +208,10 @@ export const checks: Readonly<Record<string, Check>> = {
   },
 };
 
-/** The names of the checks that do not hold. */
+/** The checks that do not hold, each with what it found. */
 export function problemsOf(deployed: Deployed): string[] {
-  return Object.entries(checks).flatMap(([name, check]) => (check(deployed) === false ? [] : [name]));
+  return Object.entries(checks).flatMap(([name, check]) => {
+    const found = check(deployed);
+    return found === false ? [] : [`${name}: ${found}`];
+  });
 }
