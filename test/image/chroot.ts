@@ -6,13 +6,26 @@ import { once } from 'node:events';
 const certificates = '/etc/ssl/certs/ca-certificates.crt';
 const insideCertificates = '/run/host-certificates.crt';
 
+const running = new Set<ChildProcess>();
+
+/** For an interrupted check: everything started here ends, and with it all that runs in its namespaces. */
+export function killRunning(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+function watched<T extends ChildProcess>(child: T): T {
+  running.add(child);
+  child.once('close', () => running.delete(child));
+  return child;
+}
+
 /** Runs a program to its end. @throws Error with its last words when it fails */
 export async function runProgram(
   command: string,
   args: readonly string[],
   options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {},
 ): Promise<string> {
-  const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = watched(spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] }));
   let output = '';
   let words = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
@@ -80,12 +93,10 @@ export function startRestricted(
     exec chroot "$0" setpriv --reuid "\${user%:*}" --regid "\${user#*:}" --clear-groups --no-new-privs \
       --bounding-set -all --inh-caps -all sh -c 'cd "$0" && exec "$@"' "$workdir" "$@"`;
   const isolation = ['--mount', '--pid', '--net', '--fork', '--kill-child'];
-  return spawn(
-    'unshare',
-    [...isolation, 'sh', '-c', setUp, root, options.workdir, options.user, ...command],
-    {
+  return watched(
+    spawn('unshare', [...isolation, 'sh', '-c', setUp, root, options.workdir, options.user, ...command], {
       env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
-    },
+    }),
   );
 }

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { writeToneDataset } from '../support/tone-dataset';
 import { buildImages } from './build-image';
-import { runProgram, startRestricted } from './chroot';
+import { killRunning, runProgram, startRestricted } from './chroot';
 import { imageConfig, parseDockerfile, type ImageConfig } from './dockerfile';
 
 /**
@@ -198,6 +198,7 @@ if (process.getuid?.() !== 0 || !existsSync('/usr/sbin/debootstrap')) {
   process.stderr.write('This needs root, and debootstrap: apt-get install debootstrap.\n');
   process.exitCode = 69;
 } else {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, killRunning);
   main(process.argv.slice(2)).catch((error: unknown) => {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 1;
