@@ -43,8 +43,7 @@ interface Compilation {
 }
 
 /**
- * Builds the fused CPU kernels, or finds them in the cache: a folder for every state of the sources, flags and
- * compiler. Safe to run in several processes at once: the finished addon appears by one rename.
+ * Builds the fused CPU kernels, or finds them in the cache: an addon for every state of the sources and flags. Safe to run in several processes at once: the finished addon appears by one rename.
  *
  * @returns the addon's path
  * @throws AppError engine-unavailable with the compiler's last words, or what to install
@@ -52,18 +51,14 @@ interface Compilation {
 export async function buildKernels(options: BuildKernelsOptions): Promise<string> {
   const compiler = process.env['CXX'] ?? 'g++';
   const tool = { purpose: 'build the native kernels', install: 'g++' };
-  const flags = [...commonFlags, ...includeFlags(), ...(options.extraFlags ?? [])];
-  const compilerVersion = await runTool(compiler, ['--version'], tool);
-  const key = await hashOf([
-    compiler,
-    compilerVersion,
-    ...flags,
-    ...Object.values(instructionSetFlags).flat(),
-  ]);
+  const ownFlags = [...commonFlags, ...(options.extraFlags ?? [])];
+  // Nothing of the compiler but its name: an addon built ahead is found on a machine without one.
+  const key = await hashOf([compiler, ...ownFlags, ...Object.values(instructionSetFlags).flat()]);
   const addon = join(options.cacheFolder, `kernels-${process.platform}-${process.arch}-${key}.node`);
   if (existsSync(addon)) return addon;
 
   options.onProgress('Building the native kernels');
+  const flags = [...ownFlags, ...includeFlags()];
   await mkdir(options.cacheFolder, { recursive: true });
   const scratch = await mkdtemp(`${addon}.tmp-`);
   try {

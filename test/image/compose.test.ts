@@ -1,0 +1,76 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadConfig } from '../../services/classifier/config';
+import { projectFolder, readYaml } from '../support/kubernetes';
+import { describeWithPrograms } from '../support/programs';
+
+interface Service {
+  readonly image: string;
+  readonly build?: { readonly target: string };
+  readonly read_only?: boolean;
+  readonly cap_drop?: string[];
+  readonly security_opt?: string[];
+  readonly ports?: string[];
+  readonly volumes?: string[];
+  readonly stop_grace_period?: string;
+  readonly command?: string[];
+}
+
+interface Compose {
+  readonly services: Readonly<Record<string, Service>>;
+  readonly volumes: Readonly<Record<string, null>>;
+}
+
+const { services, volumes } = readYaml('compose.yaml') as Compose;
+const gpu = readYaml('compose.gpu.yaml') as Compose;
+const named = Object.entries(services).map(([name, service]) => ({ name, ...service }));
+
+describe('the composition for one machine', () => {
+  it.each(named)('gives $name no capability, and its ports to this machine alone', (service) => {
+    expect(service.cap_drop).toEqual(['ALL']);
+    expect(service.security_opt).toEqual(['no-new-privileges:true']);
+    for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/);
+  });
+
+  it.each(named)('pins $name, and mounts only what there is', ({ image, build, volumes: mounts = [] }) => {
+    expect(build !== undefined || /:v?\d+\.\d+\.\d+$/.test(image)).toBe(true);
+    const sources = mounts.map((mount) => mount.split(':')[0]!);
+    const missing = sources.filter((source) =>
+      source.startsWith('.') ? !existsSync(join(projectFolder, source)) : !(source in volumes),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  it('keeps the services’ roots read-only and lets them drain', () => {
+    const { classifier, trainer } = services;
+    expect([classifier!.read_only, trainer!.read_only]).toEqual([true, true]);
+    expect(parseInt(classifier!.stop_grace_period!) * 1000).toBeGreaterThan(loadConfig({}).drainMs);
+    expect(existsSync(join(projectFolder, trainer!.command![0]!))).toBe(true);
+  });
+
+  it('watches the classifier where it listens', () => {
+    const prometheus = readYaml('docker/prometheus.yml') as {
+      scrape_configs: { static_configs: { targets: string[] }[] }[];
+    };
+    const [target] = prometheus.scrape_configs[0]!.static_configs[0]!.targets;
+    expect(target).toBe('classifier:8080');
+    expect(services['classifier']!.ports![0]).toBe('127.0.0.1:8080:8080');
+  });
+
+  it('gives the cuda image to whoever computes, where there is a GPU', () => {
+    for (const name of ['classifier', 'trainer']) {
+      expect(services[name]!.build!.target).toBe('cpu');
+      expect(gpu.services[name]!.build!.target).toBe('cuda');
+      expect(gpu.services[name]!.image).toBe('earshot:cuda');
+    }
+  });
+});
+
+describeWithPrograms(['promtool'])('the composition’s Prometheus', () => {
+  it('takes its configuration', () => {
+    const file = join(projectFolder, 'docker/prometheus.yml');
+    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'config', file], { encoding: 'utf8' });
+    expect({ status, words: stdout + stderr }).toMatchObject({ status: 0 });
+  });
+});

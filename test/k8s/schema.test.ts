@@ -1,0 +1,98 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { only, overlays, parseObjects, renderOverlay } from '../support/kubernetes';
+import { describeWithPrograms } from '../support/programs';
+
+/** The oldest version that has every field used here (preStop's own `sleep`), and the newest. */
+const kubernetesVersions = ['1.30', '1.37'] as const;
+
+/** No resource of Kubernetes itself, so that its schema is not at hand: the fields used here, and no others. */
+const serviceMonitor = z.strictObject({
+  apiVersion: z.literal('monitoring.coreos.com/v1'),
+  kind: z.literal('ServiceMonitor'),
+  metadata: z.strictObject({
+    name: z.string(),
+    namespace: z.string(),
+    labels: z.record(z.string(), z.string()),
+  }),
+  spec: z.strictObject({
+    selector: z.strictObject({ matchLabels: z.record(z.string(), z.string()) }),
+    endpoints: z.array(
+      z.strictObject({
+        port: z.string(),
+        path: z.string(),
+        interval: z.templateLiteral([z.int(), 's']),
+        scrapeTimeout: z.templateLiteral([z.int(), 's']),
+      }),
+    ),
+  }),
+});
+
+/** Each breaks a manifest in one place, and one object must be refused for it. */
+const breaks = [
+  ['an unknown field', 'maxUnavailable: 0', 'maxUnavailabel: 0'],
+  ['a wrong type', 'containerPort: 8080', 'containerPort: http'],
+  ['a missing field', 'pathType: Prefix', ''],
+  ['an unknown version', 'autoscaling/v2', 'autoscaling/v2beta2'],
+] as const;
+
+/** Kubernetes' own schemas, unknown fields refused: the objects that pass, by text, as `kind/name`. */
+function validate(texts: ReadonlyMap<string, string>, version: string): Map<string, string[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'earshot-test-'));
+  try {
+    const files = [...texts].map(([name, text], i) => {
+      const file = join(folder, `${i}.yaml`);
+      writeFileSync(file, text);
+      return [name, file] as const;
+    });
+    const args = ['--strict', '--kubernetes-version', version, ...files.map(([, file]) => file)];
+    const { stdout, stderr } = spawnSync('kubernetes-validate', args, { encoding: 'utf8' });
+    const passes = [...(stdout + stderr).matchAll(/(\S+) passed for resource (\S+)/g)];
+    return new Map(
+      files.map(([name, file]) => [name, passes.filter((m) => m[1] === file).map((m) => m[2]!)] as const),
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+describeWithPrograms(['kubectl', 'kustomize'], ['kubernetes-validate'])('the manifests', () => {
+  const texts = new Map(overlays.map((overlay) => [overlay, renderOverlay(overlay)]));
+  const broken = breaks.map(
+    ([name, right, wrong]) => [name, texts.get('cpu')!.replace(right, wrong)] as const,
+  );
+  const [oldest, newest] = kubernetesVersions;
+  const passed = new Map([
+    [oldest, validate(texts, oldest)],
+    [newest, validate(new Map([...texts, ...broken]), newest)],
+  ]);
+
+  /** The objects that have a schema there. */
+  const objectsOf = (overlay: string): string[] =>
+    parseObjects(texts.get(overlay)!)
+      .filter(({ kind }) => kind !== 'ServiceMonitor')
+      .map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`);
+
+  it.each(overlays.flatMap((overlay) => kubernetesVersions.map((version) => [overlay, version] as const)))(
+    'of %s are valid in Kubernetes %s, each object of them',
+    (overlay, version) => {
+      expect(passed.get(version)!.get(overlay)).toEqual(objectsOf(overlay));
+    },
+  );
+
+  it.each(breaks)('with %s would be refused', (name, right) => {
+    expect(texts.get('cpu')).toContain(right);
+    expect(passed.get(newest)!.get(name)).toHaveLength(objectsOf('cpu').length - 1);
+  });
+
+  it.each(['cpu', 'gpu'])(
+    'of %s ask the Prometheus operator for nothing that it does not know',
+    (overlay) => {
+      const monitor = only(parseObjects(texts.get(overlay)!), 'ServiceMonitor');
+      expect(serviceMonitor.safeParse(monitor).error).toBeUndefined();
+    },
+  );
+});
