@@ -11,7 +11,7 @@ export interface BuildKernelsOptions {
   readonly cacheFolder: string;
   /** Called with a line for people. */
   readonly onProgress: (line: string) => void;
-  /** Added to every compilation and to the link: `-fsanitize=address`. */
+  /** Added to every compilation and to the link, last, so that they win: `-fsanitize=address`, `-O1`. */
   readonly extraFlags?: readonly string[];
 }
 
@@ -52,12 +52,14 @@ interface Compilation {
 export async function buildKernels(options: BuildKernelsOptions): Promise<string> {
   const compiler = process.env['CXX'] ?? 'g++';
   const tool = { purpose: 'build the native kernels', install: 'g++' };
-  const flags = [...commonFlags, ...includeFlags(), ...(options.extraFlags ?? [])];
+  const flags = [...commonFlags, ...includeFlags()];
+  const extraFlags = options.extraFlags ?? [];
   const compilerVersion = await runTool(compiler, ['--version'], tool);
   const key = await hashOf([
     compiler,
     compilerVersion,
     ...flags,
+    ...extraFlags,
     ...Object.values(instructionSetFlags).flat(),
   ]);
   const addon = join(options.cacheFolder, `kernels-${process.platform}-${process.arch}-${key}.node`);
@@ -69,11 +71,15 @@ export async function buildKernels(options: BuildKernelsOptions): Promise<string
   try {
     const compilations = await listCompilations(scratch);
     await runAll(compilations, ({ source, object, flags: own }) =>
-      runTool(compiler, [...flags, ...own, '-c', source, '-o', object], tool),
+      runTool(compiler, [...flags, ...own, ...extraFlags, '-c', source, '-o', object], tool),
     );
     const finished = join(scratch, 'addon.node');
     const objects = compilations.map(({ object }) => object);
-    await runTool(compiler, [...flags, '-shared', ...objects, '-pthread', '-o', finished], tool);
+    await runTool(
+      compiler,
+      [...flags, ...extraFlags, '-shared', ...objects, '-pthread', '-o', finished],
+      tool,
+    );
     await rename(finished, addon);
   } catch (error) {
     if (error instanceof AppError) throw error;
