@@ -1,5 +1,7 @@
 // The addon's exports: which instruction sets there are, and a factory an architecture.
+#include <memory>
 #include <thread>
+#include <utility>
 
 #include "cnn.h"
 #include "network_object.h"
@@ -33,6 +35,17 @@ Napi::Object read_options(const Napi::CallbackInfo& info) {
   return info[0].As<Napi::Object>();
 }
 
+// Frames that make up a clip, and how many of them to remember; 0: none.
+std::unique_ptr<FrameCache> read_cache(const Napi::Object& options, int samples) {
+  const int capacity = read_count(options.Get("cachedFrames"), "cachedFrames", 0, 65'536);
+  if (capacity == 0) return nullptr;
+  const int length = read_count(options.Get("frameSamples"), "frameSamples", 2 * kSamplesPerToken, samples);
+  if (length % kSamplesPerToken != 0 || samples % length != 0) {
+    refuse_value(options.Env(), "frameSamples: expected a multiple of 64 that divides samples");
+  }
+  return std::make_unique<FrameCache>(length, capacity);
+}
+
 // What every architecture is told.
 struct CommonOptions {
   const Kernels& kernels;
@@ -48,17 +61,19 @@ CommonOptions read_common(const Napi::Object& options) {
 
 // Makes a network; memory that is not there becomes an error of JavaScript's.
 template <typename Made, typename... Arguments>
-Napi::Value create(Napi::Env env, const Kernels& kernels, Arguments... arguments) {
+Napi::Value create(Napi::Env env, const Kernels& kernels, Arguments&&... arguments) {
   try {
-    return NetworkObject::create(env, std::make_unique<Made>(kernels, arguments...), kernels);
+    return NetworkObject::create(env, std::make_unique<Made>(kernels, std::forward<Arguments>(arguments)...), kernels);
   } catch (const std::bad_alloc&) {
     throw Napi::RangeError::New(env, "There is not enough memory.");
   }
 }
 
 Napi::Value create_cnn(const Napi::CallbackInfo& info) {
-  const CommonOptions is = read_common(read_options(info));
-  return create<Cnn>(info.Env(), is.kernels, is.threads, is.samples, is.classes, is.rate);
+  const Napi::Object options = read_options(info);
+  const CommonOptions is = read_common(options);
+  return create<Cnn>(info.Env(), is.kernels, is.threads, is.samples, is.classes, is.rate,
+                     read_cache(options, is.samples));
 }
 
 Napi::Value create_transformer(const Napi::CallbackInfo& info) {

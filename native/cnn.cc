@@ -28,9 +28,17 @@ void transpose(const float* from, int rows, int columns, float* to) {
   }
 }
 
+// Cut into what one item of work takes.
+template <typename Range>
+void add_ranges(std::vector<Range>& ranges, int clip, int first, int last) {
+  for (int start = first; start < last; start += kTrunkMaxTokens) {
+    ranges.push_back({clip, start, std::min(last, start + kTrunkMaxTokens)});
+  }
+}
+
 }  // namespace
 
-Cnn::Cnn(const Kernels& kernels, int threads, int samples, int classes, double rate)
+Cnn::Cnn(const Kernels& kernels, int threads, int samples, int classes, double rate, std::unique_ptr<FrameCache> cache)
     : Network({kernel_floats(kTrunkBlocks[0]), static_cast<size_t>(kTrunkBlocks[0].out),
                kernel_floats(kTrunkBlocks[1]), static_cast<size_t>(kTrunkBlocks[1].out),
                kernel_floats(kTrunkBlocks[2]), static_cast<size_t>(kTrunkBlocks[2].out),
@@ -41,10 +49,14 @@ Cnn::Cnn(const Kernels& kernels, int threads, int samples, int classes, double r
       pool_(threads),
       trunk_(kernels, samples, threads),
       rate_(rate),
+      cache_(std::move(cache)),
       flat_(trunk_.shape().tokens * kTokenWidth),
       kernel1_floats_(static_cast<size_t>(flat_) * kHidden) {}
 
-void Cnn::weights_changed() { trunk_.set_weights(values.data()); }
+void Cnn::weights_changed() {
+  trunk_.set_weights(values.data());
+  if (cache_) cache_->clear();
+}
 
 void Cnn::reserve(int clips) {
   if (work_.clips >= clips) return;
@@ -77,23 +89,73 @@ void Cnn::reserve_training(int clips) {
 void Cnn::infer(const float* features, int clips, float* logits) {
   reserve(clips);
   const int tokens = trunk_.shape().tokens;
-  const int ranges = parts(tokens, kTrunkMaxTokens);
-  pool_.run(clips * ranges, [&](int item, int worker) {
-    const int clip = item / ranges;
-    const int first = item % ranges * kTrunkMaxTokens;
-    const int last = std::min(tokens, first + kTrunkMaxTokens);
-    float* rows = work_.tokens.data() + static_cast<size_t>(clip) * flat_ + static_cast<size_t>(first) * kTokenWidth;
-    trunk_.infer(features + static_cast<size_t>(clip) * inputs, first, last, rows, worker);
-    // Channel by channel, as PyTorch flattens [16, tokens].
-    float* flat = work_.flat.data() + static_cast<size_t>(clip) * flat_;
-    for (int channel = 0; channel < kTokenWidth; channel++) {
-      for (int token = first; token < last; token++) {
-        flat[channel * tokens + token] = rows[(token - first) * kTokenWidth + channel];
-      }
+  if (cache_) {
+    infer_frames(features, clips);
+  } else {
+    std::vector<Range> ranges;
+    for (int clip = 0; clip < clips; clip++) {
+      add_ranges(ranges, clip, 0, tokens);
     }
+    infer_ranges(features, ranges);
+  }
+  pool_.run(clips, [&](int clip, int) {
+    // Channel by channel, as PyTorch flattens [16, tokens].
+    transpose(tokens_of(clip, 0), tokens, kTokenWidth, work_.flat.data() + static_cast<size_t>(clip) * flat_);
   });
   dense_forward(clips);
   std::copy_n(work_.logits.data(), static_cast<size_t>(clips) * classes, logits);
+}
+
+void Cnn::infer_ranges(const float* features, const std::vector<Range>& ranges) {
+  pool_.run(static_cast<int>(ranges.size()), [&](int item, int worker) {
+    const auto [clip, first, last] = ranges[static_cast<size_t>(item)];
+    trunk_.infer(features + static_cast<size_t>(clip) * inputs, first, last, tokens_of(clip, first), worker);
+  });
+}
+
+// The tokens of a batch, those of known frames from the cache: the same bits as when all are computed.
+void Cnn::infer_frames(const float* features, int clips) {
+  const int length = cache_->frame_samples(), per_frame = cache_->frame_tokens();
+  const int per_clip = inputs / length;
+  const size_t kept_floats = static_cast<size_t>(per_frame - 1) * kTokenWidth;
+  std::vector<FrameWork> frames(static_cast<size_t>(clips) * per_clip);
+  // A clip's features are its frames end to end: frame after frame through the whole batch.
+  const auto samples_of = [&](size_t frame) { return features + frame * length; };
+  // All tokens of a frame but its first, which the frame before it has a part in.
+  const auto kept_tokens = [&](size_t frame) {
+    const int at = static_cast<int>(frame);
+    return tokens_of(at / per_clip, at % per_clip * per_frame + 1);
+  };
+  pool_.run(static_cast<int>(frames.size()), [&](int item, int) {
+    const size_t at = static_cast<size_t>(item);
+    frames[at].hash = cache_->hash(samples_of(at));
+    const float* tokens = cache_->find(frames[at].hash, samples_of(at));
+    frames[at].known = tokens != nullptr;
+    if (tokens != nullptr) std::copy_n(tokens, kept_floats, kept_tokens(at));
+  });
+  std::vector<Range> ranges;
+  std::unordered_map<uint64_t, int> fresh;
+  for (size_t at = 0; at < frames.size(); at++) {
+    FrameWork& frame = frames[at];
+    const int clip = static_cast<int>(at) / per_clip, first = static_cast<int>(at) % per_clip * per_frame;
+    if (frame.known) {
+      cache_->touch(frame.hash);
+    } else if (const auto [earlier, added] = fresh.try_emplace(frame.hash, static_cast<int>(at)); !added) {
+      const float* same = samples_of(static_cast<size_t>(earlier->second));
+      if (std::memcmp(same, samples_of(at), sizeof(float) * static_cast<size_t>(length)) == 0) {
+        frame.same_as = earlier->second;
+      }
+    }
+    add_ranges(ranges, clip, first, frame.known || frame.same_as >= 0 ? first + 1 : first + per_frame);
+  }
+  infer_ranges(features, ranges);
+  for (size_t at = 0; at < frames.size(); at++) {
+    if (frames[at].same_as >= 0) {
+      std::copy_n(kept_tokens(static_cast<size_t>(frames[at].same_as)), kept_floats, kept_tokens(at));
+    } else if (!frames[at].known) {
+      cache_->put(frames[at].hash, samples_of(at), kept_tokens(at));
+    }
+  }
 }
 
 void Cnn::dense_forward(int clips) {

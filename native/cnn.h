@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "frame_cache.h"
 #include "network.h"
 #include "thread_pool.h"
 #include "trunk.h"
@@ -12,7 +13,8 @@ namespace earshot {
 class Cnn : public Network {
  public:
   // @param rate dropout's, in [0, 1)
-  Cnn(const Kernels& kernels, int threads, int samples, int classes, double rate);
+  // @param cache of the frames that make up a clip; null: every clip is computed whole
+  Cnn(const Kernels& kernels, int threads, int samples, int classes, double rate, std::unique_ptr<FrameCache> cache);
 
   void weights_changed() override;
   void infer(const float* features, int clips, float* logits) override;
@@ -41,7 +43,23 @@ class Cnn : public Network {
     AlignedArray<float> small;        // gradients of the trunk, dense1's bias and dense2, laid out as the values but for dense1's kernel
   };
 
+  // Tokens [first, last) of a clip that are to be computed.
+  struct Range {
+    int clip, first, last;
+  };
+  // A frame of a clip in the batch.
+  struct FrameWork {
+    uint64_t hash = 0;
+    bool known = false;
+    int same_as = -1;  // an earlier frame of the batch that this one equals
+  };
+
   void reserve(int clips);
+  void infer_ranges(const float* features, const std::vector<Range>& ranges);
+  void infer_frames(const float* features, int clips);
+  float* tokens_of(int clip, int first) {
+    return work_.tokens.data() + static_cast<size_t>(clip) * flat_ + static_cast<size_t>(first) * kTokenWidth;
+  }
   void reserve_training(int clips);
   void dense_forward(int clips);
   StepResult losses(const Batch& batch);
@@ -59,6 +77,7 @@ class Cnn : public Network {
   ThreadPool pool_;
   Trunk trunk_;
   const double rate_;
+  const std::unique_ptr<FrameCache> cache_;
   const int flat_;  // 16 × tokens
   const size_t kernel1_floats_;
   Workspace work_;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -66,8 +66,8 @@ export async function buildKernels(options: BuildKernelsOptions): Promise<string
   if (existsSync(addon)) return addon;
 
   options.onProgress('Building the native kernels');
-  const scratch = `${addon}.${process.pid}.tmp`;
-  await mkdir(scratch, { recursive: true });
+  await mkdir(options.cacheFolder, { recursive: true });
+  const scratch = await mkdtemp(`${addon}.tmp-`);
   try {
     const compilations = await listCompilations(scratch);
     await runAll(compilations, ({ source, object, flags: own }) =>

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { NetworkConfig } from '../contracts/architecture';
 import { AppError } from '../errors/app-error';
 import type { Network } from '../network/network';
-import { inputSamples } from '../network/trunk';
+import { frameSamples, inputSamples } from '../network/trunk';
 import type { WeightValues } from '../registry/weights-file';
 
 /** The fused CPU kernels: the addon, and how to run it. */
@@ -85,13 +85,23 @@ interface AddonOptions {
   readonly dropout: number;
 }
 
+interface CnnOptions extends AddonOptions {
+  /** Frames of earlier clips whose tokens are kept; 0: none. */
+  readonly cachedFrames: number;
+  /** The length of the frames that make up a clip. */
+  readonly frameSamples: number;
+}
+
+interface TransformerOptions extends AddonOptions {
+  readonly heads: number;
+  readonly hidden: number;
+}
+
 export interface KernelsAddon {
   /** Those that this machine runs, the fastest first: `avx512`, `avx2`, `baseline`. */
   instructionSets(): string[];
-  createCnn(options: AddonOptions): AddonNetwork;
-  createTransformer(
-    options: AddonOptions & { readonly heads: number; readonly hidden: number },
-  ): AddonNetwork;
+  createCnn(options: CnnOptions): AddonNetwork;
+  createTransformer(options: TransformerOptions): AddonNetwork;
 }
 
 /** The layers that drop, as the reference names them (`dropout` in shared/network). */
@@ -103,6 +113,9 @@ export const dropoutPlaces = {
     'feedForward',
   ],
 } as const;
+
+/** Enough for fifty streams of windows that share 8 of 9 frames; 80 kB each. */
+const cachedFrames = 512;
 
 const require_ = createRequire(__filename);
 
@@ -146,7 +159,7 @@ export function createNativeNetwork(
   }
   // `counted` batch norm: its parameters are in the table and in the weights, and no figure depends on them.
   const computed = names.filter((name) => /\/(kernel|bias)$/.test(name));
-  return wrap(addon.createCnn(options), computed, dropoutPlaces.cnn);
+  return wrap(addon.createCnn({ ...options, cachedFrames, frameSamples }), computed, dropoutPlaces.cnn);
 }
 
 function wrap(

@@ -5,6 +5,7 @@ import { elementCount, type LayerSummary, type Parameter, type TrainingMode, typ
 
 /** Samples in a network's input: 9 frames of 16,000 laid end to end (report, "Data"). */
 export const inputSamples = 144_000;
+export const frameSamples = 16_000;
 /** What the three blocks make of it: [B, 2250, 16]. */
 export const trunkOutput = { positions: 2250, channels: 16 } as const;
 

@@ -44,7 +44,14 @@ function refusal(call: () => unknown): string | undefined {
 }
 
 describe('the addon', () => {
-  const options = { instructionSet: 'baseline', threads: 1, samples: 1000, classes: 3, dropout: 0 };
+  const options = {
+    instructionSet: 'baseline',
+    threads: 1,
+    samples: 1000,
+    classes: 3,
+    dropout: 0,
+    cachedFrames: 0,
+  };
 
   it.each([
     [undefined, 'options'],
@@ -58,6 +65,9 @@ describe('the addon', () => {
     [{ ...options, classes: '3' }, 'classes'],
     [{ ...options, dropout: 1 }, 'dropout'],
     [{ ...options, dropout: NaN }, 'dropout'],
+    [{ ...options, cachedFrames: -1 }, 'cachedFrames'],
+    [{ ...options, cachedFrames: 8, frameSamples: 500 }, 'frameSamples'],
+    [{ ...options, cachedFrames: 8 }, 'frameSamples'],
   ])('refuses to make a network of %j and names %s', (given, named) => {
     expect(refusal(() => (addon as unknown as Loose)['createCnn']!(given))).toContain(named);
   });
@@ -178,7 +188,7 @@ describe('the addon', () => {
     const code = `
       const { parentPort, workerData: { path, weights, features, size } } = require('node:worker_threads');
       const addon = require(path);
-      const cnn = addon.createCnn({ ...size, instructionSet: addon.instructionSets()[0], threads: 3, dropout: 0 });
+      const cnn = addon.createCnn({ ...size, instructionSet: addon.instructionSets()[0], threads: 3, dropout: 0, cachedFrames: 0 });
       cnn.setWeights(weights);
       let logits;
       for (let i = 0; i < 50; i++) logits = cnn.logits(features, 2);

@@ -97,7 +97,9 @@ describe('the native kernels', () => {
     ];
     const cacheFolder = defaultEngineCache(process.env);
     const addon = await buildKernels({ cacheFolder, onProgress: quiet.onProgress, extraFlags });
-    const library = execFileSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
+    const library = execFileSync(process.env['CXX'] ?? 'g++', ['-print-file-name=libasan.so'], {
+      encoding: 'utf8',
+    }).trim();
     const { stdout } = await promisify(execFile)(
       process.execPath,
       [join(__dirname, '..', 'support', 'exercise-kernels.js'), addon],

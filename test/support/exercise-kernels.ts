@@ -29,6 +29,14 @@ function main(path: string): void {
       cnn.dispose();
       exerciseTransformers(addon, { ...size, instructionSet }, clips);
     }
+    const size = { samples: 512, classes: 3 };
+    const cached = addonCnn(addon, size, cnnWeights(size, 1), {
+      instructionSet,
+      cachedFrames: 3,
+      frameSamples: 128,
+    });
+    for (const seed of [1, 2, 1]) cached.logits(addonBatch(noiseClips(size, 2, seed))[0], 2);
+    cached.dispose();
   }
   process.stdout.write('clean\n');
 }

@@ -68,13 +68,15 @@ export function addonCnn(
   addon: KernelsAddon,
   { samples, classes }: CnnSize,
   weights: Readonly<Record<string, Float32Array>>,
-  options: { instructionSet?: string; threads?: number; dropout?: number } = {},
+  options: Partial<Parameters<KernelsAddon['createCnn']>[0]> = {},
 ): AddonCnn {
   const [fastest] = addon.instructionSets();
   const cnn = addon.createCnn({
     instructionSet: fastest!,
     threads: 2,
     dropout: 0,
+    cachedFrames: 0,
+    frameSamples: 0,
     samples,
     classes,
     ...options,

@@ -1,0 +1,50 @@
+// Tokens of frames seen before. A token depends on the samples from 42 before its own 64 to 54 after their start, so that
+// all tokens of a frame but its first are a function of that frame alone: windows that share frames, as a stream's
+// consecutive windows do, share their tokens. Found by content, so that nobody has to say which windows belong together.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "aligned.h"
+#include "trunk_kernels.h"
+
+namespace earshot {
+
+constexpr int kSamplesPerToken = 64;
+
+class FrameCache {
+ public:
+  // @param frame_samples a multiple of kSamplesPerToken
+  // @param capacity frames kept; the one not used for longest gives way
+  FrameCache(int frame_samples, int capacity);
+
+  int frame_samples() const { return frame_samples_; }
+  int frame_tokens() const { return frame_samples_ / kSamplesPerToken; }
+
+  uint64_t hash(const float* samples) const;
+  // The tokens after the first, [frame_tokens − 1][kTokenWidth], of exactly these samples; null when they are not known.
+  // May be called from several threads as long as nothing is put.
+  const float* find(uint64_t hash, const float* samples) const;
+  // @param tokens those after the first
+  void put(uint64_t hash, const float* samples, const float* tokens);
+  // Keeps a found frame from giving way.
+  void touch(uint64_t hash);
+  void clear();
+
+ private:
+  struct Frame {
+    uint64_t hash = 0;
+    uint64_t used = 0;
+    AlignedArray<float> samples, tokens;
+  };
+
+  const int frame_samples_;
+  const size_t capacity_;
+  uint64_t clock_ = 0;
+  std::vector<Frame> frames_;
+  std::unordered_map<uint64_t, size_t> places_;
+};
+
+}  // namespace earshot
