@@ -11,7 +11,7 @@ export interface BuildKernelsOptions {
   readonly cacheFolder: string;
   /** Called with a line for people. */
   readonly onProgress: (line: string) => void;
-  /** Added to every compilation and to the link: `-fsanitize=address`. */
+  /** Added to every compilation and to the link, last, so that they win: `-fsanitize=address`, `-O1`. */
   readonly extraFlags?: readonly string[];
 }
 
@@ -51,24 +51,33 @@ interface Compilation {
 export async function buildKernels(options: BuildKernelsOptions): Promise<string> {
   const compiler = process.env['CXX'] ?? 'g++';
   const tool = { purpose: 'build the native kernels', install: 'g++' };
-  const ownFlags = [...commonFlags, ...(options.extraFlags ?? [])];
+  const flags = [...commonFlags, ...includeFlags()];
+  const extraFlags = options.extraFlags ?? [];
   // Nothing of the compiler but its name: an addon built ahead is found on a machine without one.
-  const key = await hashOf([compiler, ...ownFlags, ...Object.values(instructionSetFlags).flat()]);
+  const key = await hashOf([
+    compiler,
+    ...commonFlags,
+    ...extraFlags,
+    ...Object.values(instructionSetFlags).flat(),
+  ]);
   const addon = join(options.cacheFolder, `kernels-${process.platform}-${process.arch}-${key}.node`);
   if (existsSync(addon)) return addon;
 
   options.onProgress('Building the native kernels');
-  const flags = [...ownFlags, ...includeFlags()];
   await mkdir(options.cacheFolder, { recursive: true });
   const scratch = await mkdtemp(`${addon}.tmp-`);
   try {
     const compilations = await listCompilations(scratch);
     await runAll(compilations, ({ source, object, flags: own }) =>
-      runTool(compiler, [...flags, ...own, '-c', source, '-o', object], tool),
+      runTool(compiler, [...flags, ...own, ...extraFlags, '-c', source, '-o', object], tool),
     );
     const finished = join(scratch, 'addon.node');
     const objects = compilations.map(({ object }) => object);
-    await runTool(compiler, [...flags, '-shared', ...objects, '-pthread', '-o', finished], tool);
+    await runTool(
+      compiler,
+      [...flags, ...extraFlags, '-shared', ...objects, '-pthread', '-o', finished],
+      tool,
+    );
     await rename(finished, addon);
   } catch (error) {
     if (error instanceof AppError) throw error;

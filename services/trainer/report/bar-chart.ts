@@ -12,7 +12,7 @@ export interface BarPair {
 }
 
 const barHeight = 40;
-const labelWidth = 225;
+const labelWidth = 245;
 /** A shorter bar has no room for its figure. */
 const leastLabelled = 0.06;
 
