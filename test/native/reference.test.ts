@@ -3,7 +3,7 @@ import type { LoadedEngine } from '../../shared/engine/load-engine';
 import { createScorer } from '../../shared/engine/scorer';
 import { createNetwork } from '../../shared/network/create-network';
 import { createUniform } from '../../shared/network/random';
-import { inputSamples } from '../../shared/network/trunk';
+import { frameSamples, inputSamples } from '../../shared/network/trunk';
 import type { Batch } from '../../services/trainer/batches';
 import { createLearner } from '../../services/trainer/learner';
 import { freshState } from '../../services/trainer/network-state';
@@ -60,6 +60,20 @@ describe('the native kernels beside TensorFlow.js', () => {
       return logits;
     });
     expect(relativeError(ours!, theirs!)).toBeLessThan(1e-5);
+  });
+
+  it('answer the windows of a stream alike with and without a cache of frames', () => {
+    const { weights } = freshState(network, 4);
+    const { features: recorded } = toneBatch(2, 9);
+    const [plain, cached] = [0, 32].map((cachedFrames) =>
+      createScorer(network, weights, native, { cachedFrames }),
+    );
+    for (let hop = 0; hop < 3; hop++) {
+      const window = recorded.slice(hop * frameSamples, hop * frameSamples + inputSamples);
+      expect(cached!.logits(window, 1)).toEqual(plain!.logits(window, 1));
+    }
+    plain!.dispose();
+    cached!.dispose();
   });
 
   it('have the gradients of a batch of two slices, the same activations dropped', () => {
