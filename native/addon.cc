@@ -1,8 +1,11 @@
 // The addon's exports: which instruction sets there are, and a factory an architecture.
+#include <memory>
 #include <thread>
+#include <utility>
 
 #include "cnn.h"
 #include "network_object.h"
+#include "transformer.h"
 
 namespace earshot {
 
@@ -11,6 +14,8 @@ namespace {
 // Samples of a clip that a network may be made for: enough for one token, and a minute at 48 kHz.
 constexpr int kMinSamples = 64;
 constexpr int kMaxSamples = 2'880'000;
+// Units of a transformer's feed-forward block (shared/contracts/architecture.ts).
+constexpr int kMaxHidden = 8192;
 
 const Kernels& read_kernels(const Napi::Object& options) {
   const std::string isa = read_text(options.Get("instructionSet"), "instructionSet");
@@ -41,20 +46,43 @@ std::unique_ptr<FrameCache> read_cache(const Napi::Object& options, int samples)
   return std::make_unique<FrameCache>(length, capacity);
 }
 
+// What every architecture is told.
+struct CommonOptions {
+  const Kernels& kernels;
+  int threads, samples, classes;
+  double rate;
+};
+
+CommonOptions read_common(const Napi::Object& options) {
+  return {read_kernels(options), read_count(options.Get("threads"), "threads", 1, 256),
+          read_count(options.Get("samples"), "samples", kMinSamples, kMaxSamples),
+          read_count(options.Get("classes"), "classes", 1, 1000), read_rate(options)};
+}
+
+// Makes a network; memory that is not there becomes an error of JavaScript's.
+template <typename Made, typename... Arguments>
+Napi::Value create(Napi::Env env, const Kernels& kernels, Arguments&&... arguments) {
+  try {
+    return NetworkObject::create(env, std::make_unique<Made>(kernels, std::forward<Arguments>(arguments)...), kernels);
+  } catch (const std::bad_alloc&) {
+    throw Napi::RangeError::New(env, "There is not enough memory.");
+  }
+}
+
 Napi::Value create_cnn(const Napi::CallbackInfo& info) {
   const Napi::Object options = read_options(info);
-  const Kernels& kernels = read_kernels(options);
-  const int threads = read_count(options.Get("threads"), "threads", 1, 256);
-  const int samples = read_count(options.Get("samples"), "samples", kMinSamples, kMaxSamples);
-  const int classes = read_count(options.Get("classes"), "classes", 1, 1000);
-  const double rate = read_rate(options);
-  std::unique_ptr<FrameCache> cache = read_cache(options, samples);
-  try {
-    auto cnn = std::make_unique<Cnn>(kernels, threads, samples, classes, rate, std::move(cache));
-    return NetworkObject::create(info.Env(), std::move(cnn), kernels);
-  } catch (const std::bad_alloc&) {
-    throw Napi::RangeError::New(info.Env(), "There is not enough memory.");
-  }
+  const CommonOptions is = read_common(options);
+  return create<Cnn>(info.Env(), is.kernels, is.threads, is.samples, is.classes, is.rate,
+                     read_cache(options, is.samples));
+}
+
+Napi::Value create_transformer(const Napi::CallbackInfo& info) {
+  const Napi::Object options = read_options(info);
+  const CommonOptions is = read_common(options);
+  const int heads = read_count(options.Get("heads"), "heads", 1, 4);
+  if (heads == 3) refuse_value(info.Env(), "heads: expected 1, 2 or 4");
+  const int hidden = read_count(options.Get("hidden"), "hidden", 1, kMaxHidden);
+  return create<Transformer>(info.Env(), is.kernels, is.threads, is.samples, is.classes, is.rate, heads, hidden);
 }
 
 Napi::Value instruction_sets(const Napi::CallbackInfo& info) {
@@ -68,6 +96,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   NetworkObject::define(env);
   exports.Set("instructionSets", Napi::Function::New(env, instruction_sets, "instructionSets"));
   exports.Set("createCnn", Napi::Function::New(env, create_cnn, "createCnn"));
+  exports.Set("createTransformer", Napi::Function::New(env, create_transformer, "createTransformer"));
   return exports;
 }
 

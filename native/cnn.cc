@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cross_entropy.h"
+
 namespace earshot {
 
 namespace {
@@ -188,16 +190,9 @@ StepResult Cnn::losses(const Batch& batch) {
   for (int clip = 0; clip < batch.clips; clip++) {
     const float* logits = work_.logits.data() + static_cast<size_t>(clip) * classes;
     float* d_logits = training_.d_logits.data() + static_cast<size_t>(clip) * classes;
-    const float highest = *std::max_element(logits, logits + classes);
-    double sum = 0;
-    for (int c = 0; c < classes; c++) sum += std::exp(static_cast<double>(logits[c]) - highest);
-    const int label = batch.labels[clip];
-    result.loss += std::log(sum) + highest - logits[label];
-    result.correct += std::max_element(logits, logits + classes) - logits == label;
-    for (int c = 0; c < classes; c++) {
-      const double probability = std::exp(static_cast<double>(logits[c]) - highest) / sum;
-      d_logits[c] = static_cast<float>((probability - (c == label)) / batch.clips);
-    }
+    const StepResult clip_result = cross_entropy(logits, classes, batch.labels[clip], 1.0 / batch.clips, d_logits);
+    result.loss += clip_result.loss;
+    result.correct += clip_result.correct;
     const float* hidden = work_.hidden.data() + clip * kHidden;
     float* d_hidden = training_.d_hidden.data() + clip * kHidden;
     for (int o = 0; o < kHidden; o++) {

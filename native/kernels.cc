@@ -2,14 +2,15 @@
 
 namespace earshot {
 
-#define EARSHOT_DECLARE(isa)               \
-  namespace isa {                          \
-  extern const int lanes;                  \
-  extern const TrunkKernels trunk_kernels; \
-  extern const DenseKernels dense_kernels; \
+#define EARSHOT_DECLARE(isa)                   \
+  namespace isa {                              \
+  extern const int lanes;                      \
+  extern const TrunkKernels trunk_kernels;     \
+  extern const DenseKernels dense_kernels;     \
+  extern const EncoderKernels encoder_kernels; \
   }
 #define EARSHOT_TABLE(isa) \
-  Kernels { #isa, isa::lanes, &isa::trunk_kernels, &isa::dense_kernels }
+  Kernels { #isa, isa::lanes, &isa::trunk_kernels, &isa::dense_kernels, &isa::encoder_kernels }
 
 #if defined(__x86_64__)
 EARSHOT_DECLARE(avx512)

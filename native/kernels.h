@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "dense_kernels.h"
+#include "encoder_kernels.h"
 #include "trunk_kernels.h"
 
 namespace earshot {
@@ -15,6 +16,7 @@ struct Kernels {
   int lanes;
   const TrunkKernels* trunk;
   const DenseKernels* dense;
+  const EncoderKernels* encoder;
 };
 
 // All that this processor runs, the fastest first; never empty.

@@ -37,7 +37,7 @@ void ThreadPool::run(int items, const std::function<void(int, int)>& work) {
     round_++;
   }
   if (items > 1) wake_.notify_all();
-  take(0);
+  take(0, items, work);
   std::unique_lock lock(mutex_);
   // A worker that wakes only now finds nothing: the call does not wait for those the system did not run.
   work_ = nullptr;
@@ -54,20 +54,23 @@ void ThreadPool::loop(int worker) {
     if (closing_) return;
     seen = round_;
     busy_++;
+    // Read under the lock: the caller may be through with its own items, and forget them, before this thread begins.
+    const std::function<void(int, int)>& work = *work_;
+    const int items = items_;
     lock.unlock();
-    take(worker);
+    take(worker, items, work);
     lock.lock();
     if (--busy_ == 0) done_.notify_one();
   }
 }
 
-void ThreadPool::take(int worker) {
+void ThreadPool::take(int worker, int items, const std::function<void(int, int)>& work) {
   try {
-    for (int item = next_++; item < items_; item = next_++) (*work_)(item, worker);
+    for (int item = next_++; item < items; item = next_++) work(item, worker);
   } catch (...) {
     std::lock_guard lock(mutex_);
     if (!failure_) failure_ = std::current_exception();
-    next_ = items_;
+    next_ = items;
   }
 }
 

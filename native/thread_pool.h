@@ -30,7 +30,7 @@ class ThreadPool {
 
  private:
   void loop(int worker);
-  void take(int worker);
+  void take(int worker, int items, const std::function<void(int, int)>& work);
 
   std::vector<std::thread> workers_;
   std::mutex mutex_;

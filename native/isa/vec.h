@@ -41,7 +41,8 @@ typedef uint32_t LooseUintVec __attribute__((vector_size(4 * kLanes), aligned(4)
 
 EARSHOT_INLINE Vec load(const float* from) { return *reinterpret_cast<const LooseVec*>(from); }
 EARSHOT_INLINE void store(float* to, Vec value) { *reinterpret_cast<LooseVec*>(to) = value; }
-EARSHOT_INLINE Vec splat(float value) { return Vec{} + value; }
+// x − 0 is x for every x, so that only a broadcast is left; 0 + x is not (−0).
+EARSHOT_INLINE Vec splat(float value) { return value - Vec{}; }
 EARSHOT_INLINE UintVec splat_bits(uint32_t value) { return UintVec{} + value; }
 
 // 0, 1, 2, … in the lanes.

@@ -3,12 +3,15 @@ import { AppError } from '../../shared/errors/app-error';
 import { networkOf, parseTrainCommand, trainUsage } from './command-line';
 import { readTrainerConfig } from './config';
 import { downloadEsc50, esc50Url, type DownloadProgress } from './data-download';
+import { reproduceCommand } from './reproduce/reproduce-command';
 import { createStatusLine } from './status-line';
 import { summarise } from './summary';
 import { trainCommand } from './train-command';
 
 const usage = `${trainUsage}
 
+npm run reproduce -- [--data FOLDER] [--esc10-only] [--epochs N] [--seed N]
+                  every run of the report's protocol that is missing; writes models/REPORT.md and .html
 npm run summary -- cnn|transformer [--heads N] [--hidden N] [--batch-size N]
 npm run data      downloads ESC-50 (which holds ESC-10) into ./data`;
 
@@ -33,6 +36,9 @@ async function main([verb, ...args]: readonly string[]): Promise<void> {
         return;
       }
       await trainCommand(parseTrainCommand(args), { config, output, signal: stop.signal });
+      return;
+    case 'reproduce':
+      await reproduceCommand(parseTrainCommand(args), { config, output, signal: stop.signal });
       return;
     case 'summary':
       output.write(`${summaryOf(args)}\n`);

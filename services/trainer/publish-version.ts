@@ -28,14 +28,23 @@ export async function publishVersion(
   evaluation: RunEvaluation,
   facts: VersionFacts,
 ): Promise<Version> {
-  const manifest = createManifest(run, evaluation, facts);
-  const report = createReport(run, evaluation, manifest);
+  const { manifest, report } = describeVersion(run, evaluation, facts);
   return registry.publish(manifest, {
     [weightsFileNames.manifest]: JSON.stringify(evaluation.encoded.manifest, null, 2),
     [weightsFileNames.bytes]: evaluation.encoded.bytes,
     'report.json': `${JSON.stringify(report, null, 2)}\n`,
     'report.html': renderReportHtml(report),
   });
+}
+
+/** A finished run's manifest and report, published or not. */
+export function describeVersion(
+  run: TrainedRun,
+  evaluation: RunEvaluation,
+  facts: VersionFacts,
+): { readonly manifest: Manifest; readonly report: Report } {
+  const manifest = createManifest(run, evaluation, facts);
+  return { manifest, report: createReport(run, evaluation, manifest) };
 }
 
 function createManifest(run: TrainedRun, evaluation: RunEvaluation, facts: VersionFacts): Manifest {

@@ -1,50 +1,22 @@
-import { availableParallelism } from 'node:os';
-import { join, resolve } from 'node:path';
-import { createDecoderPool } from '../../shared/audio/decoder-pool';
-import { reportFrontEnd } from '../../shared/contracts/front-end';
+import { join } from 'node:path';
 import type { CrossValidation, FoldResult } from '../../shared/contracts/report';
-import { chooseEngine } from '../../shared/engine/choose-engine';
-import { describeEngine, loadEngine, type LoadedEngine } from '../../shared/engine/load-engine';
-import { AppError } from '../../shared/errors/app-error';
+import { describeEngine } from '../../shared/engine/load-engine';
 import { summariseFolds } from '../../shared/metrics/summarise-folds';
 import { openRegistry } from '../../shared/registry/registry';
 import { writeFileAtomically } from '../../shared/registry/write-atomically';
-import { codeVersion } from './code-version';
 import { networkOf, type TrainCommand } from './command-line';
-import type { TrainerConfig } from './config';
-import { loadDataset, type Dataset } from './dataset';
-import { evaluateRun, type RunEvaluation } from './evaluate-run';
-import { splitFolds, type FoldSplit } from './folds';
-import { openMetricsLog } from './metrics-log';
-import { createProgress } from './progress';
+import type { RunEvaluation } from './evaluate-run';
+import { foldResult } from './fold-result';
+import { splitFolds } from './folds';
 import { publishVersion } from './publish-version';
-import { runName, type RunSettings } from './run-settings';
-import { openRunStore, type RunStore } from './run-store';
-import { createStatusLine, type TextStream } from './status-line';
-import { openTensorboard } from './tensorboard';
-import { train, type TrainedRun } from './train';
-
-/** The project's folder: this file is compiled to dist/services/trainer. */
-const projectFolder = resolve(__dirname, '..', '..', '..');
-
-export interface CommandContext {
-  readonly config: TrainerConfig;
-  readonly output: TextStream;
-  readonly signal: AbortSignal;
-}
-
-interface Workshop extends CommandContext {
-  readonly command: TrainCommand;
-  readonly dataset: Dataset;
-  readonly engine: LoadedEngine;
-}
+import type { TrainedRun } from './train';
+import { openWorkshop, trainFold, versionFacts, type CommandContext, type Workshop } from './workshop';
 
 /** `npm run train`: data, engine, one run or one a validation fold, reports and a published version. */
 export async function trainCommand(command: TrainCommand, context: CommandContext): Promise<void> {
   const network = networkOf(command);
-  const engine = await loadTrainingEngine(context);
-  const dataset = await loadClips(command, context);
-  const workshop = { ...context, command, dataset, engine };
+  const workshop = await openWorkshop(command, context);
+  const { dataset, engine } = workshop;
   say(
     context,
     `${dataset.clips.length} clips of ${dataset.classes.length} classes; engine ${describeEngine(engine, network)}`,
@@ -59,148 +31,11 @@ export async function trainCommand(command: TrainCommand, context: CommandContex
   for (const validationFold of validationFolds) {
     const split = splitFolds(dataset, { testFold: command['test-fold'], validationFold });
     const { run, evaluation, folder } = await trainFold(workshop, network, split);
-    results.push(foldResult(split, evaluation));
+    results.push(foldResult(split.protocol, evaluation));
     say(context, foldLines(evaluation));
     if (!command['cross-validate']) await publish(workshop, run, evaluation, folder);
   }
   if (command['cross-validate']) await reportCrossValidation(workshop, network.architecture, results);
-}
-
-async function loadTrainingEngine({ config, output }: CommandContext): Promise<LoadedEngine> {
-  const line = createStatusLine(output, Date.now);
-  const choice = await chooseEngine({
-    wish: config.engine,
-    kernels: config.engineKernels,
-    threads: config.engineThreads,
-    onProgress: (text) => {
-      line.update(text);
-    },
-    onFallback: (reason) => {
-      line.print(reason);
-    },
-  });
-  line.close();
-  if (choice.kind === 'wasm') {
-    throw new AppError(
-      'engine-unavailable',
-      'Training needs libtensorflow; the WebAssembly engine only infers. Install python3 with pip, and g++, then ' +
-        'run this command again.',
-    );
-  }
-  return loadEngine(choice);
-}
-
-async function loadClips(
-  command: TrainCommand,
-  { config, output, signal }: CommandContext,
-): Promise<Dataset> {
-  const decoder = createDecoderPool({ threads: availableParallelism() });
-  const line = createStatusLine(output, Date.now);
-  try {
-    return await loadDataset({
-      folder: command.data ?? config.dataFolder,
-      csv: command.csv,
-      esc10Only: command['esc10-only'],
-      frontEnd: reportFrontEnd,
-      decoder,
-      cacheFolder: config.clipCacheFolder,
-      onProgress: ({ done, total }) => {
-        line.update(`Reading clips: ${done} of ${total}`);
-      },
-      signal,
-    });
-  } finally {
-    line.close();
-    await decoder.close();
-  }
-}
-
-interface FoldRun {
-  readonly run: TrainedRun;
-  readonly evaluation: RunEvaluation;
-  readonly folder: string;
-}
-
-async function trainFold(
-  { command, config, output, signal, dataset, engine }: Workshop,
-  network: RunSettings['network'],
-  split: FoldSplit,
-): Promise<FoldRun> {
-  const settings: RunSettings = {
-    network,
-    hyperparameters: {
-      optimizer: 'adam',
-      learningRate: command['learning-rate'],
-      batchSize: command['batch-size'],
-      epochs: command.epochs,
-    },
-    protocol: split.protocol,
-    seed: command.seed,
-  };
-  const store = await openRunStore(config.runsFolder, runName(settings, dataset.fingerprint));
-  await prepareStore(store, command);
-  const history = (await store.load())?.progress.history ?? [];
-  const metricsLog = await openMetricsLog(join(store.folder, 'metrics.jsonl'), history);
-  const tensorboard = await openTensorboard(join(store.folder, 'tensorboard'), history);
-  const progress = createProgress({
-    stream: output,
-    epochs: command.epochs,
-    epochsDone: history.length,
-    batchesPerEpoch: Math.ceil(split.train.length / command['batch-size']),
-  });
-  try {
-    const run = await train({
-      settings,
-      frontEnd: reportFrontEnd,
-      classes: dataset.classes,
-      split,
-      dataFingerprint: dataset.fingerprint,
-      engine,
-      store,
-      signal,
-      onBatch: ({ clipsDone, loss, accuracy }) => {
-        progress.batch({ batch: Math.ceil(clipsDone / command['batch-size']), loss, accuracy });
-      },
-      onEpoch: async (metrics) => {
-        await metricsLog.append(metrics);
-        await tensorboard.append(metrics);
-        progress.epoch(metrics);
-      },
-    });
-    const evaluation = evaluateRun(run, split, reportFrontEnd, dataset.classes, command.precision, engine);
-    return { run, evaluation, folder: store.folder };
-  } finally {
-    progress.close();
-    await metricsLog.close();
-    await tensorboard.close();
-  }
-}
-
-/** What an earlier run with the same settings left is continued or forgotten only when it is said which. */
-async function prepareStore(store: RunStore, { resume, fresh, epochs }: TrainCommand): Promise<void> {
-  if (fresh) {
-    await store.clear();
-    return;
-  }
-  const earlier = await store.load();
-  if (earlier === undefined || resume) return;
-  const done = earlier.progress.history.length;
-  throw new AppError(
-    'invalid-configuration',
-    `This run exists and has ${done} of ${epochs} epochs: --resume continues it, --fresh starts it anew.`,
-  );
-}
-
-function foldResult({ protocol }: FoldSplit, { best, last }: RunEvaluation): FoldResult {
-  const figures = ({ epoch, validation, test }: RunEvaluation['best']): FoldResult['best'] => ({
-    epoch,
-    validationAccuracy: validation.accuracy,
-    validationMacroF1: validation.macro.f1,
-    testAccuracy: test.accuracy,
-    testMacroF1: test.macro.f1,
-  });
-  const { validationFold, trainFolds } = protocol;
-  return { validationFold, trainFolds: [...trainFolds], best: figures(best), last: figures(last) };
 }
 
 function foldLines({ best, last }: RunEvaluation): string {
@@ -215,19 +50,14 @@ function foldLines({ best, last }: RunEvaluation): string {
 }
 
 async function publish(
-  { command, config, dataset, output }: Workshop,
+  workshop: Workshop,
   run: TrainedRun,
   evaluation: RunEvaluation,
   folder: string,
 ): Promise<void> {
-  const version = await publishVersion(openRegistry(config.modelsFolder), run, evaluation, {
-    createdAt: new Date(),
-    classes: dataset.classes,
-    frontEnd: reportFrontEnd,
-    data: { clips: dataset.clips.length, fingerprint: dataset.fingerprint },
-    code: await codeVersion(projectFolder),
-    dtype: command.precision,
-  });
+  const { config, output } = workshop;
+  const facts = await versionFacts(workshop);
+  const version = await publishVersion(openRegistry(config.modelsFolder), run, evaluation, facts);
   output.write(`Published ${version.folder} (report.html inside); curves and state in ${folder}\n`);
 }
 

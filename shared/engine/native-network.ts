@@ -83,17 +83,36 @@ interface AddonOptions {
   readonly samples: number;
   readonly classes: number;
   readonly dropout: number;
+}
+
+interface CnnOptions extends AddonOptions {
   /** Frames of earlier clips whose tokens are kept; 0: none. */
   readonly cachedFrames: number;
   /** The length of the frames that make up a clip. */
   readonly frameSamples: number;
 }
 
+interface TransformerOptions extends AddonOptions {
+  readonly heads: number;
+  readonly hidden: number;
+}
+
 export interface KernelsAddon {
   /** Those that this machine runs, the fastest first: `avx512`, `avx2`, `baseline`. */
   instructionSets(): string[];
-  createCnn(options: AddonOptions): AddonNetwork;
+  createCnn(options: CnnOptions): AddonNetwork;
+  createTransformer(options: TransformerOptions): AddonNetwork;
 }
+
+/** The layers that drop, as the reference names them (`dropout` in shared/network). */
+export const dropoutPlaces = {
+  cnn: ['conv1', 'conv2', 'conv3'],
+  transformer: [
+    ...['conv1', 'conv2', 'conv3'],
+    ...['attention1', 'attention2', 'attention3', 'attention4'],
+    'feedForward',
+  ],
+} as const;
 
 const require_ = createRequire(__filename);
 
@@ -109,7 +128,7 @@ export function loadKernels(path: string): KernelsAddon {
 
 /** Whether the kernels compute this network. */
 export function isNative(config: NetworkConfig): boolean {
-  return config.architecture === 'cnn' && config.batchNorm === 'counted';
+  return config.architecture === 'transformer' || config.batchNorm === 'counted';
 }
 
 /**
@@ -130,14 +149,16 @@ export function createNativeNetwork(
   }
   const { path, instructionSet, threads } = choice;
   const classes = parameters.at(-1)!.shape[0]!;
-  const options = {
-    ...{ instructionSet, threads, samples: inputSamples, classes, dropout: config.dropout },
-    ...{ cachedFrames, frameSamples },
-  };
-  const addon = loadKernels(path).createCnn(options);
+  const options = { instructionSet, threads, samples: inputSamples, classes, dropout: config.dropout };
+  const addon = loadKernels(path);
+  const names = parameters.map(({ name }) => name);
+  if (config.architecture === 'transformer') {
+    const { heads, hidden } = config;
+    return wrap(addon.createTransformer({ ...options, heads, hidden }), names, dropoutPlaces.transformer);
+  }
   // `counted` batch norm: its parameters are in the table and in the weights, and no figure depends on them.
-  const names = parameters.map(({ name }) => name).filter((name) => /\/(kernel|bias)$/.test(name));
-  return wrap(addon, names, ['conv1', 'conv2', 'conv3']);
+  const computed = names.filter((name) => /\/(kernel|bias)$/.test(name));
+  return wrap(addon.createCnn({ ...options, cachedFrames, frameSamples }), computed, dropoutPlaces.cnn);
 }
 
 function wrap(

@@ -1,5 +1,6 @@
-import { loadKernels } from '../../shared/engine/native-network';
+import { dropoutPlaces, loadKernels, type KernelsAddon } from '../../shared/engine/native-network';
 import { addonBatch, addonCnn, cnnShapes, cnnWeights, noiseClips } from './native-cnn';
+import { addonTransformer, transformerWeights } from './native-transformer';
 
 /**
  * Runs every kernel on odd sizes, for a process whose addon is built with sanitizers: they end it where memory is
@@ -26,6 +27,7 @@ function main(path: string): void {
       cnn.step(features, labels, masks, 0.01, 1);
       cnn.logits(features.slice(0, samples), 1);
       cnn.dispose();
+      exerciseTransformers(addon, { ...size, instructionSet }, clips);
     }
     const size = { samples: 512, classes: 3 };
     const cached = addonCnn(addon, size, cnnWeights(size, 1), {
@@ -37,6 +39,23 @@ function main(path: string): void {
     cached.dispose();
   }
   process.stdout.write('clean\n');
+}
+
+function exerciseTransformers(
+  addon: KernelsAddon,
+  size: { samples: number; classes: number; instructionSet: string },
+  clips: number,
+): void {
+  for (const heads of [1, 2, 4] as const) {
+    const weights = transformerWeights({ heads, hidden: 5 }, size.classes, 1);
+    const transformer = addonTransformer(addon, { ...size, heads, hidden: 5 }, weights, { dropout: 0.1 });
+    const zeros = Object.values(weights).map(({ length }) => new Float32Array(length));
+    transformer.setMoments(zeros, zeros);
+    const [features, labels, masks] = addonBatch(noiseClips(size, clips, 2), dropoutPlaces.transformer);
+    transformer.logits(features, clips);
+    transformer.step(features, labels, masks, 0.01, 1);
+    transformer.dispose();
+  }
 }
 
 main(process.argv[2]!);

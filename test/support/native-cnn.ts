@@ -1,4 +1,4 @@
-import type { KernelsAddon } from '../../shared/engine/native-network';
+import { dropoutPlaces, type KernelsAddon } from '../../shared/engine/native-network';
 import { createUniform } from '../../shared/network/random';
 import { tokenCount, type ReferenceClip } from './reference-gradients';
 
@@ -44,18 +44,23 @@ export function noiseClips(size: CnnSize, count: number, seed: number): Referenc
     samples: Float32Array.from({ length: size.samples }, () => 2 * uniform() - 1),
     label: clip % size.classes,
     slot: clip % 8,
-    seeds: { conv1: seed + clip, conv2: seed + 2 * clip + 1, conv3: seed + 3 * clip + 2 },
+    seeds: Object.fromEntries(
+      dropoutPlaces.transformer.map((place, index) => [place, seed + (index + 1) * clip + index]),
+    ),
   }));
 }
 
 /** The clips as the addon takes them: features, labels, masks. */
-export function addonBatch(clips: readonly ReferenceClip[]): [Float32Array, Int32Array, Uint32Array] {
+export function addonBatch(
+  clips: readonly ReferenceClip[],
+  places: readonly string[] = dropoutPlaces.cnn,
+): [Float32Array, Int32Array, Uint32Array] {
   const samples = clips[0]!.samples.length;
   const features = new Float32Array(clips.length * samples);
   clips.forEach((clip, index) => {
     features.set(clip.samples, index * samples);
   });
-  const words = clips.flatMap(({ slot, seeds }) => [slot, seeds['conv1']!, seeds['conv2']!, seeds['conv3']!]);
+  const words = clips.flatMap(({ slot, seeds }) => [slot, ...places.map((place) => seeds[place]!)]);
   return [features, Int32Array.from(clips, ({ label }) => label), Uint32Array.from(words)];
 }
 

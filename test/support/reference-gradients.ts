@@ -1,8 +1,8 @@
 import { dropoutMask } from '../../shared/network/dropout';
 
 /**
- * The `cnn` and its gradients once more, in double precision and in the plainest loops, for clips of any length: what
- * the native kernels are held against. Layouts are the weights': kernel [tap][in][out], maps [row][channel].
+ * The trunk, the `cnn` and their gradients once more, in double precision and in the plainest loops, for clips of any
+ * length: what the native kernels are held against. Layouts are the weights': kernel [tap][in][out], maps [row][channel].
  */
 const { exp, floor, log, max } = Math;
 
@@ -11,7 +11,7 @@ type Values = Readonly<Record<string, ArrayLike<number>>>;
 export interface ReferenceClip {
   readonly samples: ArrayLike<number>;
   readonly label: number;
-  /** The clip's place in its slice, and each block's mask seed. */
+  /** The clip's place in its slice, and each layer's mask seed. */
   readonly slot: number;
   readonly seeds: Readonly<Record<string, number>>;
 }
@@ -46,11 +46,26 @@ interface BlockPass {
   readonly winners: Int32Array;
 }
 
+/** What follows the trunk, for one clip. */
+export interface HeadPass {
+  readonly logits: Float64Array;
+  /** Adds the weights' gradients. @returns the tokens' */
+  backward(dLogits: Float64Array): Float64Array;
+}
+export type ReferenceHead = (
+  weights: Values,
+  gradients: Record<string, Float64Array>,
+  tokens: Float64Array,
+  clip: ReferenceClip,
+) => HeadPass;
+
+/** @param head after the trunk; the `cnn`'s unless another is given */
 export function referencePass(
   weights: Values,
   clips: readonly ReferenceClip[],
   classes: number,
   rate: number,
+  head: ReferenceHead = cnnHead(classes),
 ): ReferencePass {
   const gradients = Object.fromEntries(
     Object.entries(weights).map(([name, values]) => [name, new Float64Array(values.length)]),
@@ -65,11 +80,8 @@ export function referencePass(
       passes.push(pass);
       maps = pass.output;
     }
-    const tokens = maps.length / 16;
-    const flat = Float64Array.from(maps, (_, index) => maps[(index % tokens) * 16 + floor(index / tokens)]!);
-    const first = dense(weights, 'dense1', flat, hidden);
-    const activated = first.map((value) => max(0, value));
-    const row = dense(weights, 'dense2', activated, classes);
+    const headPass = head(weights, gradients, maps, clip);
+    const row = headPass.logits;
     logits.push([...row]);
     const highest = row.reduce((a, b) => max(a, b));
     const sum = row.reduce((total, value) => total + exp(value - highest), 0);
@@ -78,15 +90,30 @@ export function referencePass(
     const dRow = row.map(
       (value, index) => (exp(value - highest) / sum - (index === clip.label ? 1 : 0)) / clips.length,
     );
-    const dActivated = denseGradient(weights, gradients, 'dense2', activated, dRow);
-    const dFirst = dActivated.map((value, index) => (first[index]! > 0 ? value : 0));
-    const dFlat = denseGradient(weights, gradients, 'dense1', flat, dFirst);
-    let dMaps: Float64Array = dFlat.map((_, index) => dFlat[(index % 16) * tokens + floor(index / 16)]!);
+    let dMaps = headPass.backward(dRow);
     for (const [index, pass] of [...passes.entries()].reverse()) {
       dMaps = backwardBlock(weights, gradients, blocks[index]!, pass, dMaps);
     }
   }
   return { logits, loss, gradients };
+}
+
+function cnnHead(classes: number): ReferenceHead {
+  return (weights, gradients, maps) => {
+    const tokens = maps.length / 16;
+    const flat = Float64Array.from(maps, (_, index) => maps[(index % tokens) * 16 + floor(index / tokens)]!);
+    const first = dense(weights, 'dense1', flat, hidden);
+    const activated = first.map((value) => max(0, value));
+    return {
+      logits: dense(weights, 'dense2', activated, classes),
+      backward: (dRow) => {
+        const dActivated = denseGradient(weights, gradients, 'dense2', activated, dRow);
+        const dFirst = dActivated.map((value, index) => (first[index]! > 0 ? value : 0));
+        const dFlat = denseGradient(weights, gradients, 'dense1', flat, dFirst);
+        return dFlat.map((_, index) => dFlat[(index % 16) * tokens + floor(index / 16)]!);
+      },
+    };
+  };
 }
 
 function forwardBlock(

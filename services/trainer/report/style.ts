@@ -39,11 +39,14 @@ svg { display: block; width: 100%; height: auto; }
   border-top: 3px solid var(--first);
 }
 .key .second::before { border-top-color: var(--second); }
+.key .muted::before { border-top-color: var(--muted); }
 .key .dashed::before { border-top-style: dashed; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9375rem; }
 th, td { padding: 5px 14px 5px 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th:first-child { text-align: left; font-weight: 400; max-width: 260px; overflow: hidden; text-overflow: ellipsis; }
+/* A table whose rows are named by whole settings. */
+.named th:first-child { min-width: 215px; }
 thead th { color: var(--muted); font-weight: 400; font-size: 0.93em; }
 tfoot th, tfoot td { font-weight: 600; border-bottom: 0; }
 tfoot th:first-child { font-weight: 600; }

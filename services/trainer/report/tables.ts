@@ -15,6 +15,14 @@ function row(name: string, cells: readonly (string | number)[]): Markup {
   return markup`<tr><th scope="row">${name}</th>${cells.map((cell) => markup`<td>${cell}</td>`)}</tr>\n`;
 }
 
+/** Cells as they are; the first of each row names it. */
+export function plainTable(head: readonly string[], rows: readonly (readonly string[])[]): Markup {
+  return table(
+    head,
+    rows.map(([name = '', ...cells]) => row(name, cells)),
+  );
+}
+
 /** The best and the last epoch side by side. */
 export function summaryTable({ best, last }: Report['evaluations']): Markup {
   const cells = (evaluation: Evaluation): string[] => [

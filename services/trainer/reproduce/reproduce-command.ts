@@ -1,0 +1,175 @@
+import { join } from 'node:path';
+import { AppError } from '../../../shared/errors/app-error';
+import { openRegistry } from '../../../shared/registry/registry';
+import { writeFileAtomically } from '../../../shared/registry/write-atomically';
+import { networkOf, type TrainCommand } from '../command-line';
+import { splitFolds, type FoldSplit } from '../folds';
+import { describeVersion, publishVersion } from '../publish-version';
+import { percent } from '../report/format';
+import { runName, type RunSettings } from '../run-settings';
+import { openRunStore } from '../run-store';
+import type { TextStream } from '../status-line';
+import {
+  openWorkshop,
+  settingsOf,
+  trainFold,
+  versionFacts,
+  type CommandContext,
+  type Workshop,
+} from '../workshop';
+import { compareFolds, reportOf, type Comparison } from './comparison';
+import {
+  crossValidatedRuns,
+  plannedRuns,
+  singleRuns,
+  singleValidationFold,
+  type PlannedRun,
+  type Setting,
+} from './protocol';
+import { renderComparisonMarkdown } from './render-markdown';
+import { renderComparisonPage } from './render-page';
+import { openResults, type ResultsFile, type RunResult } from './results-file';
+
+/** A planned run with all that is needed to train it. */
+interface Job extends PlannedRun {
+  readonly workshop: Workshop;
+  readonly network: RunSettings['network'];
+  readonly split: FoldSplit;
+  readonly name: string;
+}
+
+/**
+ * `npm run reproduce`: every run of the report's protocol that is not finished, each from where it was stopped; the
+ * pages are written anew after each. The best `cnn` and the best `transformer` become versions at the end.
+ */
+export async function reproduceCommand(command: TrainCommand, context: CommandContext): Promise<void> {
+  const { modelsFolder } = context.config;
+  const workshop = await openWorkshop({ ...command, resume: true, fresh: false }, context);
+  const folds = [...new Set(workshop.dataset.clips.map(({ fold }) => fold))]
+    .filter((fold) => fold !== command['test-fold'])
+    .sort((a, b) => a - b);
+  const jobs = plannedRuns(folds).map((run) => jobOf(workshop, run));
+  const results = await openResults(join(modelsFolder, 'REPORT.json'));
+  for (const [index, job] of jobs.entries()) {
+    const start = `${String(index + 1).padStart(2)}/${jobs.length} ${job.title}: `;
+    const known = results.runs.get(job.name);
+    if (known === undefined) {
+      const result = await finish(job, start);
+      await results.add(job.name, result);
+      context.output.write(`${start}${inWords(result)}\n`);
+    } else {
+      context.output.write(`${start}${inWords(known)} (finished before)\n`);
+    }
+    await writePages(modelsFolder, compare(workshop, folds, results));
+  }
+  for (const architecture of ['cnn', 'transformer'] as const) {
+    await publishBest(
+      jobs.filter(({ network }) => network.architecture === architecture),
+      results,
+      context,
+    );
+  }
+}
+
+function jobOf(workshop: Workshop, run: PlannedRun): Job {
+  const command = { ...workshop.command, ...run.setting, 'validation-fold': run.validationFold };
+  const network = networkOf(command);
+  const split = splitFolds(workshop.dataset, {
+    testFold: command['test-fold'],
+    validationFold: run.validationFold,
+  });
+  const name = runName(settingsOf(command, network, split), workshop.dataset.fingerprint);
+  return { ...run, workshop: { ...workshop, command }, network, split, name };
+}
+
+/** On a terminal the run's epochs pass in one changing line; elsewhere only its result is written. */
+function progressStream(output: TextStream, start: string): TextStream {
+  return {
+    isTTY: output.isTTY,
+    columns: output.columns === undefined ? undefined : Math.max(40, output.columns - start.length),
+    write: (text) => {
+      if (output.isTTY)
+        output.write(text.replace(/^((?:\r\x1b\[2K)?)(?=epoch)/, `$1${start}`).replace(/\n$/, ''));
+    },
+  };
+}
+
+async function finish({ workshop, network, split }: Job, start: string): Promise<RunResult> {
+  const output = progressStream(workshop.output, start);
+  try {
+    const { run, evaluation } = await trainFold({ ...workshop, output }, network, split);
+    return { report: describeVersion(run, evaluation, await versionFacts(workshop)).report };
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'training-diverged') throw error;
+    return { diverged: error.message };
+  } finally {
+    if (workshop.output.isTTY) workshop.output.write('\r\x1b[2K');
+  }
+}
+
+function inWords(result: RunResult): string {
+  if ('diverged' in result) return result.diverged;
+  const { evaluations, history } = result.report;
+  const { last, best } = evaluations;
+  const minutes = history.reduce((sum, { seconds }) => sum + seconds, 0) / 60;
+  return (
+    `test ${percent(last.test.accuracy)}, validation ${percent(last.validation.accuracy)} after epoch ${last.epoch}; ` +
+    `best epoch ${best.epoch}: test ${percent(best.test.accuracy)}, validation ${percent(best.validation.accuracy)}; ` +
+    `${minutes.toFixed(0)} min`
+  );
+}
+
+function compare(workshop: Workshop, folds: readonly number[], results: ResultsFile): Comparison {
+  const resultOf = (setting: Setting, validationFold: number): RunResult | undefined =>
+    results.runs.get(jobOf(workshop, { title: '', setting, validationFold }).name);
+  return {
+    singles: singleRuns.map((run) => ({ ...run, result: resultOf(run.setting, singleValidationFold) })),
+    crossValidations: crossValidatedRuns.map((run) =>
+      compareFolds(
+        run,
+        folds.map((fold) => resultOf(run.setting, fold)),
+      ),
+    ),
+  };
+}
+
+async function writePages(folder: string, comparison: Comparison): Promise<void> {
+  await writeFileAtomically(join(folder, 'REPORT.md'), renderComparisonMarkdown(comparison));
+  await writeFileAtomically(join(folder, 'REPORT.html'), renderComparisonPage(comparison));
+}
+
+/** Makes the run of the highest validation accuracy (ties: lower loss) a version, unless it is one. */
+async function publishBest(
+  jobs: readonly Job[],
+  results: ResultsFile,
+  context: CommandContext,
+): Promise<void> {
+  const finished = jobs.flatMap((job) => {
+    const report = reportOf(results.runs.get(job.name));
+    return report === undefined ? [] : [{ job, validation: report.evaluations.best.validation }];
+  });
+  finished.sort(
+    (a, b) => b.validation.accuracy - a.validation.accuracy || a.validation.loss - b.validation.loss,
+  );
+  const best = finished[0]?.job;
+  if (best === undefined) return;
+  const registry = openRegistry(context.config.modelsFolder);
+  const { versions } = await registry.list();
+  if (versions.some(({ manifest }) => runName(settingsIn(manifest), manifest.data.fingerprint) === best.name))
+    return;
+  const store = await openRunStore(context.config.runsFolder, best.name);
+  if ((await store.load()) === undefined) {
+    context.output.write(
+      `${best.title} is the best ${best.network.architecture}, but its weights are not in ${store.folder}.\n`,
+    );
+    return;
+  }
+  const output = progressStream(context.output, '');
+  const { run, evaluation } = await trainFold({ ...best.workshop, output }, best.network, best.split);
+  const version = await publishVersion(registry, run, evaluation, await versionFacts(best.workshop));
+  context.output.write(`Published ${version.folder}: ${best.title}\n`);
+}
+
+function settingsIn({ network, hyperparameters, protocol, seed }: RunSettings): RunSettings {
+  return { network, hyperparameters, protocol, seed };
+}
