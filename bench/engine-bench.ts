@@ -12,7 +12,13 @@ const networks: readonly NetworkConfig[] = [
 
 /** Each network on TensorFlow and on the native kernels, one process after the other: milliseconds a clip. */
 export async function benchEngine(): Promise<void> {
-  const headers = ['', ...batchSizes.map((size) => `batch ${size}`), 'training step, batch 32', 'its memory'];
+  const headers = [
+    '',
+    ...batchSizes.map((size) => `batch ${size}`),
+    'next window of a stream',
+    'training step, batch 32',
+    'its memory',
+  ];
   console.log('Milliseconds a clip, the fastest of at least 3 runs.\n');
   console.log(`| ${headers.join(' | ')} | 2048³ product |\n|${'---|'.repeat(headers.length + 1)}`);
   for (const config of networks) {
@@ -23,11 +29,12 @@ export async function benchEngine(): Promise<void> {
 
 function line(
   { architecture }: NetworkConfig,
-  { engine, forwardMs, trainingMs, trainingMegabytes, matmulGflops }: EngineRow,
+  { engine, forwardMs, hopMs, trainingMs, trainingMegabytes, matmulGflops }: EngineRow,
 ): string {
   const cells = [
     `\`${architecture}\` on ${engine}`,
     ...forwardMs.map((ms) => ms.toFixed(2)),
+    hopMs.toFixed(2),
     trainingMs?.toFixed(2) ?? '–',
     trainingMegabytes === undefined ? '–' : `${trainingMegabytes.toFixed(0)} MB`,
     matmulGflops === undefined ? '–' : `${matmulGflops.toFixed(0)} GFLOP/s`,

@@ -6,7 +6,7 @@ import { describeEngine, loadEngine, type LoadedEngine } from '../shared/engine/
 import { createScorer } from '../shared/engine/scorer';
 import { createNetwork } from '../shared/network/create-network';
 import { createUniform } from '../shared/network/random';
-import { inputSamples } from '../shared/network/trunk';
+import { frameSamples, inputSamples } from '../shared/network/trunk';
 import { batchesOf } from '../services/trainer/batches';
 import { createLearner } from '../services/trainer/learner';
 import { freshState } from '../services/trainer/network-state';
@@ -16,6 +16,8 @@ export interface EngineRow {
   readonly engine: string;
   /** Milliseconds a clip. */
   readonly forwardMs: readonly number[];
+  /** A window that shares 8 of 9 frames with the one before it, as a stream's next one does. */
+  readonly hopMs: number;
   readonly trainingMs: number | undefined;
   /** What a training step takes above the weights, their moments and the batch. */
   readonly trainingMegabytes: number | undefined;
@@ -42,6 +44,7 @@ async function main(config: NetworkConfig, kernels: KernelsWish): Promise<void> 
   const row: EngineRow = {
     engine: describeEngine(engine, config),
     forwardMs: forward,
+    hopMs: hopMs(config, engine),
     trainingMs: training?.ms,
     trainingMegabytes: training?.megabytes,
     matmulGflops: choice.kind === 'wasm' ? undefined : matmulGflops(),
@@ -67,6 +70,22 @@ function forwardMs(config: NetworkConfig, engine: LoadedEngine, size: number): n
   const scorer = createScorer(network, freshState(network, 1).weights, engine);
   const features = noise(size * inputSamples);
   const ms = timed(() => scorer.logits(features, size)) / size;
+  scorer.dispose();
+  return ms;
+}
+
+function hopMs(config: NetworkConfig, engine: LoadedEngine): number {
+  const network = createNetwork(config, classes);
+  const { weights } = freshState(network, 1);
+  const scorer = createScorer(network, weights, engine, { cachedFrames: 64 });
+  const window = noise(inputSamples);
+  let hop = 0;
+  const ms = timed(() => {
+    window.copyWithin(0, frameSamples);
+    // A new frame, which was never seen before.
+    window.fill(++hop / 1e4, inputSamples - 1);
+    scorer.logits(window, 1);
+  });
   scorer.dispose();
   return ms;
 }

@@ -114,9 +114,6 @@ export const dropoutPlaces = {
   ],
 } as const;
 
-/** Enough for fifty streams of windows that share 8 of 9 frames; 80 kB each. */
-const cachedFrames = 512;
-
 const require_ = createRequire(__filename);
 
 /** @throws AppError engine-unavailable when it does not load */
@@ -136,11 +133,13 @@ export function isNative(config: NetworkConfig): boolean {
 
 /**
  * The network on the kernels, its weights still to be set; undefined when TensorFlow.js is to compute it.
+ * @param cachedFrames frames of earlier clips whose tokens are kept, 80 kB each; the answers are the same to the bit
  * @throws AppError invalid-configuration when the kernels are forced and do not compute this network
  */
 export function createNativeNetwork(
   choice: KernelsChoice | undefined,
   { config, parameters }: Network,
+  cachedFrames = 0,
 ): NativeNetwork | undefined {
   if (choice === undefined) return undefined;
   if (!isNative(config)) {

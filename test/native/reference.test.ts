@@ -3,7 +3,7 @@ import type { LoadedEngine } from '../../shared/engine/load-engine';
 import { createScorer } from '../../shared/engine/scorer';
 import { createNetwork } from '../../shared/network/create-network';
 import { createUniform } from '../../shared/network/random';
-import { inputSamples } from '../../shared/network/trunk';
+import { frameSamples, inputSamples } from '../../shared/network/trunk';
 import type { Batch } from '../../services/trainer/batches';
 import { createLearner } from '../../services/trainer/learner';
 import { freshState } from '../../services/trainer/network-state';
@@ -48,6 +48,21 @@ describe('the native kernels beside TensorFlow.js', () => {
   it('are there, so that what follows compares two things', () => {
     expect(native.kernels).toBeDefined();
     expect(reference.kernels).toBeUndefined();
+  });
+
+  it('answer the windows of a stream alike with and without a cache of frames', () => {
+    const network = createNetwork(cnn, 4);
+    const { weights } = freshState(network, 4);
+    const { features: recorded } = toneBatch(2, 9);
+    const [plain, cached] = [0, 32].map((cachedFrames) =>
+      createScorer(network, weights, native, { cachedFrames }),
+    );
+    for (let hop = 0; hop < 3; hop++) {
+      const window = recorded.slice(hop * frameSamples, hop * frameSamples + inputSamples);
+      expect(cached!.logits(window, 1)).toEqual(plain!.logits(window, 1));
+    }
+    plain!.dispose();
+    cached!.dispose();
   });
 
   it('keep the parameters that are counted and never run', () => {
