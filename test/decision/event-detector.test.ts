@@ -140,10 +140,10 @@ describe('the event detector', () => {
     },
   );
 
-  it('agrees with the rule’s words on 200 random signals, rules and hops', () => {
+  it('agrees with the rule’s words on 60 random signals, rules and hops', () => {
     const random = randomNumbers(11);
     let found = 0;
-    for (let trial = 0; trial < 200; trial += 1) {
+    for (let trial = 0; trial < 60; trial += 1) {
       const corners: Corners = Array.from({ length: 21 }, (_, k) => [k + 1, random() < 0.4 ? 0 : random()]);
       const off = 0.2 + 0.3 * random();
       const events = rule({
@@ -165,7 +165,7 @@ describe('the event detector', () => {
       expectSpans(got, wanted, 0.005);
       found += wanted.length;
     }
-    expect(found).toBeGreaterThan(300);
+    expect(found).toBeGreaterThan(100);
   });
 
   it('takes a sound with a short pause for one event and one with a long pause for two', () => {

@@ -130,9 +130,8 @@ export class StreamRegistry {
   }
 
   ready(session: StreamSession, resumed: boolean): ReadyMessage {
-    const { manifest, limits } = this.#options;
-    const { version, network, weights, classes, frontEnd } = manifest();
-    const { messageBytes, bufferedSeconds, resumeSeconds, idleSeconds } = limits;
+    const { version, network, weights, classes, frontEnd } = session.manifest;
+    const { messageBytes, bufferedSeconds, resumeSeconds, idleSeconds } = this.#options.limits;
     return {
       type: 'ready',
       streamId: session.id,

@@ -50,9 +50,10 @@ export class StreamSession {
   readonly start: StartMessage;
   readonly windowSeconds: number;
   readonly outbox: Outbox;
+  /** The model that was served when it began. */
+  readonly manifest: Manifest;
   readonly #deps: SessionDeps;
   readonly #limits: SessionLimits;
-  readonly #manifest: Manifest;
   readonly #decoder: StreamDecoder;
   readonly #windows: SlidingWindows;
   readonly #arrivals = new Arrivals();
@@ -84,7 +85,7 @@ export class StreamSession {
     this.windowSeconds = start.windowSeconds ?? frontEnd.windowSeconds;
     assertFits(start, this.windowSeconds, manifest);
     this.outbox = outbox;
-    this.#manifest = manifest;
+    this.manifest = manifest;
     this.#deps = deps;
     this.#limits = limits;
     this.#startedMs = deps.clock.now();
@@ -162,7 +163,11 @@ export class StreamSession {
 
   async #workOff(): Promise<void> {
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      for await (const piece of this.#decoder.push(next.bytes)) await this.#hear(piece, next.arrivedMs);
+      for await (const piece of this.#decoder.push(next.bytes)) {
+        await this.#hear(piece, next.arrivedMs);
+        // A small message can hold hours of sound: nobody waits for it any more.
+        if (this.#work.signal.aborted) return;
+      }
       this.#queuedBytes -= next.bytes.byteLength;
       this.onRoom();
     }
@@ -183,7 +188,7 @@ export class StreamSession {
   }
 
   get #heardSeconds(): number {
-    return this.#windows.receivedSamples / this.#manifest.frontEnd.sampleRate;
+    return this.#windows.receivedSamples / this.manifest.frontEnd.sampleRate;
   }
 
   /** Whether the sender sends faster than sound goes by. */
@@ -198,7 +203,7 @@ export class StreamSession {
     metrics.streamClippedSeconds.inc((clippedShare(samples) * samples.length) / sampleRate);
     if (this.#resampler?.fromHz !== sampleRate) {
       if (this.#resampler !== undefined) this.#take(this.#resampler.resampler.finish(), arrivedMs);
-      const toHz = this.#manifest.frontEnd.sampleRate;
+      const toHz = this.manifest.frontEnd.sampleRate;
       this.#resampler = { fromHz: sampleRate, resampler: createResampler(sampleRate, toHz) };
     }
     this.#take(this.#resampler.resampler.push(samples), arrivedMs);
@@ -237,7 +242,7 @@ export class StreamSession {
 
   async #judge(group: readonly SlidingWindow[]): Promise<void> {
     const { batcher, clock } = this.#deps;
-    const { sampleRate } = this.#manifest.frontEnd;
+    const { sampleRate } = this.manifest.frontEnd;
     const { silenceDbfs } = this.start;
     const arrivals = group.map(({ endSeconds }) => this.#arrivals.take(Math.round(endSeconds * sampleRate)));
     const judgements = await judgeWindows(group, sampleRate, silenceDbfs, batcher, this.#work.signal);
@@ -248,7 +253,7 @@ export class StreamSession {
   }
 
   #leaveOutTheLate(): void {
-    const { sampleRate } = this.#manifest.frontEnd;
+    const { sampleRate } = this.manifest.frontEnd;
     const nextEnd = Math.round(this.#windows.nextEndSeconds * sampleRate);
     if (nextEnd > this.#windows.receivedSamples || this.#isAhead) return;
     const arrivedMs = this.#arrivals.take(nextEnd) ?? Infinity;

@@ -151,12 +151,12 @@ describeWithFfmpeg('containers as they come', () => {
     expect(await failure(make())).toBe(code);
   });
 
-  it('survives 1000 damaged streams: each decodes or is refused by a known code', async () => {
+  it('survives 300 damaged streams: each decodes or is refused by a known code', async () => {
     const random = randomNumbers(23);
     const codes = new Map<string, number>();
     const short = wavFile([sound.subarray(0, 14_400)], { sampleRate: 48_000, type: 'f32' });
     const seeds = [encode(short, 'a.ogg', ...opus), encode(short, 'b.webm', ...opus, '-live', '1')];
-    for (let trial = 0; trial < 1000; trial += 1) {
+    for (let trial = 0; trial < 300; trial += 1) {
       const bytes = Buffer.from(seeds[trial % 2]!);
       for (let change = 0; change < 1 + (trial % 12); change += 1) {
         // Half of the damage in the first bytes, where the structure is.
