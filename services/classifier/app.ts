@@ -6,11 +6,14 @@ import { classifyRoute, type ClassifyRouteDeps } from './http/classify-route';
 import { docsRoutePaths, docsRoutes } from './http/docs-routes';
 import { endpoint } from './http/endpoint';
 import { errorMiddleware } from './http/error-middleware';
+import { pageRoutePaths, pageRoutes } from './http/page-routes';
 import { requestContext } from './http/request-context';
 import { healthRoute, metricsRoute, modelsRoute, readyRoute } from './http/status-routes';
+import type { PageAssets } from './page-assets';
 
 export interface AppDeps extends ClassifyRouteDeps {
   readonly listModels: () => Promise<ModelList>;
+  readonly page: PageAssets;
   readonly logger: Logger;
   readonly version: string;
 }
@@ -23,6 +26,7 @@ export const routePaths = [
   '/models',
   '/metrics',
   ...docsRoutePaths,
+  ...pageRoutePaths,
   'other',
 ];
 
@@ -45,6 +49,7 @@ export function createApp(deps: AppDeps): Express {
   endpoint(app, '/models', { get: modelsRoute(deps.listModels) });
   endpoint(app, '/metrics', { get: metricsRoute(metrics) });
   docsRoutes(app, deps.version);
+  pageRoutes(app, deps.page);
   app.use(() => {
     throw new AppError('not-found', 'There is nothing here; GET /docs shows what there is.');
   });

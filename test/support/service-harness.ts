@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import pino from 'pino';
 import { systemClock } from '../../shared/batching/clock';
 import { MicroBatcher } from '../../shared/batching/micro-batcher';
@@ -12,6 +13,7 @@ import type { Service } from '../../services/classifier/compose';
 import { createClassifyClip, type WindowScores } from '../../services/classifier/classify-clip';
 import { Gate } from '../../services/classifier/gate';
 import { createHttpServer } from '../../services/classifier/http-server';
+import { loadPageAssets } from '../../services/classifier/page-assets';
 import { InferenceSupervisor } from '../../services/classifier/inference-supervisor';
 import { FakeDecoder } from './fake-decoder';
 import { FakeInference, manifest } from './fake-inference';
@@ -92,6 +94,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     version: '1.2.3',
     uploadLimits: { maxBytes: options.maxBytes ?? 10_000, idleMs: options.idleMs ?? 10_000 },
     deadlineMs: options.deadlineMs ?? 60_000,
+    page: loadPageAssets(join(__dirname, '../../page')),
     listModels: options.listModels ?? (() => Promise.resolve({ served: null, models: [] })),
   });
   const server = createHttpServer(app);

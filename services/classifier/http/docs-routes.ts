@@ -37,7 +37,6 @@ const start = `SwaggerUIBundle({
 `;
 
 export const docsRoutePaths = [
-  '/',
   '/openapi.json',
   '/docs',
   '/docs/start.js',
@@ -49,8 +48,6 @@ export const docsRoutePaths = [
 /** `GET /openapi.json`, a page to read and try it at `/docs`, and what each problem's `type` points to. */
 export function docsRoutes(app: Express, version: string): void {
   const document = openApiDocument(version);
-  const welcome = { service: 'earshot', version, docs: '/docs', openapi: '/openapi.json' };
-  endpoint(app, '/', { get: (_req, res) => res.json(welcome) });
   endpoint(app, '/openapi.json', { get: (_req, res) => res.json(document) });
   endpoint(app, '/docs', { get: text('html', page) });
   endpoint(app, '/docs/start.js', { get: text('js', start) });
