@@ -3,7 +3,7 @@ import { AppError } from '../../shared/errors/app-error';
 import { networkOf, parseTrainCommand, trainUsage } from './command-line';
 import { readTrainerConfig } from './config';
 import { downloadEsc50, esc50Url, type DownloadProgress } from './data-download';
-import { createStatusLine } from './status-line';
+import { createStatusLine } from '../../shared/observability/status-line';
 import { summarise } from './summary';
 import { trainCommand } from './train-command';
 
