@@ -39,7 +39,9 @@ const types: Readonly<Record<string, string>> = {
 export function loadPageAssets(folder: string): PageAssets {
   const modules = scripts.flatMap((script) => moduleGraph(folder, script));
   const others = ['static', 'samples'].flatMap((name) =>
-    readdirSync(join(folder, name)).map((file) => `${name}/${file}`),
+    readdirSync(join(folder, name))
+      .filter((file) => extname(file) in types)
+      .map((file) => `${name}/${file}`),
   );
   const paths = [...new Set([...modules, ...others])].sort();
   const files = new Map(paths.map((path) => [path, toAsset(path, readFileSync(join(folder, path)))]));
@@ -58,9 +60,11 @@ export function loadPageAssets(folder: string): PageAssets {
 }
 
 function toAsset(path: string, body: Buffer): PageAsset {
-  const type = types[extname(path)];
-  if (type === undefined) throw new Error(`The page holds a file of unknown kind: ${path}`);
-  return { type, body, gzipped: extname(path) === '.ogg' ? undefined : gzipSync(body) };
+  return {
+    type: types[extname(path)]!,
+    body,
+    gzipped: extname(path) === '.ogg' ? undefined : gzipSync(body),
+  };
 }
 
 /** A module and everything that it imports, as the compiler wrote it. */

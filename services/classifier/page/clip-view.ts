@@ -10,6 +10,8 @@ export const shownClasses = 3;
 /** So wide a window must be at least, for its name to be read; more of them make the track scroll. */
 const windowPixels = 72;
 
+type Judged = Pick<Classification, 'label' | 'confidence' | 'predictions'>;
+
 /** What came of a recording: its name, its sound, its windows. */
 export interface ClipView {
   show(name: string, recording: Blob, sound: AudioBuffer | undefined, answer: Classification): void;
@@ -19,38 +21,45 @@ export interface ClipView {
 export function createClipView(): ClipView {
   const panel = byId('clip', HTMLElement);
   const bars = byId('clip-bars', HTMLElement);
-  const windowDetail = byId('window-detail', HTMLElement);
   const canvas = byId('waveform', HTMLCanvasElement);
   const inner = byId('track-inner', HTMLElement);
   const waveform = createWaveform(canvas);
-  let answer: Classification | undefined;
+  let shown: { readonly name: string; readonly answer: Classification } | undefined;
 
+  const showResult = (caption: string, { label, confidence, predictions }: Judged): void => {
+    byId('clip-name', HTMLElement).textContent = caption;
+    byId('clip-label', HTMLElement).textContent = labelWords(label);
+    const known = label !== silenceLabel && label !== unknownLabel;
+    const words = confidenceWords(label, confidence);
+    byId('clip-detail', HTMLElement).textContent = known ? `${words}: ${percent(confidence)}` : words;
+    showBars(bars, predictions, shownClasses);
+  };
   const windows = createWindowsView((chosen) => {
-    showBars(bars, (chosen ?? answer)?.predictions ?? [], shownClasses);
-    windowDetail.textContent = chosen === undefined ? overview(answer) : windowWords(chosen);
-    if (chosen !== undefined) player.seek(chosen.startSeconds);
+    if (shown === undefined) return;
+    if (chosen === undefined) {
+      showResult(shown.name, shown.answer);
+      return;
+    }
+    const { startSeconds, endSeconds } = chosen;
+    showResult(`${shown.name}, from ${seconds(startSeconds)} to ${seconds(endSeconds)}`, chosen);
+    player.seek(startSeconds);
   });
   const player = createPlayer((at) => {
     windows.mark(at);
   });
 
   return {
-    show(name, recording, sound, next) {
-      answer = next;
-      const { label, confidence, predictions, audio } = next;
+    show(name, recording, sound, answer) {
+      shown = { name, answer };
       panel.hidden = false;
-      byId('clip-name', HTMLElement).textContent = name;
-      byId('clip-label', HTMLElement).textContent = labelWords(label);
-      const known = label !== silenceLabel && label !== unknownLabel;
-      const words = confidenceWords(label, confidence);
-      byId('clip-detail', HTMLElement).textContent = known ? `${words}: ${percent(confidence)}` : words;
-      showBars(bars, predictions, shownClasses);
-      inner.style.minWidth = `${(next.windows.length * windowPixels) / 2}px`;
-      canvas.setAttribute('aria-label', `Waveform of ${name}, ${seconds(audio.durationSeconds)}`);
+      showResult(name, answer);
+      const { durationSeconds } = answer.audio;
+      inner.style.minWidth = `${(answer.windows.length * windowPixels) / 2}px`;
+      canvas.setAttribute('aria-label', `Waveform of ${name}, ${seconds(durationSeconds)}`);
       waveform.show(sound);
-      windows.show(next.windows, audio.durationSeconds);
-      windowDetail.textContent = overview(next);
-      player.load(recording, audio.durationSeconds);
+      windows.show(answer.windows, durationSeconds);
+      byId('clip-facts', HTMLElement).textContent = factsOf(answer);
+      player.load(recording, durationSeconds);
     },
     hide() {
       panel.hidden = true;
@@ -58,22 +67,12 @@ export function createClipView(): ClipView {
   };
 }
 
-function overview(answer: Classification | undefined): string {
-  if (answer === undefined) return '';
-  const { audio, windows, timings } = answer;
+function factsOf({ audio, windows, timings }: Classification): string {
   const kilohertz = `${audio.sampleRate / 1000} kHz`;
   const channels =
     audio.channels === 1 ? 'mono' : audio.channels === 2 ? 'stereo' : `${audio.channels} channels`;
-  const parts = windows.length === 1 ? 'one window' : `${windows.length} windows`;
   const ms = Math.round(timings.decodeMs + timings.queueMs + timings.inferenceMs);
-  return `${audio.format} (${audio.codec}), ${kilohertz}, ${channels}, ${seconds(audio.durationSeconds)}; judged in ${parts}, in ${ms} ms.`;
-}
-
-function windowWords({
-  startSeconds,
-  endSeconds,
-  label,
-  confidence,
-}: Classification['windows'][number]): string {
-  return `From ${seconds(startSeconds)} to ${seconds(endSeconds)}: ${labelWords(label)}, ${percent(confidence)}.`;
+  const sound = `${audio.format} (${audio.codec}), ${kilohertz}, ${channels}, ${seconds(audio.durationSeconds)}`;
+  if (windows.length === 1) return `${sound}; judged in ${ms} ms.`;
+  return `${sound}; judged as ${windows.length} windows in ${ms} ms. Press a window to see what was heard in it.`;
 }
