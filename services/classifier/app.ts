@@ -8,8 +8,11 @@ import { endpoint } from './http/endpoint';
 import { errorMiddleware } from './http/error-middleware';
 import { pageRoutePaths, pageRoutes } from './http/page-routes';
 import { requestContext } from './http/request-context';
+import { securityHeaders } from './http/security-headers';
 import { healthRoute, metricsRoute, modelsRoute, readyRoute } from './http/status-routes';
+import { streamRoute } from './http/stream-route';
 import type { PageAssets } from './page-assets';
+import { streamPath } from './stream/stream-server';
 
 export interface AppDeps extends ClassifyRouteDeps {
   readonly listModels: () => Promise<ModelList>;
@@ -25,6 +28,7 @@ export const routePaths = [
   '/readyz',
   '/models',
   '/metrics',
+  streamPath,
   ...docsRoutePaths,
   ...pageRoutePaths,
   'other',
@@ -38,6 +42,7 @@ export function createApp(deps: AppDeps): Express {
   app.set('query parser', 'simple');
 
   app.use(requestContext(logger, metrics, routePaths));
+  app.use(securityHeaders());
   app.use((_req, res, next) => {
     // A connection kept alive would only carry the next request to a service that is going away.
     if (gate.status.status === 'draining') res.setHeader('Connection', 'close');
@@ -48,6 +53,7 @@ export function createApp(deps: AppDeps): Express {
   endpoint(app, '/readyz', { get: readyRoute(gate) });
   endpoint(app, '/models', { get: modelsRoute(deps.listModels) });
   endpoint(app, '/metrics', { get: metricsRoute(metrics) });
+  endpoint(app, streamPath, { get: streamRoute });
   docsRoutes(app, deps.version);
   pageRoutes(app, deps.page);
   app.use(() => {

@@ -66,6 +66,7 @@ export function createClassifyClip(deps: ClassifyDeps): ClassifyClip {
     const overall = rank(mean(outcomes.map(({ result }) => result.probabilities)));
     deps.metrics.queueSeconds.observe(queueMs / 1000);
     deps.metrics.predictions.inc({ class: overall.label });
+    deps.metrics.predictionConfidence.observe(overall.confidence);
     return {
       model: describeModel(manifest),
       audio: clip.source,

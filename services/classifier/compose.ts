@@ -12,20 +12,24 @@ import type { Logger } from '../../shared/observability/logger';
 import { Metrics } from '../../shared/observability/metrics';
 import { openRegistry, type Registry, type Version } from '../../shared/registry/registry';
 import { version as packageVersion } from '../../package.json';
+import { createIdentify } from './access/api-keys';
 import { createApp, routePaths } from './app';
 import { createClassifyClip, type WindowScores } from './classify-clip';
 import type { Config } from './config';
+import { composeStreams } from './compose-streams';
 import { Gate } from './gate';
 import { createHttpServer } from './http-server';
 import { InferenceSupervisor } from './inference-supervisor';
 import { createListModels } from './list-models';
 import { loadPageAssets } from './page-assets';
+import type { StreamServer } from './stream/stream-server';
 import { warmUpDecoder } from './warm-up-decoder';
 
 export interface Service {
   /** Not listening yet. */
   readonly server: Server;
   readonly gate: Gate;
+  readonly streams: StreamServer;
   /** Settles when the model is loaded; rejects with why it never will be. */
   readonly started: Promise<void>;
   close(): Promise<void>;
@@ -70,13 +74,20 @@ export function compose(config: Config, logger: Logger): Service {
     maxItems: config.batchMaxWindows,
     maxDelayMs: config.batchMaxDelayMs,
     maxQueuedItems: config.queueMaxWindows,
+    streamShare: config.streamShare,
     clock: systemClock,
   });
+  const identify = createIdentify(config.apiKeysFile, systemClock);
+  const manifest = () => servedManifest(serving());
+  const streams = composeStreams(config, { batcher, manifest, identify, metrics, logger });
   const gate = new Gate({
     maxRequests: config.maxConcurrentRequests,
+    maxStreams: config.maxStreams,
+    streamsFull: streams.isFull,
     engine: () => supervisor.state,
     queue: () => ({ full: batcher.queuedItems >= config.queueMaxWindows, waitMs: batcher.estimatedWaitMs }),
     maxWaitMs: config.requestDeadlineMs,
+    clock: systemClock,
   });
   metrics.watch('earshot_queue_depth', 'Windows waiting for the engine.', () => batcher.queuedItems);
   metrics.watch(
@@ -91,7 +102,7 @@ export function compose(config: Config, logger: Logger): Service {
   const classifyClip = createClassifyClip({
     decoder,
     batcher,
-    manifest: () => servedManifest(serving()),
+    manifest,
     maxClipSeconds: config.maxClipSeconds,
     maxWindows: config.queueMaxWindows,
     metrics,
@@ -99,6 +110,7 @@ export function compose(config: Config, logger: Logger): Service {
   const app = createApp({
     classifyClip,
     gate,
+    identify,
     metrics,
     logger,
     version: packageVersion,
@@ -107,13 +119,15 @@ export function compose(config: Config, logger: Logger): Service {
     page: loadPageAssets(pageFolder),
     listModels: createListModels(registry, serving, () => systemClock.now()),
   });
+  const server = createHttpServer(app);
   return {
-    server: createHttpServer(app),
+    server,
     gate,
+    streams: streams.serve(server, gate),
     started: supervisor.started,
     async close() {
       await batcher.close();
-      await Promise.all([supervisor.close(), decoder.close()]);
+      await Promise.all([supervisor.close(), decoder.close(), streams.close()]);
     },
   };
 }

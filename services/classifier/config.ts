@@ -15,6 +15,15 @@ function whole(minimum: number, maximum: number) {
     .refine((value) => value >= minimum && value <= maximum, error);
 }
 
+/** Origins with commas between them, or `*`. */
+function origins() {
+  const error = 'expected origins as https://app.example.com, with commas between them, or *';
+  return z
+    .string()
+    .transform((list) => list.split(',').map((origin) => origin.trim().toLowerCase()))
+    .refine((list) => list.every((origin) => /^(\*|[a-z][a-z0-9+.-]*:\/\/[^\s/]+)$/.test(origin)), error);
+}
+
 /** The environment, as `.env.example` explains it to people. */
 const environmentSchema = z
   .object({
@@ -31,6 +40,10 @@ const environmentSchema = z
     QUEUE_MAX_WINDOWS: whole(1, 100_000).default(512),
     MAX_CONCURRENT_REQUESTS: whole(1, 10_000).default(64),
     REQUEST_DEADLINE_SECONDS: whole(1, 3600).default(60),
+    MAX_STREAMS: whole(0, 100_000).default(128),
+    STREAM_SHARE_PERCENT: whole(1, 100).default(80),
+    ALLOWED_ORIGINS: origins().default([]),
+    API_KEYS_FILE: z.string().optional(),
     DECODE_THREADS: whole(1, 64).optional(),
     DRAIN_SECONDS: whole(1, 3600).default(25),
     LOG_LEVEL: z.enum(logLevels).default('info'),
@@ -77,6 +90,10 @@ function toConfig(env: z.infer<typeof environmentSchema>) {
     queueMaxWindows: env.QUEUE_MAX_WINDOWS,
     maxConcurrentRequests: env.MAX_CONCURRENT_REQUESTS,
     requestDeadlineMs: env.REQUEST_DEADLINE_SECONDS * 1000,
+    maxStreams: env.MAX_STREAMS,
+    streamShare: env.STREAM_SHARE_PERCENT / 100,
+    allowedOrigins: env.ALLOWED_ORIGINS,
+    apiKeysFile: env.API_KEYS_FILE,
     decodeThreads: env.DECODE_THREADS,
     drainMs: env.DRAIN_SECONDS * 1000,
     logLevel: env.LOG_LEVEL,

@@ -4,24 +4,28 @@ import type { Service } from './compose';
 const idleCheckMs = 25;
 
 /**
- * Lets nobody in any more (503), finishes what was accepted, then closes sockets and threads.
+ * Lets nobody in any more (503), finishes what was accepted (each stream gets its last result and close code 1001), then closes
+ * sockets and threads.
  * @returns whether everything was finished within `drainMs`
  */
 export async function drain(service: Service, drainMs: number): Promise<boolean> {
-  const { server, gate } = service;
+  const { server, gate, streams } = service;
   let deadline: NodeJS.Timeout | undefined;
   const tooLate = new Promise<false>((resolve) => {
     deadline = setTimeout(resolve, drainMs, false);
   });
   const finished = (async () => {
-    await gate.drain();
+    await Promise.all([gate.drain(), streams.drain()]);
     await closeServer(service);
     await service.close();
     return true as const;
   })();
   const inTime = await Promise.race([finished, tooLate]);
   clearTimeout(deadline);
-  if (!inTime) server.closeAllConnections();
+  if (!inTime) {
+    streams.close();
+    server.closeAllConnections();
+  }
   return inTime;
 }
 

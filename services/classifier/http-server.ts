@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES, createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { AppError } from '../../shared/errors/app-error';
 import { problemOf } from './http/error-middleware';
+import { answerOnSocket } from './http/raw-answer';
 
 /** Patience with slow clients: a few that drip bytes must not use up the connections. */
 const timeouts = {
@@ -41,12 +42,5 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
       : new AppError('malformed-request', 'This is not a well-formed HTTP/1.1 request.'),
     randomUUID(),
   );
-  const body = JSON.stringify(problem);
-  const head = [
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}`,
-    'Content-Type: application/problem+json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+  answerOnSocket(socket, problem);
 }

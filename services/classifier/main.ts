@@ -10,13 +10,13 @@ import { drain } from './drain';
 const exitCodes = { unavailable: 69, software: 70, configuration: 78 } as const;
 
 function main(): void {
-  const config = configOrExit();
+  const config = orExit(() => loadConfig(process.env));
   const logger = createLogger(config.logLevel);
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'a defect: stopping');
     process.exit(exitCodes.software);
   });
-  const service = compose(config, logger);
+  const service = orExit(() => compose(config, logger));
   stopOnSignals(service, config, logger);
   listen(service, config, logger);
   service.started.catch((error: unknown) => {
@@ -29,10 +29,12 @@ function main(): void {
   });
 }
 
-function configOrExit(): Config {
+/** What is wrong with the configuration is said before anything starts. */
+function orExit<T>(configure: () => T): T {
   try {
-    return loadConfig(process.env);
+    return configure();
   } catch (error) {
+    if (AppError.from(error).code !== 'invalid-configuration') throw error;
     process.stderr.write(`${AppError.from(error).message}\n`);
     process.exit(exitCodes.configuration);
   }
@@ -61,9 +63,16 @@ function stopOnSignals(service: Service, { drainMs }: Config, logger: Logger): v
   const stop = (signal: 'SIGTERM' | 'SIGINT'): void => {
     if (stopping) process.exit(128 + constants.signals[signal]);
     stopping = true;
-    logger.info({ signal, accepted: service.gate.inside }, 'stopping: finishing what was accepted');
+    logger.info(
+      { signal, accepted: service.gate.inside, streams: service.gate.streams },
+      'stopping: finishing what was accepted',
+    );
     void drain(service, drainMs).then((inTime) => {
-      if (!inTime) logger.error({ unanswered: service.gate.inside }, 'gave up on unfinished requests');
+      if (!inTime)
+        logger.error(
+          { unanswered: service.gate.inside, streams: service.gate.streams },
+          'gave up on unfinished requests',
+        );
       else logger.info('stopped');
       process.exit(inTime ? 0 : 1);
     });

@@ -1,5 +1,6 @@
 import { AppError } from '../errors/app-error';
 import type { Clip, DecodeRequest, SourceFormat } from './clip';
+import { indexOfNonFinite } from './finite';
 import { mixToMono } from './mono';
 import { concatenate, createResampler, type Resampler } from './resample';
 
@@ -38,15 +39,6 @@ function assertUsable({ sampleRate, channels }: StreamFormat): void {
       { details: { channels } },
     );
   }
-}
-
-/** NaN and the infinities are the numbers that differ from themselves less themselves. */
-function indexOfNonFinite(samples: Float32Array): number {
-  for (let index = 0; index < samples.length; index += 1) {
-    const sample = samples[index]!;
-    if (sample - sample !== 0) return index;
-  }
-  return -1;
 }
 
 function assertFinite(samples: Float32Array, firstSample: number): void {

@@ -22,10 +22,11 @@ export interface OggStream {
   readonly pages: readonly OggPage[];
 }
 
-interface ParsedPage extends OggPage {
+export interface ParsedPage extends OggPage {
   readonly serial: number;
   readonly sequence: number;
   readonly isFirst: boolean;
+  readonly isLast: boolean;
 }
 
 const headerBytes = 27;
@@ -47,8 +48,8 @@ function pageChecksum(page: Uint8Array): number {
   return crc >>> 0;
 }
 
-/** The page at `offset`, or undefined when the file ends within it. */
-function parsePage(file: Uint8Array, offset: number): ParsedPage | undefined {
+/** The page at `offset`, or undefined when the file ends within it. @throws AppError undecodable-audio for a wrong checksum */
+export function parsePage(file: Uint8Array, offset: number): ParsedPage | undefined {
   const segments = file[offset + 26];
   if (segments === undefined || offset + headerBytes + segments > file.length) return undefined;
   const lacing = file.subarray(offset + headerBytes, offset + headerBytes + segments);
@@ -68,6 +69,7 @@ function parsePage(file: Uint8Array, offset: number): ParsedPage | undefined {
     serial: view.getUint32(14, true),
     sequence: view.getUint32(18, true),
     isFirst: (bytes[5]! & 2) !== 0,
+    isLast: (bytes[5]! & 4) !== 0,
     payload: file.subarray(payloadStart, payloadEnd),
   };
 }

@@ -7,7 +7,7 @@ export interface ClipWindow {
 }
 
 /** A tail shorter than this gets no window of its own: encoders pad a clip by as much (ESC-10's five seconds last 5.001 s). */
-const minTailSeconds = 0.05;
+export const minTailSeconds = 0.05;
 
 /**
  * A clip cut into the windows that are judged one by one. A clip no longer than a window (plus an encoder's padding) is one

@@ -1,8 +1,10 @@
 import { AppError } from '../errors/app-error';
 import { cancellation } from '../errors/cancellation';
+import { BatchCost } from './batch-cost';
 import type { Clock } from './clock';
 import { deferred, type Deferred } from './deferred';
-import { FairQueue, type Group } from './fair-queue';
+import type { Group } from './fair-queue';
+import { LaneQueue, type Lane } from './lanes';
 
 export interface BatcherOptions<Item, Result> {
   /** Answers a batch: one result per item, in the items' order. Called for one batch at a time. */
@@ -11,8 +13,10 @@ export interface BatcherOptions<Item, Result> {
   readonly maxItems: number;
   /** How long the oldest waiting item may be held back for company. */
   readonly maxDelayMs: number;
-  /** Items waiting at most; a group that does not fit whole is refused. */
+  /** Items waiting in each lane at most; a group that does not fit whole is refused. */
   readonly maxQueuedItems: number;
+  /** Share of the places in batches that streams may take while uploads wait, from 0 to 1; 0.8 unless given. */
+  readonly streamShare?: number;
   readonly clock: Clock;
 }
 
@@ -22,23 +26,23 @@ export interface Outcome<Result> {
   readonly batch: number;
 }
 
-/** Weight of the newest batch in the running mean of the time per item. */
-const newestWeight = 0.2;
+const defaultStreamShare = 0.8;
 
 /**
  * Collects items of many callers into batches for an engine that prefers them so.
  *
  * A batch goes when the engine is free and the batch is full, or its oldest item has waited `maxDelayMs`, or
- * nobody has announced more: an idle engine never makes a lone caller wait. Callers take turns (see FairQueue),
- * so a caller with many items neither starves others nor is starved. Full means an immediate `overloaded`.
+ * nobody has announced more: an idle engine never makes a lone caller wait. Streams go before uploads (see LaneQueue) and callers
+ * of a lane take turns (see FairQueue), so a caller with many items neither starves others nor is starved. Full means an
+ * immediate `overloaded`.
  */
 export class MicroBatcher<Item, Result> {
   readonly #options: BatcherOptions<Item, Result>;
-  readonly #queue = new FairQueue<Item, Outcome<Result>>();
+  readonly #queue: LaneQueue<Item, Outcome<Result>>;
+  readonly #cost = new BatchCost();
   #running = 0;
   #batches = 0;
   #announced = 0;
-  #msPerItem = 0;
   #cancelTimer: (() => void) | undefined;
   #closing: Deferred<undefined> | undefined;
 
@@ -52,6 +56,7 @@ export class MicroBatcher<Item, Result> {
       );
     }
     this.#options = options;
+    this.#queue = new LaneQueue(options.streamShare ?? defaultStreamShare);
   }
 
   /** Items waiting for a batch. */
@@ -61,8 +66,19 @@ export class MicroBatcher<Item, Result> {
 
   /** How long an item that came now would wait, in milliseconds, by the time the latest batches took. */
   get estimatedWaitMs(): number {
-    return (this.#queue.length + this.#running) * this.#msPerItem;
+    const { maxItems } = this.#options;
+    const full = Math.floor(this.#queue.length / maxItems);
+    const rest = this.#queue.length % maxItems;
+    const predictMs = this.#predictMs;
+    return predictMs(this.#running) + full * predictMs(maxItems) + predictMs(rest);
   }
+
+  /** What an item costs when the engine is kept busy with full batches; 0 while nothing is known. */
+  get msPerItem(): number {
+    return this.#predictMs(this.#options.maxItems) / this.#options.maxItems;
+  }
+
+  readonly #predictMs = (items: number): number => this.#cost.predictMs(items);
 
   /** Says that a submission is on its way, which a batch may wait for (at most `maxDelayMs`). Call the result once it came or will not. */
   announce(): () => void {
@@ -78,18 +94,23 @@ export class MicroBatcher<Item, Result> {
 
   /**
    * @param items of one caller: accepted together or not at all
+   * @param lane who goes first
    * @param signal when it aborts, waiting items are dropped and the promise rejects with its reason at once
    * @returns an outcome per item, in the items' order
    * @throws AppError overloaded (details: retryAfterSeconds), draining; whatever `run` threw for a batch with these items
    */
-  async submit(items: readonly Item[], signal?: AbortSignal): Promise<Outcome<Result>[]> {
+  async submit(
+    items: readonly Item[],
+    signal?: AbortSignal,
+    lane: Lane = 'upload',
+  ): Promise<Outcome<Result>[]> {
     if (this.#closing !== undefined)
       throw new AppError('draining', 'The service is shutting down; try again elsewhere.');
     if (signal?.aborted === true) throw cancellation(signal);
     if (items.length === 0) return [];
-    if (this.#queue.length + items.length > this.#options.maxQueuedItems) throw this.#overloaded();
+    if (this.#queue.lengthOf(lane) + items.length > this.#options.maxQueuedItems) throw this.#overloaded();
 
-    const group = this.#queue.add(items, this.#options.clock.now());
+    const group = this.#queue.add(items, this.#options.clock.now(), lane);
     const abandon = (): void => {
       this.#queue.remove(group);
       group.reject(cancellation(signal!));
@@ -156,7 +177,7 @@ export class MicroBatcher<Item, Result> {
       taken.forEach(({ group, index }, position) => {
         group.settle(index, { result: results[position]!, batch });
       });
-      this.#learn((clock.now() - startedMs) / taken.length);
+      this.#cost.learn(taken.length, clock.now() - startedMs);
     } catch (error) {
       this.#fail(new Set(taken.map(({ group }) => group)), error);
     } finally {
@@ -170,11 +191,6 @@ export class MicroBatcher<Item, Result> {
       this.#queue.remove(group);
       group.reject(error);
     }
-  }
-
-  #learn(msPerItem: number): void {
-    this.#msPerItem =
-      this.#msPerItem === 0 ? msPerItem : this.#msPerItem + newestWeight * (msPerItem - this.#msPerItem);
   }
 }
 

@@ -157,7 +157,9 @@ export const predictionMessageSchema = z.object({
   skipped: z
     .int()
     .min(0)
-    .describe('Predictions before this one that were left out because the client reads too slowly'),
+    .describe(
+      'Predictions before this one that were left out: the client reads too slowly, or the service is too busy',
+    ),
 });
 export type PredictionMessage = z.infer<typeof predictionMessageSchema>;
 
@@ -179,9 +181,9 @@ export const noticeMessageSchema = z.discriminatedUnion('notice', [
     type: z.literal('notice'),
     seq,
     notice: z.literal('audio-dropped'),
-    reason: z.enum(['overload', 'damaged']),
+    reason: z.literal('overload'),
     startSeconds: seconds,
-    seconds: seconds.describe('Sound that no prediction covers (overload), or that could not be decoded'),
+    seconds: seconds.describe('Sound that no prediction covers'),
     message: z.string(),
   }),
   z.object({

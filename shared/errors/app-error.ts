@@ -4,8 +4,12 @@
  */
 export const errorCodes = [
   'malformed-request',
+  'wrong-order',
+  'unauthorized',
+  'forbidden',
   'not-found',
   'method-not-allowed',
+  'upgrade-required',
   'not-acceptable',
   'request-timeout',
   'payload-too-large',
@@ -15,6 +19,7 @@ export const errorCodes = [
   'non-finite-audio',
   'clip-too-long',
   'overloaded',
+  'rate-limited',
   'starting',
   'draining',
   'cancelled',

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { closeCodes } from '../contracts/stream';
 import { errorCodes, type ErrorCode } from '../errors/app-error';
 
 /** Containers with a series of their own; an upload in which none was found counts as `unknown`, all else as `other`. */
@@ -15,6 +16,9 @@ const decodeFailures: readonly ErrorCode[] = [
   'non-finite-audio',
   'clip-too-long',
 ];
+
+/** Ours, those of lost and of half-closed connections, and that of a broken protocol. */
+const streamCloseCodes = [...Object.values(closeCodes).map(String), '1002', '1005', '1006', 'other'];
 
 const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
@@ -95,6 +99,74 @@ export class Metrics {
     labelNames: ['class'] as const,
     registers: this.#registers,
   });
+  readonly predictionConfidence = new Histogram({
+    name: 'earshot_prediction_confidence_ratio',
+    help: 'Probability of the most probable class, of each clip and of each window of a stream.',
+    buckets: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1],
+    registers: this.#registers,
+  });
+  readonly streamsOpened = new Counter({
+    name: 'earshot_stream_opened_total',
+    help: 'WebSockets accepted at /stream.',
+    registers: this.#registers,
+  });
+  readonly #streamsClosed = new Counter({
+    name: 'earshot_stream_closed_total',
+    help: 'WebSockets closed at /stream, by close code; 1006 where the connection was lost.',
+    labelNames: ['code'] as const,
+    registers: this.#registers,
+  });
+  readonly streamAudioSeconds = new Counter({
+    name: 'earshot_stream_audio_seconds_total',
+    help: 'Sound received in streams.',
+    registers: this.#registers,
+  });
+  readonly streamClippedSeconds = new Counter({
+    name: 'earshot_stream_clipped_seconds_total',
+    help: 'Sound received in streams whose samples stand at full scale.',
+    registers: this.#registers,
+  });
+  readonly streamDroppedSeconds = new Counter({
+    name: 'earshot_stream_dropped_seconds_total',
+    help: 'Sound of streams that no prediction covers.',
+    labelNames: ['reason'] as const,
+    registers: this.#registers,
+  });
+  readonly streamLagSeconds = new Histogram({
+    name: 'earshot_stream_lag_seconds',
+    help: 'From the arrival of the last audio that a window needs to its prediction.',
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: this.#registers,
+  });
+  readonly streamRealtimeRatio = new Histogram({
+    name: 'earshot_stream_realtime_ratio',
+    help: 'Lag of a prediction as a share of the hop: from 1 on, a stream falls behind.',
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 2, 5, 10],
+    registers: this.#registers,
+  });
+  readonly streamLevelDbfs = new Histogram({
+    name: 'earshot_stream_level_dbfs',
+    help: 'Root mean square level of what each window of a stream brought; 0 is full scale.',
+    buckets: [-90, -80, -70, -60, -50, -40, -30, -20, -10, 0],
+    registers: this.#registers,
+  });
+  readonly streamSilentWindows = new Counter({
+    name: 'earshot_stream_silent_windows_total',
+    help: 'Windows of streams answered without the model, being below the level gate.',
+    registers: this.#registers,
+  });
+  readonly streamPredictions = new Counter({
+    name: 'earshot_stream_predictions_total',
+    help: 'Windows of streams by their most probable class.',
+    labelNames: ['class'] as const,
+    registers: this.#registers,
+  });
+  readonly streamEvents = new Counter({
+    name: 'earshot_stream_events_total',
+    help: 'Events started in streams, by class.',
+    labelNames: ['class'] as const,
+    registers: this.#registers,
+  });
   readonly engineLost = new Counter({
     name: 'earshot_engine_lost_total',
     help: 'Times the inference thread died or could not be started again.',
@@ -112,6 +184,8 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry });
     for (const route of routes) this.requestSeconds.zero({ route, code: '200' });
     for (const reason of errorCodes) this.rejected.inc({ reason }, 0);
+    for (const code of streamCloseCodes) this.#streamsClosed.inc({ code }, 0);
+    this.streamDroppedSeconds.inc({ reason: 'overload' }, 0);
     for (const reason of decodeFailures) {
       for (const format of formats) this.#decodeFailures.inc({ format, reason }, 0);
     }
@@ -131,7 +205,15 @@ export class Metrics {
   showModel(labels: ModelLabels, classes: readonly string[]): void {
     this.#modelInfo.reset();
     this.#modelInfo.set({ ...labels }, 1);
-    for (const name of classes) this.predictions.inc({ class: name }, 0);
+    for (const counter of [this.predictions, this.streamPredictions, this.streamEvents]) {
+      for (const name of classes) counter.inc({ class: name }, 0);
+    }
+  }
+
+  /** Codes that clients make up count as `other`. */
+  countStreamClosed(code: number): void {
+    const known = streamCloseCodes.find((label) => label === String(code));
+    this.#streamsClosed.inc({ code: known ?? 'other' });
   }
 
   /** A gauge that asks its owner when it is scraped. */

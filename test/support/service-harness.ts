@@ -8,8 +8,10 @@ import { MicroBatcher } from '../../shared/batching/micro-batcher';
 import type { ModelList } from '../../shared/contracts/service-status';
 import type { Inference } from '../../shared/engine/inference';
 import { Metrics } from '../../shared/observability/metrics';
+import { createIdentify } from '../../services/classifier/access/api-keys';
 import { createApp, routePaths } from '../../services/classifier/app';
 import type { Service } from '../../services/classifier/compose';
+import { composeStreams, streamTuning } from '../../services/classifier/compose-streams';
 import { createClassifyClip, type WindowScores } from '../../services/classifier/classify-clip';
 import { Gate } from '../../services/classifier/gate';
 import { createHttpServer } from '../../services/classifier/http-server';
@@ -26,6 +28,10 @@ export interface HarnessOptions {
   readonly maxBytes?: number;
   readonly idleMs?: number;
   readonly deadlineMs?: number;
+  readonly maxStreams?: number;
+  readonly allowedOrigins?: readonly string[];
+  readonly apiKeysFile?: string;
+  readonly tuning?: Partial<typeof streamTuning>;
 }
 
 export interface Harness {
@@ -41,8 +47,21 @@ export interface Harness {
   readonly port: number;
 }
 
+const defaults = {
+  maxRequests: 64,
+  maxQueuedItems: 64,
+  maxBytes: 10_000,
+  idleMs: 10_000,
+  deadlineMs: 60_000,
+  maxStreams: 16,
+  allowedOrigins: [],
+  listModels: (): Promise<ModelList> => Promise.resolve({ served: null, models: [] }),
+};
+
 /** The service with a fake decoder and a fake engine behind real HTTP, batching, supervision and gate. */
-export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
+export async function startHarness(overrides: HarnessOptions = {}): Promise<Harness> {
+  const options = { ...defaults, ...overrides };
+  const { maxQueuedItems, maxStreams, allowedOrigins } = options;
   const inference = new FakeInference();
   const decoder = new FakeDecoder();
   const metrics = new Metrics(routePaths);
@@ -61,7 +80,6 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
       metrics.engineLost.inc();
     },
   });
-  const maxQueuedItems = options.maxQueuedItems ?? 64;
   const batcher = new MicroBatcher<Float32Array, WindowScores>({
     run: async (windows) => {
       const { probabilities, inferenceMs } = await supervisor.infer(windows);
@@ -73,8 +91,17 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     maxQueuedItems,
     clock: systemClock,
   });
+  const identify = createIdentify(options.apiKeysFile, systemClock);
+  const streams = composeStreams(
+    { maxStreams, streamShare: 0.8, allowedOrigins },
+    { batcher, manifest: () => manifest, identify, metrics, logger },
+    { ...streamTuning, ...options.tuning },
+  );
   const gate = new Gate({
-    maxRequests: options.maxRequests ?? 64,
+    maxRequests: options.maxRequests,
+    maxStreams,
+    streamsFull: streams.isFull,
+    clock: systemClock,
     engine: () => supervisor.state,
     queue: () => ({ full: batcher.queuedItems >= maxQueuedItems, waitMs: batcher.estimatedWaitMs }),
     maxWaitMs: 60_000,
@@ -89,13 +116,14 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
       metrics,
     }),
     gate,
+    identify,
     metrics,
     logger,
     version: '1.2.3',
-    uploadLimits: { maxBytes: options.maxBytes ?? 10_000, idleMs: options.idleMs ?? 10_000 },
-    deadlineMs: options.deadlineMs ?? 60_000,
+    uploadLimits: { maxBytes: options.maxBytes, idleMs: options.idleMs },
+    deadlineMs: options.deadlineMs,
     page: loadPageAssets(join(__dirname, '../../page')),
-    listModels: options.listModels ?? (() => Promise.resolve({ served: null, models: [] })),
+    listModels: options.listModels,
   });
   const server = createHttpServer(app);
   server.listen(0, '127.0.0.1');
@@ -105,17 +133,20 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const service = {
     server,
     gate,
+    streams: streams.serve(server, gate),
     started: supervisor.started,
     close: async () => {
       await batcher.close();
       await supervisor.close();
+      await streams.close();
     },
   };
   return { inference, decoder, metrics, logLines, supervisor, batcher, gate, server, service, port };
 }
 
-export async function stopHarness({ server, supervisor }: Harness): Promise<void> {
+export async function stopHarness({ server, service, supervisor }: Harness): Promise<void> {
   await supervisor.close();
+  service.streams.close();
   if (!server.listening) return;
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));

@@ -2,16 +2,19 @@ import type { RequestHandler } from 'express';
 import { AppError } from '../../../shared/errors/app-error';
 import { cancellation } from '../../../shared/errors/cancellation';
 import type { Metrics } from '../../../shared/observability/metrics';
+import type { Identify } from '../access/api-keys';
 import type { ClassifyClip } from '../classify-clip';
 import type { Gate } from '../gate';
 import { negotiateAnswer, sendAnswer } from './classify-answer';
 import { parseClassifyQuery } from './classify-query';
 import { contextOf, type RequestContext } from './request-context';
+import { requestTimeoutMs } from './request-timeout';
 import { readUpload, type UploadLimits } from './upload';
 
 export interface ClassifyRouteDeps {
   readonly classifyClip: ClassifyClip;
   readonly gate: Gate;
+  readonly identify: Identify;
   readonly metrics: Metrics;
   readonly uploadLimits: UploadLimits;
   /** From the upload's last byte to the answer. */
@@ -25,28 +28,35 @@ export function classifyRoute(deps: ClassifyRouteDeps): RequestHandler {
     const { requestId, signal } = context;
     const type = negotiateAnswer(req);
     const { format, ...options } = parseClassifyQuery(req.query);
-    const leave = deps.gate.enter();
+    const deadlineMs = requestTimeoutMs(req.headers, deps.deadlineMs);
+    deps.identify(req.headers);
+    const visit = deps.gate.enter(deadlineMs);
     let stopDeadline: (() => void) | undefined;
+    let answered = false;
     try {
       const bytes = await readUpload(req, res, deps.uploadLimits, signal);
       deps.metrics.uploadBytes.observe(bytes.byteLength);
-      stopDeadline = startDeadline(context, deps.deadlineMs);
+      visit.work();
+      stopDeadline = startDeadline(context, deadlineMs, deps.deadlineMs);
       const answer = await deps.classifyClip(bytes, { ...options, signal });
+      answered = true;
       sendAnswer(res, { requestId, ...answer }, type, format);
     } catch (error) {
       // Whoever was called off on the way says `cancelled`; why, the signal knows: the client left, or time ran out.
       throw signal.aborted ? cancellation(signal) : error;
     } finally {
       stopDeadline?.();
-      leave();
+      visit.leave(answered);
     }
   };
 }
 
-function startDeadline({ abort }: RequestContext, deadlineMs: number): () => void {
+/** @param ordinaryMs what the service promises itself: who misses that has an engine that hangs */
+function startDeadline({ abort }: RequestContext, deadlineMs: number, ordinaryMs: number): () => void {
   const timer = setTimeout(() => {
     const detail = `No answer within ${deadlineMs / 1000} s; try again later.`;
-    abort(new AppError('engine-unavailable', detail, { details: { retryAfterSeconds: 5 } }));
+    const code = deadlineMs < ordinaryMs ? 'overloaded' : 'engine-unavailable';
+    abort(new AppError(code, detail, { details: { retryAfterSeconds: 5 } }));
   }, deadlineMs);
   return () => {
     clearTimeout(timer);

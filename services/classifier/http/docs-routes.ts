@@ -1,5 +1,6 @@
 import type { Express, RequestHandler } from 'express';
 import { errorCodes, AppError } from '../../../shared/errors/app-error';
+import { asyncApiDocument } from './asyncapi';
 import { endpoint } from './endpoint';
 import { problemOf } from './error-middleware';
 import { openApiDocument } from './openapi';
@@ -38,6 +39,7 @@ const start = `SwaggerUIBundle({
 
 export const docsRoutePaths = [
   '/openapi.json',
+  '/asyncapi.json',
   '/docs',
   '/docs/start.js',
   '/docs/swagger-ui.css',
@@ -48,7 +50,9 @@ export const docsRoutePaths = [
 /** `GET /openapi.json`, a page to read and try it at `/docs`, and what each problem's `type` points to. */
 export function docsRoutes(app: Express, version: string): void {
   const document = openApiDocument(version);
+  const streams = asyncApiDocument(version);
   endpoint(app, '/openapi.json', { get: (_req, res) => res.json(document) });
+  endpoint(app, '/asyncapi.json', { get: (_req, res) => res.json(streams) });
   endpoint(app, '/docs', { get: text('html', page) });
   endpoint(app, '/docs/start.js', { get: text('js', start) });
   for (const name of ['swagger-ui.css', 'swagger-ui-bundle.js']) {

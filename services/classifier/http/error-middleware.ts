@@ -3,14 +3,19 @@ import { AppError, type ErrorCode } from '../../../shared/errors/app-error';
 import type { Problem } from '../../../shared/contracts/problem';
 import type { Logger } from '../../../shared/observability/logger';
 import type { Metrics } from '../../../shared/observability/metrics';
+import { problemHeaders } from './raw-answer';
 import { contextOf } from './request-context';
 import { endUnread, hasUnreadBody } from './unread-body';
 
 /** The one place where a code becomes a status. */
 const statuses: Readonly<Record<ErrorCode, readonly [status: number, title: string]>> = {
   'malformed-request': [400, 'Malformed request'],
+  'wrong-order': [400, 'Message out of order'],
+  unauthorized: [401, 'API key missing or unknown'],
+  forbidden: [403, 'Not allowed from this page'],
   'not-found': [404, 'Not found'],
   'method-not-allowed': [405, 'Method not allowed'],
+  'upgrade-required': [426, 'Only as a WebSocket'],
   'not-acceptable': [406, 'No acceptable form of answer'],
   'request-timeout': [408, 'Request took too long to arrive'],
   'payload-too-large': [413, 'Upload too large'],
@@ -20,6 +25,7 @@ const statuses: Readonly<Record<ErrorCode, readonly [status: number, title: stri
   'non-finite-audio': [422, 'Samples that are not numbers'],
   'clip-too-long': [422, 'Clip too long'],
   overloaded: [429, 'Too much to do'],
+  'rate-limited': [429, 'Too many requests with this key'],
   cancelled: [499, 'Client hung up'],
   starting: [503, 'Starting'],
   draining: [503, 'Shutting down'],
@@ -77,8 +83,7 @@ export function errorMiddleware(
     res.setHeader('Content-Type', 'application/problem+json');
     res.setHeader('Content-Length', body.byteLength);
     res.setHeader('Cache-Control', 'no-store');
-    const retryAfterSeconds = error.details['retryAfterSeconds'];
-    if (typeof retryAfterSeconds === 'number') res.setHeader('Retry-After', retryAfterSeconds);
+    for (const [name, value] of Object.entries(problemHeaders(problem))) res.setHeader(name, value);
     if (hasUnreadBody(req)) endUnread(req, res, body, maxUnreadBytes);
     else res.end(body);
   };

@@ -10,9 +10,9 @@ import type { ErrorCode } from '../../../shared/errors/app-error';
 import { scoresSchema } from './classify-answer';
 import { classifyQuerySchema } from './classify-query';
 import { statusOf } from './error-middleware';
+import { componentSchemas, type Json } from './json-schemas';
+import { timeoutHeader, timeoutPattern } from './request-timeout';
 import { uploadField } from './upload';
-
-type Json = Record<string, unknown>;
 
 /** The schemas that requests and answers are checked with, by their names in the document. */
 const named = {
@@ -43,8 +43,14 @@ export function openApiDocument(version: string): Json {
       '/healthz': { get: getOperation('health', 'Whether the process answers at all', 'Health') },
       '/readyz': { get: readyOperation() },
       '/metrics': { get: metricsOperation() },
+      '/stream': { get: streamOperation() },
     },
-    components: { schemas: componentSchemas() },
+    components: {
+      schemas: componentSchemas(named, 'output'),
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', description: 'Where API keys are asked for' },
+      },
+    },
   };
 }
 
@@ -56,7 +62,8 @@ function classifyOperation(): Json {
     description:
       'WAV, FLAC, MP3, Ogg Vorbis and Opus, found by content; other containers where an ffmpeg is installed. ' +
       'A clip longer than the model’s window is judged window by window, and the answer is the mean.',
-    parameters: [...queryParameters(), requestIdParameter],
+    parameters: [...queryParameters(), requestIdParameter, timeoutParameter],
+    security: [{}, { bearer: [] }],
     requestBody: {
       required: true,
       content: {
@@ -83,6 +90,7 @@ function classifyOperation(): Json {
       },
       ...problemResponses([
         'malformed-request',
+        'unauthorized',
         'not-acceptable',
         'request-timeout',
         'payload-too-large',
@@ -92,6 +100,7 @@ function classifyOperation(): Json {
         'non-finite-audio',
         'clip-too-long',
         'overloaded',
+        'rate-limited',
         'starting',
         'draining',
         'engine-unavailable',
@@ -106,6 +115,19 @@ function readyOperation(): Json {
   const responses = operation['responses'] as Json;
   const notReady = { description: 'Not ready, and why', content: jsonOf('ServiceStatus') };
   return { ...operation, responses: { ...responses, 503: notReady } };
+}
+
+function streamOperation(): Json {
+  return {
+    operationId: 'stream',
+    tags: ['classification'],
+    summary: 'Live sound over a WebSocket',
+    description: 'What is spoken over it is described by `/asyncapi.json`.',
+    responses: {
+      101: { description: 'The connection is a WebSocket now' },
+      ...problemResponses(['upgrade-required']),
+    },
+  };
 }
 
 function metricsOperation(): Json {
@@ -155,15 +177,6 @@ function queryParameters(): Json[] {
   });
 }
 
-function componentSchemas(): Json {
-  const registry = z.registry<{ id: string }>();
-  for (const [id, schema] of Object.entries(named)) registry.add(schema, { id });
-  const { schemas } = z.toJSONSchema(registry, { uri: (id) => `#/components/schemas/${id}` });
-  return Object.fromEntries(
-    Object.entries(schemas).map(([id, schema]) => [id, { ...schema, $id: undefined, $schema: undefined }]),
-  );
-}
-
 const stringHeader = { schema: { type: 'string' } };
 const retryAfterHeader = { description: 'Seconds', schema: { type: 'integer', minimum: 1 } };
 const requestIdParameter = {
@@ -172,6 +185,14 @@ const requestIdParameter = {
   required: false,
   description: 'Taken over into the answer and the logs; made up when absent',
   schema: { type: 'string', pattern: '^[A-Za-z0-9_.:-]{1,128}$' },
+};
+
+const timeoutParameter = {
+  name: timeoutHeader,
+  in: 'header',
+  required: false,
+  description: 'Seconds the answer may take; a recording that would take longer is refused at once with 429',
+  schema: { type: 'string', pattern: timeoutPattern },
 };
 
 function reference(schema: keyof typeof named): Json {

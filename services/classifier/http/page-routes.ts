@@ -5,29 +5,10 @@ import { endpoint } from './endpoint';
 
 export const pageRoutePaths = ['/', '/page/:digest/*path'];
 
-/** Everything comes from this host, in files of its own: no inline code, nothing sent elsewhere. */
-const headers = {
-  'Content-Security-Policy': [
-    "default-src 'none'",
-    "script-src 'self'",
-    "worker-src 'self'",
-    "style-src 'self'",
-    "img-src 'self'",
-    "connect-src 'self'",
-    'media-src blob:',
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; '),
-  'Permissions-Policy': 'microphone=(self), camera=(), geolocation=()',
-  'Referrer-Policy': 'no-referrer',
-};
-
 /** `GET /`, the page to hear with; its parts below `/page/`. */
 export function pageRoutes(app: Express, { document, digest, files }: PageAssets): void {
   endpoint(app, '/', {
     get: (_req, res) => {
-      res.set(headers);
       // Small, and asked for anew each time: it alone knows the address of everything else.
       res.setHeader('Cache-Control', 'no-cache');
       send(res, document);

@@ -31,7 +31,6 @@ export function requestContext(logger: Logger, metrics: Metrics, routes: readonl
     const context: RequestContext = { requestId, signal: work.signal, abort };
     res.locals['context'] = context;
     res.setHeader('X-Request-Id', requestId);
-    res.setHeader('X-Content-Type-Options', 'nosniff');
     metrics.requestsInFlight.inc();
 
     res.once('close', () => {

@@ -63,7 +63,7 @@ describe('GET /openapi.json', () => {
   });
 
   it('describes every path of the service but the page and the documentation itself', () => {
-    const own = ['/', '/page/:digest/*path', '/openapi.json', '/problems/:code', 'other'];
+    const own = ['/', '/page/:digest/*path', '/openapi.json', '/asyncapi.json', '/problems/:code', 'other'];
     const served = routePaths.filter((path) => !own.includes(path) && !path.startsWith('/docs'));
     expect(Object.keys(document.paths).sort()).toEqual([...served].sort());
   });

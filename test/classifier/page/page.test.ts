@@ -307,8 +307,8 @@ describeWithChromium('the page, in a real browser, on the real service', () => {
     const html = await document.text();
     expect(document.headers.get('cache-control')).toBe('no-cache');
     const policy = document.headers.get('content-security-policy')!;
-    expect(policy).toMatch(/script-src 'self'(;|$)/);
-    expect(policy).not.toMatch(/unsafe|https?:|\*/);
+    expect(policy).toMatch(/default-src 'self'(;|$)/);
+    expect(policy).not.toMatch(/script-src|style-src|unsafe|https?:|\*/);
     const parts = [...html.matchAll(/(?:src|href)="(page\/[^"]+)"/g)].map(([, path]) => path!);
     expect(parts.length).toBeGreaterThan(25);
     for (const path of parts) {

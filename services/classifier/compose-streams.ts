@@ -1,0 +1,81 @@
+import type { Server } from 'node:http';
+import { createContainerThread } from '../../shared/audio/stream/container-thread';
+import { systemClock } from '../../shared/batching/clock';
+import type { MicroBatcher } from '../../shared/batching/micro-batcher';
+import type { Manifest } from '../../shared/contracts/manifest';
+import type { Logger } from '../../shared/observability/logger';
+import type { Metrics } from '../../shared/observability/metrics';
+import type { Identify } from './access/api-keys';
+import type { WindowScores } from './classify-clip';
+import type { Config } from './config';
+import type { Gate } from './gate';
+import { StreamRegistry } from './stream/stream-registry';
+import { createStreamServer, type StreamServer } from './stream/stream-server';
+
+/** What streams may do; most of it is told to clients in `ready`. */
+export const streamTuning = {
+  messageBytes: 1024 * 1024,
+  bufferedSeconds: 10,
+  resumeSeconds: 30,
+  idleSeconds: 60,
+  maxLagMs: 2000,
+  pingMs: 20_000,
+  startMs: 10_000,
+};
+
+export interface StreamsDeps {
+  readonly batcher: MicroBatcher<Float32Array, WindowScores>;
+  readonly manifest: () => Manifest;
+  readonly identify: Identify;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+export interface Streams {
+  /** Whether open streams take all of the engine that is for them. */
+  readonly isFull: () => boolean;
+  /** Puts `/stream` on a server. */
+  serve(server: Server, gate: Gate): StreamServer;
+  close(): Promise<void>;
+}
+
+/** Everything behind `/stream`. */
+export function composeStreams(
+  config: Pick<Config, 'maxStreams' | 'streamShare'> & { readonly allowedOrigins: readonly string[] },
+  deps: StreamsDeps,
+  tuning = streamTuning,
+): Streams {
+  const { batcher, manifest, identify, metrics, logger } = deps;
+  const containers = createContainerThread();
+  const registry = new StreamRegistry({
+    batcher,
+    manifest,
+    containers,
+    metrics,
+    clock: systemClock,
+    limits: tuning,
+    maxDetached: config.maxStreams,
+    maxWindowsPerSecond: () =>
+      batcher.msPerItem === 0 ? undefined : (config.streamShare * 1000) / batcher.msPerItem,
+  });
+  return {
+    isFull: () => registry.isFull,
+    serve(server, gate) {
+      metrics.watch('earshot_stream_active', 'Open streams.', () => gate.streams);
+      return createStreamServer(server, {
+        registry,
+        gate,
+        identify,
+        metrics,
+        logger,
+        allowedOrigins: config.allowedOrigins,
+        clock: systemClock,
+        maxMessageBytes: tuning.messageBytes,
+        pingMs: tuning.pingMs,
+        startMs: tuning.startMs,
+        idleMs: tuning.idleSeconds * 1000,
+      });
+    },
+    close: () => containers.close(),
+  };
+}

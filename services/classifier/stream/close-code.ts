@@ -1,0 +1,22 @@
+import { closeCodes, type CloseCode } from '../../../shared/contracts/stream';
+import type { ErrorCode } from '../../../shared/errors/app-error';
+
+/** The one place where a code becomes a close code. What is not listed is our own fault. */
+const codes: Partial<Record<ErrorCode, CloseCode>> = {
+  'malformed-request': closeCodes.malformed,
+  'wrong-order': closeCodes.policy,
+  'not-found': closeCodes.policy,
+  'request-timeout': closeCodes.policy,
+  'payload-too-large': closeCodes.tooBig,
+  'unsupported-media': closeCodes.unsupportedData,
+  'undecodable-audio': closeCodes.unsupportedData,
+  'non-finite-audio': closeCodes.unsupportedData,
+  overloaded: closeCodes.overloaded,
+  'engine-unavailable': closeCodes.overloaded,
+  starting: closeCodes.overloaded,
+  draining: closeCodes.draining,
+};
+
+export function closeCodeOf(code: ErrorCode): CloseCode {
+  return codes[code] ?? closeCodes.internal;
+}

@@ -1,0 +1,122 @@
+import { EventDetector, type EventChange } from '../../../shared/decision/event-detector';
+import { topK } from '../../../shared/decision/top-k';
+import type { Manifest } from '../../../shared/contracts/manifest';
+import type { DoneMessage, StartMessage } from '../../../shared/contracts/stream';
+import type { Metrics } from '../../../shared/observability/metrics';
+import type { Outbox } from './outbox';
+import type { Judgement } from './window-judge';
+
+/** After a shutdown another instance should be there in so many seconds. */
+export const drainRetrySeconds = 5;
+
+/** Says what was judged: predictions, events and, at the end, totals. */
+export class Reporter {
+  readonly #start: StartMessage;
+  readonly #classes: readonly string[];
+  readonly #outbox: Outbox;
+  readonly #metrics: Metrics;
+  readonly #detector: EventDetector | undefined;
+  #predictions = 0;
+  #silent = 0;
+  #droppedSeconds = 0;
+  #lagSumMs = 0;
+  #maxLagMs = 0;
+  /** Windows left out since the last prediction. */
+  #leftOut = 0;
+
+  constructor(start: StartMessage, { classes }: Manifest, outbox: Outbox, metrics: Metrics) {
+    this.#start = start;
+    this.#classes = classes;
+    this.#outbox = outbox;
+    this.#metrics = metrics;
+    this.#detector = start.events === null ? undefined : new EventDetector(start.events, classes);
+  }
+
+  report(judgement: Judgement, lagMs: number): void {
+    const { window, levelDbfs, probabilities } = judgement;
+    const ranked = probabilities === undefined ? [] : topK(probabilities, this.#classes, this.#start.topK);
+    const [best] = ranked;
+    this.#count(judgement, best, lagMs);
+    this.#outbox.send({
+      type: 'prediction',
+      startSeconds: window.startSeconds,
+      endSeconds: window.endSeconds,
+      silent: best === undefined,
+      label: best?.label ?? 'silence',
+      confidence: best?.probability ?? null,
+      predictions: ranked,
+      level: Math.round(levelDbfs * 10) / 10,
+      lagMs: Math.round(lagMs * 10) / 10,
+      skipped: this.#leftOut,
+    });
+    this.#leftOut = 0;
+    const scores = probabilities ?? new Float32Array(this.#classes.length);
+    this.#tell(this.#detector?.push(window.endSeconds, scores) ?? []);
+  }
+
+  /** The service was too busy for `windows` windows; `unheard` is what no other window covers. */
+  leftOut(
+    windows: number,
+    unheard: { readonly startSeconds: number; readonly endSeconds: number } | undefined,
+  ): void {
+    this.#leftOut += windows;
+    if (unheard === undefined) return;
+    const seconds = unheard.endSeconds - unheard.startSeconds;
+    this.#droppedSeconds += seconds;
+    this.#metrics.streamDroppedSeconds.inc({ reason: 'overload' }, seconds);
+    this.#outbox.send({
+      type: 'notice',
+      notice: 'audio-dropped',
+      reason: 'overload',
+      startSeconds: unheard.startSeconds,
+      seconds,
+      message: `The service is too busy: ${seconds.toFixed(2)} s of sound went unheard.`,
+    });
+  }
+
+  finish(reason: DoneMessage['reason'], audioSeconds: number, receivedBytes: number): void {
+    this.#tell(this.#detector?.finish(audioSeconds) ?? []);
+    this.#outbox.send({
+      type: 'done',
+      reason,
+      ...(reason === 'draining' ? { retryAfterSeconds: drainRetrySeconds } : {}),
+      totals: {
+        audioSeconds,
+        receivedBytes,
+        predictions: this.#predictions,
+        silent: this.#silent,
+        events: this.#detector?.events ?? 0,
+        droppedSeconds: this.#droppedSeconds,
+        meanLagMs: this.#predictions === 0 ? 0 : this.#lagSumMs / this.#predictions,
+        maxLagMs: this.#maxLagMs,
+      },
+    });
+  }
+
+  #count(
+    { levelDbfs }: Judgement,
+    best: { label: string; probability: number } | undefined,
+    lagMs: number,
+  ): void {
+    this.#predictions++;
+    this.#lagSumMs += lagMs;
+    this.#maxLagMs = Math.max(this.#maxLagMs, lagMs);
+    this.#metrics.streamLagSeconds.observe(lagMs / 1000);
+    this.#metrics.streamRealtimeRatio.observe(lagMs / 1000 / this.#start.hopSeconds);
+    this.#metrics.streamLevelDbfs.observe(levelDbfs);
+    if (best === undefined) {
+      this.#silent++;
+      this.#metrics.streamSilentWindows.inc();
+      return;
+    }
+    this.#metrics.streamPredictions.inc({ class: best.label });
+    this.#metrics.predictionConfidence.observe(best.probability);
+  }
+
+  #tell(changes: readonly EventChange[]): void {
+    for (const change of changes) {
+      if (change.event === 'started') this.#metrics.streamEvents.inc({ class: change.label });
+      this.#outbox.send({ type: 'event', ...change });
+    }
+  }
+}

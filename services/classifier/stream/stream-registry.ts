@@ -1,0 +1,143 @@
+import type { Manifest } from '../../../shared/contracts/manifest';
+import type { ReadyMessage, ResumeMessage, StartMessage } from '../../../shared/contracts/stream';
+import { AppError } from '../../../shared/errors/app-error';
+import type { Caller } from '../access/api-keys';
+import { Outbox, type Sink } from './outbox';
+import { StreamSession, type SessionDeps, type SessionLimits } from './stream-session';
+
+export interface RegistryOptions extends SessionDeps {
+  /** The model that answers now. @throws AppError engine-unavailable */
+  readonly manifest: () => Manifest;
+  readonly limits: SessionLimits & ReadyMessage['limits'];
+  /** Streams without a connection that are kept at most. */
+  readonly maxDetached: number;
+  /** Windows a second that streams may ask for in all; undefined while that is not known. */
+  readonly maxWindowsPerSecond: () => number | undefined;
+}
+
+interface Entry {
+  readonly session: StreamSession;
+  readonly owner: string;
+  /** Ends the connection that has the stream now. */
+  release: (() => void) | undefined;
+  cancelExpiry: (() => void) | undefined;
+}
+
+/** Every stream, with a connection or without one: begins them, hands them to clients that come back, and lets them go. */
+export class StreamRegistry {
+  readonly #options: RegistryOptions;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+  }
+
+  /** Windows a second that all connected streams ask for. */
+  get windowsPerSecond(): number {
+    const connected = [...this.#entries.values()].filter(({ release }) => release !== undefined);
+    return connected.reduce((sum, { session }) => sum + 1 / session.start.hopSeconds, 0);
+  }
+
+  /** Whether streams take all that they may of the engine. */
+  get isFull(): boolean {
+    return this.windowsPerSecond >= (this.#options.maxWindowsPerSecond() ?? Infinity);
+  }
+
+  /**
+   * @param release ends the connection when another takes the stream over
+   * @throws AppError malformed-request, overloaded, engine-unavailable
+   */
+  begin(start: StartMessage, caller: Caller, sink: Sink, release: () => void): StreamSession {
+    const most = this.#options.maxWindowsPerSecond() ?? Infinity;
+    if (this.windowsPerSecond + 1 / start.hopSeconds > most) {
+      throw new AppError(
+        'overloaded',
+        'The service has no room for a stream with this hop; try a longer one.',
+        {
+          details: { retryAfterSeconds: 10 },
+        },
+      );
+    }
+    const session = new StreamSession(
+      start,
+      this.#options.manifest(),
+      new Outbox(),
+      this.#options,
+      this.#options.limits,
+    );
+    session.outbox.attach(sink);
+    this.#entries.set(session.id, { session, owner: caller.name, release, cancelExpiry: undefined });
+    return session;
+  }
+
+  /**
+   * Gives a stream to a client that came back. The connection that still holds it is closed: its client is here.
+   * What was missed is not sent yet: see Outbox.resume.
+   * @throws AppError not-found when there is no such stream of this caller’s (any more)
+   */
+  resume({ streamId }: ResumeMessage, caller: Caller, release: () => void): StreamSession {
+    const entry = this.#entries.get(streamId);
+    if (entry?.owner !== caller.name) {
+      const seconds = this.#options.limits.resumeSeconds;
+      throw new AppError(
+        'not-found',
+        `There is no stream with this id; one is kept for ${seconds} s after its connection is lost. Start a new one.`,
+      );
+    }
+    entry.cancelExpiry?.();
+    entry.cancelExpiry = undefined;
+    const former = entry.release;
+    entry.release = release;
+    former?.();
+    return entry.session;
+  }
+
+  /** The connection is lost: the stream is kept for a while. */
+  detach(session: StreamSession, release: () => void): void {
+    const entry = this.#entries.get(session.id);
+    if (entry?.release !== release) return;
+    entry.release = undefined;
+    session.onRoom = () => undefined;
+    const { clock, limits, maxDetached } = this.#options;
+    entry.cancelExpiry = clock.setTimer(() => {
+      this.#remove(session);
+    }, limits.resumeSeconds * 1000);
+    const detached = [...this.#entries.values()].filter((other) => other.release === undefined);
+    if (detached.length > maxDetached) this.#remove(detached[0]!.session);
+  }
+
+  /** The connection that holds the stream is done with it; another's say is not heard. */
+  end(session: StreamSession, release: () => void): void {
+    if (this.#entries.get(session.id)?.release === release) this.#remove(session);
+  }
+
+  /** Lets go of everything. */
+  close(): void {
+    for (const { session } of [...this.#entries.values()]) this.#remove(session);
+  }
+
+  #remove(session: StreamSession): void {
+    this.#entries.get(session.id)?.cancelExpiry?.();
+    this.#entries.delete(session.id);
+    session.onRoom = () => undefined;
+    session.abort(new AppError('cancelled', 'The stream is over.'));
+  }
+
+  ready(session: StreamSession, resumed: boolean): ReadyMessage {
+    const { manifest, limits } = this.#options;
+    const { version, network, weights, classes, frontEnd } = manifest();
+    const { messageBytes, bufferedSeconds, resumeSeconds, idleSeconds } = limits;
+    return {
+      type: 'ready',
+      streamId: session.id,
+      resumed,
+      model: { id: weights.sha256.slice(0, 12), architecture: network.architecture, version },
+      sampleRate: frontEnd.sampleRate,
+      windowSeconds: session.windowSeconds,
+      hopSeconds: session.start.hopSeconds,
+      labels: classes,
+      receivedBytes: session.receivedBytes,
+      limits: { messageBytes, bufferedSeconds, resumeSeconds, idleSeconds },
+    };
+  }
+}

@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer, type WebSocket } from 'ws';
+import type { Clock } from '../../../shared/batching/clock';
+import { streamProtocol } from '../../../shared/contracts/stream';
+import { AppError } from '../../../shared/errors/app-error';
+import type { Logger } from '../../../shared/observability/logger';
+import type { Metrics } from '../../../shared/observability/metrics';
+import type { Caller, Identify } from '../access/api-keys';
+import { assertOriginAllowed } from '../access/origin';
+import type { Gate } from '../gate';
+import { problemOf } from '../http/error-middleware';
+import { answerOnSocket, problemHeaders } from '../http/raw-answer';
+import { StreamConnection } from './stream-connection';
+import type { StreamRegistry } from './stream-registry';
+
+export interface StreamServerOptions {
+  readonly registry: StreamRegistry;
+  readonly gate: Gate;
+  readonly identify: Identify;
+  readonly allowedOrigins: readonly string[];
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Largest frame in bytes. */
+  readonly maxMessageBytes: number;
+  readonly pingMs: number;
+  readonly startMs: number;
+  readonly idleMs: number;
+}
+
+export interface StreamServer {
+  /** Every client gets its last result, `done` and close code 1001; resolves when the last connection is closed. */
+  drain(): Promise<void>;
+  /** Ends what is left at once. */
+  close(): void;
+}
+
+export const streamPath = '/stream';
+/** A frame in more fragments than a recorder would ever make is a way to use up memory. */
+const maxFragments = 1024;
+/** How long a client may take to answer a close frame. */
+const closeTimeout = 5000;
+
+/** Puts `/stream` on an HTTP server: who may open one, how many, and that none is left half-open. */
+export function createStreamServer(server: Server, options: StreamServerOptions): StreamServer {
+  const { gate, identify, metrics, logger, clock } = options;
+  const connections = new Set<StreamConnection>();
+  const perCaller = new Map<string, number>();
+  let onEmpty: () => void = () => undefined;
+  const sockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    // Audio does not shrink, and a deflate window for each connection would be memory for nothing.
+    perMessageDeflate: false,
+    maxPayload: options.maxMessageBytes,
+    ...{ maxFragments, maxBufferedChunks: 16 * maxFragments, closeTimeout },
+    // Never the one that carries a key.
+    handleProtocols: (protocols) => (protocols.has(streamProtocol) ? streamProtocol : false),
+  });
+  const heartbeat = setInterval(() => {
+    for (const connection of connections) connection.heartbeat();
+  }, options.pingMs);
+  heartbeat.unref();
+
+  function admit(request: IncomingMessage): { caller: Caller; leave: () => void } {
+    if (pathOf(request) !== streamPath) {
+      throw new AppError('not-found', `There is no WebSocket here; connect to ${streamPath}.`);
+    }
+    assertOriginAllowed(request.headers, options.allowedOrigins);
+    const caller = identify(request.headers);
+    const open = perCaller.get(caller.name) ?? 0;
+    if (open >= caller.maxStreams) {
+      throw new AppError('rate-limited', `This key has ${open} streams open, and that is the most.`, {
+        details: { retryAfterSeconds: 10 },
+      });
+    }
+    const leaveGate = gate.enterStream();
+    perCaller.set(caller.name, open + 1);
+    const leave = (): void => {
+      leaveGate();
+      const left = perCaller.get(caller.name)! - 1;
+      if (left === 0) perCaller.delete(caller.name);
+      else perCaller.set(caller.name, left);
+    };
+    return { caller, leave };
+  }
+
+  function open(socket: WebSocket, caller: Caller, leave: () => void): void {
+    const { registry, startMs, idleMs } = options;
+    const requestId = randomUUID();
+    const openedMs = clock.now();
+    const log = logger.child({ requestId });
+    metrics.streamsOpened.inc();
+    const connection = new StreamConnection(socket, {
+      registry,
+      caller,
+      clock,
+      logger: log,
+      startMs,
+      idleMs,
+    });
+    connections.add(connection);
+    socket.on('close', (received) => {
+      const code = connection.sentCode ?? received;
+      connections.delete(connection);
+      leave();
+      metrics.countStreamClosed(code);
+      const seconds = Math.round((clock.now() - openedMs) / 100) / 10;
+      log.info({ route: streamPath, caller: caller.name, code, seconds }, 'stream closed');
+      if (connections.size === 0) onEmpty();
+    });
+  }
+
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    let admitted: ReturnType<typeof admit> | undefined;
+    try {
+      admitted = admit(request);
+    } catch (caught) {
+      refuse(socket, AppError.from(caught), metrics, logger);
+      return;
+    }
+    const { caller, leave } = admitted;
+    // A handshake that ws itself refuses, or that is cut off, ends with its socket.
+    socket.once('close', leave);
+    sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      socket.off('close', leave);
+      open(webSocket, caller, leave);
+    });
+  });
+
+  return {
+    async drain() {
+      for (const connection of connections) connection.drain();
+      if (connections.size > 0) await new Promise<void>((resolve) => (onEmpty = resolve));
+      this.close();
+    },
+    close() {
+      clearInterval(heartbeat);
+      for (const connection of connections) connection.terminate();
+      options.registry.close();
+    },
+  };
+}
+
+function pathOf({ url }: IncomingMessage): string {
+  return (url ?? '').split('?')[0]!;
+}
+
+function refuse(socket: Duplex, error: AppError, metrics: Metrics, logger: Logger): void {
+  const problem = problemOf(error, randomUUID());
+  // At the handshake it is the service that is full, not the client that asks too often.
+  if (error.code === 'overloaded') problem.status = 503;
+  metrics.rejected.inc({ reason: error.code });
+  const { requestId, status, code } = problem;
+  const line = { requestId, route: streamPath, status, code };
+  logger.info(status === 500 ? { ...line, err: error } : line, 'stream refused');
+  answerOnSocket(socket, problem, problemHeaders(problem));
+}

@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { deferred, type Deferred } from '../../batching/deferred';
+import { AppError } from '../../errors/app-error';
+import type { FromContainerThread, ToContainerThread } from './container-messages';
+import type { Piece, StreamDecoder } from './stream-decoder';
+
+/** Decodes streams in containers, all on one thread of its own: foreign bytes and WebAssembly stay off the caller's. */
+export interface ContainerThread {
+  open(): StreamDecoder;
+  close(): Promise<void>;
+}
+
+const resourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
+
+/** The thread starts with the first stream. Should it die, its streams fail with undecodable-audio and the next starts another. */
+export function createContainerThread(): ContainerThread {
+  let worker: Worker | undefined;
+  let closed = false;
+  let nextStream = 0;
+  const waiting = new Map<number, Deferred<Piece | undefined>>();
+
+  function settle(reply: FromContainerThread): void {
+    const caller = waiting.get(reply.stream);
+    waiting.delete(reply.stream);
+    if ('code' in reply) caller?.reject(new AppError(reply.code, reply.message));
+    else caller?.resolve(reply.piece);
+  }
+
+  function lose(lost: Worker, cause: unknown): void {
+    if (worker !== lost) return;
+    worker = undefined;
+    const error = new AppError('undecodable-audio', 'The stream’s decoder died; start again.', { cause });
+    for (const { reject } of waiting.values()) reject(error);
+    waiting.clear();
+  }
+
+  function startWorker(): Worker {
+    // libopus prints its troubles; what matters of them comes back as errors.
+    const options = { resourceLimits, stdout: true, stderr: true };
+    const started = new Worker(join(__dirname, 'container-worker.js'), options);
+    started.stdout.resume();
+    started.stderr.resume();
+    started.on('message', settle);
+    started.on('error', (error) => {
+      lose(started, error);
+    });
+    started.on('exit', () => {
+      lose(started, undefined);
+    });
+    return started;
+  }
+
+  function ask(request: Exclude<ToContainerThread, { step: 'close' }>): Promise<Piece | undefined> {
+    if (closed) return Promise.reject(new AppError('draining', 'The service is shutting down.'));
+    worker ??= startWorker();
+    const answer = deferred<Piece | undefined>();
+    waiting.set(request.stream, answer);
+    worker.postMessage(request);
+    return answer.promise;
+  }
+
+  async function* pieces(
+    first: Exclude<ToContainerThread, { step: 'close' }>,
+  ): AsyncGenerator<Piece, void, undefined> {
+    let piece = await ask(first);
+    while (piece !== undefined) {
+      yield piece;
+      piece = await ask({ step: 'next', stream: first.stream });
+    }
+  }
+
+  return {
+    open() {
+      const stream = nextStream++;
+      return {
+        push: (bytes) => pieces({ step: 'push', stream, bytes }),
+        finish: () => pieces({ step: 'finish', stream }),
+        close: () => {
+          worker?.postMessage({ step: 'close', stream } satisfies ToContainerThread);
+        },
+      };
+    },
+    async close() {
+      closed = true;
+      await worker?.terminate();
+    },
+  };
+}

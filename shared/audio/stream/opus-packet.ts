@@ -1,0 +1,95 @@
+/** Samples of one frame at 48 kHz, by the configuration number in the first byte of a packet (RFC 6716, table 2). */
+function frameSamples(configuration: number): number {
+  const milliseconds =
+    configuration < 12
+      ? [10, 20, 40, 60][configuration & 3]!
+      : configuration < 16
+        ? [10, 20][configuration & 1]!
+        : [2.5, 5, 10, 20][configuration & 3]!;
+  return milliseconds * 48;
+}
+
+const maxPacketSamples = 5760;
+const maxFrameBytes = 1275;
+
+/** A frame's length, written in one or two bytes (RFC 6716, section 3.2.1). */
+function readLength(packet: Uint8Array, at: number): { bytes: number; next: number } | undefined {
+  const first = packet[at];
+  if (first === undefined) return undefined;
+  if (first < 252) return { bytes: first, next: at + 1 };
+  const second = packet[at + 1];
+  return second === undefined ? undefined : { bytes: second * 4 + first, next: at + 2 };
+}
+
+/** The padding that a packet of code 3 announces in the bytes from `at` on, and where these end. */
+function readPadding(packet: Uint8Array, at: number): { bytes: number; next: number } | undefined {
+  let bytes = 0;
+  for (let next = at; ; next += 1) {
+    const size = packet[next];
+    if (size === undefined) return undefined;
+    bytes += size === 255 ? 254 : size;
+    if (size !== 255) return { bytes, next: next + 1 };
+  }
+}
+
+/** The lengths of all frames but the last, added up. */
+function readLengths(
+  packet: Uint8Array,
+  at: number,
+  count: number,
+): { bytes: number; next: number } | undefined {
+  let [bytes, next] = [0, at];
+  for (let frame = 0; frame < count; frame += 1) {
+    const length = readLength(packet, next);
+    if (length === undefined || length.bytes > maxFrameBytes) return undefined;
+    bytes += length.bytes;
+    next = length.next;
+  }
+  return { bytes, next };
+}
+
+/** How many frames a packet of code 3 holds, if its lengths add up. */
+function manyFrames(packet: Uint8Array): number | undefined {
+  const header = packet[1] ?? 0;
+  const frames = header & 0x3f;
+  if (frames === 0) return undefined;
+  const padding = (header & 0x40) === 0 ? { bytes: 0, next: 2 } : readPadding(packet, 2);
+  if (padding === undefined) return undefined;
+  const variable = (header & 0x80) !== 0;
+  const others = readLengths(packet, padding.next, variable ? frames - 1 : 0);
+  if (others === undefined) return undefined;
+  const left = packet.length - others.next - others.bytes - padding.bytes;
+  const sharing = variable ? 1 : frames;
+  return left >= 0 && left % sharing === 0 && left / sharing <= maxFrameBytes ? frames : undefined;
+}
+
+function frameCount(packet: Uint8Array): number | undefined {
+  const body = packet.length - 1;
+  switch (packet[0]! & 3) {
+    case 0:
+      return body <= maxFrameBytes ? 1 : undefined;
+    case 1:
+      return body % 2 === 0 && body / 2 <= maxFrameBytes ? 2 : undefined;
+    case 2: {
+      const first = readLength(packet, 1);
+      if (first === undefined) return undefined;
+      const second = packet.length - first.next - first.bytes;
+      return second >= 0 && second <= maxFrameBytes ? 2 : undefined;
+    }
+    default:
+      return manyFrames(packet);
+  }
+}
+
+/**
+ * How many samples at 48 kHz an Opus packet holds; undefined for one that breaks the rules of RFC 6716, section 3.4, which no
+ * decoder takes. Asked first, because how long decoding takes goes by the samples, not the bytes: three bytes can
+ * hold 120 ms.
+ */
+export function opusPacketSamples(packet: Uint8Array): number | undefined {
+  if (packet.length === 0) return undefined;
+  const frames = frameCount(packet);
+  if (frames === undefined) return undefined;
+  const samples = frames * frameSamples(packet[0]! >> 3);
+  return samples <= maxPacketSamples ? samples : undefined;
+}

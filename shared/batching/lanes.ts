@@ -1,0 +1,54 @@
+import { FairQueue, type Group } from './fair-queue';
+
+/** Streams go first: who listens live feels each delay. */
+export const lanes = ['stream', 'upload'] as const;
+export type Lane = (typeof lanes)[number];
+
+/**
+ * Two queues for one engine. Streams are served before uploads, up to their share: while both wait, uploads are owed the rest,
+ * counted over many batches, so that neither can shut the other out.
+ */
+export class LaneQueue<Item, Outcome> {
+  readonly #streamShare: number;
+  readonly #queues = {
+    stream: new FairQueue<Item, Outcome>(),
+    upload: new FairQueue<Item, Outcome>(),
+  } satisfies Record<Lane, unknown>;
+  /** Places that uploads gave up and have not had back. */
+  #owed = 0;
+
+  /** @param streamShare from 0 to 1 */
+  constructor(streamShare: number) {
+    this.#streamShare = streamShare;
+  }
+
+  get length(): number {
+    return this.#queues.stream.length + this.#queues.upload.length;
+  }
+
+  lengthOf(lane: Lane): number {
+    return this.#queues[lane].length;
+  }
+
+  add(items: readonly Item[], nowMs: number, lane: Lane): Group<Item, Outcome> {
+    return this.#queues[lane].add(items, nowMs);
+  }
+
+  take(count: number): ReturnType<FairQueue<Item, Outcome>['take']> {
+    const { stream, upload } = this.#queues;
+    if (stream.length === 0 || upload.length === 0) this.#owed = 0;
+    else this.#owed += Math.min(count, this.length) * (1 - this.#streamShare);
+    const reserved = Math.min(Math.floor(this.#owed), upload.length, count);
+    this.#owed -= reserved;
+    const first = stream.take(count - reserved);
+    return [...first, ...upload.take(count - first.length)];
+  }
+
+  remove(group: Group<Item, Outcome>): void {
+    for (const lane of lanes) this.#queues[lane].remove(group);
+  }
+
+  oldestMs(): number {
+    return Math.min(...lanes.map((lane) => this.#queues[lane].oldestMs()));
+  }
+}
