@@ -45,7 +45,8 @@ export function totalsLine(totals: Totals, done: DoneMessage | undefined): strin
   ];
   if (done !== undefined) parts.push(`mean lag ${done.totals.meanLagMs.toFixed(0)} ms`);
   if (totals.droppedSeconds > 0) parts.push(`${totals.droppedSeconds.toFixed(1)} s dropped`);
-  if (totals.reconnects > 0) parts.push(`${totals.reconnects} reconnects`);
+  if (totals.reconnects > 0)
+    parts.push(totals.reconnects === 1 ? '1 reconnect' : `${totals.reconnects} reconnects`);
   return parts.join(', ');
 }
 

@@ -24,7 +24,10 @@ export class CliProcess {
       this.output += text;
       this.#notify();
     });
-    this.child.stderr.setEncoding('utf8').on('data', (text: string) => (this.errors += text));
+    this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.errors += text;
+      this.#notify();
+    });
     // A process that does not want its input closes it.
     this.child.stdin.on('error', () => undefined);
     this.child.on('close', (code) => {
@@ -35,10 +38,12 @@ export class CliProcess {
 
   /** Waits until something is printed; fails when the process ends without. */
   async printed(text: string): Promise<void> {
-    while (!this.output.includes(text)) {
-      if (this.#code !== undefined) throw new Error(`Ended without "${text}": ${this.errors}`);
-      await new Promise<void>((resolve) => this.#changed.push(resolve));
-    }
+    await this.#until(() => this.output.includes(text), text);
+  }
+
+  /** The same on standard error. */
+  async printedError(text: string): Promise<void> {
+    await this.#until(() => this.errors.includes(text), text);
   }
 
   /** Waits for its end. */
@@ -46,6 +51,13 @@ export class CliProcess {
     if (this.#code === undefined) await once(this.child, 'close');
     const lines = this.output.split('\n').filter((line) => line !== '');
     return { code: this.#code!, lines, errors: this.errors };
+  }
+
+  async #until(condition: () => boolean, text: string): Promise<void> {
+    while (!condition()) {
+      if (this.#code !== undefined) throw new Error(`Ended without "${text}": ${this.errors}`);
+      await new Promise<void>((resolve) => this.#changed.push(resolve));
+    }
   }
 
   #notify(): void {

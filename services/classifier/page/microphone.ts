@@ -34,7 +34,7 @@ export async function openMicrophone(onLost: () => void): Promise<Microphone> {
   const context = new AudioContext();
   const close = (): void => {
     for (const track of media.getTracks()) track.stop();
-    void context.close();
+    if (context.state !== 'closed') void context.close();
   };
   try {
     const capture = await startCapture(context, media);

@@ -4,6 +4,8 @@ export interface HeardSpan {
   readonly words: string;
   readonly onsetSeconds: number;
   readonly offsetSeconds: number | undefined;
+  /** Sounds that overlap lie one below the other: 0 or 1. */
+  readonly lane: number;
 }
 
 export interface ScopePainter {
@@ -17,8 +19,9 @@ export interface ScopePainter {
   paint(head: number, spans: readonly HeardSpan[], still: boolean): void;
 }
 
-const laneHeight = 34;
-const lanePadding = 4;
+export const spanLanes = 2;
+const laneHeight = 26;
+const lanesHeight = spanLanes * laneHeight + 4;
 const waitingColumns = 8;
 const [tickSeconds, tickColumns] = [5, 5 * columnsPerSecond];
 
@@ -78,7 +81,7 @@ export function createScopePainter(canvas: HTMLCanvasElement): ScopePainter {
     },
     paint(head, spans, still) {
       const colours = readColours(canvas);
-      const height = canvas.clientHeight - laneHeight;
+      const height = canvas.clientHeight - lanesHeight;
       // Standing still, the picture fills from the left and starts over; moving, its right edge is now.
       const left = still ? Math.floor(Math.max(0, head - 1) / width) * width : head - width;
       screen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
@@ -137,18 +140,19 @@ export function createScopePainter(canvas: HTMLCanvasElement): ScopePainter {
     screen.font = `600 13px ${colours.font}`;
     screen.textAlign = 'left';
     screen.textBaseline = 'middle';
-    for (const { words, onsetSeconds, offsetSeconds } of spans) {
+    for (const { words, onsetSeconds, offsetSeconds, lane } of spans) {
       const from = Math.max(-8, onsetSeconds * columnsPerSecond - left);
       const to = Math.min(width, Math.min(head, (offsetSeconds ?? Infinity) * columnsPerSecond) - left);
       if (to - from < 2) continue;
+      const top = height + 4 + lane * laneHeight;
       screen.save();
       screen.beginPath();
-      screen.roundRect(from, height + lanePadding, to - from, laneHeight - 2 * lanePadding, 6);
+      screen.roundRect(from, top, to - from - 1, laneHeight - 3, 6);
       screen.clip();
       screen.fillStyle = colours.span;
-      screen.fillRect(from, height, to - from, laneHeight);
+      screen.fillRect(from, top, to - from, laneHeight);
       screen.fillStyle = colours.spanText;
-      screen.fillText(words, from + 8, height + laneHeight / 2 + 1);
+      screen.fillText(words, Math.max(8, from + 8), top + (laneHeight - 3) / 2 + 1);
       screen.restore();
     }
   }

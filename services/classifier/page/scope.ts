@@ -1,6 +1,6 @@
 import { byId, prefersDark, prefersReducedMotion } from './dom.js';
 import { readPalette } from './palette.js';
-import { createScopePainter, type HeardSpan } from './scope-painter.js';
+import { createScopePainter, spanLanes, type HeardSpan } from './scope-painter.js';
 import { columnsPerSecond, createSpectrumAnalyser, type SpectrumAnalyser } from './spectrum.js';
 
 /** The picture of the last seconds: pitch over time, and below it what was heard when. */
@@ -9,7 +9,7 @@ export interface Scope {
   start(sampleRate: number): void;
   push(samples: Float32Array): void;
   /** An event, new or with a new end; `offsetSeconds` undefined while it lasts. */
-  mark(id: string, span: HeardSpan): void;
+  mark(id: string, span: Omit<HeardSpan, 'lane'>): void;
   /** The picture stays as it is. */
   stop(): void;
 }
@@ -76,7 +76,10 @@ export function createScope(): Scope {
       }
     },
     mark(id, span) {
-      spans.set(id, span);
+      spans.set(id, {
+        ...span,
+        lane: spans.get(id)?.lane ?? freeLane([...spans.values()], span.onsetSeconds),
+      });
       const oldest = spans.keys().next().value;
       if (spans.size > 64 && oldest !== undefined) spans.delete(oldest);
     },
@@ -86,4 +89,13 @@ export function createScope(): Scope {
       redraw();
     },
   };
+}
+
+/** The first lane in which nothing sounds any more at that moment; the last where none is free. */
+function freeLane(spans: readonly HeardSpan[], atSeconds: number): number {
+  for (let lane = 0; lane < spanLanes - 1; lane += 1) {
+    const taken = spans.some((span) => span.lane === lane && (span.offsetSeconds ?? Infinity) > atSeconds);
+    if (!taken) return lane;
+  }
+  return spanLanes - 1;
 }

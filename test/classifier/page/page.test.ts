@@ -193,29 +193,6 @@ describeWithChromium('the page, in a real browser, on the real service', () => {
     });
   });
 
-  it('survives a service that is killed and started again', async () => {
-    const first = new ServiceProcess({});
-    const address = await first.url();
-    await first.line('loaded and warmed up');
-    const { page } = await visit({ microphone: true }, address);
-    await page.getByRole('button', { name: 'Listen' }).click();
-    await page.locator('#label', { hasText: /^Dog$/ }).waitFor();
-    await first.kill();
-    await expectAlert(page, 'it reconnects by itself');
-
-    const second = new ServiceProcess({ PORT: new URL(address).port });
-    try {
-      await second.line('loaded and warmed up');
-      await page.locator('#listen-problem').waitFor({ state: 'hidden' });
-      await page.locator('#label', { hasText: /^Dog$/ }).waitFor();
-      await page.getByRole('button', { name: 'Stop' }).click();
-      await page.getByRole('button', { name: 'Listen' }).waitFor();
-      expect(await page.isHidden('#listen-problem')).toBe(true);
-    } finally {
-      await second.kill();
-    }
-  });
-
   it('is used with the keyboard alone', async () => {
     const { page } = await visit({ microphone: true });
     const focused = (): Promise<string> => page.evaluate(`document.activeElement.textContent.trim()`);
@@ -247,10 +224,8 @@ describeWithChromium('the page, in a real browser, on the real service', () => {
   });
 
   it.each([
-    ['light', 1280],
-    ['dark', 1280],
     ['light', 360],
-    ['dark', 360],
+    ['dark', 1280],
   ] as const)('has no fault that axe finds, %s and %i pixels wide', async (colorScheme, width) => {
     const { page } = await visit({ colorScheme, width, microphone: true });
     await page.locator('#service[data-state=ready]').waitFor();
@@ -324,6 +299,23 @@ describeWithChromium('the page, in a real browser, on the real service', () => {
     expect(
       (await fetch(`${url}/${parts[0]!.split('/').slice(0, 2).join('/')}/../../package.json`)).status,
     ).toBe(404);
+  });
+
+  // The last one, for it takes the service away from the others.
+  it('survives a service that is killed and started again', async () => {
+    const { page } = await visit({ microphone: true });
+    await page.getByRole('button', { name: 'Listen' }).click();
+    await page.locator('#label', { hasText: /^Dog$/ }).waitFor();
+    await service.kill();
+    await expectAlert(page, 'it reconnects by itself');
+
+    service = new ServiceProcess({ PORT: new URL(url).port });
+    await service.line('loaded and warmed up');
+    await page.locator('#listen-problem').waitFor({ state: 'hidden' });
+    await page.locator('#label', { hasText: /^Dog$/ }).waitFor();
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.getByRole('button', { name: 'Listen' }).waitFor();
+    expect(await page.isHidden('#listen-problem')).toBe(true);
   });
 });
 
