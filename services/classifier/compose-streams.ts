@@ -34,6 +34,8 @@ export interface StreamsDeps {
 export interface Streams {
   /** Whether open streams take all of the engine that is for them. */
   readonly isFull: () => boolean;
+  /** Streams remembered, those without a connection included. */
+  readonly size: () => number;
   /** Puts `/stream` on a server. */
   serve(server: Server, gate: Gate): StreamServer;
   close(): Promise<void>;
@@ -60,8 +62,14 @@ export function composeStreams(
   });
   return {
     isFull: () => registry.isFull,
+    size: () => registry.size,
     serve(server, gate) {
       metrics.watch('earshot_stream_active', 'Open streams.', () => gate.streams);
+      metrics.watch(
+        'earshot_stream_detached',
+        'Streams whose connection was lost and that wait for their client.',
+        () => registry.size - gate.streams,
+      );
       return createStreamServer(server, {
         registry,
         gate,

@@ -47,6 +47,7 @@ export class FakeInference implements Inference {
   #held: (() => void)[] | undefined;
   #pending = new Set<(error: AppError) => void>();
   #onBatch: (() => void)[] = [];
+  #failure: Error | undefined;
 
   constructor() {
     const { promise, resolve } = deferred<string>();
@@ -57,6 +58,7 @@ export class FakeInference implements Inference {
   infer(windows: readonly Float32Array[]): Promise<InferenceResult> {
     this.batchSizes.push(windows.length);
     for (const heard of this.#onBatch.splice(0)) heard();
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#pending.add(reject);
       const answer = (): void => {
@@ -77,6 +79,11 @@ export class FakeInference implements Inference {
     const held = this.#held ?? [];
     this.#held = undefined;
     for (const answer of held) answer();
+  }
+
+  /** Batches fail from now on. */
+  failWith(error: Error): void {
+    this.#failure = error;
   }
 
   /** Resolves when the next batch is on the engine. */

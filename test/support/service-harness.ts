@@ -11,7 +11,7 @@ import { Metrics } from '../../shared/observability/metrics';
 import { createIdentify } from '../../services/classifier/access/api-keys';
 import { createApp, routePaths } from '../../services/classifier/app';
 import type { Service } from '../../services/classifier/compose';
-import { composeStreams, streamTuning } from '../../services/classifier/compose-streams';
+import { composeStreams, streamTuning, type Streams } from '../../services/classifier/compose-streams';
 import { createClassifyClip, type WindowScores } from '../../services/classifier/classify-clip';
 import { Gate } from '../../services/classifier/gate';
 import { createHttpServer } from '../../services/classifier/http-server';
@@ -42,6 +42,7 @@ export interface Harness {
   readonly supervisor: InferenceSupervisor;
   readonly batcher: MicroBatcher<Float32Array, WindowScores>;
   readonly gate: Gate;
+  readonly streams: Streams;
   readonly server: Server;
   readonly service: Service;
   readonly port: number;
@@ -141,12 +142,13 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
       await streams.close();
     },
   };
-  return { inference, decoder, metrics, logLines, supervisor, batcher, gate, server, service, port };
+  return { inference, decoder, metrics, logLines, supervisor, batcher, gate, streams, server, service, port };
 }
 
-export async function stopHarness({ server, service, supervisor }: Harness): Promise<void> {
+export async function stopHarness({ server, service, supervisor, streams }: Harness): Promise<void> {
   await supervisor.close();
   service.streams.close();
+  await streams.close();
   if (!server.listening) return;
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));

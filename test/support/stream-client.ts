@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import WebSocket, { type ClientOptions } from 'ws';
 import type { ServerMessage } from '../../shared/contracts/stream';
 
@@ -11,8 +12,8 @@ export class StreamClient {
   closeCode: number | undefined;
   #changed: (() => void)[] = [];
 
-  private constructor(port: number, options: ClientOptions, protocols: readonly string[]) {
-    this.socket = new WebSocket(`ws://127.0.0.1:${port}/stream`, [...protocols], options);
+  private constructor(port: number, options: ClientOptions, protocols: readonly string[], path = '/stream') {
+    this.socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, [...protocols], options);
     this.socket.on('message', (data: Buffer) => {
       this.messages.push(JSON.parse(data.toString('utf8')) as ServerMessage);
       this.#notify();
@@ -39,16 +40,14 @@ export class StreamClient {
     port: number,
     options: ClientOptions = {},
     protocols = ['earshot.v1'],
+    path = '/stream',
   ): Promise<{
     status: number | undefined;
     headers: Record<string, unknown>;
     body: Record<string, unknown>;
   }> {
-    const { socket } = new StreamClient(port, options, protocols);
-    const [, response] = (await once(socket, 'unexpected-response')) as [
-      unknown,
-      import('node:http').IncomingMessage,
-    ];
+    const { socket } = new StreamClient(port, options, protocols, path);
+    const [, response] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
     let text = '';
     for await (const chunk of response.setEncoding('utf8')) text += chunk as string;
     return { status: response.statusCode, headers: response.headers, body: JSON.parse(text) };

@@ -20,6 +20,12 @@ export interface ConnectionOptions {
   readonly idleMs: number;
 }
 
+/** What `ws` closes with for a frame that it refuses. */
+const codesOfBrokenFrames: Readonly<Record<string, number>> = {
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: closeCodes.tooBig,
+  WS_ERR_INVALID_UTF8: closeCodes.malformed,
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: closeCodes.policy,
+};
 /** Control messages are small; a larger one is no message. */
 const maxTextBytes = 16 * 1024;
 /** Bytes in the session's queue at which reading stops, and goes on again. */
@@ -79,8 +85,9 @@ export class StreamConnection {
       this.#closed(code);
     });
     // A frame too large, broken UTF-8, a broken protocol: ws closes by itself, with the code for it.
-    socket.on('error', () => {
+    socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#over = true;
+      this.#sentCode ??= codesOfBrokenFrames[error.code ?? ''];
       if (this.#session !== undefined) options.registry.end(this.#session, this.#release);
     });
   }

@@ -32,15 +32,21 @@ export class StreamRegistry {
     this.#options = options;
   }
 
+  /** Streams, with and without a connection. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
   /** Windows a second that all connected streams ask for. */
   get windowsPerSecond(): number {
     const connected = [...this.#entries.values()].filter(({ release }) => release !== undefined);
     return connected.reduce((sum, { session }) => sum + 1 / session.start.hopSeconds, 0);
   }
 
-  /** Whether streams take all that they may of the engine. */
+  /** Whether there is no room for one more prediction a second; an empty house has room, for longer hops at least. */
   get isFull(): boolean {
-    return this.windowsPerSecond >= (this.#options.maxWindowsPerSecond() ?? Infinity);
+    const taken = this.windowsPerSecond;
+    return taken > 0 && taken + 1 > (this.#options.maxWindowsPerSecond() ?? Infinity);
   }
 
   /**

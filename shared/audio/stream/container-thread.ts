@@ -41,6 +41,8 @@ export function createContainerThread(): ContainerThread {
     const started = new Worker(join(__dirname, 'container-worker.js'), options);
     started.stdout.resume();
     started.stderr.resume();
+    // It keeps nobody's process alive: whoever has streams has sockets.
+    started.unref();
     started.on('message', settle);
     started.on('error', (error) => {
       lose(started, error);
