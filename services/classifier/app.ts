@@ -53,7 +53,7 @@ export function createApp(deps: AppDeps): Express {
   endpoint(app, '/readyz', { get: readyRoute(gate) });
   endpoint(app, '/models', { get: modelsRoute(deps.listModels) });
   endpoint(app, '/metrics', { get: metricsRoute(metrics) });
-  endpoint(app, streamPath, { get: streamRoute });
+  endpoint(app, streamPath, { get: streamRoute(gate, deps.identify) });
   docsRoutes(app, deps.version);
   pageRoutes(app, deps.page);
   app.use(() => {

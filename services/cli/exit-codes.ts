@@ -30,6 +30,9 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   starting: exitCodes.tryLater,
   draining: exitCodes.tryLater,
   'request-timeout': exitCodes.tryLater,
+  unauthorized: exitCodes.noPermission,
+  forbidden: exitCodes.noPermission,
+  'rate-limited': exitCodes.tryLater,
   cancelled: exitCodes.interrupted,
 };
 

@@ -1,6 +1,6 @@
 import type { ErrorMessage, ServerMessage } from '../contracts/stream.js';
 import { AppError } from '../errors/app-error.js';
-import { askStatus, resolveUrl } from './ask.js';
+import { ask, resolveUrl } from './ask.js';
 import type { ClientOptions, SocketLike } from './options.js';
 import { keyProtocolPrefix, streamProtocol, type ClientMessage } from './stream-contract.js';
 
@@ -114,17 +114,16 @@ async function explain(client: ClientOptions, ending: Ending): Promise<AppError>
   return explainRefusal(client);
 }
 
-/** Why a handshake failed: scripts are not told, so the service is asked how it is. */
+/** Why a handshake failed: scripts are not told, so the service is asked over plain HTTP, which it refuses likewise. */
 async function explainRefusal(client: ClientOptions): Promise<AppError> {
-  const details = { resumable: true };
-  try {
-    const { status, reason } = await askStatus(client);
-    if (status === 'ready') {
-      return new AppError('overloaded', 'The service takes no further stream just now.', { details });
-    }
-    return new AppError(status === 'unavailable' ? 'engine-unavailable' : status, reason, { details });
-  } catch (caught) {
-    const { code, message } = AppError.from(caught);
-    return new AppError(code, message, { details });
-  }
+  const refusal = await ask(client, 'stream').then(
+    () => undefined,
+    (caught: unknown) => AppError.from(caught),
+  );
+  const { code, message, details } = refusal ?? new AppError('upgrade-required', '');
+  if (code !== 'upgrade-required')
+    return new AppError(code, message, { details: { ...details, resumable: true } });
+  const why =
+    'The connection for live sound was not made; something on the way may not let WebSockets through.';
+  return new AppError('unreachable', why, { details: { resumable: true } });
 }

@@ -164,21 +164,24 @@ describe('a stream', () => {
     expect(states.map(({ kind }) => kind)).toEqual(['connecting', 'ended']);
   });
 
-  it.each([
-    ['overloaded', 'ready'],
-    ['starting', 'starting'],
-    ['draining', 'draining'],
-    ['engine-unavailable', 'unavailable'],
-  ])(
-    'says %s when the handshake is refused by a service that is %s, and tries again',
-    async (code, status) => {
-      server.refuseWith = 503;
-      server.readiness.status = status;
+  it.each(['overloaded', 'starting', 'draining', 'engine-unavailable', 'rate-limited'] as const)(
+    'says %s when that is why the handshake is refused, and tries again',
+    async (code) => {
+      server.refuseWith = code;
       open();
       await until(() => states.at(-1)?.kind === 'waiting');
       expect(states.at(-1)).toMatchObject({ reason: { code } });
       server.refuseWith = undefined;
       expect(await (await server.connection()).message()).toMatchObject({ type: 'start' });
+    },
+  );
+
+  it.each(['unauthorized', 'forbidden'] as const)(
+    'ends when the handshake is refused with %s',
+    async (code) => {
+      server.refuseWith = code;
+      expect(await rejection(open().stop())).toMatchObject({ code });
+      expect(states.map(({ kind }) => kind)).toEqual(['connecting', 'ended']);
     },
   );
 

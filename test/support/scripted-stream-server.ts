@@ -9,6 +9,7 @@ import {
   streamProtocol,
   type ServerMessage,
 } from '../../shared/contracts/stream';
+import type { ErrorCode } from '../../shared/errors/app-error';
 
 type ClientMessage = z.infer<typeof clientMessageSchema>;
 
@@ -71,20 +72,18 @@ export class ScriptedStreamServer {
   readonly #server: Server;
   readonly #waiting: ServerSide[] = [];
   #changed: (() => void)[] = [];
-  /** What `GET /readyz` answers. */
-  readiness = { status: 'ready', reason: 'for the test' };
-  /** While set, handshakes are answered with this status. */
-  refuseWith: number | undefined;
+  /** While set, handshakes are refused, and `GET /stream` says with which code. */
+  refuseWith: ErrorCode | undefined;
 
   constructor() {
     this.#server = createServer((_req, res) => {
-      res.statusCode = this.readiness.status === 'ready' ? 200 : 503;
-      res.end(JSON.stringify(this.readiness));
+      res.statusCode = 503;
+      res.end(JSON.stringify({ code: this.refuseWith ?? 'upgrade-required', detail: 'for the test' }));
     });
     const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => streamProtocol });
     this.#server.on('upgrade', (request, socket, head) => {
       if (this.refuseWith !== undefined) {
-        socket.end(`HTTP/1.1 ${this.refuseWith} Refused\r\nConnection: close\r\n\r\n`);
+        socket.end('HTTP/1.1 503 Refused\r\nConnection: close\r\n\r\n');
         return;
       }
       sockets.handleUpgrade(request, socket, head, (connection) => {

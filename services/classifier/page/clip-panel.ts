@@ -3,12 +3,13 @@ import { AppError } from '../../../shared/errors/app-error.js';
 import { announce } from './announcer.js';
 import { createClipView, shownClasses } from './clip-view.js';
 import { byId, create, showProblem } from './dom.js';
+import type { KeyForm } from './key-form.js';
 import { sampleUrl, samples } from './samples.js';
 import { readSound } from './waveform.js';
 import { errorWords, labelWords, percent } from './words.js';
 
 /** The lower half of the page: a recording that is dropped, chosen or one of the samples. */
-export function createClipPanel(client: EarshotClient): void {
+export function createClipPanel(client: EarshotClient, keyForm: KeyForm): void {
   const drop = byId('drop', HTMLElement);
   const file = byId('file', HTMLInputElement);
   const problem = byId('clip-problem', HTMLElement);
@@ -35,6 +36,7 @@ export function createClipPanel(client: EarshotClient): void {
     } catch (error) {
       if (signal.aborted) return;
       view.hide();
+      if (AppError.from(error).code === 'unauthorized') keyForm.ask();
       showProblem(problem, `${name}: ${errorWords(error)}`);
     }
     drop.setAttribute('aria-busy', 'false');

@@ -5,6 +5,7 @@ import { announce } from './announcer.js';
 import { createArrivalClock, type ArrivalClock } from './arrival-clock.js';
 import { byId, showProblem } from './dom.js';
 import { createHeardList } from './heard-list.js';
+import type { KeyForm } from './key-form.js';
 import { createLevelMeter } from './level-meter.js';
 import { startListening, type Listening } from './listening.js';
 import { createLiveView, shownClasses } from './live-view.js';
@@ -16,7 +17,7 @@ const hopSeconds = 0.5;
 type Phase = 'idle' | 'opening' | 'listening' | 'stopping';
 
 /** The upper half of the page: everything that the Listen button sets going. */
-export function createListenPanel(client: EarshotClient): void {
+export function createListenPanel(client: EarshotClient, keyForm: KeyForm): void {
   const button = byId('listen', HTMLButtonElement);
   const buttonText = byId('listen-text', HTMLElement);
   const problem = byId('listen-problem', HTMLElement);
@@ -67,6 +68,7 @@ export function createListenPanel(client: EarshotClient): void {
         showProblem(problem, `${errorWords(state.reason)} Listening goes on, and it reconnects by itself.`);
         break;
       case 'ended':
+        if (state.reason?.code === 'unauthorized') keyForm.ask();
         // A Stop that was pressed ends below, with thanks.
         if (phase !== 'stopping')
           rest('Stopped', state.reason === undefined ? undefined : errorWords(state.reason));

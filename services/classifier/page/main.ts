@@ -1,10 +1,17 @@
 import { createClient } from '../../../shared/client/client.js';
 import { createClipPanel } from './clip-panel.js';
+import { createKeyForm } from './key-form.js';
 import { createListenPanel } from './listen-panel.js';
 import { watchService } from './service-watch.js';
 
-// The page's own address, so that it also works below a reverse proxy's prefix.
-const client = createClient({ baseUrl: document.baseURI });
+const keyForm = createKeyForm();
+const client = createClient({
+  // The page's own address, so that it also works below a reverse proxy's prefix.
+  baseUrl: document.baseURI,
+  get apiKey() {
+    return keyForm.key;
+  },
+});
 watchService(client);
-createListenPanel(client);
-createClipPanel(client);
+createListenPanel(client, keyForm);
+createClipPanel(client, keyForm);

@@ -36,8 +36,11 @@ export function clockTime(value: number): string {
 
 /** What people read instead of a code, where the service's own sentence is not meant for them. */
 const sentences: Partial<Record<ErrorCode, string>> = {
-  unreachable: 'The server cannot be reached. Is it running, and are you online?',
+  unreachable: 'The connection to the server is lost. Is it running, and are you online?',
   overloaded: 'The server has as much to do as it can. Please try again in a moment.',
+  unauthorized: 'This server asks for a key. Type yours above, then try again.',
+  forbidden: 'This server does not let this page in.',
+  'rate-limited': 'That was more than your key allows. Please wait a moment.',
   starting: 'The server is starting and will be ready in a moment.',
   draining: 'The server is being restarted. Please try again in a moment.',
   'engine-unavailable': 'The server cannot compute at the moment. It is recovering by itself.',

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -299,6 +300,30 @@ describeWithChromium('the page, in a real browser, on the real service', () => {
     expect(
       (await fetch(`${url}/${parts[0]!.split('/').slice(0, 2).join('/')}/../../package.json`)).status,
     ).toBe(404);
+  });
+
+  it('asks for the key that the service asks for, and says when there is no room to listen', async () => {
+    const key = 'correct horse battery staple'.replaceAll(' ', '-');
+    const keysFile = join(folder, 'keys.json');
+    const sha256 = createHash('sha256').update(key).digest('hex');
+    await writeFile(keysFile, JSON.stringify({ keys: [{ name: 'test', sha256 }] }));
+    const guarded = new ServiceProcess({ API_KEYS_FILE: keysFile, MAX_STREAMS: '0' });
+    try {
+      const { page } = await visit({ microphone: true }, await guarded.url());
+      await guarded.line('loaded and warmed up');
+      for (const wrongFirst of ['guess', key]) {
+        await page.getByRole('button', { name: 'Dog' }).click();
+        await expectAlert(page, 'asks for a key');
+        await page.getByLabel('Your API key').fill(wrongFirst);
+        await page.keyboard.press('Enter');
+      }
+      await page.getByRole('button', { name: 'Dog' }).click();
+      await page.locator('#clip-label', { hasText: 'Dog' }).waitFor();
+      await page.getByRole('button', { name: 'Listen' }).click();
+      await expectAlert(page, 'as much to do as it can');
+    } finally {
+      await guarded.kill();
+    }
   });
 
   // The last one, for it takes the service away from the others.
