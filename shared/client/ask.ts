@@ -11,7 +11,10 @@ export async function ask(options: ClientOptions, path: string, init: RequestIni
   const response = await send(options, path, init);
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok && body !== undefined) return body;
-  throw refusal(response, body);
+  if (init.signal?.aborted === true) throw new AppError('cancelled', 'The request was called off.');
+  if (!response.ok) throw refusal(response, body);
+  // Cut off in the middle, or some other program's page.
+  throw new AppError('unreachable', `What answers at ${resolveUrl(options, path).href} is not this service.`);
 }
 
 /** Whether recordings are taken, which is an answer also when they are not. @throws AppError unreachable */
@@ -59,6 +62,8 @@ function refusal(response: Response, body: unknown): AppError {
 }
 
 function codeOf(status: number): ErrorCode {
+  if (status === 401) return 'unauthorized';
+  if (status === 403) return 'forbidden';
   if (status === 413) return 'payload-too-large';
   if (status === 429) return 'overloaded';
   if (status === 404) return 'not-found';
