@@ -4,34 +4,36 @@ import type { StreamMessage } from '../../../shared/client/stream-contract.js';
 import { announce } from './announcer.js';
 import { createArrivalClock, type ArrivalClock } from './arrival-clock.js';
 import { byId, showProblem } from './dom.js';
-import { createHeardList } from './heard-list.js';
+import { createHeardSounds } from './heard-sounds.js';
 import type { KeyForm } from './key-form.js';
 import { createLevelMeter } from './level-meter.js';
 import { startListening, type Listening } from './listening.js';
 import { createLiveView, shownClasses } from './live-view.js';
 import { MicrophoneError } from './microphone.js';
 import { createScope } from './scope.js';
-import { errorWords, labelWords, seconds } from './words.js';
+import type { ServiceWatch } from './service-watch.js';
+import { errorWords, passingErrorWords, seconds } from './words.js';
 
 const hopSeconds = 0.5;
+/** For so much sound a notice stays to be read. */
+const noticeSeconds = 8;
 type Phase = 'idle' | 'opening' | 'listening' | 'stopping';
 
 /** The upper half of the page: everything that the Listen button sets going. */
-export function createListenPanel(client: EarshotClient, keyForm: KeyForm): void {
+export function createListenPanel(client: EarshotClient, keyForm: KeyForm, watch: ServiceWatch): void {
   const button = byId('listen', HTMLButtonElement);
   const buttonText = byId('listen-text', HTMLElement);
   const problem = byId('listen-problem', HTMLElement);
-  const picture = byId('scope', HTMLCanvasElement);
   const meter = createLevelMeter();
   const view = createLiveView();
   const scope = createScope();
-  const heard = createHeardList();
+  const heard = createHeardSounds(scope);
   let phase: Phase = 'idle';
   let listening: Listening | undefined;
   let clock: ArrivalClock | undefined;
-  let streams = 0;
   let soundSeconds = 0;
-  let events = 0;
+  let judgedSeconds = 0;
+  let noticeUntilSeconds = 0;
 
   const enter = (next: Phase): void => {
     phase = next;
@@ -44,12 +46,13 @@ export function createListenPanel(client: EarshotClient, keyForm: KeyForm): void
 
   const rest = (caption: string, words: string | undefined): void => {
     listening = undefined;
+    heard.breakOff(judgedSeconds);
     scope.stop();
     meter.reset();
     enter('idle');
     showProblem(problem, words);
     if (words === undefined) announce('Stopped listening.');
-    const sounds = events === 1 ? '1 sound' : `${events} sounds`;
+    const sounds = heard.count === 1 ? '1 sound' : `${heard.count} sounds`;
     view.say(
       caption,
       words === undefined ? 'Thank you' : 'Not listening',
@@ -62,10 +65,13 @@ export function createListenPanel(client: EarshotClient, keyForm: KeyForm): void
       case 'connecting':
         break;
       case 'open':
+        watch.look();
         showProblem(problem, undefined);
         break;
       case 'waiting':
-        showProblem(problem, `${errorWords(state.reason)} Listening goes on, and it reconnects by itself.`);
+        watch.look();
+        showProblem(problem, passingErrorWords(state.reason));
+        view.say('Not connected', 'One moment', 'What is heard now is judged when the server is back.');
         break;
       case 'ended':
         if (state.reason?.code === 'unauthorized') keyForm.ask();
@@ -78,31 +84,20 @@ export function createListenPanel(client: EarshotClient, keyForm: KeyForm): void
   const onMessage = (message: StreamMessage): void => {
     switch (message.type) {
       case 'ready':
-        if (!message.resumed) streams += 1;
+        if (!message.resumed) heard.breakOff(judgedSeconds);
         break;
       case 'prediction':
+        judgedSeconds = message.endSeconds;
+        if (judgedSeconds > noticeUntilSeconds) showProblem(problem, undefined);
         view.predict(message, clock?.since(message.endSeconds));
         break;
-      case 'event': {
-        const id = `${streams}.${message.eventId}`;
-        heard.show(id, message);
-        scope.mark(id, {
-          words: labelWords(message.label),
-          onsetSeconds: message.onsetSeconds,
-          offsetSeconds: message.offsetSeconds ?? undefined,
-        });
-        if (message.event === 'started') {
-          events += 1;
-          announce(`${labelWords(message.label)}, started`);
-        } else announce(`${labelWords(message.label)}, ended`);
-        picture.setAttribute(
-          'aria-label',
-          `Spectrogram of the last seconds; last heard: ${labelWords(message.label)}`,
-        );
+      case 'event':
+        heard.show(message);
         break;
-      }
       case 'notice':
         showProblem(problem, message.message);
+        noticeUntilSeconds = judgedSeconds + noticeSeconds;
+        watch.look();
         break;
       case 'done':
         break;
@@ -113,7 +108,7 @@ export function createListenPanel(client: EarshotClient, keyForm: KeyForm): void
     enter('opening');
     showProblem(problem, undefined);
     view.say('One moment', 'Opening the microphone', 'The browser may ask whether this page may listen.');
-    soundSeconds = events = 0;
+    soundSeconds = judgedSeconds = noticeUntilSeconds = 0;
     try {
       listening = await startListening(
         client,
@@ -124,7 +119,6 @@ export function createListenPanel(client: EarshotClient, keyForm: KeyForm): void
             heard.clear();
             byId('scope-empty', HTMLElement).hidden = true;
             scope.start(sampleRate);
-            picture.setAttribute('aria-label', 'Spectrogram of the last seconds');
             view.say('Listening', 'Listening…', 'The first answer comes after a second of sound.');
             announce('Listening.');
           },

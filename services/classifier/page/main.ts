@@ -12,6 +12,6 @@ const client = createClient({
     return keyForm.key;
   },
 });
-watchService(client);
-createListenPanel(client, keyForm);
+const watch = watchService(client);
+createListenPanel(client, keyForm, watch);
 createClipPanel(client, keyForm);

@@ -5,29 +5,44 @@ import { errorWords } from './words.js';
 const [wellMs, unwellMs] = [30_000, 2000];
 
 /** Keeps the line at the top true: whether the service is there, and which model answers. */
-export function watchService(client: EarshotClient): void {
+export interface ServiceWatch {
+  /** There is reason to think that it has changed. */
+  look(): void;
+}
+
+export function watchService(client: EarshotClient): ServiceWatch {
   const line = byId('service', HTMLElement);
+  let timer: number | undefined;
   const show = (state: 'ready' | 'waiting' | 'away', words: string): void => {
     line.dataset['state'] = state;
     if (line.textContent !== words) line.textContent = words;
   };
-  const look = async (): Promise<void> => {
-    let pauseMs = unwellMs;
+  const ask = async (): Promise<number> => {
     try {
       const { status, reason } = await client.status();
-      if (status === 'ready') {
-        const { served } = await client.models();
-        show('ready', served === null ? 'Ready' : `Ready: ${served.version}`);
-        line.title = served === null ? '' : `Computed on ${served.engine}`;
-        pauseMs = wellMs;
-      } else show('waiting', reason);
+      if (status !== 'ready') {
+        show('waiting', reason);
+        return unwellMs;
+      }
+      const { served } = await client.models();
+      show('ready', served === null ? 'Ready' : `Ready: ${served.version}`);
+      line.title = served === null ? '' : `Computed on ${served.engine}`;
+      return wellMs;
     } catch (error) {
       show('away', errorWords(error));
+      return unwellMs;
     }
-    // A page in the background has nobody to tell.
-    if (document.hidden) {
-      document.addEventListener('visibilitychange', () => void look(), { once: true });
-    } else setTimeout(() => void look(), pauseMs);
   };
-  void look();
+  const look = (): void => {
+    clearTimeout(timer);
+    // A page in the background has nobody to tell; it looks again when it is shown.
+    if (document.hidden) return;
+    void ask().then((pauseMs) => {
+      clearTimeout(timer);
+      timer = setTimeout(look, pauseMs);
+    });
+  };
+  document.addEventListener('visibilitychange', look);
+  look();
+  return { look };
 }

@@ -34,26 +34,31 @@ export function clockTime(value: number): string {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }
 
-/** What people read instead of a code, where the service's own sentence is not meant for them. */
-const sentences: Partial<Record<ErrorCode, string>> = {
-  unreachable: 'The connection to the server is lost. Is it running, and are you online?',
-  overloaded: 'The server has as much to do as it can. Please try again in a moment.',
-  unauthorized: 'This server asks for a key. Type yours above, then try again.',
-  forbidden: 'This server does not let this page in.',
-  'rate-limited': 'That was more than your key allows. Please wait a moment.',
-  starting: 'The server is starting and will be ready in a moment.',
-  draining: 'The server is being restarted. Please try again in a moment.',
-  'engine-unavailable': 'The server cannot compute at the moment. It is recovering by itself.',
-  'payload-too-large': 'This file is larger than the server takes.',
-  'undecodable-audio': 'There is no sound to be read in this file; it may be damaged.',
-  'unsupported-media': 'This is no kind of recording that the server can read.',
-  'empty-audio': 'This recording holds no sound.',
-  'clip-too-long': 'This recording is longer than the server takes.',
-  internal: 'Something went wrong on this page. Reload it; if that does not help, please tell us.',
+/** What people read instead of a code, where the service's own sentence is not meant for them; and what they can do. */
+const sentences: Partial<Record<ErrorCode, readonly [what: string, todo?: string]>> = {
+  unreachable: ['The connection to the server is lost.', 'Is it running, and are you online?'],
+  overloaded: ['The server has as much to do as it can.', 'Please try again in a moment.'],
+  unauthorized: ['This server asks for a key.', 'Type yours above, then try again.'],
+  forbidden: ['This server does not let this page in.'],
+  'rate-limited': ['That was more than your key allows.', 'Please wait a moment.'],
+  starting: ['The server is starting.', 'It will be ready in a moment.'],
+  draining: ['The server is being restarted.', 'Please try again in a moment.'],
+  'engine-unavailable': ['The server cannot compute at the moment.', 'It is recovering by itself.'],
+  'payload-too-large': ['This file is larger than the server takes.'],
+  'undecodable-audio': ['There is no sound to be read in this file; it may be damaged.'],
+  'unsupported-media': ['This is no kind of recording that the server can read.'],
+  'empty-audio': ['This recording holds no sound.'],
+  'clip-too-long': ['This recording is longer than the server takes.'],
+  internal: ['Something went wrong.', 'Reload the page; if that does not help, please tell us.'],
 };
 
-/** Any failure, said in words. */
+/** Any failure, said in words, with what can be done about it. */
 export function errorWords(caught: unknown): string {
   const { code, message } = AppError.from(caught);
-  return sentences[code] ?? message;
+  return sentences[code]?.join(' ') ?? message;
+}
+
+/** A failure that needs nothing to be done, for the page tries again by itself. */
+export function passingErrorWords({ code, message }: AppError): string {
+  return `${sentences[code]?.[0] ?? message} Listening goes on, and the page reconnects by itself.`;
 }

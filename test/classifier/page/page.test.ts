@@ -332,7 +332,9 @@ describeWithChromium('the page, in a real browser, on the real service', () => {
     await page.getByRole('button', { name: 'Listen' }).click();
     await page.locator('#label', { hasText: /^Dog$/ }).waitFor();
     await service.kill();
-    await expectAlert(page, 'it reconnects by itself');
+    await expectAlert(page, 'the page reconnects by itself');
+    await page.locator('#service[data-state=away]').waitFor();
+    expect(await page.textContent('#caption')).toBe('Not connected');
 
     service = new ServiceProcess({ PORT: new URL(url).port });
     await service.line('loaded and warmed up');
@@ -341,6 +343,9 @@ describeWithChromium('the page, in a real browser, on the real service', () => {
     await page.getByRole('button', { name: 'Stop' }).click();
     await page.getByRole('button', { name: 'Listen' }).waitFor();
     expect(await page.isHidden('#listen-problem')).toBe(true);
+    // What the first service had not ended has ended with it.
+    await page.locator('.event[data-lasting=true]').waitFor({ state: 'detached' });
+    await page.locator('#service[data-state=ready]').waitFor();
   });
 });
 
