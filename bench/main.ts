@@ -1,12 +1,27 @@
 import { availableParallelism, cpus } from 'node:os';
 import { benchEngine } from './engine-bench';
+import { benchOverload } from './overload-bench';
 import { benchService } from './service-bench';
+import { benchSigterm } from './sigterm-bench';
+import { benchSoak } from './soak-bench';
+import { benchStreams } from './stream-bench';
+
+/** What an option asks for; without any: the engine, then the service. */
+const benches: Readonly<Record<string, () => Promise<void>>> = {
+  '--streams': benchStreams,
+  '--overload': benchOverload,
+  '--soak': benchSoak,
+  '--sigterm': benchSigterm,
+};
 
 /** `npm run bench`: prints Markdown tables, as they stand in bench/README.md. */
 async function main(): Promise<void> {
   console.log(
     `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} threads, Node ${process.version}\n`,
   );
+  const chosen = Object.entries(benches).filter(([name]) => process.argv.includes(name));
+  for (const [, bench] of chosen) await bench();
+  if (chosen.length > 0) return;
   await benchEngine();
   await benchService();
 }

@@ -1,12 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { Agent, request } from 'node:http';
-import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
+import { Agent } from 'node:http';
+import { join } from 'node:path';
 import { median, quantile } from './median';
+import { call, projectFolder, residentMegabytes, slope, startService } from './service';
 
-const projectFolder = resolve(__dirname, '..', '..');
 const secondsPerRound = 8;
 const memoryRequests = 10_000;
 
@@ -14,7 +12,8 @@ const memoryRequests = 10_000;
 export async function benchService(): Promise<void> {
   const clip = await readFile(join(projectFolder, 'samples', 'dog.ogg'));
   const startedAt = performance.now();
-  const { child, port } = await startService();
+  const service = await startService();
+  const { child, port } = service;
   try {
     console.log(
       `\nService ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s. POST /classify, 5 s Ogg Vorbis:\n`,
@@ -29,26 +28,8 @@ export async function benchService(): Promise<void> {
     }
     if (process.argv.includes('--memory')) await benchMemory(child, port, clip);
   } finally {
-    child.kill('SIGTERM');
-    await once(child, 'exit');
+    await service.stop();
   }
-}
-
-async function startService(): Promise<{ child: ChildProcess; port: number }> {
-  const env = { ...process.env, PORT: '0', LOG_LEVEL: 'info' };
-  const child = spawn(process.execPath, [join(projectFolder, 'dist', 'services', 'classifier', 'main.js')], {
-    cwd: projectFolder,
-    env,
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  const port = await new Promise<number>((found) => {
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const match = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(line);
-      if (match !== null) found(Number(match[1]));
-    });
-  });
-  while ((await call(port, 'GET', '/readyz')).status !== 200) await new Promise((r) => setTimeout(r, 50));
-  return { child, port };
 }
 
 async function load(port: number, clip: Buffer, connections: number, until: number): Promise<number[]> {
@@ -87,41 +68,8 @@ async function benchMemory(child: ChildProcess, port: number, clip: Buffer): Pro
     }
   };
   await Promise.all(Array.from({ length: 8 }, client));
-  const mean = (column: 0 | 1): number => samples.reduce((sum, row) => sum + row[column], 0) / samples.length;
-  const [x, y] = [mean(0), mean(1)];
-  const slope =
-    samples.reduce((sum, row) => sum + (row[0] - x) * (row[1] - y), 0) /
-    samples.reduce((sum, row) => sum + (row[0] - x) ** 2, 0);
+  const megabytes = samples.reduce((sum, [, value]) => sum + value, 0) / samples.length;
   console.log(
-    `\nResident memory over ${memoryRequests} requests: ${slope.toFixed(2)} MB per 1,000 after the first 2,000; ${y.toFixed(0)} MB on average.`,
+    `\nResident memory over ${memoryRequests} requests: ${slope(samples).toFixed(2)} MB per 1,000 after the first 2,000; ${megabytes.toFixed(0)} MB on average.`,
   );
-}
-
-async function residentMegabytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1000;
-}
-
-function call(
-  port: number,
-  method: string,
-  path: string,
-  body?: Buffer,
-  agent?: Agent,
-): Promise<{ status: number; ms: number }> {
-  const startedAt = performance.now();
-  return new Promise((done, fail) => {
-    const headers = body === undefined ? {} : { 'content-type': 'audio/ogg', 'content-length': body.length };
-    const outgoing = request(
-      { host: '127.0.0.1', port, method, path, headers, ...(agent && { agent }) },
-      (answer) => {
-        answer.resume();
-        answer.on('end', () => {
-          done({ status: answer.statusCode ?? 0, ms: performance.now() - startedAt });
-        });
-      },
-    );
-    outgoing.on('error', fail);
-    outgoing.end(body);
-  });
 }

@@ -64,7 +64,6 @@ export function composeStreams(
     isFull: () => registry.isFull,
     size: () => registry.size,
     serve(server, gate) {
-      metrics.watch('earshot_stream_active', 'Open streams.', () => gate.streams);
       metrics.watch(
         'earshot_stream_detached',
         'Streams whose connection was lost and that wait for their client.',

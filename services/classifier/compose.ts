@@ -24,6 +24,7 @@ import { createListModels } from './list-models';
 import { loadPageAssets } from './page-assets';
 import type { StreamServer } from './stream/stream-server';
 import { warmUpDecoder } from './warm-up-decoder';
+import { watchLoad } from './watch-load';
 
 export interface Service {
   /** Not listening yet. */
@@ -89,15 +90,7 @@ export function compose(config: Config, logger: Logger): Service {
     maxWaitMs: config.requestDeadlineMs,
     clock: systemClock,
   });
-  metrics.watch('earshot_queue_depth', 'Windows waiting for the engine.', () => batcher.queuedItems);
-  metrics.watch(
-    'earshot_requests_accepted',
-    'Recordings being read, decoded or classified.',
-    () => gate.inside,
-  );
-  metrics.watch('earshot_ready', '1 while recordings are taken.', () =>
-    Number(gate.status.status === 'ready'),
-  );
+  watchLoad(metrics, gate, batcher);
 
   const classifyClip = createClassifyClip({
     decoder,

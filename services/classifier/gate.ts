@@ -31,7 +31,7 @@ export interface Visit {
 const retrySeconds = { starting: 2, unavailable: 2, draining: 5, full: 1, streams: 10 } as const;
 
 /** Predictions are no promises: so much of the time allowed must be left over. */
-const margin = 1.25;
+const margin = 1.5;
 
 /** Who may come in: decided before the first byte of a body is read, or of a stream; counted until they leave. */
 export class Gate {

@@ -1,7 +1,7 @@
 import type { Clock } from './clock';
 
 /** For how long of busy time what was seen is remembered. */
-const memoryMs = 5000;
+const memoryMs = 2000;
 
 /**
  * How fast a service answers when it has enough to do, from the answers it gave while at least two callers were inside: with fewer,

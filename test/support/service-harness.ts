@@ -17,6 +17,7 @@ import { Gate } from '../../services/classifier/gate';
 import { createHttpServer } from '../../services/classifier/http-server';
 import { loadPageAssets } from '../../services/classifier/page-assets';
 import { InferenceSupervisor } from '../../services/classifier/inference-supervisor';
+import { watchLoad } from '../../services/classifier/watch-load';
 import { FakeDecoder } from './fake-decoder';
 import { FakeInference, manifest } from './fake-inference';
 
@@ -107,6 +108,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     queue: () => ({ full: batcher.queuedItems >= maxQueuedItems, waitMs: batcher.estimatedWaitMs }),
     maxWaitMs: 60_000,
   });
+  watchLoad(metrics, gate, batcher);
   const app = createApp({
     classifyClip: createClassifyClip({
       decoder,

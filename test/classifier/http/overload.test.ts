@@ -69,6 +69,51 @@ describe('when there is too much to do', () => {
   });
 });
 
+describe('a deadline of the caller’s own', () => {
+  const within = (seconds: string, text = '1 1'): request.Test =>
+    post(text).set('X-Request-Timeout', seconds);
+
+  it('is kept: who would wait longer is refused at once, others are not', async () => {
+    await start();
+    // The engine takes 200 ms a window; then eight wait.
+    harness.inference.hold();
+    const onEngine = harness.inference.nextBatch();
+    const first = post('1 1').then(({ status }) => status);
+    await onEngine;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    harness.inference.release();
+    expect(await first).toBe(200);
+    harness.inference.hold();
+    const waiting = [post('2 12'), post('3 12')].map((sent) => sent.then(({ status }) => status));
+    await until(() => harness.batcher.queuedItems === 4);
+
+    const startedMs = performance.now();
+    const refused = await within('0.9');
+    expect(performance.now() - startedMs).toBeLessThan(500);
+    expect([refused.status, refused.body.code]).toEqual([429, 'overloaded']);
+    // Four on the engine and four in the queue, 200 ms each.
+    expect(Number(refused.headers['retry-after'])).toBe(2);
+    const patient = within('30').then(({ status }) => status);
+    await until(() => harness.batcher.queuedItems === 5);
+    harness.inference.release();
+    expect(await Promise.all([...waiting, patient])).toEqual([200, 200, 200]);
+  });
+
+  it('that passes all the same is answered with 429: nothing is broken', async () => {
+    await start();
+    harness.inference.hold();
+    const late = await within('0.05');
+    expect([late.status, late.body.code]).toEqual([429, 'overloaded']);
+    expect(harness.gate.inside).toBe(0);
+  });
+
+  it.each(['soon', '-1', '0', '1e3'])('of %s is refused', async (value) => {
+    await start();
+    const refused = await within(value);
+    expect([refused.status, refused.body.code]).toEqual([400, 'malformed-request']);
+  });
+});
+
 describe('while the model is being loaded', () => {
   it('is alive but not ready and refuses recordings with 503 and Retry-After', async () => {
     const loading = deferred<Inference>();

@@ -1,0 +1,90 @@
+import { readFile } from 'node:fs/promises';
+import { Agent } from 'node:http';
+import { join } from 'node:path';
+import { median, quantile } from './median';
+import { call, option, projectFolder, sleep, startService, type Answer } from './service';
+
+const timeoutSeconds = 2;
+const headers = { 'X-Request-Timeout': String(timeoutSeconds) };
+
+/** Requests that come at a rate of their own, answered or not: 0.5, 2 and 10 times what the service sustains. */
+export async function benchOverload(): Promise<void> {
+  const seconds = option('seconds', 10);
+  const clip = await readFile(join(projectFolder, 'samples', 'dog.ogg'));
+  const service = await startService();
+  try {
+    await closedLoop(service.port, clip, 3);
+    const sustained = await closedLoop(service.port, clip, 6);
+    console.log(
+      `\nSustained with 8 connections: ${sustained.toFixed(1)} requests/s. Open loop, deadline ${timeoutSeconds} s:\n`,
+    );
+    console.log(
+      '| load | sent | 200 | p50 ms | p99 ms | 429 | p99 ms | without Retry-After | other | back to normal after s |\n|---|---|---|---|---|---|---|---|---|---|',
+    );
+    for (const factor of [0.5, 2, 10]) {
+      const answers = await openLoop(service.port, clip, factor * sustained, seconds);
+      const back = await recovery(service.port, clip);
+      console.log(`| ${factor} × | ${row(answers).join(' | ')} | ${back.toFixed(1)} |`);
+    }
+  } finally {
+    await service.stop();
+  }
+}
+
+function row(answers: readonly Answer[]): (string | number)[] {
+  const accepted = answers.filter(({ status }) => status === 200).map(({ ms }) => ms);
+  const refused = answers.filter(({ status }) => status === 429);
+  const refusedMs = refused.map(({ ms }) => ms);
+  const bare = refused.filter((answer) => answer.headers['retry-after'] === undefined).length;
+  const other = answers.filter(({ status }) => status !== 200 && status !== 429);
+  const statuses = [...new Set(other.map(({ status }) => status))].join(', ');
+  return [
+    answers.length,
+    accepted.length,
+    median(accepted).toFixed(0),
+    quantile(accepted, 0.99).toFixed(0),
+    refused.length,
+    quantile(refusedMs, 0.99).toFixed(1),
+    bare,
+    other.length === 0 ? 0 : `${other.length} (${statuses})`,
+  ];
+}
+
+async function closedLoop(port: number, clip: Buffer, seconds: number): Promise<number> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+  const until = performance.now() + seconds * 1000;
+  let answered = 0;
+  const client = async (): Promise<void> => {
+    while (performance.now() < until) {
+      if ((await call(port, 'POST', '/classify', clip, agent)).status === 200) answered += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, client));
+  agent.destroy();
+  return answered / seconds;
+}
+
+async function openLoop(port: number, clip: Buffer, rate: number, seconds: number): Promise<Answer[]> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 512 });
+  const sent: Promise<Answer>[] = [];
+  const startedMs = performance.now();
+  while (performance.now() - startedMs < seconds * 1000) {
+    const due = ((performance.now() - startedMs) / 1000) * rate;
+    while (sent.length < due) sent.push(call(port, 'POST', '/classify', clip, agent, headers));
+    await sleep(2);
+  }
+  const answers = await Promise.all(sent);
+  agent.destroy();
+  return answers;
+}
+
+/** Seconds after the load until three requests in a row are answered, one every 100 ms. */
+async function recovery(port: number, clip: Buffer): Promise<number> {
+  const startedMs = performance.now();
+  for (let inRow = 0; inRow < 3;) {
+    const { status } = await call(port, 'POST', '/classify', clip, undefined, headers);
+    inRow = status === 200 ? inRow + 1 : 0;
+    await sleep(100);
+  }
+  return Math.max(0, (performance.now() - startedMs) / 1000 - 0.3);
+}

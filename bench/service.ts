@@ -1,0 +1,111 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { request, type Agent, type IncomingHttpHeaders } from 'node:http';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export const projectFolder = resolve(__dirname, '..', '..');
+
+/** The real service with the committed model, as a process of its own. */
+export interface BenchService {
+  readonly child: ChildProcess;
+  readonly port: number;
+  stop(): Promise<number>;
+}
+
+export async function startService(env: Readonly<Record<string, string>> = {}): Promise<BenchService> {
+  const main = join(projectFolder, 'dist', 'services', 'classifier', 'main.js');
+  const child = spawn(process.execPath, [main], {
+    cwd: projectFolder,
+    env: { ...process.env, PORT: '0', LOG_LEVEL: 'info', ...env },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const port = await new Promise<number>((found) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const match = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(line);
+      if (match !== null) found(Number(match[1]));
+    });
+  });
+  while ((await call(port, 'GET', '/readyz')).status !== 200) await sleep(50);
+  return {
+    child,
+    port,
+    async stop() {
+      if (child.exitCode !== null) return child.exitCode;
+      child.kill('SIGTERM');
+      const [code] = (await once(child, 'exit')) as [number | null];
+      return code ?? -1;
+    },
+  };
+}
+
+export interface Answer {
+  /** 0 for a connection that broke; its code is the body then. */
+  readonly status: number;
+  readonly ms: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+export function call(
+  port: number,
+  method: string,
+  path: string,
+  body?: Buffer,
+  agent?: Agent,
+  extra: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
+  const startedAt = performance.now();
+  return new Promise((done) => {
+    const length = body === undefined ? {} : { 'content-type': 'audio/ogg', 'content-length': body.length };
+    const headers = { ...length, ...extra };
+    const outgoing = request(
+      { host: '127.0.0.1', port, method, path, headers, ...(agent && { agent }) },
+      (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        answer.on('end', () => {
+          const ms = performance.now() - startedAt;
+          done({ status: answer.statusCode ?? 0, ms, headers: answer.headers, body: text });
+        });
+      },
+    );
+    outgoing.on('error', ({ code = '' }: NodeJS.ErrnoException) => {
+      done({ status: 0, ms: performance.now() - startedAt, headers: {}, body: code });
+    });
+    outgoing.end(body);
+  });
+}
+
+/** CPU time that the service has used. */
+export async function cpuSeconds(port: number): Promise<number> {
+  const { body } = await call(port, 'GET', '/metrics');
+  return Number(/^process_cpu_seconds_total (\S+)$/m.exec(body)?.[1]);
+}
+
+export async function residentMegabytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1000;
+}
+
+/** Change of y for each unit of x, by least squares. */
+export function slope(points: readonly (readonly [x: number, y: number])[]): number {
+  const mean = (column: 0 | 1): number => points.reduce((sum, row) => sum + row[column], 0) / points.length;
+  const [x, y] = [mean(0), mean(1)];
+  return (
+    points.reduce((sum, row) => sum + (row[0] - x) * (row[1] - y), 0) /
+    points.reduce((sum, row) => sum + (row[0] - x) ** 2, 0)
+  );
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
+}
+
+/** A whole number behind an option of the command line, as in `--seconds 30`. */
+export function option(name: string, otherwise: number): number {
+  const at = process.argv.indexOf(`--${name}`);
+  const value = at < 0 ? otherwise : Number(process.argv[at + 1]);
+  return Number.isFinite(value) ? value : otherwise;
+}

@@ -1,0 +1,54 @@
+import { quantile } from './median';
+import { Microphone, sampleSound } from './microphone';
+import { cpuSeconds, option, sleep, startService } from './service';
+
+const sampleRate = 48_000;
+const hopSeconds = 1;
+/** A number of streams holds when 99 of 100 predictions come within this. */
+const limitMs = 1000;
+
+/** How many live microphones one machine serves: real sockets, chunks of 20 ms, the client on the same machine. */
+export async function benchStreams(): Promise<void> {
+  const seconds = option('seconds', 12);
+  const sound = await sampleSound(sampleRate);
+  const service = await startService({ MAX_STREAMS: '1000', STREAM_SHARE_PERCENT: '100' });
+  console.log(`\nLive microphones, ${sampleRate} Hz, hop ${hopSeconds} s, ${seconds} s each:\n`);
+  console.log(
+    '| streams | refused | predictions | lag p50 ms | p95 ms | p99 ms | CPU cores used |\n|---|---|---|---|---|---|---|',
+  );
+  let highest = 0;
+  try {
+    for (const count of [1, 10, 20, 40, 60, 80, 100, 120]) {
+      const microphones: Microphone[] = [];
+      for (let k = 0; k < count; k += 1) {
+        microphones.push(new Microphone(service.port, sound, sampleRate, hopSeconds));
+        // Spread over a hop: microphones in the world do not start together.
+        await sleep((hopSeconds * 1000) / count);
+      }
+      const [cpuBefore, beforeMs] = [await cpuSeconds(service.port), performance.now()];
+      await sleep(seconds * 1000);
+      const cpu = (await cpuSeconds(service.port)) - cpuBefore;
+      const cores = (cpu * 1000) / (performance.now() - beforeMs);
+      for (const microphone of microphones) microphone.stop();
+      await Promise.all(microphones.map(({ closed }) => closed));
+      const lags = microphones.flatMap(({ lagsMs }) => lagsMs);
+      const refused = microphones.filter((microphone) => microphone.lagsMs.length === 0).length;
+      const [p50, p95, p99] = [0.5, 0.95, 0.99].map((share) => quantile(lags, share));
+      const cells = [
+        count,
+        refused,
+        lags.length,
+        p50!.toFixed(0),
+        p95!.toFixed(0),
+        p99!.toFixed(0),
+        cores.toFixed(2),
+      ];
+      console.log(`| ${cells.join(' | ')} |`);
+      if (refused > 0 || !(p99! < limitMs)) break;
+      highest = count;
+    }
+    console.log(`\n${highest} streams hold p99 < ${limitMs} ms.`);
+  } finally {
+    await service.stop();
+  }
+}
