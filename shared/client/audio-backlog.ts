@@ -1,13 +1,13 @@
 /** The audio of a stream that may have to be sent (again): everything since a position, up to a bound. Positions are bytes. */
 export class AudioBacklog {
-  readonly #maxBytes: number;
+  readonly maxBytes: number;
   readonly #chunks: Uint8Array<ArrayBuffer>[] = [];
   #start = 0;
   #end = 0;
 
   /** @param maxBytes what is older than the newest so many bytes is forgotten, whole chunks at a time */
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
+    this.maxBytes = maxBytes;
   }
 
   /** Position of the oldest byte that is kept. */
@@ -23,7 +23,7 @@ export class AudioBacklog {
   append(chunk: Uint8Array<ArrayBuffer>): void {
     this.#chunks.push(chunk);
     this.#end += chunk.byteLength;
-    this.forget(this.#end - this.#maxBytes);
+    this.forget(this.#end - this.maxBytes);
   }
 
   /** Lets go of the chunks that lie before a position. */

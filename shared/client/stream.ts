@@ -51,6 +51,7 @@ const patienceMs = 15_000;
 /** Codes with which there is no use in trying again. */
 const hopeless: readonly string[] = [
   'malformed-request',
+  'not-found',
   'unsupported-media',
   'undecodable-audio',
   'non-finite-audio',
@@ -104,7 +105,7 @@ class LiveStream implements AudioStream {
     this.#backlog.append(audio);
     if (!this.#accepted) return;
     this.#sendBacklog();
-    this.#noticeDeadLine();
+    if (!this.#leftJam()) this.#noticeDeadLine();
   }
 
   async drained(): Promise<void> {
@@ -171,6 +172,8 @@ class LiveStream implements AudioStream {
       this.#judgedByte = this.#originByte + frames * frameBytes(this.#options.settings);
       this.#backlog.forget(this.#judgedByte);
     }
+    // Only now: a service that breaks at the first sound is not to be asked four times a second.
+    if (message.type === 'prediction') this.#backoff.reset();
     this.#options.onMessage(onCallersClock(message, originSeconds));
   }
 
@@ -188,7 +191,6 @@ class LiveStream implements AudioStream {
     this.#streamId = ready.streamId;
     this.#sentByte = from;
     this.#accepted = true;
-    this.#backoff.reset();
     this.#options.onState?.({ kind: 'open', ready });
     this.#options.onMessage(ready);
     this.#sendBacklog();
@@ -208,6 +210,16 @@ class LiveStream implements AudioStream {
       }
     }
     this.#sentByte = this.#backlog.end;
+  }
+
+  /** Sound that the network cannot carry piles up on this machine: what is too old is left out, and a new stream begins. */
+  #leftJam(): boolean {
+    if (this.#unsent() < this.#backlog.maxBytes) return false;
+    const frame = frameBytes(this.#options.settings);
+    this.#judgedByte = Math.floor(this.#backlog.end / frame) * frame;
+    this.#connection?.close();
+    this.#lost(new AppError('request-timeout', 'The network is too slow for live sound; some was left out.'));
+    return true;
   }
 
   /** A line can be dead without anybody having hung up: then answers stay away that are due. */
@@ -230,16 +242,14 @@ class LiveStream implements AudioStream {
     this.#accepted = false;
     this.#dueSinceMs = undefined;
     if (this.#ended !== undefined) return;
-    if (this.#done !== undefined) {
-      this.#end();
-    } else if (reason.code === 'not-found' && this.#streamId !== undefined) {
-      this.#streamId = undefined;
-      this.#again(reason, 0);
-    } else if (hopeless.includes(reason.code) || this.#cannotRestart()) {
-      this.#end(reason);
-    } else {
-      if (reason.details['resumable'] !== true) this.#streamId = undefined;
-      this.#again(reason, this.#backoff.next(Number(reason.details['retryAfterSeconds'] ?? 0)));
+    const resumeRefused = reason.code === 'not-found' && this.#streamId !== undefined;
+    if (resumeRefused || reason.details['resumable'] !== true) this.#streamId = undefined;
+    const isHopeless = hopeless.includes(reason.code) && !resumeRefused;
+    if (this.#done !== undefined) this.#end();
+    else if (isHopeless || this.#cannotRestart()) this.#end(reason);
+    else {
+      const retryAfterSeconds = Number(reason.details['retryAfterSeconds'] ?? 0);
+      this.#again(reason, resumeRefused ? 0 : this.#backoff.next(retryAfterSeconds));
     }
   }
 

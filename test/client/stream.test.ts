@@ -176,7 +176,7 @@ describe('a stream', () => {
     },
   );
 
-  it.each(['unauthorized', 'forbidden'] as const)(
+  it.each(['unauthorized', 'forbidden', 'not-found'] as const)(
     'ends when the handshake is refused with %s',
     async (code) => {
       server.refuseWith = code;
@@ -237,6 +237,28 @@ describe('a stream', () => {
       streamId: 'one',
       lastSeq: 0,
     });
+  });
+
+  it('leaves out what a network too slow cannot carry, rather than keep all of it', async () => {
+    const { side, stream: client } = await opened();
+    side.pause();
+    const second = audio(0, secondBytes);
+    let sentSeconds = 0;
+    for (; states.at(-1)?.kind === 'open' && sentSeconds < 4000; sentSeconds += 1) {
+      client.send(second);
+      // Some goes on its way only when others may run.
+      if (sentSeconds % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(states.at(-1)).toMatchObject({ kind: 'waiting', reason: { code: 'request-timeout' } });
+    const fresh = await server.connection();
+    side.cut();
+    expect(await fresh.message()).toMatchObject({ type: 'start' });
+    fresh.say({ type: 'ready', streamId: 'two' });
+    client.send(audio(7, 7 + secondBytes));
+    expect(Buffer.compare(await fresh.audio(secondBytes), audio(7, 7 + secondBytes))).toBe(0);
+    fresh.say({ type: 'prediction', seq: 1, endSeconds: 1 });
+    await until(() => messages.at(-1)?.type === 'prediction');
+    expect(messages.at(-1)).toMatchObject({ startSeconds: sentSeconds, endSeconds: sentSeconds + 1 });
   });
 
   it('holds back who sends faster than is judged', async () => {

@@ -48,6 +48,11 @@ export class ServerSide {
     this.#socket.send(JSON.stringify(serverMessageSchema.parse({ ...templates[message.type], ...message })));
   }
 
+  /** Reads nothing any more. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
   close(code: number): void {
     this.#socket.close(code);
   }
