@@ -76,7 +76,7 @@ describe('two lanes for one engine', () => {
     batch.filter(({ item }) => item === 'stream').length;
 
   it.each([1, 4, 16])(
-    'streams get 80 % of the places in batches of %i while uploads wait, and no more',
+    'streams get four places of five in batches of %i while uploads wait, and no more',
     (size) => {
       const queue = queueOf(0.8, { stream: 400, upload: 400 });
       let [taken, streams] = [0, 0];

@@ -163,6 +163,8 @@ export class StreamConnection {
   #receiveAudio(bytes: Buffer): void {
     const session = this.#session;
     if (session === undefined) throw new AppError('wrong-order', 'Audio came before start.');
+    // A live client does not stop because the service does: what it still sends has no place any more.
+    if (this.#draining) return;
     if (session.isEnding) throw new AppError('wrong-order', 'Audio came after stop.');
     this.#heardMs = this.#options.clock.now();
     session.push(bytes);

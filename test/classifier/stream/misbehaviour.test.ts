@@ -92,7 +92,7 @@ const kinds: [kind: string, act: () => Promise<unknown>][] = [
   ],
   ['sends 2 MiB in one frame', () => ended(startMessage, Buffer.alloc(2 * 1024 * 1024))],
   ['sends no JSON', () => ended('<start/>')],
-  ['sends JSON nested 100,000 deep', () => ended(`${'['.repeat(8000)}`)],
+  ['sends JSON nested 8000 deep', () => ended('['.repeat(8000))],
   ['sends audio before start', () => ended(Buffer.alloc(3200))],
   ['starts twice', () => ended(startMessage, startMessage)],
   ['asks for a hop of zero', () => ended({ ...startMessage, hopSeconds: 0 })],

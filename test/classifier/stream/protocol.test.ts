@@ -327,7 +327,15 @@ describe('how a stream is refused or ends, by close code', () => {
     const client = await begin();
     client.sendAudio(rain(1.2));
     await client.until(() => client.of('prediction').length === 1);
-    expect(await drain(harness.service, 5000)).toBe(true);
+    harness.inference.hold();
+    const onEngine = harness.inference.nextBatch();
+    const drained = drain(harness.service, 5000);
+    await onEngine;
+    // It goes on sending, as live clients do.
+    for (let k = 0; k < 5; k += 1) client.sendAudio(rain(0.1));
+    await until(() => client.socket.bufferedAmount === 0);
+    harness.inference.release();
+    expect(await drained).toBe(true);
     expect([await client.closed(), await idle.closed()]).toEqual([1001, 1001]);
     expect(client.of('prediction').at(-1)).toMatchObject({ endSeconds: 1.2 });
     expect(client.of('done')[0]).toMatchObject({ reason: 'draining', retryAfterSeconds: 5 });
