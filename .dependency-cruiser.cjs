@@ -31,6 +31,17 @@ module.exports = {
       to: { dependencyTypes: ['npm', 'npm-dev'], pathNot: 'node_modules/zod' },
     },
     {
+      name: 'browser-loads-plain-modules',
+      comment:
+        'What browsers load is served as it is: it imports no package but for types, and nothing of Node.',
+      severity: 'error',
+      from: { path: '^(shared/client/|services/classifier/page/)' },
+      to: {
+        pathNot: '^(shared/client/|shared/errors/app-error|services/classifier/page/)',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
       name: 'not-to-dev-dependency',
       severity: 'error',
       from: { path: '^(services|shared)/' },

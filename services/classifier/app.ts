@@ -6,14 +6,17 @@ import { classifyRoute, type ClassifyRouteDeps } from './http/classify-route';
 import { docsRoutePaths, docsRoutes } from './http/docs-routes';
 import { endpoint } from './http/endpoint';
 import { errorMiddleware } from './http/error-middleware';
+import { pageRoutePaths, pageRoutes } from './http/page-routes';
 import { requestContext } from './http/request-context';
 import { securityHeaders } from './http/security-headers';
 import { healthRoute, metricsRoute, modelsRoute, readyRoute } from './http/status-routes';
 import { streamRoute } from './http/stream-route';
+import type { PageAssets } from './page-assets';
 import { streamPath } from './stream/stream-server';
 
 export interface AppDeps extends ClassifyRouteDeps {
   readonly listModels: () => Promise<ModelList>;
+  readonly page: PageAssets;
   readonly logger: Logger;
   readonly version: string;
 }
@@ -27,6 +30,7 @@ export const routePaths = [
   '/metrics',
   streamPath,
   ...docsRoutePaths,
+  ...pageRoutePaths,
   'other',
 ];
 
@@ -49,8 +53,9 @@ export function createApp(deps: AppDeps): Express {
   endpoint(app, '/readyz', { get: readyRoute(gate) });
   endpoint(app, '/models', { get: modelsRoute(deps.listModels) });
   endpoint(app, '/metrics', { get: metricsRoute(metrics) });
-  endpoint(app, streamPath, { get: streamRoute });
+  endpoint(app, streamPath, { get: streamRoute(gate, deps.identify) });
   docsRoutes(app, deps.version);
+  pageRoutes(app, deps.page);
   app.use(() => {
     throw new AppError('not-found', 'There is nothing here; GET /docs shows what there is.');
   });

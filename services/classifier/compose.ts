@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Server } from 'node:http';
+import { join } from 'node:path';
 import { createDecoderPool } from '../../shared/audio/decoder-pool';
 import { systemClock } from '../../shared/batching/clock';
 import { MicroBatcher } from '../../shared/batching/micro-batcher';
@@ -20,6 +21,7 @@ import { Gate } from './gate';
 import { createHttpServer } from './http-server';
 import { InferenceSupervisor } from './inference-supervisor';
 import { createListModels } from './list-models';
+import { loadPageAssets } from './page-assets';
 import type { StreamServer } from './stream/stream-server';
 import { warmUpDecoder } from './warm-up-decoder';
 import { watchLoad } from './watch-load';
@@ -37,6 +39,8 @@ export interface Service {
 /** An upload from which nothing comes for so long is given up. */
 const uploadIdleMs = 10_000;
 const supervision = { firstBackoffMs: 100, maxBackoffMs: 30_000, hungAfterMs: 30_000 };
+/** What the build made of `page/`, for browsers. */
+const pageFolder = join(__dirname, '../../page');
 
 /** Builds everything that the service consists of; the model starts loading. */
 export function compose(config: Config, logger: Logger): Service {
@@ -105,6 +109,7 @@ export function compose(config: Config, logger: Logger): Service {
     version: packageVersion,
     uploadLimits: { maxBytes: config.maxUploadBytes, idleMs: uploadIdleMs },
     deadlineMs: config.requestDeadlineMs,
+    page: loadPageAssets(pageFolder),
     listModels: createListModels(registry, serving, () => systemClock.now()),
   });
   const server = createHttpServer(app);

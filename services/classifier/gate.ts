@@ -102,9 +102,7 @@ export class Gate {
    * @throws AppError starting, engine-unavailable, draining or overloaded, with details.retryAfterSeconds
    */
   enterStream(): () => void {
-    this.#refuseUnlessReady();
-    const { maxStreams, streamsFull } = this.#options;
-    if (this.#streams >= maxStreams || streamsFull()) throw this.#tooManyStreams();
+    this.assertStreamRoom();
     this.#streams++;
     let left = false;
     return () => {
@@ -113,6 +111,13 @@ export class Gate {
       this.#streams--;
       this.#streamsEnded++;
     };
+  }
+
+  /** @throws AppError as enterStream would */
+  assertStreamRoom(): void {
+    this.#refuseUnlessReady();
+    const { maxStreams, streamsFull } = this.#options;
+    if (this.#streams >= maxStreams || streamsFull()) throw this.#tooManyStreams();
   }
 
   /** Lets nobody in any more; resolves when the last recording is answered. */

@@ -53,7 +53,7 @@ function listen({ server }: Service, { host, port }: Config, logger: Logger): vo
   server.listen(port, host, () => {
     const { port: actualPort } = server.address() as AddressInfo;
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${actualPort}`;
-    logger.info({ url }, `listening on ${url}; ${url}/docs shows what it can do`);
+    logger.info({ url }, `listening on ${url}; open it in a browser, or ${url}/docs`);
   });
 }
 

@@ -1,10 +1,10 @@
 import { createNetwork } from '../../shared/network/create-network';
 import { AppError } from '../../shared/errors/app-error';
+import { createStatusLine } from '../../shared/observability/status-line';
 import { networkOf, parseTrainCommand, trainUsage } from './command-line';
 import { readTrainerConfig } from './config';
 import { downloadEsc50, esc50Url, type DownloadProgress } from './data-download';
 import { reproduceCommand } from './reproduce/reproduce-command';
-import { createStatusLine } from './status-line';
 import { summarise } from './summary';
 import { trainCommand } from './train-command';
 

@@ -1,5 +1,5 @@
 import type { EpochMetrics } from '../../shared/contracts/report';
-import { createStatusLine, type TextStream } from './status-line';
+import { createStatusLine, type TextStream } from '../../shared/observability/status-line';
 
 export interface ProgressOptions {
   readonly stream: TextStream;

@@ -16,7 +16,7 @@ import { createProgress } from './progress';
 import type { VersionFacts } from './publish-version';
 import { runName, type RunSettings } from './run-settings';
 import { openRunStore, type RunStore } from './run-store';
-import { createStatusLine, type TextStream } from './status-line';
+import { createStatusLine, type TextStream } from '../../shared/observability/status-line';
 import { openTensorboard } from './tensorboard';
 import { train, type TrainedRun } from './train';
 

@@ -27,6 +27,7 @@ export const errorCodes = [
   'invalid-dataset',
   'invalid-checkpoint',
   'engine-unavailable',
+  'unreachable',
   'training-diverged',
   'internal',
 ] as const;

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import pino from 'pino';
 import { systemClock } from '../../shared/batching/clock';
 import { MicroBatcher } from '../../shared/batching/micro-batcher';
@@ -14,6 +15,7 @@ import { composeStreams, streamTuning, type Streams } from '../../services/class
 import { createClassifyClip, type WindowScores } from '../../services/classifier/classify-clip';
 import { Gate } from '../../services/classifier/gate';
 import { createHttpServer } from '../../services/classifier/http-server';
+import { loadPageAssets } from '../../services/classifier/page-assets';
 import { InferenceSupervisor } from '../../services/classifier/inference-supervisor';
 import { watchLoad } from '../../services/classifier/watch-load';
 import { FakeDecoder } from './fake-decoder';
@@ -124,6 +126,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     version: '1.2.3',
     uploadLimits: { maxBytes: options.maxBytes, idleMs: options.idleMs },
     deadlineMs: options.deadlineMs,
+    page: loadPageAssets(join(__dirname, '../../page')),
     listModels: options.listModels,
   });
   const server = createHttpServer(app);

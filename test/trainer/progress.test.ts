@@ -1,5 +1,5 @@
 import { createProgress, type ProgressOptions } from '../../services/trainer/progress';
-import { createStatusLine } from '../../services/trainer/status-line';
+import { createStatusLine } from '../../shared/observability/status-line';
 
 /** A terminal or a file, and a clock that stands still. */
 function stage(

@@ -38,7 +38,6 @@ const start = `SwaggerUIBundle({
 `;
 
 export const docsRoutePaths = [
-  '/',
   '/openapi.json',
   '/asyncapi.json',
   '/docs',
@@ -52,14 +51,6 @@ export const docsRoutePaths = [
 export function docsRoutes(app: Express, version: string): void {
   const document = openApiDocument(version);
   const streams = asyncApiDocument(version);
-  const welcome = {
-    service: 'earshot',
-    version,
-    docs: '/docs',
-    openapi: '/openapi.json',
-    asyncapi: '/asyncapi.json',
-  };
-  endpoint(app, '/', { get: (_req, res) => res.json(welcome) });
   endpoint(app, '/openapi.json', { get: (_req, res) => res.json(document) });
   endpoint(app, '/asyncapi.json', { get: (_req, res) => res.json(streams) });
   endpoint(app, '/docs', { get: text('html', page) });

@@ -30,6 +30,7 @@ const statuses: Readonly<Record<ErrorCode, readonly [status: number, title: stri
   starting: [503, 'Starting'],
   draining: [503, 'Shutting down'],
   'engine-unavailable': [503, 'Inference engine unavailable'],
+  unreachable: [502, 'Service unreachable'],
   'invalid-configuration': [500, 'Internal error'],
   'invalid-dataset': [500, 'Internal error'],
   'invalid-checkpoint': [500, 'Internal error'],

@@ -122,10 +122,21 @@ function streamOperation(): Json {
     operationId: 'stream',
     tags: ['classification'],
     summary: 'Live sound over a WebSocket',
-    description: 'What is spoken over it is described by `/asyncapi.json`.',
+    description:
+      'What is spoken over it is described by `/asyncapi.json`. Without an upgrade it says why a handshake would be refused, ' +
+      'which browsers do not tell; 426 when it would not.',
+    security: [{}, { bearer: [] }],
     responses: {
       101: { description: 'The connection is a WebSocket now' },
-      ...problemResponses(['upgrade-required']),
+      ...problemResponses([
+        'upgrade-required',
+        'unauthorized',
+        'overloaded',
+        'rate-limited',
+        'starting',
+        'draining',
+        'engine-unavailable',
+      ]),
     },
   };
 }

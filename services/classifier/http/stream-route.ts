@@ -1,11 +1,20 @@
 import type { RequestHandler } from 'express';
 import { AppError } from '../../../shared/errors/app-error';
+import type { Identify } from '../access/api-keys';
+import type { Gate } from '../gate';
 
-/** A plain `GET /stream`; WebSockets are upgraded before a request gets here (stream/stream-server.ts). */
-export const streamRoute: RequestHandler = (_req, res) => {
-  res.setHeader('Upgrade', 'websocket');
-  throw new AppError(
-    'upgrade-required',
-    'Connect here with a WebSocket; GET /asyncapi.json says what is spoken over it.',
-  );
-};
+/**
+ * A plain `GET /stream`; WebSockets are upgraded before a request gets here (stream/stream-server.ts). A browser does not
+ * tell its page why a handshake was refused: the page asks here, and is refused for the same reason.
+ */
+export function streamRoute(gate: Gate, identify: Identify): RequestHandler {
+  return (req, res) => {
+    identify(req.headers);
+    gate.assertStreamRoom();
+    res.setHeader('Upgrade', 'websocket');
+    throw new AppError(
+      'upgrade-required',
+      'Connect here with a WebSocket; GET /asyncapi.json says what is spoken over it.',
+    );
+  };
+}

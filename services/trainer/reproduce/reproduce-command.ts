@@ -8,7 +8,7 @@ import { describeVersion, publishVersion } from '../publish-version';
 import { percent } from '../report/format';
 import { runName, type RunSettings } from '../run-settings';
 import { openRunStore } from '../run-store';
-import type { TextStream } from '../status-line';
+import type { TextStream } from '../../../shared/observability/status-line';
 import {
   openWorkshop,
   settingsOf,

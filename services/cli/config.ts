@@ -1,0 +1,11 @@
+/** What the command line takes from its environment. */
+export interface CliConfig {
+  readonly server: string;
+  /** Kept out of the command line, where every user of a machine could read it. */
+  readonly apiKey: string | undefined;
+}
+
+export function readCliConfig(env: NodeJS.ProcessEnv): CliConfig {
+  const given = (name: string): string | undefined => (env[name] === '' ? undefined : env[name]);
+  return { server: given('EARSHOT_SERVER') ?? 'http://127.0.0.1:8080', apiKey: given('EARSHOT_API_KEY') };
+}

@@ -1,0 +1,63 @@
+import type { Prediction } from '../../shared/contracts/classification';
+import type { DoneMessage, EventMessage, PredictionMessage } from '../../shared/contracts/stream';
+import type { AppError } from '../../shared/errors/app-error';
+
+export function predictionWords(predictions: readonly Prediction[]): string {
+  return predictions.map(({ label, probability }) => `${label} ${percent(probability)}`).join(', ');
+}
+
+export function failureLine(file: string, { message }: AppError): string {
+  return `${file}: ${message}`;
+}
+
+/** `0:03.5  dog` when it starts; `0:06.2  dog ended after 2.7 s (97.0 %)`. */
+export function eventLine({
+  event,
+  label,
+  onsetSeconds,
+  offsetSeconds,
+  peakConfidence,
+}: EventMessage): string {
+  if (event === 'started' || offsetSeconds === null) return `${position(onsetSeconds)}  ${label}`;
+  const length = (offsetSeconds - onsetSeconds).toFixed(1);
+  return `${position(offsetSeconds)}  ${label} ended after ${length} s (${percent(peakConfidence)})`;
+}
+
+/** What is heard now, how loud, and how late this is known. */
+export function nowLine({ endSeconds, label, predictions, level, lagMs }: PredictionMessage): string {
+  const heard = predictions.length === 0 ? label : predictionWords(predictions);
+  return `${position(endSeconds)}  ${heard}  (${level.toFixed(0)} dB, ${lagMs.toFixed(0)} ms)`;
+}
+
+export interface Totals {
+  readonly audioSeconds: number;
+  readonly predictions: number;
+  readonly sounds: number;
+  readonly droppedSeconds: number;
+  readonly reconnects: number;
+}
+
+export function totalsLine(totals: Totals, done: DoneMessage | undefined): string {
+  const parts = [
+    `${totals.audioSeconds.toFixed(1)} s of sound`,
+    `${totals.predictions} predictions`,
+    totals.sounds === 1 ? '1 sound heard' : `${totals.sounds} sounds heard`,
+  ];
+  if (done !== undefined) parts.push(`mean lag ${done.totals.meanLagMs.toFixed(0)} ms`);
+  if (totals.droppedSeconds > 0) parts.push(`${totals.droppedSeconds.toFixed(1)} s dropped`);
+  if (totals.reconnects > 0)
+    parts.push(totals.reconnects === 1 ? '1 reconnect' : `${totals.reconnects} reconnects`);
+  return parts.join(', ');
+}
+
+/** `1:02.5` */
+function position(seconds: number): string {
+  const tenths = Math.round(seconds * 10);
+  const rest = String((tenths % 600) / 10);
+  const [whole = '0', tenth = '0'] = rest.split('.');
+  return `${Math.floor(tenths / 600)}:${whole.padStart(2, '0')}.${tenth}`;
+}
+
+function percent(ratio: number): string {
+  return `${(ratio * 100).toFixed(1)} %`;
+}

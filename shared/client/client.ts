@@ -1,0 +1,49 @@
+import type { Classification } from '../contracts/classification.js';
+import type { ModelList, ServiceStatus } from '../contracts/service-status.js';
+import { ask, askStatus } from './ask.js';
+import type { ClientOptions } from './options.js';
+import { openStream, type AudioStream, type StreamOptions } from './stream.js';
+
+export interface ClassifyOptions {
+  /** Classes to name, of the clip and of each window; the service's default is 5. */
+  readonly topK?: number | undefined;
+  /** Step between two windows; half a window unless given. */
+  readonly hopSeconds?: number | undefined;
+  readonly signal?: AbortSignal;
+}
+
+export interface EarshotClient {
+  /**
+   * What a recording holds. Any WAV, FLAC, MP3, Ogg Vorbis or Opus file will do.
+   * @throws AppError with the service's code and words; unreachable when there is no service
+   */
+  classify(recording: Blob | Uint8Array<ArrayBuffer>, options?: ClassifyOptions): Promise<Classification>;
+  /** Which versions the service has, and which one answers. @throws AppError as classify */
+  models(options?: { readonly signal?: AbortSignal }): Promise<ModelList>;
+  /** Whether recordings are taken; an answer also when they are not. @throws AppError unreachable */
+  status(): Promise<ServiceStatus>;
+  /** Audio in, predictions and events out, until stopped. */
+  openStream(stream: StreamOptions): AudioStream;
+}
+
+/** Everything the service does, typed; runs in a browser and in Node. */
+export function createClient(options: ClientOptions): EarshotClient {
+  return {
+    async classify(recording, { topK, hopSeconds, signal } = {}) {
+      const query = new URLSearchParams();
+      if (topK !== undefined) query.set('topK', String(topK));
+      if (hopSeconds !== undefined) query.set('hopSeconds', String(hopSeconds));
+      return (await ask(options, `classify?${query.toString()}`, {
+        method: 'POST',
+        body: recording,
+        headers: { Accept: 'application/json', 'Content-Type': 'application/octet-stream' },
+        ...(signal === undefined ? {} : { signal }),
+      })) as Classification;
+    },
+    async models({ signal } = {}) {
+      return (await ask(options, 'models', signal === undefined ? {} : { signal })) as ModelList;
+    },
+    status: () => askStatus(options),
+    openStream: (stream) => openStream(options, stream),
+  };
+}
