@@ -1,7 +1,8 @@
 import type { FrontEnd } from '../../shared/contracts/front-end';
+import type { Evaluation } from '../../shared/contracts/evaluation';
 import type { EpochEvaluation } from '../../shared/contracts/report';
 import { evaluateClassifier } from '../../shared/metrics/evaluate-classifier';
-import { softmax } from '../../shared/decision/softmax';
+import { meanProbabilities } from '../../shared/decision/mean-probabilities';
 import { createScorer, type Scorer } from '../../shared/engine/scorer';
 import type { Network } from '../../shared/network/network';
 import {
@@ -11,9 +12,8 @@ import {
   type WeightsDtype,
   type WeightValues,
 } from '../../shared/registry/weights-file';
-import type { LabelledClip } from './dataset';
 import type { FoldSplit } from './folds';
-import { predictLogits } from './predict';
+import { examplesOf, predictLogits, type Example } from './predict';
 import type { TrainedRun } from './train';
 
 /** What is published of a run, and what both of its epochs are worth (report, task 3). */
@@ -26,7 +26,10 @@ export interface RunEvaluation {
   readonly last: EpochEvaluation;
 }
 
-/** Judges the best epoch with the weights that will be served (after rounding to `dtype`), the last as trained. */
+/**
+ * Judges the best epoch with the weights that will be served (after rounding to `dtype`), the last as trained; on the test
+ * fold too, unless it holds no clips.
+ */
 export function evaluateRun(
   run: TrainedRun,
   split: FoldSplit,
@@ -35,8 +38,12 @@ export function evaluateRun(
   dtype: WeightsDtype,
 ): RunEvaluation {
   const { network, progress } = run;
+  const examples = {
+    validation: examplesOf(split.validation, frontEnd),
+    test: examplesOf(split.test, frontEnd),
+  };
   const judge = (scorer: Scorer, epoch: number): Judged =>
-    judgeEpoch(scorer, epoch, split, frontEnd, classes);
+    judgeEpoch(scorer, epoch, examples, frontEnd, classes);
   const encoded = encodeWeights(network, run.bestWeights, dtype);
   const exact = withScorer(network, run.bestWeights, 'float32', (scorer) =>
     judge(scorer, progress.bestEpoch),
@@ -61,25 +68,28 @@ interface Judged {
 function judgeEpoch(
   scorer: Scorer,
   epoch: number,
-  split: FoldSplit,
+  examples: Readonly<Record<'validation' | 'test', readonly Example[]>>,
   frontEnd: FrontEnd,
   classes: readonly string[],
 ): Judged {
-  const judge = (
-    clips: readonly LabelledClip[],
-  ): { logits: Float32Array[]; evaluation: EpochEvaluation['test'] } => {
+  const judge = (clips: readonly Example[]): { logits: Float32Array[][]; evaluation: Evaluation } => {
     const logits = predictLogits(scorer, clips, frontEnd, classes.length);
     const labels = clips.map(({ label }) => label);
+    const probabilities = logits.map((rows) => meanProbabilities(rows));
     return {
       logits,
-      evaluation: evaluateClassifier({ labels, probabilities: logits.map(softmax), classes }),
+      evaluation: evaluateClassifier({ labels, probabilities, classes }),
     };
   };
-  const validation = judge(split.validation);
-  const test = judge(split.test);
+  const validation = judge(examples.validation);
+  const test = examples.test.length === 0 ? undefined : judge(examples.test);
   return {
-    evaluation: { epoch, validation: validation.evaluation, test: test.evaluation },
-    logits: [...validation.logits, ...test.logits],
+    evaluation: {
+      epoch,
+      validation: validation.evaluation,
+      ...(test === undefined ? {} : { test: test.evaluation }),
+    },
+    logits: [...validation.logits, ...(test?.logits ?? [])].flat(),
   };
 }
 

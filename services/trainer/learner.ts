@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scorer } from '../../shared/engine/scorer';
+import type { Hyperparameters } from '../../shared/contracts/manifest';
 import type { Network } from '../../shared/network/network';
 import type { Batch } from './batches';
 import { createState, readState, type StateValues } from './network-state';
+import { createOptimiser } from './optimiser';
 import { trainStep, type StepResult } from './train-step';
 
 /** A network in training: it takes optimiser steps, and scores with the weights it has reached. */
@@ -17,14 +19,19 @@ export interface Learner extends Scorer {
 }
 
 /** Continues from `values` on the calling thread's engine. */
-export function createLearner(network: Network, values: StateValues): Learner {
+export function createLearner(
+  network: Network,
+  values: StateValues,
+  hyperparameters: Hyperparameters,
+): Learner {
   const state = createState(network, values);
+  const optimise = createOptimiser(hyperparameters);
   return {
-    step: (batch, learningRate, seed) => trainStep(network, state, batch, learningRate, seed),
+    step: (batch, learningRate, seed) => trainStep(network, state, batch, learningRate, seed, optimise),
     logits: (features, size) =>
       tf.tidy(() => {
         const input = tf.tensor2d(features, [size, features.length / size]);
-        return network.forward(state.weights, input).dataSync<'float32'>();
+        return network.forward(state.averages ?? state.weights, input).dataSync<'float32'>();
       }),
     values: () => readState(state),
     dispose: () => {

@@ -58,8 +58,9 @@ function createManifest(run: TrainedRun, evaluation: RunEvaluation, facts: Versi
     metrics: {
       validationAccuracy: best.validation.accuracy,
       validationLoss: best.validation.loss,
-      testAccuracy: best.test.accuracy,
-      testMacroF1: best.test.macro.f1,
+      ...(best.test === undefined
+        ? {}
+        : { testAccuracy: best.test.accuracy, testMacroF1: best.test.macro.f1 }),
     },
     code: facts.code,
     engine,

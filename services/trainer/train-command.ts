@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createDecoderPool } from '../../shared/audio/decoder-pool';
-import { reportFrontEnd } from '../../shared/contracts/front-end';
-import type { CrossValidation, FoldResult } from '../../shared/contracts/report';
+import type { FrontEnd } from '../../shared/contracts/front-end';
+import type { Hyperparameters } from '../../shared/contracts/manifest';
+import type { CrossValidation, FoldResult, Spread } from '../../shared/contracts/report';
 import { chooseEngine } from '../../shared/engine/choose-engine';
 import { loadEngine } from '../../shared/engine/load-engine';
 import { AppError } from '../../shared/errors/app-error';
@@ -10,7 +11,7 @@ import { summariseFolds } from '../../shared/metrics/summarise-folds';
 import { openRegistry } from '../../shared/registry/registry';
 import { writeFileAtomically } from '../../shared/registry/write-atomically';
 import { codeVersion } from './code-version';
-import { networkOf, type TrainCommand } from './command-line';
+import { networkOf, trainingOf, type TrainCommand } from './command-line';
 import type { TrainerConfig } from './config';
 import { loadDataset, type Dataset } from './dataset';
 import { evaluateRun, type RunEvaluation } from './evaluate-run';
@@ -22,6 +23,7 @@ import { runName, type RunSettings } from './run-settings';
 import { openRunStore, type RunStore } from './run-store';
 import { createStatusLine, type TextStream } from './status-line';
 import { openTensorboard } from './tensorboard';
+import { stepsPerEpoch } from './recipe';
 import { train, type TrainedRun } from './train';
 
 /** The project's folder: this file is compiled to dist/services/trainer. */
@@ -35,6 +37,8 @@ export interface CommandContext {
 
 interface Workshop extends CommandContext {
   readonly command: TrainCommand;
+  readonly frontEnd: FrontEnd;
+  readonly hyperparameters: Hyperparameters;
   readonly dataset: Dataset;
   readonly engine: string;
 }
@@ -42,9 +46,10 @@ interface Workshop extends CommandContext {
 /** `npm run train`: data, engine, one run or one a validation fold, reports and a published version. */
 export async function trainCommand(command: TrainCommand, context: CommandContext): Promise<void> {
   const network = networkOf(command);
+  const { frontEnd, hyperparameters } = trainingOf(command);
   const engine = await loadTrainingEngine(context);
-  const dataset = await loadClips(command, context);
-  const workshop = { ...context, command, dataset, engine };
+  const dataset = await loadClips(command, frontEnd, context);
+  const workshop = { ...context, command, frontEnd, hyperparameters, dataset, engine };
   say(context, `${dataset.clips.length} clips of ${dataset.classes.length} classes; engine ${engine}`);
   const validationFolds = command['cross-validate']
     ? [...new Set(dataset.clips.map(({ fold }) => fold))]
@@ -54,7 +59,7 @@ export async function trainCommand(command: TrainCommand, context: CommandContex
 
   const results: FoldResult[] = [];
   for (const validationFold of validationFolds) {
-    const split = splitFolds(dataset, { testFold: command['test-fold'], validationFold });
+    const split = splitFolds(dataset, { testFold: command['test-fold'], validationFold }, command.blind);
     const { run, evaluation, folder } = await trainFold(workshop, network, split);
     results.push(foldResult(split, evaluation));
     say(context, foldLines(evaluation));
@@ -88,6 +93,7 @@ async function loadTrainingEngine({ config, output }: CommandContext): Promise<s
 
 async function loadClips(
   command: TrainCommand,
+  frontEnd: FrontEnd,
   { config, output, signal }: CommandContext,
 ): Promise<Dataset> {
   const decoder = createDecoderPool({ threads: availableParallelism() });
@@ -97,7 +103,7 @@ async function loadClips(
       folder: command.data ?? config.dataFolder,
       csv: command.csv,
       esc10Only: command['esc10-only'],
-      frontEnd: reportFrontEnd,
+      frontEnd,
       decoder,
       cacheFolder: config.clipCacheFolder,
       onProgress: ({ done, total }) => {
@@ -118,36 +124,31 @@ interface FoldRun {
 }
 
 async function trainFold(
-  { command, config, output, signal, dataset, engine }: Workshop,
+  { command, frontEnd, hyperparameters, config, output, signal, dataset, engine }: Workshop,
   network: RunSettings['network'],
   split: FoldSplit,
 ): Promise<FoldRun> {
   const settings: RunSettings = {
     network,
-    hyperparameters: {
-      optimizer: 'adam',
-      learningRate: command['learning-rate'],
-      batchSize: command['batch-size'],
-      epochs: command.epochs,
-    },
+    hyperparameters,
     protocol: split.protocol,
     seed: command.seed,
   };
   const store = await openRunStore(config.runsFolder, runName(settings, dataset.fingerprint));
-  await prepareStore(store, command);
+  await prepareStore(store, command, hyperparameters.epochs);
   const history = (await store.load())?.progress.history ?? [];
   const metricsLog = await openMetricsLog(join(store.folder, 'metrics.jsonl'), history);
   const tensorboard = await openTensorboard(join(store.folder, 'tensorboard'), history);
   const progress = createProgress({
     stream: output,
-    epochs: command.epochs,
+    epochs: hyperparameters.epochs,
     epochsDone: history.length,
-    batchesPerEpoch: Math.ceil(split.train.length / command['batch-size']),
+    batchesPerEpoch: stepsPerEpoch(hyperparameters, split.train.length),
   });
   try {
     const run = await train({
       settings,
-      frontEnd: reportFrontEnd,
+      frontEnd,
       classes: dataset.classes,
       split,
       dataFingerprint: dataset.fingerprint,
@@ -155,7 +156,7 @@ async function trainFold(
       store,
       signal,
       onBatch: ({ clipsDone, loss, accuracy }) => {
-        progress.batch({ batch: Math.ceil(clipsDone / command['batch-size']), loss, accuracy });
+        progress.batch({ batch: Math.ceil(clipsDone / hyperparameters.batchSize), loss, accuracy });
       },
       onEpoch: async (metrics) => {
         await metricsLog.append(metrics);
@@ -163,7 +164,7 @@ async function trainFold(
         progress.epoch(metrics);
       },
     });
-    const evaluation = evaluateRun(run, split, reportFrontEnd, dataset.classes, command.precision);
+    const evaluation = evaluateRun(run, split, frontEnd, dataset.classes, command.precision);
     return { run, evaluation, folder: store.folder };
   } finally {
     progress.close();
@@ -173,7 +174,7 @@ async function trainFold(
 }
 
 /** What an earlier run with the same settings left is continued or forgotten only when it is said which. */
-async function prepareStore(store: RunStore, { resume, fresh, epochs }: TrainCommand): Promise<void> {
+async function prepareStore(store: RunStore, { resume, fresh }: TrainCommand, epochs: number): Promise<void> {
   if (fresh) {
     await store.clear();
     return;
@@ -192,8 +193,7 @@ function foldResult({ protocol }: FoldSplit, { best, last }: RunEvaluation): Fol
     epoch,
     validationAccuracy: validation.accuracy,
     validationMacroF1: validation.macro.f1,
-    testAccuracy: test.accuracy,
-    testMacroF1: test.macro.f1,
+    ...(test === undefined ? {} : { testAccuracy: test.accuracy, testMacroF1: test.macro.f1 }),
   });
   const { validationFold, trainFolds } = protocol;
   return { validationFold, trainFolds: [...trainFolds], best: figures(best), last: figures(last) };
@@ -201,17 +201,19 @@ function foldResult({ protocol }: FoldSplit, { best, last }: RunEvaluation): Fol
 
 function foldLines({ best, last }: RunEvaluation): string {
   const line = (name: string, { epoch, validation, test }: RunEvaluation['best']): string => {
+    const validated = `validation accuracy ${percent(validation.accuracy)}, loss ${validation.loss.toFixed(3)}`;
+    if (test === undefined) return `${name} epoch (${epoch}): ${validated}`;
     const { lower, upper } = test.accuracyInterval;
     return (
       `${name} epoch (${epoch}): test accuracy ${percent(test.accuracy)} (95 % interval ${percent(lower)} to ` +
-      `${percent(upper)}), test macro F1 ${test.macro.f1.toFixed(3)}, validation accuracy ${percent(validation.accuracy)}`
+      `${percent(upper)}), test macro F1 ${test.macro.f1.toFixed(3)}, ${validated}`
     );
   };
   return `${line('best-validation', best)}\n${line('last', last)}`;
 }
 
 async function publish(
-  { command, config, dataset, output }: Workshop,
+  { command, frontEnd, config, dataset, output }: Workshop,
   run: TrainedRun,
   evaluation: RunEvaluation,
   folder: string,
@@ -219,7 +221,7 @@ async function publish(
   const version = await publishVersion(openRegistry(config.modelsFolder), run, evaluation, {
     createdAt: new Date(),
     classes: dataset.classes,
-    frontEnd: reportFrontEnd,
+    frontEnd,
     data: { clips: dataset.clips.length, fingerprint: dataset.fingerprint },
     code: await codeVersion(projectFolder),
     dtype: command.precision,
@@ -233,16 +235,20 @@ async function reportCrossValidation(
   folds: readonly FoldResult[],
 ): Promise<void> {
   const summary: CrossValidation = summariseFolds(command['test-fold'], folds);
-  const file = join(config.runsFolder, `cross-validation-${architecture}-s${command.seed}.json`);
+  const file = join(
+    config.runsFolder,
+    `cross-validation-${architecture}-t${command['test-fold'] ?? 'none'}-s${command.seed}.json`,
+  );
   await writeFileAtomically(file, `${JSON.stringify(summary, null, 2)}\n`);
-  const spread = ({ mean, standardDeviation }: CrossValidation['best']['testAccuracy']): string =>
+  const spread = ({ mean, standardDeviation }: Spread): string =>
     `${percent(mean)} ± ${percent(standardDeviation ?? 0)}`;
   for (const which of ['best', 'last'] as const) {
     const { validationAccuracy, testAccuracy } = summary[which];
+    const tested = testAccuracy === undefined ? '' : `, test ${spread(testAccuracy)}`;
     const label = which === 'best' ? 'best-validation epochs' : 'last epochs';
     say(
       { output },
-      `${label}, mean ± standard deviation over ${folds.length} folds: validation ${spread(validationAccuracy)}, test ${spread(testAccuracy)}`,
+      `${label}, mean ± standard deviation over ${folds.length} folds: validation ${spread(validationAccuracy)}${tested}`,
     );
   }
   say({ output }, `Written to ${file}`);

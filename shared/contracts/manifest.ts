@@ -1,21 +1,46 @@
 import { z } from 'zod';
 import { networkConfigSchema } from './architecture';
+import { augmentationSchema } from './augmentation';
 import { frontEndSchema } from './front-end';
 
 const fold = z.int().min(1);
 const ratio = z.number().min(0).max(1);
 
-/** Optimiser settings of a run (report, "Training and evaluation"). */
-export const hyperparametersSchema = z.strictObject({
+/** The report's settings (report, "Training and evaluation"): an epoch is a pass over the training clips. */
+export const adamSchema = z.strictObject({
   optimizer: z.literal('adam'),
   learningRate: z.number().positive(),
   batchSize: z.int().positive(),
   epochs: z.int().positive(),
 });
+
+/** `mel`'s: the clips come in an endless reshuffled stream, of which an epoch is a number of steps. */
+export const adamwSchema = z.strictObject({
+  optimizer: z.literal('adamw'),
+  /** The highest: reached by a linear warm-up, left on a cosine to 0. */
+  learningRate: z.number().positive(),
+  batchSize: z.int().positive(),
+  epochs: z.int().positive(),
+  stepsPerEpoch: z.int().positive(),
+  /** Share of the steps. */
+  warmUp: ratio,
+  /** Decoupled, on kernels alone. */
+  weightDecay: z.number().min(0),
+  /** Of the running mean of the weights, which is the model. */
+  averageDecay: ratio,
+  /** Epochs before this one are not chosen. */
+  selectFromEpoch: z.int().positive(),
+  augmentation: augmentationSchema,
+});
+
+export const hyperparametersSchema = z.discriminatedUnion('optimizer', [adamSchema, adamwSchema]);
+export type AdamSettings = z.infer<typeof adamSchema>;
+export type AdamwSettings = z.infer<typeof adamwSchema>;
 export type Hyperparameters = z.infer<typeof hyperparametersSchema>;
 
 export const protocolSchema = z.strictObject({
-  testFold: fold,
+  /** Null: every fold but the validation fold trained. */
+  testFold: fold.nullable(),
   validationFold: fold,
   trainFolds: z.array(fold).min(1),
 });
@@ -48,8 +73,9 @@ export const manifestSchema = z.strictObject({
   metrics: z.strictObject({
     validationAccuracy: ratio,
     validationLoss: z.number(),
-    testAccuracy: ratio,
-    testMacroF1: ratio,
+    /** Absent: the test fold was not looked at. */
+    testAccuracy: ratio.optional(),
+    testMacroF1: ratio.optional(),
   }),
   code: z.strictObject({ version: z.string(), revision: z.string() }),
   engine: z.string(),

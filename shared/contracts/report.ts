@@ -17,10 +17,10 @@ export const epochMetricsSchema = z.strictObject({
 });
 export type EpochMetrics = z.infer<typeof epochMetricsSchema>;
 
-/** The weights after one epoch, judged on both folds that they were not trained on. */
+/** The weights after one epoch, judged on both folds that they were not trained on, if the test fold was looked at. */
 export const epochEvaluationSchema = z.strictObject({
   epoch: epochNumber,
-  test: evaluationSchema,
+  test: evaluationSchema.optional(),
   validation: evaluationSchema,
 });
 export type EpochEvaluation = z.infer<typeof epochEvaluationSchema>;
@@ -48,8 +48,8 @@ export const foldFiguresSchema = z.strictObject({
   epoch: epochNumber,
   validationAccuracy: ratio,
   validationMacroF1: ratio,
-  testAccuracy: ratio,
-  testMacroF1: ratio,
+  testAccuracy: ratio.optional(),
+  testMacroF1: ratio.optional(),
 });
 export type FoldFigures = z.infer<typeof foldFiguresSchema>;
 
@@ -71,13 +71,13 @@ export type Spread = z.infer<typeof spreadSchema>;
 const figuresSpreadSchema = z.strictObject({
   validationAccuracy: spreadSchema,
   validationMacroF1: spreadSchema,
-  testAccuracy: spreadSchema,
-  testMacroF1: spreadSchema,
+  testAccuracy: spreadSchema.optional(),
+  testMacroF1: spreadSchema.optional(),
 });
 export type FiguresSpread = z.infer<typeof figuresSpreadSchema>;
 
 export const crossValidationSchema = z.strictObject({
-  testFold: fold,
+  testFold: fold.nullable(),
   folds: z.array(foldResultSchema).min(1),
   best: figuresSpreadSchema,
   last: figuresSpreadSchema,

@@ -2,12 +2,10 @@ import type { io } from '@tensorflow/tfjs-core';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { joinFrames } from '../audio/frames';
+import { inputLength, windowInputs } from '../audio/window-inputs';
 import { AppError } from '../errors/app-error';
-import type { FrontEnd } from '../contracts/front-end';
-import { softmax } from '../decision/softmax';
+import { meanProbabilities } from '../decision/mean-probabilities';
 import { createNetwork } from '../network/create-network';
-import { inputSamples } from '../network/trunk';
 import { decodeWeights, weightsFileNames } from '../registry/weights-file';
 import type { InferenceRequest, InferenceReply, InferenceStart } from './inference-messages';
 import { loadEngine } from './load-engine';
@@ -26,10 +24,19 @@ async function main(): Promise<void> {
   const scorer = createScorer(network, decodeWeights(network, weightsManifest, bytes));
 
   const predict = (windows: readonly Float32Array[]): Float32Array[] => {
-    const features = toFeatures(windows, manifest.frontEnd);
-    const logits = scorer.logits(features, windows.length);
+    const inputs = windows.map((window) => windowInputs(window, manifest.frontEnd));
+    const all = inputs.flat();
+    const length = inputLength(manifest.frontEnd);
+    const features = new Float32Array(all.length * length);
+    all.forEach((input, index) => {
+      features.set(input, index * length);
+    });
+    const logits = scorer.logits(features, all.length);
     const classes = manifest.classes.length;
-    return windows.map((_, index) => softmax(logits.subarray(index * classes, (index + 1) * classes)));
+    let next = 0;
+    return inputs.map((views) =>
+      meanProbabilities(views.map(() => logits.subarray(next++ * classes, next * classes))),
+    );
   };
 
   // The first batch of a size pays for planning and memory; a caller should not.
@@ -48,12 +55,6 @@ async function main(): Promise<void> {
   });
   const ready: InferenceReply = { ready: true, engine: engine.description };
   port.postMessage(ready);
-}
-
-function toFeatures(windows: readonly Float32Array[], frontEnd: FrontEnd): Float32Array {
-  const features = new Float32Array(windows.length * inputSamples);
-  windows.forEach((window, index) => joinFrames(window, frontEnd, features, index * inputSamples));
-  return features;
 }
 
 void main();

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
 import { AppError } from '../errors/app-error';
 import type { EngineChoice } from './choose-engine';
+import { registerTrainingKernels } from './training-kernels';
 import { libtensorflowVersion } from './wheels';
 
 export interface LoadedEngine {
@@ -67,6 +68,7 @@ function registerNative(bindingPath: string): void {
   };
   const binding: unknown = require_(bindingPath);
   tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, '@tensorflow/tfjs-node-gpu'));
+  registerTrainingKernels();
   tf.setBackend('tensorflow').catch(() => undefined); // native backends initialise synchronously
   if (tf.getBackend() !== 'tensorflow') throw new Error('TensorFlow.js did not accept the native backend');
 }

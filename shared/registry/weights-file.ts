@@ -1,13 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { createHash } from 'node:crypto';
 import { AppError } from '../errors/app-error';
-import type { Network } from '../network/network';
+import type { Network, WeightArrays } from '../network/network';
 import { toHalf } from './half-precision';
 
 export type WeightsDtype = 'float32' | 'float16';
 
-/** Plain values by parameter name. */
-export type WeightValues = Readonly<Record<string, Float32Array>>;
+export type WeightValues = WeightArrays;
 
 export interface EncodedWeights {
   /** TensorFlow.js's weights manifest, the content of `weights.json`. */

@@ -51,14 +51,17 @@ function header({ version, configuration, evaluations }: Report): Markup {
     const { accuracy: share, accuracyInterval, correct, clips } = evaluation;
     return tile(name, percent(share), `${correct} of ${clips} clips; 95 %: ${interval(accuracyInterval)}`);
   };
+  const { macro } = test ?? validation;
+  const name = test === undefined ? 'Validation' : 'Test';
+  const tested = test === undefined ? 'not tested' : `tested on fold ${testFold ?? 'none'}`;
   return markup`<header>
 <h1>${version}</h1>
 <p class="quiet">${configuration.network.architecture}, ${configuration.classes.length} classes. Trained on fold
-${trainFolds.join(', ')}, validated on fold ${validationFold}, tested on fold ${testFold}. Shown here: epoch ${epoch},
+${trainFolds.join(', ')}, validated on fold ${validationFold}, ${tested}. Shown here: epoch ${epoch},
 the best by validation.</p>
 <div class="tiles">
-${accuracy('Test accuracy', test)}${accuracy('Validation accuracy', validation)}
-${tile('Test macro F1', ratio(test.macro.f1), `macro AUC ${ratio(test.macro.auc)}`)}</div>
+${test === undefined ? '' : accuracy('Test accuracy', test)}${accuracy('Validation accuracy', validation)}
+${tile(`${name} macro F1`, ratio(macro.f1), `macro AUC ${ratio(macro.auc)}`)}</div>
 </header>`;
 }
 
@@ -89,15 +92,15 @@ function epochSection(title: string, { test, validation }: EpochEvaluation): Mar
 ${confusionChart(`${title}, ${name}`, evaluation)}</figure>`;
   return markup`<h2>${title}</h2>
 <h3>Confusion: rows are true classes, columns predicted ones</h3>
-<div class="pair">${matrix('Test fold', test)}${matrix('Validation fold', validation)}</div>
-<h3>Classes on the test fold</h3>
-${classTable(test)}
+<div class="pair">${test === undefined ? '' : matrix('Test fold', test)}${matrix('Validation fold', validation)}</div>
+${test === undefined ? '' : markup`<h3>Classes on the test fold</h3>\n${classTable(test)}`}
 <details><summary>Classes on the validation fold</summary>${classTable(validation)}</details>
-<h3>ROC: share of the class found, over share of the others taken for it; AUC on test / validation fold</h3>
-<p class="key"><span>test fold</span><span class="second dashed">validation fold</span></p>
-<div class="small">${test.perClass.map((scores, index) => {
-    const other = validation.perClass[index]!;
-    return markup`<figure><figcaption>${scores.class}<span>AUC ${ratio(scores.auc)} / ${ratio(other.auc)}</span></figcaption>
-${rocChart(scores, other)}</figure>\n`;
+<h3>ROC: share of the class found, over share of the others taken for it; AUC on ${test === undefined ? '' : 'test / '}validation fold</h3>
+<p class="key">${test === undefined ? '' : markup`<span>test fold</span>`}<span class="second dashed">validation fold</span></p>
+<div class="small">${validation.perClass.map((scores, index) => {
+    const tested = test?.perClass[index];
+    const areas = [tested, scores].flatMap((curve) => (curve === undefined ? [] : [ratio(curve.auc)]));
+    return markup`<figure><figcaption>${scores.class}<span>AUC ${areas.join(' / ')}</span></figcaption>
+${rocChart(tested, scores)}</figure>\n`;
   })}</div>`;
 }

@@ -27,9 +27,9 @@ export function summaryTable({ best, last }: Report['evaluations']): Markup {
   return table(
     ['fold, epoch', 'accuracy', '95 % interval', 'macro F1', 'macro AUC', 'loss'],
     [
-      row(`test, best (${best.epoch})`, cells(best.test)),
+      ...(best.test === undefined ? [] : [row(`test, best (${best.epoch})`, cells(best.test))]),
       row(`validation, best (${best.epoch})`, cells(best.validation)),
-      row(`test, last (${last.epoch})`, cells(last.test)),
+      ...(last.test === undefined ? [] : [row(`test, last (${last.epoch})`, cells(last.test))]),
       row(`validation, last (${last.epoch})`, cells(last.validation)),
     ],
   );
@@ -67,8 +67,8 @@ export function crossValidationTable({ folds, best, last }: CrossValidation): Ma
     String(figures.epoch),
     percent(figures.validationAccuracy),
     ratio(figures.validationMacroF1),
-    percent(figures.testAccuracy),
-    ratio(figures.testMacroF1),
+    figures.testAccuracy === undefined ? '–' : percent(figures.testAccuracy),
+    ratio(figures.testMacroF1 ?? null),
   ];
   const rowsOf = (which: 'best' | 'last'): Markup =>
     table(
@@ -85,8 +85,8 @@ function spreadCells(spread: CrossValidation['best']): string[] {
   return [
     percentSpread(spread.validationAccuracy),
     ratioSpread(spread.validationMacroF1),
-    percentSpread(spread.testAccuracy),
-    ratioSpread(spread.testMacroF1),
+    spread.testAccuracy === undefined ? '–' : percentSpread(spread.testAccuracy),
+    spread.testMacroF1 === undefined ? '–' : ratioSpread(spread.testMacroF1),
   ];
 }
 
@@ -95,20 +95,14 @@ export function configurationTable({ configuration, version, createdAt }: Report
   const facts: [string, string | number][] = [
     ['version', version],
     ['made', createdAt],
-    ...Object.entries(network).map(([name, value]): [string, string | number] => [inWords(name), value]),
-    ...Object.entries(hyperparameters).map(([name, value]): [string, string | number] => [
-      inWords(name),
-      value,
-    ]),
+    ...factsOf(network),
+    ...factsOf(hyperparameters),
     ['initialisation', configuration.initialisation],
     ['seed', configuration.seed],
-    ['test fold', protocol.testFold],
+    ['test fold', protocol.testFold ?? 'none'],
     ['validation fold', protocol.validationFold],
     ['training folds', protocol.trainFolds.join(', ')],
-    [
-      'front end',
-      `${frontEnd.windowSeconds} s at ${grouped(frontEnd.sampleRate)} Hz, frames of ${frontEnd.frameSeconds} s every ${frontEnd.hopSeconds} s`,
-    ],
+    ...factsOf(frontEnd),
     ['input scaling', configuration.inputScaling],
     ['clips', data.clips],
     ['data fingerprint', data.fingerprint],
@@ -116,6 +110,15 @@ export function configurationTable({ configuration, version, createdAt }: Report
     ['engine', configuration.engine],
   ];
   return markup`<dl>${facts.map(([name, value]) => markup`<div><dt>${name}</dt><dd>${value}</dd></div>\n`)}</dl>`;
+}
+
+/** The settings of one thing, one a row; what has settings of its own is laid out flat. */
+function factsOf(settings: object): [string, string | number][] {
+  return Object.entries(settings).flatMap(([name, value]: [string, unknown]): [string, string | number][] => {
+    if (Array.isArray(value)) return [[inWords(name), value.join(', ')]];
+    if (typeof value === 'object' && value !== null) return factsOf(value);
+    return [[inWords(name), value as string | number]];
+  });
 }
 
 /** learningRate → learning rate */
