@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { networkConfigSchema } from '../../shared/contracts/architecture';
+import { augmentationSchema, type Augmentation } from '../../shared/contracts/augmentation';
 import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { Hyperparameters } from '../../shared/contracts/manifest';
 import { AppError } from '../../shared/errors/app-error';
@@ -22,6 +23,7 @@ const trainOptionsSchema = z.strictObject({
   heads: wholeNumber.optional(),
   hidden: wholeNumber.optional(),
   'batch-norm': z.enum(['counted', 'applied']).optional(),
+  augmentation: z.string().optional(),
   precision: z.enum(['float16', 'float32']).default('float16'),
   data: z.string().optional(),
   csv: z.string().optional(),
@@ -49,6 +51,7 @@ export const trainUsage = `npm run train -- [options]
   --dropout N                      default 0.1 (mel: 0.3)
   --heads 1|2|4, --hidden N        transformer: default 4 and 1024
   --batch-norm counted|applied     cnn: default counted, as the report
+  --augmentation NAME=N,…          mel: changes shares and levels, as noise=0,reverberation=0
   --precision float16|float32      of the published weights, default float16
   --data FOLDER, --csv FILE        default DATA_DIR, else ./data/ESC-50
   --esc10-only                     only the rows of ESC-50 that make up ESC-10
@@ -77,13 +80,27 @@ export function parseTrainCommand(args: readonly string[]): TrainCommand {
   throw new AppError('invalid-configuration', `${problems.join('\n')}\n\n${trainUsage}`);
 }
 
+/** The augmentation with the numbers that `NAME=N,…` names. @throws AppError invalid-configuration */
+function changed(augmentation: Augmentation, changes: string | undefined): Augmentation {
+  const pairs = (changes ?? '').split(',').filter((pair) => pair !== '');
+  const numbers = pairs.map((pair) => pair.split('=')).map(([name, value]) => [name, Number(value)]);
+  const parsed = augmentationSchema.safeParse({ ...augmentation, ...Object.fromEntries(numbers) });
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim());
+  throw new AppError('invalid-configuration', `--augmentation: ${problems.join('; ')}`);
+}
+
 /** How the named architecture hears and is trained, with what the options change. */
 export function trainingOf(command: TrainCommand): { frontEnd: FrontEnd; hyperparameters: Hyperparameters } {
   const { frontEnd, hyperparameters } = trainingDefaults[command.architecture];
+  const augmented =
+    hyperparameters.optimizer === 'adamw'
+      ? { ...hyperparameters, augmentation: changed(hyperparameters.augmentation, command.augmentation) }
+      : hyperparameters;
   return {
     frontEnd,
     hyperparameters: {
-      ...hyperparameters,
+      ...augmented,
       learningRate: command['learning-rate'] ?? hyperparameters.learningRate,
       batchSize: command['batch-size'] ?? hyperparameters.batchSize,
       epochs: command.epochs ?? hyperparameters.epochs,

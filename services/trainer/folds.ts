@@ -17,7 +17,7 @@ export interface FoldSplit {
  */
 export function splitFolds(
   dataset: Dataset,
-  { testFold, validationFold }: Pick<Protocol, 'testFold' | 'validationFold'>,
+  { testFold, validationFold }: { readonly testFold: number | null; readonly validationFold: number },
   blind = false,
 ): FoldSplit {
   const folds = [...new Set(dataset.clips.map((clip) => clip.fold))].sort((a, b) => a - b);

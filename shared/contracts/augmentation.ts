@@ -8,6 +8,8 @@ export const augmentationSchema = z.strictObject({
   speeds: z.array(z.number().positive()).min(1),
   /** Share of crops that are mixed with another of the batch, their labels with them (between-class learning). */
   mixing: probability,
+  /** Share of crops that are made sounds of no class, to be found equally like each of them; absent: none. */
+  others: probability.optional(),
   /** Share of crops that are heard in a room: a decay in time. */
   reverberation: probability,
   /** Share of crops with noise under them, and its range of levels under the crop's loudest frame. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { networkConfigSchema } from './architecture';
 import { augmentationSchema } from './augmentation';
+import { calibrationSchema } from './calibration';
 import { frontEndSchema } from './front-end';
 
 const fold = z.int().min(1);
@@ -41,7 +42,8 @@ export type Hyperparameters = z.infer<typeof hyperparametersSchema>;
 export const protocolSchema = z.strictObject({
   /** Null: every fold but the validation fold trained. */
   testFold: fold.nullable(),
-  validationFold: fold,
+  /** Null: the networks of an ensemble were validated on one of the training folds each, which the others trained. */
+  validationFold: fold.nullable(),
   trainFolds: z.array(fold).min(1),
 });
 export type Protocol = z.infer<typeof protocolSchema>;
@@ -53,6 +55,8 @@ export const manifestSchema = z.strictObject({
   version: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,99}$/),
   createdAt: z.iso.datetime(),
   network: networkConfigSchema,
+  /** Networks of that kind, whose probabilities are averaged; absent: one. */
+  members: z.int().min(2).max(64).optional(),
   parameters: z.int().positive(),
   /** Class names, in the order of the network's outputs. */
   classes: z.array(z.string().min(1)).min(2).max(1000),
@@ -67,9 +71,9 @@ export const manifestSchema = z.strictObject({
     /** sha256 over every clip's name, fold, category and content hash. */
     fingerprint: z.string().regex(/^[0-9a-f]{64}$/),
   }),
-  /** Which epoch the weights are of: the best by validation accuracy (ties: lower loss). */
+  /** Which epoch the weights are of: the best by validation accuracy (ties: lower loss), or the last. */
   epoch: z.int().positive(),
-  epochRule: z.literal('best-validation'),
+  epochRule: z.enum(['best-validation', 'last']),
   metrics: z.strictObject({
     validationAccuracy: ratio,
     validationLoss: z.number(),
@@ -77,6 +81,8 @@ export const manifestSchema = z.strictObject({
     testAccuracy: ratio.optional(),
     testMacroF1: ratio.optional(),
   }),
+  /** Absent: probabilities are the softmax of the logits, and nothing is unknown. */
+  calibration: calibrationSchema.optional(),
   code: z.strictObject({ version: z.string(), revision: z.string() }),
   engine: z.string(),
   weights: z.strictObject({

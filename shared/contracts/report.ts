@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { calibrationReportSchema } from './calibration';
 import { evaluationSchema } from './evaluation';
 import { manifestSchema } from './manifest';
 
@@ -91,6 +92,7 @@ export const reportSchema = z.strictObject({
   createdAt: manifestSchema.shape.createdAt,
   configuration: manifestSchema.pick({
     network: true,
+    members: true,
     classes: true,
     frontEnd: true,
     hyperparameters: true,
@@ -103,8 +105,11 @@ export const reportSchema = z.strictObject({
     engine: true,
   }),
   history: z.array(epochMetricsSchema).min(1),
-  /** `best`: by validation accuracy (ties: lower loss). `last`: the report's choice. */
-  evaluations: z.strictObject({ best: epochEvaluationSchema, last: epochEvaluationSchema }),
+  /**
+   * `best`: by validation accuracy (ties: lower loss), and what is served where there is one. `last`: the report's choice.
+   */
+  evaluations: z.strictObject({ best: epochEvaluationSchema.optional(), last: epochEvaluationSchema }),
+  calibration: calibrationReportSchema.optional(),
   parameterTable: parameterTableSchema,
   crossValidation: crossValidationSchema.optional(),
 });

@@ -6,6 +6,7 @@ import { inputLength, windowInputs } from '../audio/window-inputs';
 import { AppError } from '../errors/app-error';
 import { meanProbabilities } from '../decision/mean-probabilities';
 import { createNetwork } from '../network/create-network';
+import { ensembleParameters, splitMembers } from '../network/ensemble';
 import { decodeWeights, weightsFileNames } from '../registry/weights-file';
 import type { InferenceRequest, InferenceReply, InferenceStart } from './inference-messages';
 import { loadEngine } from './load-engine';
@@ -21,7 +22,10 @@ async function main(): Promise<void> {
     await readFile(join(folder, weightsFileNames.manifest), 'utf8'),
   ) as io.WeightsManifestConfig;
   const bytes = await readFile(join(folder, weightsFileNames.bytes));
-  const scorer = createScorer(network, decodeWeights(network, weightsManifest, bytes));
+  const members = manifest.members ?? 1;
+  const stored = { parameters: ensembleParameters(network, members) };
+  const values = decodeWeights(stored, weightsManifest, bytes);
+  const scorers = splitMembers(network, values, members).map((member) => createScorer(network, member));
 
   const predict = (windows: readonly Float32Array[]): Float32Array[] => {
     const inputs = windows.map((window) => windowInputs(window, manifest.frontEnd));
@@ -31,12 +35,17 @@ async function main(): Promise<void> {
     all.forEach((input, index) => {
       features.set(input, index * length);
     });
-    const logits = scorer.logits(features, all.length);
+    const logits = scorers.map((scorer) => scorer.logits(features, all.length));
     const classes = manifest.classes.length;
     let next = 0;
-    return inputs.map((views) =>
-      meanProbabilities(views.map(() => logits.subarray(next++ * classes, next * classes))),
-    );
+    return inputs.map((views) => {
+      const start = next;
+      next += views.length;
+      const rows = logits.flatMap((scores) =>
+        views.map((_, view) => scores.subarray((start + view) * classes, (start + view + 1) * classes)),
+      );
+      return meanProbabilities(rows, manifest.calibration?.temperature);
+    });
   };
 
   // The first batch of a size pays for planning and memory; a caller should not.

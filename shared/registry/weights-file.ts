@@ -22,7 +22,11 @@ export const weightsFileNames = { manifest: 'weights.json', bytes: 'weights.bin'
  * Weights in TensorFlow.js's own format: one binary, and a manifest of names, shapes and types. Half precision is
  * its `float16` quantisation, which every reader of the format undoes.
  */
-export function encodeWeights(network: Network, values: WeightValues, dtype: WeightsDtype): EncodedWeights {
+export function encodeWeights(
+  network: Pick<Network, 'parameters'>,
+  values: WeightValues,
+  dtype: WeightsDtype,
+): EncodedWeights {
   const specs: tf.io.WeightsManifestEntry[] = [];
   const parts: Buffer[] = [];
   for (const { name, shape } of network.parameters) {
@@ -47,7 +51,7 @@ export function encodeWeights(network: Network, values: WeightValues, dtype: Wei
  * @throws AppError invalid-checkpoint when they are not those of `network`
  */
 export function decodeWeights(
-  network: Network,
+  network: Pick<Network, 'parameters'>,
   manifest: tf.io.WeightsManifestConfig,
   bytes: Uint8Array,
 ): WeightValues {

@@ -60,7 +60,7 @@ function reverberate(
   }
 }
 
-/** Nothing is left of the mel bins that peak above `hertz`. */
+/** Nothing is left of the mel bins that peak above `hertz`, to half a bin. */
 function bandLimit(
   crop: Float32Array,
   hertz: number,

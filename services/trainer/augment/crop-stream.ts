@@ -13,6 +13,7 @@ import type { Batch } from '../batches';
 import type { LabelledClip } from '../dataset';
 import { colour, mixInto, recordElsewhere } from './augment-crop';
 import { noiseBank } from './noise-bank';
+import { otherBank } from './other-bank';
 import { speedCopy } from './speed-copy';
 
 export interface CropStreamOptions {
@@ -38,6 +39,8 @@ export function createCropStream(options: CropStreamOptions): (step: number) => 
     augmentation.speeds.map((speed) => melSpectrogram(speedCopy(samples, speed), frontEnd)),
   );
   const noises = noiseBank(frontEnd, seed);
+  const { others = 0 } = augmentation;
+  const otherSounds = others > 0 ? otherBank(frontEnd, seed) : [];
   const cropSize = cropFrames * melBins;
 
   return (step) => {
@@ -60,15 +63,21 @@ export function createCropStream(options: CropStreamOptions): (step: number) => 
       const partner = partners[slot]!;
       const share = uniform() < augmentation.mixing ? uniform() : 1;
       const crop = features.subarray(slot * cropSize, (slot + 1) * cropSize);
-      crop.set(crops[slot]!);
-      if (share < 1) mixInto(crop, crops[partner]!, share);
+      const target = targets.subarray(slot * classes, (slot + 1) * classes);
+      const [own, other] = [clips[clip]!.label, clips[chosen[partner]!]!.label];
+      labels[slot] = share < 0.5 ? other : own;
+      if (others > 0 && uniform() < others) {
+        crop.set(drawCrop(otherSounds[Math.floor(uniform() * otherSounds.length)]!, uniform, frontEnd));
+        target.fill(1 / classes);
+      } else {
+        crop.set(crops[slot]!);
+        if (share < 1) mixInto(crop, crops[partner]!, share);
+        target[own]! += share;
+        target[other]! += 1 - share;
+      }
       recordElsewhere(crop, uniform, augmentation, frontEnd, noises);
       toDecibels(crop, rangeDecibels);
       colour(crop, uniform, augmentation, melBins);
-      const [own, other] = [clips[clip]!.label, clips[chosen[partner]!]!.label];
-      targets[slot * classes + own]! += share;
-      targets[slot * classes + other]! += 1 - share;
-      labels[slot] = share < 0.5 ? other : own;
     });
     return { size: batchSize, classes, features, labels, targets };
   };

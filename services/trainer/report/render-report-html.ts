@@ -1,5 +1,6 @@
 import type { Evaluation } from '../../../shared/contracts/evaluation';
 import type { EpochEvaluation, Report } from '../../../shared/contracts/report';
+import { calibrationSection } from './calibration-section';
 import { confusionChart } from './confusion-chart';
 import { curvesChart } from './curves-chart';
 import { interval, percent, ratio } from './format';
@@ -13,7 +14,8 @@ import { classTable, configurationTable, crossValidationTable, parameterTable, s
  * it) and opens from disk. Whatever a user named, class names above all, is escaped.
  */
 export function renderReportHtml(report: Report): string {
-  const { evaluations, crossValidation } = report;
+  const { evaluations, calibration, crossValidation } = report;
+  const { best } = evaluations;
   return markup`<!doctype html>
 <html lang="en">
 <head>
@@ -30,7 +32,8 @@ ${summaryTable(evaluations)}
 <p class="quiet">The best epoch has the highest validation accuracy (on a tie the lower loss). The interval is
 Wilson’s at 95 %. Precision, recall, F1 and AUC see one class against the rest over all clips; macro is their mean.</p>
 ${curves(report)}
-${epochSection(`Best epoch: ${evaluations.best.epoch}`, evaluations.best)}
+${calibration === undefined ? '' : calibrationSection(calibration)}
+${best === undefined ? '' : epochSection(`Best epoch: ${best.epoch}`, best)}
 ${epochSection(`Last epoch: ${evaluations.last.epoch}`, evaluations.last)}
 ${crossValidation ? markup`<h2>Cross-validation</h2>${crossValidationTable(crossValidation)}` : ''}
 <h2>Network</h2>
@@ -43,8 +46,10 @@ ${configurationTable(report)}
 }
 
 function header({ version, configuration, evaluations }: Report): Markup {
-  const { test, validation, epoch } = evaluations.best;
+  const served = evaluations.best ?? evaluations.last;
+  const { test, validation, epoch } = served;
   const { testFold, validationFold, trainFolds } = configuration.protocol;
+  const { members = 1 } = configuration;
   const tile = (name: string, figure: string, note: string): Markup =>
     markup`<div class="tile">${name}<b>${figure}</b><span class="quiet">${note}</span></div>\n`;
   const accuracy = (name: string, evaluation: Evaluation): Markup => {
@@ -57,8 +62,11 @@ function header({ version, configuration, evaluations }: Report): Markup {
   return markup`<header>
 <h1>${version}</h1>
 <p class="quiet">${configuration.network.architecture}, ${configuration.classes.length} classes. Trained on fold
-${trainFolds.join(', ')}, validated on fold ${validationFold}, ${tested}. Shown here: epoch ${epoch},
-the best by validation.</p>
+${trainFolds.join(', ')}, ${
+    validationFold === null
+      ? `${members} networks, each validated on the one of them that it was not trained on`
+      : `validated on fold ${validationFold}`
+  }, ${tested}. Shown here: epoch ${epoch}, ${evaluations.best === undefined ? 'the last' : 'the best by validation'}.</p>
 <div class="tiles">
 ${test === undefined ? '' : accuracy('Test accuracy', test)}${accuracy('Validation accuracy', validation)}
 ${tile(`${name} macro F1`, ratio(macro.f1), `macro AUC ${ratio(macro.auc)}`)}</div>
@@ -66,7 +74,8 @@ ${tile(`${name} macro F1`, ratio(macro.f1), `macro AUC ${ratio(macro.auc)}`)}</d
 }
 
 function curves({ history, evaluations }: Report): Markup {
-  const best = evaluations.best.epoch;
+  const marked = evaluations.best ?? evaluations.last;
+  const best = marked.epoch;
   return markup`<h2>Training</h2>
 <p class="key"><span>training</span><span class="second">validation</span></p>
 <div class="pair">

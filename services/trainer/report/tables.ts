@@ -1,3 +1,4 @@
+import type { UnknownReport } from '../../../shared/contracts/calibration';
 import type { Evaluation } from '../../../shared/contracts/evaluation';
 import type { CrossValidation, FoldFigures, ParameterTable, Report } from '../../../shared/contracts/report';
 import { grouped, percent, interval, percentSpread, ratio, ratioSpread } from './format';
@@ -26,12 +27,14 @@ export function summaryTable({ best, last }: Report['evaluations']): Markup {
   ];
   return table(
     ['fold, epoch', 'accuracy', '95 % interval', 'macro F1', 'macro AUC', 'loss'],
-    [
-      ...(best.test === undefined ? [] : [row(`test, best (${best.epoch})`, cells(best.test))]),
-      row(`validation, best (${best.epoch})`, cells(best.validation)),
-      ...(last.test === undefined ? [] : [row(`test, last (${last.epoch})`, cells(last.test))]),
-      row(`validation, last (${last.epoch})`, cells(last.validation)),
-    ],
+    Object.entries({ best, last }).flatMap(([name, evaluation]) => {
+      if (evaluation === undefined) return [];
+      const { epoch, test, validation } = evaluation;
+      return [
+        ...(test === undefined ? [] : [row(`test, ${name} (${epoch})`, cells(test))]),
+        row(`validation, ${name} (${epoch})`, cells(validation)),
+      ];
+    }),
   );
 }
 
@@ -59,6 +62,13 @@ export function parameterTable({ rows, batchSize, ...totals }: ParameterTable): 
     ),
     markup`${row('trainable', ['', grouped(totals.trainable), grouped(totals.multAdds)])}
 ${row('not trainable', ['', grouped(totals.nonTrainable), ''])}`,
+  );
+}
+
+export function unknownTable({ kinds }: UnknownReport): Markup {
+  return table(
+    ['other sounds', 'judged', 'taken for a class'],
+    kinds.map(({ kind, sounds, falseAcceptRate }) => row(kind, [sounds, percent(falseAcceptRate)])),
   );
 }
 
@@ -100,7 +110,7 @@ export function configurationTable({ configuration, version, createdAt }: Report
     ['initialisation', configuration.initialisation],
     ['seed', configuration.seed],
     ['test fold', protocol.testFold ?? 'none'],
-    ['validation fold', protocol.validationFold],
+    ['validation fold', protocol.validationFold ?? 'each in turn'],
     ['training folds', protocol.trainFolds.join(', ')],
     ...factsOf(frontEnd),
     ['input scaling', configuration.inputScaling],
