@@ -10,13 +10,13 @@ import { noiseSamples } from '../services/trainer/augment/noise';
 /** What may happen to a sound on its way to the service. Clips are mono at `sampleRate` Hz. */
 export interface Distortion {
   readonly name: string;
-  /** Decodes what an encoder made; the service's own decoder. */
-  apply(
+  /** @param decode decodes what an encoder made; the service's own decoder */
+  readonly apply: (
     clip: Float32Array,
     sampleRate: number,
     decode: (bytes: Uint8Array) => Promise<Float32Array>,
     seed: number,
-  ): Promise<Float32Array> | Float32Array;
+  ) => Promise<Float32Array> | Float32Array;
 }
 
 /** The list of what a served model must stand. */

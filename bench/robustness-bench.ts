@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createDecoderPool } from '../shared/audio/decoder-pool';
+import { loudestDecibels } from '../shared/audio/level';
 import { windowInputs, inputLength } from '../shared/audio/window-inputs';
 import { sliceWindows } from '../shared/audio/windows';
 import { meanProbabilities } from '../shared/decision/mean-probabilities';
@@ -106,7 +107,7 @@ function judge(scorer: Scorer, sound: Float32Array, { manifest }: Version): stri
     frontEnd.windowSeconds,
     frontEnd.windowSeconds / 2,
   );
-  const probabilities = windows.map(({ samples }) => {
+  const judged = windows.map(({ samples }) => {
     const inputs = windowInputs(samples, frontEnd);
     const features = new Float32Array(inputs.length * inputLength(frontEnd));
     inputs.forEach((input, index) => {
@@ -114,9 +115,10 @@ function judge(scorer: Scorer, sound: Float32Array, { manifest }: Version): stri
     });
     const logits = scorer.logits(features, inputs.length);
     const rows = inputs.map((_, row) => logits.subarray(row * classes.length, (row + 1) * classes.length));
-    return meanProbabilities(rows, calibration?.temperature);
+    const probabilities = meanProbabilities(rows, calibration?.temperature);
+    return { probabilities, loudestDecibels: loudestDecibels(samples) };
   });
-  const { predictions } = verdictOfWindows(probabilities, {
+  const { predictions } = verdictOfWindows(judged, {
     classes,
     topK: 1,
     unknownBelow: calibration?.unknownBelow,

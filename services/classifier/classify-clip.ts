@@ -1,4 +1,5 @@
 import type { ClipDecoder, Clip } from '../../shared/audio/clip';
+import { loudestDecibels } from '../../shared/audio/level';
 import { sliceWindows } from '../../shared/audio/windows';
 import type { MicroBatcher, Outcome } from '../../shared/batching/micro-batcher';
 import type { Classification } from '../../shared/contracts/classification';
@@ -62,7 +63,10 @@ export function createClassifyClip(deps: ClassifyDeps): ClassifyClip {
     const queueMs = Math.max(0, performance.now() - decodedMs - inferenceMs);
 
     const saying = { classes, topK: options.topK, unknownBelow: manifest.calibration?.unknownBelow };
-    const judged = outcomes.map(({ result }) => result.probabilities);
+    const judged = windows.map(({ samples }, index) => ({
+      probabilities: outcomes[index]!.result.probabilities,
+      loudestDecibels: loudestDecibels(samples),
+    }));
     const overall = verdictOfWindows(judged, saying);
     deps.metrics.queueSeconds.observe(queueMs / 1000);
     deps.metrics.predictions.inc({ class: overall.label });

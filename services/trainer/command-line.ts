@@ -16,6 +16,7 @@ const trainOptionsSchema = z.strictObject({
   'learning-rate': decimal.pipe(z.number().positive()).optional(),
   'batch-size': wholeNumber.pipe(z.int().positive()).optional(),
   epochs: wholeNumber.pipe(z.int().positive()).optional(),
+  'steps-per-epoch': wholeNumber.pipe(z.int().positive()).optional(),
   'test-fold': z.union([z.literal('none').transform(() => null), wholeNumber]).default(1),
   'validation-fold': wholeNumber.default(2),
   seed: wholeNumber.pipe(z.int().min(0).max(0xffffffff)).default(1),
@@ -43,6 +44,7 @@ export const trainUsage = `npm run train -- [options]
   --learning-rate N                default 0.001 (mel: 0.003)
   --batch-size N                   clips, default 32
   --epochs N                       default 100 (mel: 12 of 200 steps, mel-small: 10 of 150)
+  --steps-per-epoch N              mel: default 200 (mel-small: 150)
   --test-fold N|none               never trained or selected on, default 1; none: all other folds train
   --blind                          leaves the test fold unread: validation figures only
   --validation-fold N              chooses the epoch, default 2; the other folds train
@@ -85,7 +87,11 @@ function changed(augmentation: Augmentation, changes: string | undefined): Augme
   const pairs = (changes ?? '').split(',').filter((pair) => pair !== '');
   const numbers = pairs.map((pair) => pair.split('=')).map(([name, value]) => [name, Number(value)]);
   const parsed = augmentationSchema.safeParse({ ...augmentation, ...Object.fromEntries(numbers) });
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    // None and absent are one setting, and so one run.
+    const { others, ...rest } = parsed.data;
+    return others === undefined || others === 0 ? rest : { ...rest, others };
+  }
   const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim());
   throw new AppError('invalid-configuration', `--augmentation: ${problems.join('; ')}`);
 }
@@ -95,7 +101,11 @@ export function trainingOf(command: TrainCommand): { frontEnd: FrontEnd; hyperpa
   const { frontEnd, hyperparameters } = trainingDefaults[command.architecture];
   const augmented =
     hyperparameters.optimizer === 'adamw'
-      ? { ...hyperparameters, augmentation: changed(hyperparameters.augmentation, command.augmentation) }
+      ? {
+          ...hyperparameters,
+          stepsPerEpoch: command['steps-per-epoch'] ?? hyperparameters.stepsPerEpoch,
+          augmentation: changed(hyperparameters.augmentation, command.augmentation),
+        }
       : hyperparameters;
   return {
     frontEnd,

@@ -162,7 +162,8 @@ async function otherSounds(frontEnd: FrontEnd): Promise<Workshop['madeSounds']> 
   const decoder = createDecoderPool({ threads: availableParallelism() });
   try {
     const sounds = [
-      ...madeSounds(sampleRate, windowSeconds, otherSoundsSeed),
+      // Silence is known by its level, whatever a network makes of it.
+      ...madeSounds(sampleRate, windowSeconds, otherSoundsSeed).filter(({ kind }) => kind !== 'silence'),
       ...(await speechSounds(decoder, sampleRate)),
     ];
     return Object.fromEntries(

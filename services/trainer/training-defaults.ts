@@ -9,6 +9,7 @@ const speeds = [1, 0.8, 0.8618, 0.9283, 1.0772, 1.1604, 1.25];
 const augmentation: Augmentation = {
   speeds,
   mixing: 1,
+  others: 0.08,
   reverberation: 0.2,
   noise: 0.3,
   noiseDecibels: [5, 40],

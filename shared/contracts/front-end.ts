@@ -57,7 +57,7 @@ export const reportFrontEnd: FramesFrontEnd = {
   hopSeconds: 0.5,
 };
 
-/** `mel`'s: 251 frames of 46 ms every 20 ms, 64 mel bins up to 11 kHz, judged in six crops of 2.56 s. */
+/** `mel`'s: 251 frames of 46 ms every 20 ms, 64 mel bins up to 11 kHz, judged in three crops of 2.56 s. */
 export const melFrontEnd: LogMelFrontEnd = {
   kind: 'log-mel',
   sampleRate: 44_100,
@@ -69,7 +69,7 @@ export const melFrontEnd: LogMelFrontEnd = {
   highestHz: 11_025,
   rangeDecibels: 80,
   cropFrames: 128,
-  crops: 6,
+  crops: 3,
   silenceDecibels: 25,
 };
 

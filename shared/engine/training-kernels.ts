@@ -24,7 +24,9 @@ interface NativeBackend {
  */
 export function registerTrainingKernels(): void {
   const backendName = 'tensorflow';
-  if (tf.getKernel(batchNormKernels.forward, backendName) !== undefined) return;
+  // Typed as always there; undefined before the first time.
+  const known = tf.getKernel(batchNormKernels.forward, backendName) as tf.KernelConfig | undefined;
+  if (known !== undefined) return;
   const float = ({ binding }: NativeBackend, name: string, value: number): unknown => ({
     ...{ name, type: binding.TF_ATTR_FLOAT, value },
   });

@@ -51,7 +51,7 @@ describe('the log-mel front end', () => {
     // 0.5 s: the reference takes a second a second. Its crops go round more than five times.
     const window = sound(22_050, 44_100);
     const crops = logMelCrops(window, melFrontEnd);
-    expect(crops).toHaveLength(6);
+    expect(crops).toHaveLength(3);
     expect(crops[0]).toHaveLength(128 * 64);
     expect(largestDifference(crops, referenceCrops(window, melFrontEnd))).toBeLessThan(1e-5);
   });
@@ -103,7 +103,7 @@ describe('the log-mel front end', () => {
   });
 
   it.each([
-    [melFrontEnd, 8192, 6],
+    [melFrontEnd, 8192, 3],
     [reportFrontEnd, 144_000, 1],
   ] as const)('says how large its inputs are: %j', (frontEnd, length, count) => {
     expect([inputLength(frontEnd), inputsPerWindow(frontEnd)]).toEqual([length, count]);

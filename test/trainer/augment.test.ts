@@ -111,7 +111,8 @@ describe('colouring', () => {
     colour(crop, createUniform(5), { ...nothing, masks: 1, maskBins: 6 }, 16);
     const changed = Array.from({ length: 16 }, (_, bin) => crop[bin] !== 0 - bin);
     expect(changed.filter(Boolean).length).toBeGreaterThan(0);
-    for (let i = 0; i < crop.length; i++) expect(crop[i]).toBe(changed[i % 16] === true ? -7.5 : 0 - (i % 16));
+    for (let i = 0; i < crop.length; i++)
+      expect(crop[i]).toBe(changed[i % 16] === true ? -7.5 : 0 - (i % 16));
   });
 
   it('equalises within the decibels allowed, smoothly', () => {

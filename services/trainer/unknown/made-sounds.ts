@@ -31,7 +31,7 @@ export function madeSounds(sampleRate: number, seconds: number, seed: number): M
       tone(length, 110 * 2 ** ((index + uniformOf('tone', index)()) / 2), sampleRate),
     ),
     ...several('sweep', 8, (index) => sweep(length, 60 * (index + 1), 900 * (index + 1), sampleRate)),
-    ...several('music', 24, (index) => music(length, sampleRate, uniformOf('music', index))),
+    ...several('music', 16, (index) => music(length, sampleRate, uniformOf('music', index))),
   ];
 }
 
