@@ -62,6 +62,9 @@ async function publishedManifest(name: string): Promise<Manifest> {
   return manifestSchema.parse(JSON.parse(await readFile(join(models, version!, 'manifest.json'), 'utf8')));
 }
 
+/** Six whole processes, each with an engine of its own. */
+jest.setTimeout(180_000);
+
 describe('training mel-small', () => {
   it('ends with the same bits when it was killed on the way and resumed', async () => {
     await train('whole', []);

@@ -25,25 +25,36 @@ export interface CropStreamOptions {
   readonly augmentation: Augmentation;
 }
 
+interface Spectrograms {
+  /** By clip, then by speed. */
+  readonly spectrograms: readonly (readonly MelSpectrogram[])[];
+  readonly noises: readonly MelSpectrogram[];
+  readonly otherSounds: readonly MelSpectrogram[];
+}
+
 /** A crop as quiet as silence beside its clip is drawn again, but not for ever. */
 const maxDraws = 6;
 
 /**
  * The training clips as an endless reshuffled stream of augmented crops: the batch of a step is a function of the seed
- * and the step. The spectrograms of all clips at all speeds are made once, here, so that a step transforms nothing.
+ * and the step. The spectrograms of all clips at all speeds are made once, for the first batch, so that no other step
+ * transforms anything, and a run that is complete none.
  */
 export function createCropStream(options: CropStreamOptions): (step: number) => Batch {
   const { clips, classes, frontEnd, batchSize, seed, augmentation } = options;
   const { cropFrames, melBins, rangeDecibels } = frontEnd;
-  const spectrograms = clips.map(({ samples }) =>
-    augmentation.speeds.map((speed) => melSpectrogram(speedCopy(samples, speed), frontEnd)),
-  );
-  const noises = noiseBank(frontEnd, seed);
   const { others = 0 } = augmentation;
-  const otherSounds = others > 0 ? otherBank(frontEnd, seed) : [];
+  let made: Spectrograms | undefined;
   const cropSize = cropFrames * melBins;
 
   return (step) => {
+    const { spectrograms, noises, otherSounds } = (made ??= {
+      spectrograms: clips.map(({ samples }) =>
+        augmentation.speeds.map((speed) => melSpectrogram(speedCopy(samples, speed), frontEnd)),
+      ),
+      noises: noiseBank(frontEnd, seed),
+      otherSounds: others > 0 ? otherBank(frontEnd, seed) : [],
+    });
     const chosen = Array.from({ length: batchSize }, (_, slot) => {
       const place = step * batchSize + slot;
       const order = permutation(clips.length, deriveSeed(seed, 'shuffle', Math.floor(place / clips.length)));
