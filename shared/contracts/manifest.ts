@@ -8,7 +8,7 @@ const fold = z.int().min(1);
 const ratio = z.number().min(0).max(1);
 
 /** The report's settings (report, "Training and evaluation"): an epoch is a pass over the training clips. */
-export const adamSchema = z.strictObject({
+const adamSchema = z.strictObject({
   optimizer: z.literal('adam'),
   learningRate: z.number().positive(),
   batchSize: z.int().positive(),
@@ -16,7 +16,7 @@ export const adamSchema = z.strictObject({
 });
 
 /** `mel`'s: the clips come in an endless reshuffled stream, of which an epoch is a number of steps. */
-export const adamwSchema = z.strictObject({
+const adamwSchema = z.strictObject({
   optimizer: z.literal('adamw'),
   /** The highest: reached by a linear warm-up, left on a cosine to 0. */
   learningRate: z.number().positive(),
@@ -35,8 +35,6 @@ export const adamwSchema = z.strictObject({
 });
 
 export const hyperparametersSchema = z.discriminatedUnion('optimizer', [adamSchema, adamwSchema]);
-export type AdamSettings = z.infer<typeof adamSchema>;
-export type AdamwSettings = z.infer<typeof adamwSchema>;
 export type Hyperparameters = z.infer<typeof hyperparametersSchema>;
 
 export const protocolSchema = z.strictObject({
