@@ -8,12 +8,15 @@ import { batchSizes, type EngineRow } from './engine-row';
 const networks: readonly NetworkConfig[] = [
   { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' },
   { architecture: 'transformer', dropout: 0.1, heads: 4, hidden: 1024 },
+  { architecture: 'mel-small', dropout: 0.3 },
+  { architecture: 'mel', dropout: 0.3 },
 ];
 
 /** Each network on TensorFlow and on the native kernels, one process after the other: milliseconds a clip. */
 export async function benchEngine(): Promise<void> {
   const headers = [
     '',
+    'front end',
     ...batchSizes.map((size) => `batch ${size}`),
     'next window of a stream',
     'training step, batch 32',
@@ -29,12 +32,13 @@ export async function benchEngine(): Promise<void> {
 
 function line(
   { architecture }: NetworkConfig,
-  { engine, forwardMs, hopMs, trainingMs, trainingMegabytes, matmulGflops }: EngineRow,
+  { engine, frontEndMs, forwardMs, hopMs, trainingMs, trainingMegabytes, matmulGflops }: EngineRow,
 ): string {
   const cells = [
     `\`${architecture}\` on ${engine}`,
+    frontEndMs.toFixed(2),
     ...forwardMs.map((ms) => ms.toFixed(2)),
-    hopMs.toFixed(2),
+    hopMs?.toFixed(2) ?? '–',
     trainingMs?.toFixed(2) ?? '–',
     trainingMegabytes === undefined ? '–' : `${trainingMegabytes.toFixed(0)} MB`,
     matmulGflops === undefined ? '–' : `${matmulGflops.toFixed(0)} GFLOP/s`,

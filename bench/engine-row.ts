@@ -1,23 +1,27 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { reportFrontEnd } from '../shared/contracts/front-end';
+import { inputLength, inputsPerWindow, windowInputs } from '../shared/audio/window-inputs';
 import type { NetworkConfig } from '../shared/contracts/architecture';
+import { windowSamples } from '../shared/contracts/front-end';
 import { chooseEngine, type KernelsWish } from '../shared/engine/choose-engine';
 import { describeEngine, loadEngine, type LoadedEngine } from '../shared/engine/load-engine';
 import { createScorer } from '../shared/engine/scorer';
 import { createNetwork } from '../shared/network/create-network';
+import { initialWeights } from '../shared/network/initial-weights';
 import { createUniform } from '../shared/network/random';
 import { frameSamples, inputSamples } from '../shared/network/trunk';
-import { batchesOf } from '../services/trainer/batches';
 import { createLearner } from '../services/trainer/learner';
 import { freshState } from '../services/trainer/network-state';
+import { createRecipe } from '../services/trainer/recipe';
+import { trainingDefaults } from '../services/trainer/training-defaults';
 
 /** One row of the engine's table: a network on one implementation, in a process of its own for its memory's sake. */
 export interface EngineRow {
   readonly engine: string;
-  /** Milliseconds a clip. */
+  /** Milliseconds a clip, as all that follows. */
+  readonly frontEndMs: number;
   readonly forwardMs: readonly number[];
   /** A window that shares 8 of 9 frames with the one before it, as a stream's next one does. */
-  readonly hopMs: number;
+  readonly hopMs: number | undefined;
   readonly trainingMs: number | undefined;
   /** What a training step takes above the weights, their moments and the batch. */
   readonly trainingMegabytes: number | undefined;
@@ -43,6 +47,7 @@ async function main(config: NetworkConfig, kernels: KernelsWish): Promise<void> 
   const forward = batchSizes.map((size) => forwardMs(config, engine, size));
   const row: EngineRow = {
     engine: describeEngine(engine, config),
+    frontEndMs: frontEndMs(config),
     forwardMs: forward,
     hopMs: hopMs(config, engine),
     trainingMs: training?.ms,
@@ -65,19 +70,29 @@ function timed(run: () => void): number {
   return fastest;
 }
 
+/** The waveform to the network's inputs, on the calling thread. */
+function frontEndMs({ architecture }: NetworkConfig): number {
+  const { frontEnd } = trainingDefaults[architecture];
+  const window = noise(windowSamples(frontEnd));
+  return timed(() => windowInputs(window, frontEnd));
+}
+
 function forwardMs(config: NetworkConfig, engine: LoadedEngine, size: number): number {
+  const { frontEnd } = trainingDefaults[config.architecture];
   const network = createNetwork(config, classes);
-  const scorer = createScorer(network, freshState(network, 1).weights, engine);
-  const features = noise(size * inputSamples);
-  const ms = timed(() => scorer.logits(features, size)) / size;
+  const scorer = createScorer(network, initialWeights(network, 1), engine);
+  const inputs = size * inputsPerWindow(frontEnd);
+  const features = noise(inputs * inputLength(frontEnd));
+  const ms = timed(() => scorer.logits(features, inputs)) / size;
   scorer.dispose();
   return ms;
 }
 
-function hopMs(config: NetworkConfig, engine: LoadedEngine): number {
+/** A window that shares all but its newest frame with the one before; undefined where nothing of it can be kept. */
+function hopMs(config: NetworkConfig, engine: LoadedEngine): number | undefined {
+  if (config.architecture !== 'cnn') return undefined;
   const network = createNetwork(config, classes);
-  const { weights } = freshState(network, 1);
-  const scorer = createScorer(network, weights, engine, { cachedFrames: 64 });
+  const scorer = createScorer(network, initialWeights(network, 1), engine);
   const window = noise(inputSamples);
   let hop = 0;
   const ms = timed(() => {
@@ -91,15 +106,19 @@ function hopMs(config: NetworkConfig, engine: LoadedEngine): number {
 }
 
 function measureTraining(config: NetworkConfig, engine: LoadedEngine): { ms: number; megabytes: number } {
+  const { frontEnd, hyperparameters } = trainingDefaults[config.architecture];
   const network = createNetwork(config, classes);
   const clips = Array.from({ length: trainingBatch }, (_, index) => ({
     filename: String(index),
     fold: 1,
     label: index % classes,
-    samples: noise(80_000),
+    samples: noise(windowSamples(frontEnd)),
   }));
-  const [batch] = batchesOf(clips, { frontEnd: reportFrontEnd, classes, batchSize: trainingBatch });
-  const learner = createLearner(network, freshState(network, 1), engine);
+  const protocol = { testFold: null, validationFold: 2, trainFolds: [1] };
+  const settings = { network: config, hyperparameters, protocol, seed: 1 };
+  const [batch] = createRecipe({ settings, frontEnd, classes, clips }).batches(1);
+  const start = freshState(network, 1, hyperparameters.optimizer === 'adamw');
+  const learner = createLearner(network, start, hyperparameters, engine);
   const before = process.memoryUsage.rss();
   let step = 0;
   const ms = timed(() => learner.step(batch!, 0.001, step++)) / trainingBatch;

@@ -21,15 +21,17 @@ export function formBody(contentType: string, bytes: Buffer): RequestBody {
 /** Closed loop: each connection sends its next request when the last is answered. @returns milliseconds a request */
 export async function closedLoop(
   port: number,
-  { contentType, bytes }: RequestBody,
+  bodyOf: (request: number) => RequestBody,
   connections: number,
   until: number,
 ): Promise<number[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
-  const headers = { 'content-type': contentType };
   const times: number[] = [];
+  let requests = 0;
   const client = async (): Promise<void> => {
     while (Date.now() < until) {
+      const { contentType, bytes } = bodyOf(requests++);
+      const headers = { 'content-type': contentType };
       const { status, body, ms } = await call(port, 'POST', '/classify', bytes, agent, headers);
       if (status !== 200) throw new Error(`POST /classify answered ${status}: ${body.slice(0, 200)}`);
       times.push(ms);

@@ -2,6 +2,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { benchEngine } from './engine-bench';
 import { benchOverload } from './overload-bench';
 import { benchPeers } from './peer-bench';
+import { benchRobustness } from './robustness-bench';
 import { benchService } from './service-bench';
 import { benchSigterm } from './sigterm-bench';
 import { benchSoak } from './soak-bench';
@@ -13,6 +14,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   '--overload': benchOverload,
   '--soak': benchSoak,
   '--sigterm': benchSigterm,
+  '--robustness': benchRobustness,
   '--peers': async () => {
     await benchEngine();
     await benchPeers();

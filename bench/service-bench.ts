@@ -19,11 +19,11 @@ export async function benchService(): Promise<void> {
       `\nService ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s. POST /classify, 5 s Ogg Vorbis:\n`,
     );
     console.log('| connections | requests/s | p50 ms | p99 ms | /healthz p50 ms |\n|---|---|---|---|---|');
-    await closedLoop(service.port, clip, 4, Date.now() + 3000);
+    await closedLoop(service.port, () => clip, 4, Date.now() + 3000);
     for (const connections of [1, 8, 32]) {
       const until = Date.now() + secondsPerRound * 1000;
       const [times, health] = await Promise.all([
-        closedLoop(service.port, clip, connections, until),
+        closedLoop(service.port, () => clip, connections, until),
         probe(service.port, until),
       ]);
       const figures = [times.length / secondsPerRound, median(times), quantile(times, 0.99), median(health)];

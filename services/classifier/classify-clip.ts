@@ -1,11 +1,11 @@
 import type { ClipDecoder, Clip } from '../../shared/audio/clip';
+import { loudestBlockDbfs } from '../../shared/audio/level';
 import { sliceWindows } from '../../shared/audio/windows';
 import type { MicroBatcher, Outcome } from '../../shared/batching/micro-batcher';
 import type { Classification } from '../../shared/contracts/classification';
 import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { Manifest } from '../../shared/contracts/manifest';
-import { mean } from '../../shared/decision/mean';
-import { topK } from '../../shared/decision/top-k';
+import { verdictOf, verdictOfWindows } from '../../shared/decision/verdict';
 import { AppError } from '../../shared/errors/app-error';
 import type { Metrics } from '../../shared/observability/metrics';
 
@@ -62,8 +62,12 @@ export function createClassifyClip(deps: ClassifyDeps): ClassifyClip {
     const inferenceMs = engineMs(outcomes);
     const queueMs = Math.max(0, performance.now() - decodedMs - inferenceMs);
 
-    const rank = (probabilities: ArrayLike<number>) => ranked(topK(probabilities, classes, options.topK));
-    const overall = rank(mean(outcomes.map(({ result }) => result.probabilities)));
+    const saying = { classes, topK: options.topK, unknownBelow: manifest.calibration?.unknownBelow };
+    const judged = windows.map(({ samples }, index) => ({
+      probabilities: outcomes[index]!.result.probabilities,
+      loudestDecibels: loudestBlockDbfs(samples),
+    }));
+    const overall = verdictOfWindows(judged, saying);
     deps.metrics.queueSeconds.observe(queueMs / 1000);
     deps.metrics.predictions.inc({ class: overall.label });
     deps.metrics.predictionConfidence.observe(overall.confidence);
@@ -74,7 +78,7 @@ export function createClassifyClip(deps: ClassifyDeps): ClassifyClip {
       windows: windows.map(({ startSeconds, endSeconds }, index) => ({
         startSeconds,
         endSeconds,
-        ...rank(outcomes[index]!.result.probabilities),
+        ...verdictOf(judged[index]!, saying),
       })),
       timings: { decodeMs: decodedMs - startedMs, queueMs, inferenceMs },
     };
@@ -122,10 +126,6 @@ function checkHop(hopSeconds: number, clip: Clip, { windowSeconds }: FrontEnd, m
 function engineMs(outcomes: readonly Outcome<WindowScores>[]): number {
   const batches = new Map(outcomes.map(({ batch, result }) => [batch, result.inferenceMs]));
   return [...batches.values()].reduce((sum, ms) => sum + ms, 0);
-}
-
-function ranked(predictions: Classification['predictions']) {
-  return { label: predictions[0]!.label, confidence: predictions[0]!.probability, predictions };
 }
 
 function describeModel({ version, network, weights }: Manifest): Classification['model'] {

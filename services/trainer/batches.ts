@@ -1,17 +1,17 @@
-import { joinFrames } from '../../shared/audio/frames';
+import { inputLength, windowInputs } from '../../shared/audio/window-inputs';
 import type { FrontEnd } from '../../shared/contracts/front-end';
 import { permutation } from '../../shared/network/random';
-import { inputSamples } from '../../shared/network/trunk';
 import type { LabelledClip } from './dataset';
 
 export interface Batch {
   readonly size: number;
   readonly classes: number;
-  /** [size, inputSamples] */
+  /** [size, inputs] */
   readonly features: Float32Array;
+  /** The class of each clip; of a mixture, that of its louder part. */
   readonly labels: Int32Array;
-  /** The clips from `start` up to `end`, sharing this batch's memory. */
-  slice(start: number, end: number): Batch;
+  /** [size, classes]: how much of each class is to be heard. Absent: the labels say it all. */
+  readonly targets?: Float32Array;
 }
 
 export interface BatchOptions {
@@ -24,35 +24,37 @@ export interface BatchOptions {
 
 /** The clips as network input, batch by batch; the last one holds what is left (as PyTorch's loader keeps it). */
 export function* batchesOf(clips: readonly LabelledClip[], options: BatchOptions): Generator<Batch> {
+  const { frontEnd, classes, batchSize, shuffleSeed } = options;
   const order =
-    options.shuffleSeed === undefined
-      ? clips.map((_, index) => index)
-      : permutation(clips.length, options.shuffleSeed);
-  for (let start = 0; start < clips.length; start += options.batchSize) {
-    const chosen = Array.from(order.slice(start, start + options.batchSize), (index) => clips[index]!);
-    const features = new Float32Array(chosen.length * inputSamples);
+    shuffleSeed === undefined ? clips.map((_, index) => index) : permutation(clips.length, shuffleSeed);
+  const length = inputLength(frontEnd);
+  for (let start = 0; start < clips.length; start += batchSize) {
+    const chosen = Array.from(order.slice(start, start + batchSize), (index) => clips[index]!);
+    const features = new Float32Array(chosen.length * length);
     chosen.forEach(({ samples }, index) => {
-      joinFrames(samples, options.frontEnd, features, index * inputSamples);
+      features.set(windowInputs(samples, frontEnd)[0]!, index * length);
     });
-    yield batchFrom(
+    yield {
+      size: chosen.length,
+      classes,
       features,
-      Int32Array.from(chosen, ({ label }) => label),
-      options.classes,
-    );
+      labels: Int32Array.from(chosen, ({ label }) => label),
+    };
   }
 }
 
-function batchFrom(features: Float32Array, labels: Int32Array, classes: number): Batch {
+/** The clips of a batch from `start` up to `end`, sharing its memory. */
+export function sliceBatch(
+  { size, classes, features, labels, targets }: Batch,
+  start: number,
+  end: number,
+): Batch {
+  const length = features.length / size;
   return {
-    size: labels.length,
+    size: end - start,
     classes,
-    features,
-    labels,
-    slice: (start, end) =>
-      batchFrom(
-        features.subarray(start * inputSamples, end * inputSamples),
-        labels.subarray(start, end),
-        classes,
-      ),
+    features: features.subarray(start * length, end * length),
+    labels: labels.subarray(start, end),
+    ...(targets === undefined ? {} : { targets: targets.subarray(start * classes, end * classes) }),
   };
 }

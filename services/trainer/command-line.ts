@@ -1,49 +1,59 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { networkConfigSchema } from '../../shared/contracts/architecture';
+import { augmentationSchema, type Augmentation } from '../../shared/contracts/augmentation';
+import type { FrontEnd } from '../../shared/contracts/front-end';
+import type { Hyperparameters } from '../../shared/contracts/manifest';
 import { AppError } from '../../shared/errors/app-error';
+import { trainingDefaults } from './training-defaults';
 
 const wholeNumber = z.coerce.number().pipe(z.int());
 const decimal = z.coerce.number();
 
-/** Every option of `npm run train`, with the report's values as defaults. */
+/** Every option of `npm run train`; what is not given is the architecture's own (training-defaults.ts). */
 const trainOptionsSchema = z.strictObject({
-  architecture: z.enum(['cnn', 'transformer']).default('cnn'),
-  'learning-rate': decimal.pipe(z.number().positive()).default(0.001),
-  'batch-size': wholeNumber.pipe(z.int().positive()).default(32),
-  epochs: wholeNumber.pipe(z.int().positive()).default(100),
-  'test-fold': wholeNumber.default(1),
+  architecture: z.enum(['cnn', 'transformer', 'mel', 'mel-small']).default('cnn'),
+  'learning-rate': decimal.pipe(z.number().positive()).optional(),
+  'batch-size': wholeNumber.pipe(z.int().positive()).optional(),
+  epochs: wholeNumber.pipe(z.int().positive()).optional(),
+  'steps-per-epoch': wholeNumber.pipe(z.int().positive()).optional(),
+  'test-fold': z.union([z.literal('none').transform(() => null), wholeNumber]).default(1),
   'validation-fold': wholeNumber.default(2),
   seed: wholeNumber.pipe(z.int().min(0).max(0xffffffff)).default(1),
   dropout: decimal.optional(),
   heads: wholeNumber.optional(),
   hidden: wholeNumber.optional(),
   'batch-norm': z.enum(['counted', 'applied']).optional(),
+  augmentation: z.string().optional(),
   precision: z.enum(['float16', 'float32']).default('float16'),
   data: z.string().optional(),
   csv: z.string().optional(),
   'esc10-only': z.boolean().default(false),
   'cross-validate': z.boolean().default(false),
+  blind: z.boolean().default(false),
   resume: z.boolean().default(false),
   fresh: z.boolean().default(false),
 });
 
 export type TrainCommand = z.infer<typeof trainOptionsSchema>;
 
-const flags = ['esc10-only', 'cross-validate', 'resume', 'fresh'];
+const flags = ['esc10-only', 'cross-validate', 'blind', 'resume', 'fresh'];
 
 export const trainUsage = `npm run train -- [options]
-  --architecture cnn|transformer   default cnn
-  --learning-rate N                default 0.001
+  --architecture cnn|transformer|mel|mel-small   default cnn
+  --learning-rate N                default 0.001 (mel: 0.003)
   --batch-size N                   clips, default 32
-  --epochs N                       default 100
-  --test-fold N                    never trained or selected on, default 1
+  --epochs N                       default 100 (mel: 12 of 200 steps, mel-small: 10 of 150)
+  --steps-per-epoch N              mel: default 200 (mel-small: 150)
+  --test-fold N|none               never trained or selected on, default 1; none: all other folds train
+  --blind                          leaves the test fold unread: validation figures only
   --validation-fold N              chooses the epoch, default 2; the other folds train
   --cross-validate                 every fold but the test fold validates in turn
   --seed N                         equal seeds give equal weights, default 1
-  --dropout N                      default 0.1
+  --dropout N                      default 0.1 (mel: 0.3)
   --heads 1|2|4, --hidden N        transformer: default 4 and 1024
   --batch-norm counted|applied     cnn: default counted, as the report
+  --augmentation NAME=N,…          mel: changes shares and levels, as noise=0,reverberation=0
   --precision float16|float32      of the published weights, default float16
   --data FOLDER, --csv FILE        default DATA_DIR, else ./data/ESC-50
   --esc10-only                     only the rows of ESC-50 that make up ESC-10
@@ -70,6 +80,42 @@ export function parseTrainCommand(args: readonly string[]): TrainCommand {
     ({ path, message }) => `--${path.join('.')} ${String(values[String(path[0])])}: ${message}`,
   );
   throw new AppError('invalid-configuration', `${problems.join('\n')}\n\n${trainUsage}`);
+}
+
+/** The augmentation with the numbers that `NAME=N,…` names. @throws AppError invalid-configuration */
+function changed(augmentation: Augmentation, changes: string | undefined): Augmentation {
+  const pairs = (changes ?? '').split(',').filter((pair) => pair !== '');
+  const numbers = pairs.map((pair) => pair.split('=')).map(([name, value]) => [name, Number(value)]);
+  const parsed = augmentationSchema.safeParse({ ...augmentation, ...Object.fromEntries(numbers) });
+  if (parsed.success) {
+    // None and absent are one setting, and so one run.
+    const { others, ...rest } = parsed.data;
+    return others === undefined || others === 0 ? rest : { ...rest, others };
+  }
+  const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim());
+  throw new AppError('invalid-configuration', `--augmentation: ${problems.join('; ')}`);
+}
+
+/** How the named architecture hears and is trained, with what the options change. */
+export function trainingOf(command: TrainCommand): { frontEnd: FrontEnd; hyperparameters: Hyperparameters } {
+  const { frontEnd, hyperparameters } = trainingDefaults[command.architecture];
+  const augmented =
+    hyperparameters.optimizer === 'adamw'
+      ? {
+          ...hyperparameters,
+          stepsPerEpoch: command['steps-per-epoch'] ?? hyperparameters.stepsPerEpoch,
+          augmentation: changed(hyperparameters.augmentation, command.augmentation),
+        }
+      : hyperparameters;
+  return {
+    frontEnd,
+    hyperparameters: {
+      ...augmented,
+      learningRate: command['learning-rate'] ?? hyperparameters.learningRate,
+      batchSize: command['batch-size'] ?? hyperparameters.batchSize,
+      epochs: command.epochs ?? hyperparameters.epochs,
+    },
+  };
 }
 
 /** The network that the options name. @throws AppError invalid-configuration for an option it does not have */

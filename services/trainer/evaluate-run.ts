@@ -1,9 +1,10 @@
+import type { CalibrationReport } from '../../shared/contracts/calibration';
 import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { EpochEvaluation } from '../../shared/contracts/report';
-import { evaluateClassifier } from '../../shared/metrics/evaluate-classifier';
-import { softmax } from '../../shared/decision/softmax';
+import { meanProbabilities } from '../../shared/decision/mean-probabilities';
 import type { LoadedEngine } from '../../shared/engine/load-engine';
 import { createScorer, type Scorer } from '../../shared/engine/scorer';
+import { evaluateClassifier } from '../../shared/metrics/evaluate-classifier';
 import type { Network } from '../../shared/network/network';
 import {
   decodeWeights,
@@ -12,40 +13,57 @@ import {
   type WeightsDtype,
   type WeightValues,
 } from '../../shared/registry/weights-file';
-import type { LabelledClip } from './dataset';
+import { calibrate, type ClipLogits, type OtherSounds } from './calibrate';
 import type { FoldSplit } from './folds';
-import { predictLogits } from './predict';
+import { examplesOf, predictLogits, type Example } from './predict';
 import type { TrainedRun } from './train';
 
-/** What is published of a run, and what both of its epochs are worth (report, task 3). */
-export interface RunEvaluation {
-  /** The best epoch's weights as they will be served. */
-  readonly encoded: EncodedWeights;
-  /** Largest |logit difference| between them and the trained float32 weights, over validation and test clips. */
-  readonly maxLogitError: number;
-  readonly best: EpochEvaluation;
-  readonly last: EpochEvaluation;
+export interface EvaluationOptions {
+  readonly frontEnd: FrontEnd;
+  readonly classes: readonly string[];
+  readonly dtype: WeightsDtype;
+  /** Sounds that are none of the classes, by kind, for what is to know them. */
+  readonly madeSounds: Readonly<Record<string, readonly Example[]>>;
+  readonly engine: LoadedEngine;
 }
 
-/** Judges the best epoch with the weights that will be served (after rounding to `dtype`), the last as trained. */
-export function evaluateRun(
-  run: TrainedRun,
-  split: FoldSplit,
-  frontEnd: FrontEnd,
-  classes: readonly string[],
-  dtype: WeightsDtype,
-  engine: LoadedEngine,
-): RunEvaluation {
+/** What is published, and what it is worth. */
+export interface VersionEvaluation {
+  /** The weights as they will be served. */
+  readonly encoded: EncodedWeights;
+  /** Largest |logit difference| between them and the trained float32 weights, over the clips judged. */
+  readonly maxLogitError: number;
+  /** Absent: no epoch was chosen. */
+  readonly best?: EpochEvaluation;
+  readonly last: EpochEvaluation;
+  readonly calibration?: CalibrationReport;
+}
+
+/** A single run's: both of its epochs (report, task 3). */
+export interface RunEvaluation extends VersionEvaluation {
+  readonly best: EpochEvaluation;
+}
+
+/**
+ * Judges the best epoch with the weights that will be served (after rounding to `dtype`), the last as trained; on the test
+ * fold too, unless it holds no clips.
+ */
+export function evaluateRun(run: TrainedRun, split: FoldSplit, options: EvaluationOptions): RunEvaluation {
   const { network, progress } = run;
-  const judge = (scorer: Scorer, epoch: number): Judged =>
-    judgeEpoch(scorer, epoch, split, frontEnd, classes);
+  const { frontEnd, dtype, engine } = options;
+  const examples = {
+    validation: examplesOf(split.validation, frontEnd),
+    test: examplesOf(split.test, frontEnd),
+  };
+  const judge = (scorer: Scorer, epoch: number): Judged => judgeEpoch(scorer, epoch, examples, options);
   const encoded = encodeWeights(network, run.bestWeights, dtype);
   const exact = withScorer({ network, engine }, run.bestWeights, 'float32', (scorer) =>
     judge(scorer, progress.bestEpoch),
   );
-  const served = withScorer({ network, engine }, run.bestWeights, dtype, (scorer) =>
-    judge(scorer, progress.bestEpoch),
-  );
+  const served = withScorer({ network, engine }, run.bestWeights, dtype, (scorer) => ({
+    ...judge(scorer, progress.bestEpoch),
+    others: othersJudged([scorer], options),
+  }));
   const last = withScorer({ network, engine }, run.lastWeights, 'float32', (scorer) =>
     judge(scorer, progress.history.length),
   );
@@ -54,37 +72,60 @@ export function evaluateRun(
     maxLogitError: largestDifference(exact.logits, served.logits),
     best: served.evaluation,
     last: last.evaluation,
+    ...(Object.keys(options.madeSounds).length === 0
+      ? {}
+      : { calibration: calibrate(labelsOf(examples.validation), served.validationLogits, served.others) }),
   };
+}
+
+/** The made sounds' logits: each sound once for each of the networks. */
+export function othersJudged(
+  scorers: readonly Scorer[],
+  { madeSounds, frontEnd, classes }: EvaluationOptions,
+): OtherSounds {
+  return Object.fromEntries(
+    Object.entries(madeSounds).map(([kind, examples]): [string, ClipLogits] => [
+      kind,
+      scorers.flatMap((scorer) => predictLogits(scorer, examples, frontEnd, classes.length)),
+    ]),
+  );
 }
 
 interface Judged {
   readonly evaluation: EpochEvaluation;
+  readonly validationLogits: ClipLogits;
   readonly logits: readonly Float32Array[];
 }
 
 function judgeEpoch(
   scorer: Scorer,
   epoch: number,
-  split: FoldSplit,
-  frontEnd: FrontEnd,
-  classes: readonly string[],
+  examples: Readonly<Record<'validation' | 'test', readonly Example[]>>,
+  { frontEnd, classes }: EvaluationOptions,
 ): Judged {
   const judge = (
-    clips: readonly LabelledClip[],
-  ): { logits: Float32Array[]; evaluation: EpochEvaluation['test'] } => {
+    clips: readonly Example[],
+  ): { logits: Float32Array[][]; evaluation: EpochEvaluation['validation'] } => {
     const logits = predictLogits(scorer, clips, frontEnd, classes.length);
-    const labels = clips.map(({ label }) => label);
-    return {
-      logits,
-      evaluation: evaluateClassifier({ labels, probabilities: logits.map(softmax), classes }),
-    };
+    const labels = labelsOf(clips);
+    const probabilities = logits.map((rows) => meanProbabilities(rows));
+    return { logits, evaluation: evaluateClassifier({ labels, probabilities, classes }) };
   };
-  const validation = judge(split.validation);
-  const test = judge(split.test);
+  const validation = judge(examples.validation);
+  const test = examples.test.length === 0 ? undefined : judge(examples.test);
   return {
-    evaluation: { epoch, validation: validation.evaluation, test: test.evaluation },
-    logits: [...validation.logits, ...test.logits],
+    evaluation: {
+      epoch,
+      validation: validation.evaluation,
+      ...(test === undefined ? {} : { test: test.evaluation }),
+    },
+    validationLogits: validation.logits,
+    logits: [...validation.logits, ...(test?.logits ?? [])].flat(),
   };
+}
+
+function labelsOf(examples: readonly Example[]): number[] {
+  return examples.map(({ label }) => label);
 }
 
 /** Runs `use` with the weights as a reader of the written file would have them. */
@@ -103,7 +144,7 @@ function withScorer<T>(
   }
 }
 
-function largestDifference(first: readonly Float32Array[], second: readonly Float32Array[]): number {
+export function largestDifference(first: readonly Float32Array[], second: readonly Float32Array[]): number {
   let largest = 0;
   first.forEach((row, clip) => {
     row.forEach((value, index) => {

@@ -11,17 +11,18 @@ export interface FoldSplit {
 
 /**
  * The report's protocol: one fold to test on, which neither trains nor selects; one to choose the epoch
- * by; the others train.
+ * by; the others train. Without a test fold all others train: what is validated on is what is reported.
  *
  * @throws AppError invalid-configuration when a fold does not exist or both are the same
  */
 export function splitFolds(
   dataset: Dataset,
-  { testFold, validationFold }: { readonly testFold: number; readonly validationFold: number },
+  { testFold, validationFold }: { readonly testFold: number | null; readonly validationFold: number },
+  blind = false,
 ): FoldSplit {
   const folds = [...new Set(dataset.clips.map((clip) => clip.fold))].sort((a, b) => a - b);
   for (const [option, fold] of Object.entries({ test: testFold, validation: validationFold })) {
-    if (folds.includes(fold)) continue;
+    if (fold === null || folds.includes(fold)) continue;
     throw refuse(`The ${option} fold ${fold} is not in the dataset; it has the folds ${folds.join(', ')}.`);
   }
   if (testFold === validationFold) {
@@ -35,7 +36,7 @@ export function splitFolds(
     protocol: { testFold, validationFold, trainFolds },
     train: dataset.clips.filter((clip) => trainFolds.includes(clip.fold)),
     validation: dataset.clips.filter((clip) => clip.fold === validationFold),
-    test: dataset.clips.filter((clip) => clip.fold === testFold),
+    test: blind ? [] : dataset.clips.filter((clip) => clip.fold === testFold),
   };
 }
 

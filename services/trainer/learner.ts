@@ -2,10 +2,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LoadedEngine } from '../../shared/engine/load-engine';
 import { createNativeNetwork } from '../../shared/engine/native-network';
 import type { Scorer } from '../../shared/engine/scorer';
+import type { Hyperparameters } from '../../shared/contracts/manifest';
 import type { Network } from '../../shared/network/network';
 import type { Batch } from './batches';
 import { createNativeLearner } from './native-learner';
 import { createState, readState, type StateValues } from './network-state';
+import { createOptimiser } from './optimiser';
 import { trainStep, type StepResult } from './train-step';
 
 /** A network in training: it takes optimiser steps, and scores with the weights it has reached. */
@@ -19,20 +21,32 @@ export interface Learner extends Scorer {
   values(): StateValues;
 }
 
-/** Continues from `values`: on the native kernels where the engine has them for this network. */
-export function createLearner(network: Network, values: StateValues, { kernels }: LoadedEngine): Learner {
-  const native = createNativeNetwork(kernels, network);
-  return native === undefined ? createReferenceLearner(network, values) : createNativeLearner(native, values);
+/** Continues from `values`: on the native kernels where the engine has them for this network and its optimiser. */
+export function createLearner(
+  network: Network,
+  values: StateValues,
+  hyperparameters: Hyperparameters,
+  { kernels }: LoadedEngine,
+): Learner {
+  const native = hyperparameters.optimizer === 'adam' ? createNativeNetwork(kernels, network) : undefined;
+  return native === undefined
+    ? createReferenceLearner(network, values, hyperparameters)
+    : createNativeLearner(native, values);
 }
 
-function createReferenceLearner(network: Network, values: StateValues): Learner {
+function createReferenceLearner(
+  network: Network,
+  values: StateValues,
+  hyperparameters: Hyperparameters,
+): Learner {
   const state = createState(network, values);
+  const optimise = createOptimiser(hyperparameters);
   return {
-    step: (batch, learningRate, seed) => trainStep(network, state, batch, learningRate, seed),
+    step: (batch, learningRate, seed) => trainStep(network, state, batch, learningRate, seed, optimise),
     logits: (features, size) =>
       tf.tidy(() => {
         const input = tf.tensor2d(features, [size, features.length / size]);
-        return network.forward(state.weights, input).dataSync<'float32'>();
+        return network.forward(state.averages ?? state.weights, input).dataSync<'float32'>();
       }),
     values: () => readState(state),
     dispose: () => {

@@ -12,7 +12,7 @@ const usage = `${trainUsage}
 
 npm run reproduce -- [--data FOLDER] [--esc10-only] [--epochs N] [--seed N]
                   every run of the report's protocol that is missing; writes models/REPORT.md and .html
-npm run summary -- cnn|transformer [--heads N] [--hidden N] [--batch-size N]
+npm run summary -- cnn|transformer|mel|mel-small [--heads N] [--hidden N] [--batch-size N]
 npm run data      downloads ESC-50 (which holds ESC-10) into ./data`;
 
 /** sysexits.h: what a shell script can tell apart. */
@@ -77,7 +77,7 @@ function downloadLine(progress: DownloadProgress): string {
 
 function summaryOf([architecture = 'cnn', ...options]: readonly string[]): string {
   const command = parseTrainCommand([`--architecture=${architecture}`, ...options]);
-  return summarise(createNetwork(networkOf(command), 10), command['batch-size']);
+  return summarise(createNetwork(networkOf(command), 10), command['batch-size'] ?? 32);
 }
 
 function exitCodeOf(error: AppError): number {

@@ -9,6 +9,8 @@ export interface NetworkState {
   readonly weights: Readonly<Record<string, tf.Variable>>;
   /** Of the trainable parameters. */
   readonly moments: Readonly<Record<string, Moments>>;
+  /** Running means of all weights, where the recipe keeps them. */
+  readonly averages?: Readonly<Record<string, tf.Variable>>;
   /** Optimiser steps taken. */
   step: number;
   dispose(): void;
@@ -20,9 +22,16 @@ export interface StateValues {
   readonly weights: WeightValues;
   readonly firstMoments: WeightValues;
   readonly secondMoments: WeightValues;
+  readonly averages?: WeightValues;
 }
 
-export function freshState(network: Network, seed: number): StateValues {
+/** The weights that are judged and published: the running means where there are any. */
+export function modelWeights({ averages, weights }: StateValues): WeightValues {
+  return averages ?? weights;
+}
+
+/** @param averaged whether running means of the weights are kept */
+export function freshState(network: Network, seed: number, averaged = false): StateValues {
   const weights = initialWeights(network, seed);
   const zeros = (): WeightValues =>
     Object.fromEntries(
@@ -30,18 +39,19 @@ export function freshState(network: Network, seed: number): StateValues {
         .filter(({ trainable }) => trainable)
         .map(({ name }) => [name, new Float32Array(weights[name]!.length)]),
     );
-  return { step: 0, weights, firstMoments: zeros(), secondMoments: zeros() };
+  const moments = { firstMoments: zeros(), secondMoments: zeros() };
+  return { step: 0, weights, ...moments, ...(averaged ? { averages: weights } : {}) };
 }
 
 export function createState(network: Network, values: StateValues): NetworkState {
   const variable = (data: Float32Array, shape: readonly number[], trainable: boolean): tf.Variable =>
     tf.tidy(() => tf.variable(tf.tensor(data, [...shape], 'float32'), trainable));
-  const weights = Object.fromEntries(
-    network.parameters.map(({ name, shape, trainable }) => [
-      name,
-      variable(values.weights[name]!, shape, trainable),
-    ]),
-  );
+  const variables = (data: WeightValues): Record<string, tf.Variable> =>
+    Object.fromEntries(
+      network.parameters.map(({ name, shape, trainable }) => [name, variable(data[name]!, shape, trainable)]),
+    );
+  const weights = variables(values.weights);
+  const averages = values.averages === undefined ? {} : { averages: variables(values.averages) };
   const moments = Object.fromEntries(
     network.parameters
       .filter(({ trainable }) => trainable)
@@ -56,9 +66,10 @@ export function createState(network: Network, values: StateValues): NetworkState
   return {
     weights,
     moments,
+    ...averages,
     step: values.step,
     dispose: () => {
-      tf.dispose([weights, moments]);
+      tf.dispose([weights, moments, averages]);
     },
   };
 }
@@ -68,10 +79,15 @@ export function readState(state: NetworkState): StateValues {
     Object.fromEntries(Object.entries(state.moments).map(([name, moments]) => [name, read(moments[which])]));
   return {
     step: state.step,
-    weights: Object.fromEntries(Object.entries(state.weights).map(([name, value]) => [name, read(value)])),
+    weights: readAll(state.weights),
     firstMoments: moment('first'),
     secondMoments: moment('second'),
+    ...(state.averages === undefined ? {} : { averages: readAll(state.averages) }),
   };
+}
+
+function readAll(variables: Readonly<Record<string, tf.Variable>>): WeightValues {
+  return Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, read(value)]));
 }
 
 function read(tensor: tf.Tensor): Float32Array {

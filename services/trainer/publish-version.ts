@@ -1,13 +1,31 @@
 import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { Manifest } from '../../shared/contracts/manifest';
-import type { Report } from '../../shared/contracts/report';
-import { parameterCount } from '../../shared/network/network';
+import type { CrossValidation, EpochMetrics, Report } from '../../shared/contracts/report';
+import { parameterCount, type Network } from '../../shared/network/network';
 import type { Registry, Version } from '../../shared/registry/registry';
 import { weightsFileNames, type WeightsDtype } from '../../shared/registry/weights-file';
-import type { RunEvaluation } from './evaluate-run';
+import type { RunEvaluation, VersionEvaluation } from './evaluate-run';
 import { parameterTable } from './parameter-table';
 import { renderReportHtml } from './report/render-report-html';
+import type { RunSettings } from './run-settings';
 import type { TrainedRun } from './train';
+
+/** One run's best epoch, or the last epochs of several runs that answer together. */
+export interface PublishedNetworks {
+  readonly network: Network;
+  readonly members: number;
+  readonly settings: RunSettings;
+  readonly engine: string;
+  readonly history: readonly EpochMetrics[];
+  readonly evaluation: VersionEvaluation;
+  readonly crossValidation?: CrossValidation;
+}
+
+/** A single run's best epoch, to be published. */
+export function networksOf({ network, progress }: TrainedRun, evaluation: RunEvaluation): PublishedNetworks {
+  const { settings, engine, history } = progress;
+  return { network, members: 1, settings, engine, history, evaluation };
+}
 
 export interface VersionFacts {
   readonly createdAt: Date;
@@ -21,55 +39,64 @@ export interface VersionFacts {
 /** The batch that the report's parameter tables are for. */
 const tableBatchSize = 32;
 
-/** Puts a finished run's best epoch into the registry, with its manifest and reports. */
+/** Puts trained networks into the registry, with their manifest and reports. */
 export async function publishVersion(
   registry: Registry,
-  run: TrainedRun,
-  evaluation: RunEvaluation,
+  published: PublishedNetworks,
   facts: VersionFacts,
 ): Promise<Version> {
-  const { manifest, report } = describeVersion(run, evaluation, facts);
+  const { manifest, report } = describeVersion(published, facts);
   return registry.publish(manifest, {
-    [weightsFileNames.manifest]: JSON.stringify(evaluation.encoded.manifest, null, 2),
-    [weightsFileNames.bytes]: evaluation.encoded.bytes,
+    [weightsFileNames.manifest]: JSON.stringify(published.evaluation.encoded.manifest, null, 2),
+    [weightsFileNames.bytes]: published.evaluation.encoded.bytes,
     'report.json': `${JSON.stringify(report, null, 2)}\n`,
     'report.html': renderReportHtml(report),
   });
 }
 
-/** A finished run's manifest and report, published or not. */
+/** The manifest and report of trained networks, published or not. */
 export function describeVersion(
-  run: TrainedRun,
-  evaluation: RunEvaluation,
+  published: PublishedNetworks,
   facts: VersionFacts,
 ): { readonly manifest: Manifest; readonly report: Report } {
-  const manifest = createManifest(run, evaluation, facts);
-  return { manifest, report: createReport(run, evaluation, manifest) };
+  const manifest = createManifest(published, facts);
+  return { manifest, report: createReport(published, manifest) };
 }
 
-function createManifest(run: TrainedRun, evaluation: RunEvaluation, facts: VersionFacts): Manifest {
-  const { settings, engine } = run.progress;
-  const { encoded, best } = evaluation;
+function createManifest(published: PublishedNetworks, facts: VersionFacts): Manifest {
+  const { settings, engine, network, members } = published;
+  const { encoded, best, last, calibration, maxLogitError } = published.evaluation;
+  const served = best ?? last;
   const day = facts.createdAt.toISOString().slice(0, 10).replaceAll('-', '');
   return {
     formatVersion: 1,
     version: `${settings.network.architecture}-${day}-${encoded.sha256.slice(0, 8)}`,
     createdAt: facts.createdAt.toISOString(),
     ...settings,
-    parameters: parameterCount(run.network),
+    ...(members === 1 ? {} : { members }),
+    parameters: members * parameterCount(network),
     classes: [...facts.classes],
     frontEnd: facts.frontEnd,
     initialisation: 'pytorch-uniform',
     inputScaling: 'unit',
     data: facts.data,
-    epoch: best.epoch,
-    epochRule: 'best-validation',
+    epoch: served.epoch,
+    epochRule: best === undefined ? 'last' : 'best-validation',
     metrics: {
-      validationAccuracy: best.validation.accuracy,
-      validationLoss: best.validation.loss,
-      testAccuracy: best.test.accuracy,
-      testMacroF1: best.test.macro.f1,
+      validationAccuracy: served.validation.accuracy,
+      validationLoss: served.validation.loss,
+      ...(served.test === undefined
+        ? {}
+        : { testAccuracy: served.test.accuracy, testMacroF1: served.test.macro.f1 }),
     },
+    ...(calibration === undefined
+      ? {}
+      : {
+          calibration: {
+            temperature: calibration.temperature,
+            unknownBelow: calibration.unknown.threshold,
+          },
+        }),
     code: facts.code,
     engine,
     weights: {
@@ -77,33 +104,30 @@ function createManifest(run: TrainedRun, evaluation: RunEvaluation, facts: Versi
       dtype: facts.dtype,
       bytes: encoded.bytes.length,
       sha256: encoded.sha256,
-      maxLogitError: evaluation.maxLogitError,
+      maxLogitError,
     },
   };
 }
 
-function createReport(run: TrainedRun, evaluation: RunEvaluation, manifest: Manifest): Report {
+function createReport(published: PublishedNetworks, manifest: Manifest): Report {
   const { network, classes, frontEnd, hyperparameters, initialisation, inputScaling } = manifest;
-  const { protocol, seed, data, code, engine } = manifest;
+  const { protocol, seed, data, code, engine, members } = manifest;
+  const { evaluation, crossValidation } = published;
+  const { best, last, calibration } = evaluation;
   return {
     formatVersion: 1,
     version: manifest.version,
     createdAt: manifest.createdAt,
     configuration: {
       network,
-      classes,
-      frontEnd,
-      hyperparameters,
-      initialisation,
-      inputScaling,
-      protocol,
-      seed,
-      data,
-      code,
-      engine,
+      ...(members === undefined ? {} : { members }),
+      ...{ classes, frontEnd, hyperparameters, initialisation, inputScaling },
+      ...{ protocol, seed, data, code, engine },
     },
-    history: [...run.progress.history],
-    evaluations: { best: evaluation.best, last: evaluation.last },
-    parameterTable: parameterTable(run.network, tableBatchSize),
+    history: [...published.history],
+    evaluations: { ...(best === undefined ? {} : { best }), last },
+    ...(calibration === undefined ? {} : { calibration }),
+    parameterTable: parameterTable(published.network, tableBatchSize),
+    ...(crossValidation === undefined ? {} : { crossValidation }),
   };
 }

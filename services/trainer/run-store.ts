@@ -66,12 +66,14 @@ export async function openRunStore(runsFolder: string, name: string): Promise<Ru
           weights: file.groups['weights']!,
           firstMoments: file.groups['firstMoments']!,
           secondMoments: file.groups['secondMoments']!,
+          ...(file.groups['averages'] === undefined ? {} : { averages: file.groups['averages'] }),
         },
         bestWeights: best.groups['weights']!,
       };
     },
     save: async ({ progress, state, bestWeights }) => {
-      const { weights, firstMoments, secondMoments } = state;
+      const { weights, firstMoments, secondMoments, averages } = state;
+      const means = averages === undefined ? {} : { averages };
       const isNewBest = progress.bestEpoch !== savedBestEpoch;
       // The best weights first: a state that names them must find them.
       if (isNewBest) {
@@ -80,7 +82,10 @@ export async function openRunStore(runsFolder: string, name: string): Promise<Ru
           groups: { weights: bestWeights },
         });
       }
-      await writeTensorFile(stateFile, { about: progress, groups: { weights, firstMoments, secondMoments } });
+      await writeTensorFile(stateFile, {
+        about: progress,
+        groups: { weights, firstMoments, secondMoments, ...means },
+      });
       if (isNewBest) await removeOtherBests(folder, progress.bestEpoch);
       savedBestEpoch = progress.bestEpoch;
     },

@@ -1,15 +1,17 @@
-import { inputSamples } from '../../shared/network/trunk';
+import { inputLength } from '../../shared/audio/window-inputs';
 import type { Network } from '../../shared/network/network';
 import { parameterTable } from './parameter-table';
+import { trainingDefaults } from './training-defaults';
 
 const bytesPerFloat = 4;
 
 /** The report's parameter table for a terminal: layers, output shapes, parameters, multiply-adds and sizes. */
 export function summarise(network: Network, batchSize: number): string {
   const table = parameterTable(network, batchSize);
+  const inputs = inputLength(trainingDefaults[network.config.architecture].frontEnd);
   const cells = [
     ['layer', 'output shape', 'parameters', 'mult-adds'],
-    ['input', `[${batchSize}, 1, ${inputSamples}]`, '', ''],
+    ['input', `[${batchSize}, 1, ${inputs}]`, '', ''],
     ...table.rows.map(({ layer, outputShape, parameters, multAdds }) => [
       layer,
       `[${outputShape.join(', ')}]`,
@@ -37,7 +39,7 @@ export function summarise(network: Network, batchSize: number): string {
     line,
     `parameters    ${count(table.trainable + table.nonTrainable)} (trainable ${count(table.trainable)}, non-trainable ${count(table.nonTrainable)})`,
     `mult-adds     ${(table.multAdds / 1e9).toFixed(2)} G`,
-    `input         ${megabytes(batchSize * inputSamples)}`,
+    `input         ${megabytes(batchSize * inputs)}`,
     `activations   ${megabytes(activations)} (one forward pass, every output above)`,
     `parameters    ${megabytes(table.trainable + table.nonTrainable)}`,
   ].join('\n');

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Network, TrainingMode } from '../../shared/network/network';
 import { deriveSeed } from '../../shared/network/random';
-import { adamStep } from './adam';
-import type { Batch } from './batches';
+import { sliceBatch, type Batch } from './batches';
 import type { NetworkState } from './network-state';
+import { adam, type Optimiser } from './optimiser';
 
 /**
  * Clips that go through the network at once. A batch is taken in such slices and their gradients added up, which
@@ -32,6 +32,7 @@ export function trainStep(
   batch: Batch,
   learningRate: number,
   seed: number,
+  optimise: Optimiser = adam,
 ): StepResult {
   state.step += 1;
   const gradients: Record<string, tf.Tensor> = {};
@@ -41,15 +42,13 @@ export function trainStep(
   const usesStatistics = network.parameters.some(({ trainable }) => !trainable);
   const step = usesStatistics ? batch.size : sliceSize;
   for (let start = 0; start < batch.size; start += step) {
-    const slice = batch.slice(start, Math.min(batch.size, start + step));
+    const slice = sliceBatch(batch, start, Math.min(batch.size, start + step));
     const result = addGradients(network, state, slice, batch.size, sliceSeed(seed, start), gradients);
     loss += result.loss;
     correct += result.correct;
   }
-  for (const [name, gradient] of Object.entries(gradients)) {
-    adamStep(state.weights[name]!, gradient, state.moments[name]!, learningRate, state.step);
-    gradient.dispose();
-  }
+  optimise(state, gradients, learningRate);
+  tf.dispose(gradients);
   return { loss, correct };
 }
 
@@ -62,7 +61,6 @@ function addGradients(
   seed: number,
   gradients: Record<string, tf.Tensor>,
 ): StepResult {
-  const { classes } = slice;
   const statistics: [string, tf.Tensor][] = [];
   const training: TrainingMode = {
     seed,
@@ -73,7 +71,7 @@ function addGradients(
 
   const result = tf.tidy(() => {
     const input = tf.tensor2d(slice.features, [slice.size, slice.features.length / slice.size]);
-    const labels = tf.oneHot(tf.tensor1d(slice.labels, 'int32'), classes);
+    const labels = targetsOf(slice);
     let logits: tf.Tensor | undefined;
     const { value, grads } = tf.variableGrads(() => {
       // Kept: what is not the loss is freed when this function ends.
@@ -95,4 +93,10 @@ function addGradients(
     value.dispose();
   }
   return result;
+}
+
+/** [size, classes] */
+function targetsOf({ size, classes, labels, targets }: Batch): tf.Tensor {
+  if (targets !== undefined) return tf.tensor2d(targets, [size, classes]);
+  return tf.oneHot(tf.tensor1d(labels, 'int32'), classes);
 }

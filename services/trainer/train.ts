@@ -3,19 +3,18 @@ import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { EpochMetrics } from '../../shared/contracts/report';
 import { describeEngine, type LoadedEngine } from '../../shared/engine/load-engine';
 import { AppError } from '../../shared/errors/app-error';
-import { softmax } from '../../shared/decision/softmax';
+import { meanProbabilities } from '../../shared/decision/mean-probabilities';
 import { crossEntropy } from '../../shared/metrics/cross-entropy';
 import { createNetwork } from '../../shared/network/create-network';
 import type { Network } from '../../shared/network/network';
 import { deriveSeed } from '../../shared/network/random';
 import type { WeightValues } from '../../shared/registry/weights-file';
-import { batchesOf } from './batches';
 import { assertConverging } from './divergence';
-import type { LabelledClip } from './dataset';
 import type { FoldSplit } from './folds';
 import { createLearner, type Learner } from './learner';
-import { freshState } from './network-state';
-import { predictLogits } from './predict';
+import { freshState, modelWeights } from './network-state';
+import { examplesOf, predictLogits, type Example } from './predict';
+import { createRecipe, type Recipe } from './recipe';
 import type { RunSettings } from './run-settings';
 import type { RunProgress, RunStore, SavedRun } from './run-store';
 
@@ -61,13 +60,15 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   const { settings, store, classes } = options;
   const network = createNetwork(settings.network, classes.length);
   let run: SavedRun = (await store.load()) ?? startOf(network, options);
-  const learner = createLearner(network, run.state, options.engine);
+  const recipe = createRecipe({ ...options, classes: classes.length, clips: options.split.train });
+  const validationExamples = examplesOf(options.split.validation, options.frontEnd);
+  const learner = createLearner(network, run.state, settings.hyperparameters, options.engine);
   try {
     while (run.progress.history.length < settings.hyperparameters.epochs) {
       const startedAt = performance.now();
       const epoch = run.progress.history.length + 1;
-      const { loss, accuracy } = await trainEpoch(learner, run.state.step, epoch, options);
-      const validation = validate(learner, options.split.validation, options);
+      const { loss, accuracy } = await trainEpoch(learner, recipe, run.state.step, epoch, options);
+      const validation = validate(learner, validationExamples, options);
       const metrics: EpochMetrics = {
         epoch,
         trainLoss: loss,
@@ -86,13 +87,13 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   return {
     network,
     progress: run.progress,
-    lastWeights: run.state.weights,
+    lastWeights: modelWeights(run.state),
     bestWeights: run.bestWeights,
   };
 }
 
 function startOf(network: Network, { settings, dataFingerprint, engine }: TrainOptions): SavedRun {
-  const state = freshState(network, settings.seed);
+  const state = freshState(network, settings.seed, settings.hyperparameters.optimizer === 'adamw');
   return {
     progress: {
       settings,
@@ -103,23 +104,23 @@ function startOf(network: Network, { settings, dataFingerprint, engine }: TrainO
       bestEpoch: 0,
     },
     state,
-    bestWeights: state.weights,
+    bestWeights: modelWeights(state),
   };
 }
 
 async function trainEpoch(
   learner: Learner,
+  recipe: Recipe,
   stepsBefore: number,
   epoch: number,
-  { settings, frontEnd, classes, split, onBatch, signal }: TrainOptions,
+  { settings, onBatch, signal }: TrainOptions,
 ): Promise<{ loss: number; accuracy: number }> {
-  const { batchSize, learningRate } = settings.hyperparameters;
-  const shuffleSeed = deriveSeed(settings.seed, 'shuffle', epoch);
-  const clips = split.train.length;
+  const clips = recipe.clipsPerEpoch;
   const [totals, done] = [{ loss: 0, correct: 0 }, { clips: 0 }];
   let step = stepsBefore;
-  for (const batch of batchesOf(split.train, { frontEnd, classes: classes.length, batchSize, shuffleSeed })) {
-    const result = learner.step(batch, learningRate, deriveSeed(settings.seed, 'step', step++));
+  for (const batch of recipe.batches(epoch)) {
+    const seed = deriveSeed(settings.seed, 'step', step++);
+    const result = learner.step(batch, recipe.learningRate(step), seed);
     totals.loss += result.loss;
     totals.correct += result.correct;
     done.clips += batch.size;
@@ -138,15 +139,16 @@ async function trainEpoch(
 
 function validate(
   learner: Learner,
-  clips: readonly LabelledClip[],
+  examples: readonly Example[],
   { frontEnd, classes }: TrainOptions,
 ): { validationLoss: number; validationAccuracy: number } {
-  const logits = predictLogits(learner, clips, frontEnd, classes.length);
-  const labels = clips.map(({ label }) => label);
-  const correct = logits.filter((row, index) => indexOfHighest(row) === labels[index]).length;
+  const logits = predictLogits(learner, examples, frontEnd, classes.length);
+  const labels = examples.map(({ label }) => label);
+  const probabilities = logits.map((rows) => meanProbabilities(rows));
+  const correct = probabilities.filter((row, index) => indexOfHighest(row) === labels[index]).length;
   return {
-    validationLoss: crossEntropy(labels, logits.map(softmax)),
-    validationAccuracy: correct / clips.length,
+    validationLoss: crossEntropy(labels, probabilities),
+    validationAccuracy: correct / examples.length,
   };
 }
 
@@ -154,12 +156,18 @@ function indexOfHighest(values: Float32Array): number {
   return values.reduce((best, value, index) => (value > values[best]! ? index : best), 0);
 }
 
-/** The run one epoch on; its best epoch is that of the highest validation accuracy, ties to the lower loss. */
+/**
+ * The run one epoch on; its best epoch is that of the highest validation accuracy, ties to the lower loss. Before the
+ * recipe's first epoch to choose from, it is the latest.
+ */
 function advance(run: SavedRun, metrics: EpochMetrics, state: SavedRun['state']): SavedRun {
   const history = [...run.progress.history, metrics];
   const best = history[run.progress.bestEpoch - 1];
+  const { hyperparameters } = run.progress.settings;
+  const selectFrom = hyperparameters.optimizer === 'adamw' ? hyperparameters.selectFromEpoch : 1;
   const isBest =
     best === undefined ||
+    best.epoch < selectFrom ||
     metrics.validationAccuracy > best.validationAccuracy ||
     (metrics.validationAccuracy === best.validationAccuracy && metrics.validationLoss < best.validationLoss);
   return {
@@ -170,6 +178,6 @@ function advance(run: SavedRun, metrics: EpochMetrics, state: SavedRun['state'])
       bestEpoch: isBest ? metrics.epoch : run.progress.bestEpoch,
     },
     state,
-    bestWeights: isBest ? state.weights : run.bestWeights,
+    bestWeights: isBest ? modelWeights(state) : run.bestWeights,
   };
 }

@@ -1,24 +1,21 @@
 import { availableParallelism } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { createDecoderPool } from '../../shared/audio/decoder-pool';
-import { reportFrontEnd } from '../../shared/contracts/front-end';
+import type { FrontEnd } from '../../shared/contracts/front-end';
+import type { Hyperparameters } from '../../shared/contracts/manifest';
 import { chooseEngine } from '../../shared/engine/choose-engine';
 import { loadEngine, type LoadedEngine } from '../../shared/engine/load-engine';
 import { AppError } from '../../shared/errors/app-error';
+import { createStatusLine, type TextStream } from '../../shared/observability/status-line';
 import { codeVersion } from './code-version';
-import type { TrainCommand } from './command-line';
+import { networkOf, trainingOf, type TrainCommand } from './command-line';
 import type { TrainerConfig } from './config';
 import { loadDataset, type Dataset } from './dataset';
-import { evaluateRun, type RunEvaluation } from './evaluate-run';
+import type { EvaluationOptions } from './evaluate-run';
 import type { FoldSplit } from './folds';
-import { openMetricsLog } from './metrics-log';
-import { createProgress } from './progress';
 import type { VersionFacts } from './publish-version';
-import { runName, type RunSettings } from './run-settings';
-import { openRunStore, type RunStore } from './run-store';
-import { createStatusLine, type TextStream } from '../../shared/observability/status-line';
-import { openTensorboard } from './tensorboard';
-import { train, type TrainedRun } from './train';
+import type { RunSettings } from './run-settings';
+import { otherSounds } from './unknown/other-sounds';
 
 /** The project's folder: this file is compiled to dist/services/trainer. */
 const projectFolder = resolve(__dirname, '..', '..', '..');
@@ -29,18 +26,26 @@ export interface CommandContext {
   readonly signal: AbortSignal;
 }
 
-/** What runs are trained with: the command's options, the clips and the engine. */
+/** What runs are trained with, their folds aside: the command's options and what they mean, the clips and the engine. */
 export interface Workshop extends CommandContext {
   readonly command: TrainCommand;
+  readonly network: RunSettings['network'];
+  readonly frontEnd: FrontEnd;
+  readonly hyperparameters: Hyperparameters;
   readonly dataset: Dataset;
+  /** Sounds that are none of the classes, by kind; empty where nothing is to know them. */
+  readonly madeSounds: EvaluationOptions['madeSounds'];
   readonly engine: LoadedEngine;
 }
 
-/** Loads the engine and the clips. @throws AppError engine-unavailable, invalid-dataset */
+/** Loads the engine and the clips. @throws AppError engine-unavailable, invalid-dataset, invalid-configuration */
 export async function openWorkshop(command: TrainCommand, context: CommandContext): Promise<Workshop> {
+  const network = networkOf(command);
+  const { frontEnd, hyperparameters } = trainingOf(command);
   const engine = await loadTrainingEngine(context);
-  const dataset = await loadClips(command, context);
-  return { ...context, command, dataset, engine };
+  const dataset = await loadClips(command, frontEnd, context);
+  const madeSounds = hyperparameters.optimizer === 'adamw' ? await otherSounds(frontEnd) : {};
+  return { ...context, command, network, frontEnd, hyperparameters, dataset, madeSounds, engine };
 }
 
 async function loadTrainingEngine({ config, output }: CommandContext): Promise<LoadedEngine> {
@@ -69,6 +74,7 @@ async function loadTrainingEngine({ config, output }: CommandContext): Promise<L
 
 async function loadClips(
   command: TrainCommand,
+  frontEnd: FrontEnd,
   { config, output, signal }: CommandContext,
 ): Promise<Dataset> {
   const decoder = createDecoderPool({ threads: availableParallelism() });
@@ -78,7 +84,7 @@ async function loadClips(
       folder: command.data ?? config.dataFolder,
       csv: command.csv,
       esc10Only: command['esc10-only'],
-      frontEnd: reportFrontEnd,
+      frontEnd,
       decoder,
       cacheFolder: config.clipCacheFolder,
       onProgress: ({ done, total }) => {
@@ -92,99 +98,25 @@ async function loadClips(
   }
 }
 
-/** A finished run, judged. */
-export interface FoldRun {
-  readonly run: TrainedRun;
-  readonly evaluation: RunEvaluation;
-  readonly folder: string;
-}
-
-/** Trains the command's network on one split of the folds, from where an earlier run of the same settings stopped. */
-export async function trainFold(
-  { command, config, output, signal, dataset, engine }: Workshop,
-  network: RunSettings['network'],
-  split: FoldSplit,
-): Promise<FoldRun> {
-  const settings = settingsOf(command, network, split);
-  const store = await openRunStore(config.runsFolder, runName(settings, dataset.fingerprint));
-  await prepareStore(store, command);
-  const history = (await store.load())?.progress.history ?? [];
-  const metricsLog = await openMetricsLog(join(store.folder, 'metrics.jsonl'), history);
-  const tensorboard = await openTensorboard(join(store.folder, 'tensorboard'), history);
-  const progress = createProgress({
-    stream: output,
-    epochs: command.epochs,
-    epochsDone: history.length,
-    batchesPerEpoch: Math.ceil(split.train.length / command['batch-size']),
-  });
-  try {
-    const run = await train({
-      settings,
-      frontEnd: reportFrontEnd,
-      classes: dataset.classes,
-      split,
-      dataFingerprint: dataset.fingerprint,
-      engine,
-      store,
-      signal,
-      onBatch: ({ clipsDone, loss, accuracy }) => {
-        progress.batch({ batch: Math.ceil(clipsDone / command['batch-size']), loss, accuracy });
-      },
-      onEpoch: async (metrics) => {
-        await metricsLog.append(metrics);
-        await tensorboard.append(metrics);
-        progress.epoch(metrics);
-      },
-    });
-    const evaluation = evaluateRun(run, split, reportFrontEnd, dataset.classes, command.precision, engine);
-    return { run, evaluation, folder: store.folder };
-  } finally {
-    progress.close();
-    await metricsLog.close();
-    await tensorboard.close();
-  }
-}
-
-/** What an earlier run with the same settings left is continued or forgotten only when it is said which. */
-async function prepareStore(store: RunStore, { resume, fresh, epochs }: TrainCommand): Promise<void> {
-  if (fresh) {
-    await store.clear();
-    return;
-  }
-  const earlier = await store.load();
-  if (earlier === undefined || resume) return;
-  const done = earlier.progress.history.length;
-  throw new AppError(
-    'invalid-configuration',
-    `This run exists and has ${done} of ${epochs} epochs: --resume continues it, --fresh starts it anew.`,
-  );
-}
-
-/** All that decides what the run computes, the data and the engine aside. */
+/** All that decides what a run computes, the data and the engine aside. */
 export function settingsOf(
-  command: TrainCommand,
-  network: RunSettings['network'],
+  { command, network, hyperparameters }: Pick<Workshop, 'command' | 'network' | 'hyperparameters'>,
   { protocol }: Pick<FoldSplit, 'protocol'>,
 ): RunSettings {
-  return {
-    network,
-    hyperparameters: {
-      optimizer: 'adam',
-      learningRate: command['learning-rate'],
-      batchSize: command['batch-size'],
-      epochs: command.epochs,
-    },
-    protocol: protocol,
-    seed: command.seed,
-  };
+  return { network, hyperparameters, protocol, seed: command.seed };
+}
+
+export function evaluationOptions(workshop: Workshop): EvaluationOptions {
+  const { frontEnd, dataset, command, madeSounds, engine } = workshop;
+  return { frontEnd, classes: dataset.classes, dtype: command.precision, madeSounds, engine };
 }
 
 /** What a version says of its making beside its run. */
-export async function versionFacts({ command, dataset }: Workshop): Promise<VersionFacts> {
+export async function versionFacts({ command, frontEnd, dataset }: Workshop): Promise<VersionFacts> {
   return {
     createdAt: new Date(),
     classes: dataset.classes,
-    frontEnd: reportFrontEnd,
+    frontEnd,
     data: { clips: dataset.clips.length, fingerprint: dataset.fingerprint },
     code: await codeVersion(projectFolder),
     dtype: command.precision,

@@ -1,7 +1,7 @@
-import { windowSamples, type FrontEnd } from '../contracts/front-end';
+import { windowSamples, type FramesFrontEnd } from '../contracts/front-end';
 
 /** How many frames a window gives, and their length and step in samples. */
-function frameLayout(frontEnd: FrontEnd): { count: number; length: number; hop: number } {
+function frameLayout(frontEnd: FramesFrontEnd): { count: number; length: number; hop: number } {
   const length = Math.round(frontEnd.sampleRate * frontEnd.frameSeconds);
   const hop = Math.round(frontEnd.sampleRate * frontEnd.hopSeconds);
   const count = Math.floor((windowSamples(frontEnd) - length) / hop) + 1;
@@ -14,7 +14,7 @@ function frameLayout(frontEnd: FrontEnd): { count: number; length: number; hop: 
 }
 
 /** Samples in the network's input: frames × frame length (the report's: 9 × 16,000 = 144,000). */
-export function joinedSamples(frontEnd: FrontEnd): number {
+export function joinedSamples(frontEnd: FramesFrontEnd): number {
   const { count, length } = frameLayout(frontEnd);
   return count * length;
 }
@@ -28,7 +28,7 @@ export function joinedSamples(frontEnd: FrontEnd): number {
  */
 export function joinFrames(
   window: Float32Array,
-  frontEnd: FrontEnd,
+  frontEnd: FramesFrontEnd,
   out = new Float32Array(joinedSamples(frontEnd)),
   outOffset = 0,
 ): Float32Array {

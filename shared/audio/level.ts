@@ -18,8 +18,11 @@ export function levelDbfs(samples: Float32Array): number {
   return samples.length === 0 ? floorDbfs : decibels(meanSquare(samples, 0, samples.length));
 }
 
+/** 23 ms at 44.1 kHz. */
+const shortBlockSamples = 1024;
+
 /** Level of the loudest block of `blockSamples` one after another: a short click in a long silence is not averaged away. */
-export function loudestBlockDbfs(samples: Float32Array, blockSamples: number): number {
+export function loudestBlockDbfs(samples: Float32Array, blockSamples = shortBlockSamples): number {
   let loudest = 0;
   for (let from = 0; from < samples.length; from += blockSamples) {
     const to = Math.min(samples.length, from + blockSamples);

@@ -6,11 +6,16 @@ const milliseconds = z.number().min(0);
 export const predictionSchema = z.object({ label: z.string(), probability: ratio });
 export type Prediction = z.infer<typeof predictionSchema>;
 
+const verdict = {
+  label: z.string().describe('The most probable class, or `unknown`'),
+  unknown: z.boolean().describe('Whether no class is probable enough to be named'),
+  confidence: ratio.describe('The most probable class’s probability'),
+};
+
 export const windowResultSchema = z.object({
   startSeconds: z.number().min(0),
   endSeconds: z.number().min(0),
-  label: z.string(),
-  confidence: ratio,
+  ...verdict,
   predictions: z.array(predictionSchema).describe('Most probable first'),
 });
 
@@ -25,9 +30,12 @@ export const classificationSchema = z.object({
     channels: z.int().min(1),
     durationSeconds: z.number(),
   }),
-  label: z.string(),
-  confidence: ratio,
-  predictions: z.array(predictionSchema).describe('Mean over the windows, most probable first'),
+  ...verdict,
+  predictions: z
+    .array(predictionSchema)
+    .describe(
+      'Mean over the windows in which a class is heard (over all where there is none), most probable first',
+    ),
   windows: z.array(windowResultSchema),
   timings: z.object({ decodeMs: milliseconds, queueMs: milliseconds, inferenceMs: milliseconds }),
 });

@@ -1,28 +1,76 @@
 import { z } from 'zod';
 
+const common = {
+  /** Hz of the mono signal that the network is given. */
+  sampleRate: z.int().positive(),
+  /** Length of one window, in seconds: what is judged at once. */
+  windowSeconds: z.number().positive(),
+};
+
+/** The waveform itself, in overlapping frames laid end to end; a shorter window is padded with zeros at its end. */
+export const framesFrontEndSchema = z.strictObject({
+  kind: z.literal('frames'),
+  ...common,
+  frameSeconds: z.number().positive(),
+  hopSeconds: z.number().positive(),
+});
+export type FramesFrontEnd = z.infer<typeof framesFrontEndSchema>;
+
+/**
+ * Crops of a log-mel spectrogram, judged one by one and averaged. A crop that is longer than its window goes round:
+ * after the last frame comes the first.
+ */
+export const logMelFrontEndSchema = z.strictObject({
+  kind: z.literal('log-mel'),
+  ...common,
+  /** Samples in one analysis frame (a power of two): a periodic Hann window, centred, zeros beyond the ends. */
+  fftSamples: z.int().min(16).max(65_536),
+  hopSamples: z.int().positive(),
+  /** Triangles on the HTK mel scale between the two edges, each of unit area in Hz. */
+  melBins: z.int().min(2).max(512),
+  lowestHz: z.number().min(0),
+  highestHz: z.number().positive(),
+  /** What is this much below a crop's loudest cell counts as that much below. */
+  rangeDecibels: z.number().positive(),
+  /** Frames in a crop. */
+  cropFrames: z.int().positive(),
+  /** Crops of a window, evenly spread. */
+  crops: z.int().min(1).max(64),
+  /** A crop whose loudest frame is this much below the window's loudest is not judged. */
+  silenceDecibels: z.number().positive(),
+});
+export type LogMelFrontEnd = z.infer<typeof logMelFrontEndSchema>;
+
 /**
  * How sound becomes a network's input. It belongs to the checkpoint: whoever decodes, windows or
  * resamples for a model takes the figures from here.
  */
-export const frontEndSchema = z.strictObject({
-  kind: z.literal('frames'),
-  /** Hz of the mono signal that the network is given. */
-  sampleRate: z.int().positive(),
-  /** Length of one window, in seconds; a shorter clip is padded with zeros at its end. */
-  windowSeconds: z.number().positive(),
-  frameSeconds: z.number().positive(),
-  hopSeconds: z.number().positive(),
-});
-
+export const frontEndSchema = z.discriminatedUnion('kind', [framesFrontEndSchema, logMelFrontEndSchema]);
 export type FrontEnd = z.infer<typeof frontEndSchema>;
 
 /** The report's front end: 9 frames of 16,000 samples from 5 s at 16 kHz, hop 0.5 s (report, "Data"). */
-export const reportFrontEnd: FrontEnd = {
+export const reportFrontEnd: FramesFrontEnd = {
   kind: 'frames',
   sampleRate: 16_000,
   windowSeconds: 5,
   frameSeconds: 1,
   hopSeconds: 0.5,
+};
+
+/** `mel`'s: 251 frames of 46 ms every 20 ms, 64 mel bins up to 11 kHz, judged in three crops of 2.56 s. */
+export const melFrontEnd: LogMelFrontEnd = {
+  kind: 'log-mel',
+  sampleRate: 44_100,
+  windowSeconds: 5,
+  fftSamples: 2048,
+  hopSamples: 882,
+  melBins: 64,
+  lowestHz: 40,
+  highestHz: 11_025,
+  rangeDecibels: 80,
+  cropFrames: 128,
+  crops: 3,
+  silenceDecibels: 25,
 };
 
 /** Samples in one window at the front end's sample rate. */

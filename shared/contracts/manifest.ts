@@ -1,22 +1,47 @@
 import { z } from 'zod';
 import { networkConfigSchema } from './architecture';
+import { augmentationSchema } from './augmentation';
+import { calibrationSchema } from './calibration';
 import { frontEndSchema } from './front-end';
 
 const fold = z.int().min(1);
 const ratio = z.number().min(0).max(1);
 
-/** Optimiser settings of a run (report, "Training and evaluation"). */
-export const hyperparametersSchema = z.strictObject({
+/** The report's settings (report, "Training and evaluation"): an epoch is a pass over the training clips. */
+const adamSchema = z.strictObject({
   optimizer: z.literal('adam'),
   learningRate: z.number().positive(),
   batchSize: z.int().positive(),
   epochs: z.int().positive(),
 });
+
+/** `mel`'s: the clips come in an endless reshuffled stream, of which an epoch is a number of steps. */
+const adamwSchema = z.strictObject({
+  optimizer: z.literal('adamw'),
+  /** The highest: reached by a linear warm-up, left on a cosine to 0. */
+  learningRate: z.number().positive(),
+  batchSize: z.int().positive(),
+  epochs: z.int().positive(),
+  stepsPerEpoch: z.int().positive(),
+  /** Share of the steps. */
+  warmUp: ratio,
+  /** Decoupled, on kernels alone. */
+  weightDecay: z.number().min(0),
+  /** Of the running mean of the weights, which is the model. */
+  averageDecay: ratio,
+  /** Epochs before this one are not chosen. */
+  selectFromEpoch: z.int().positive(),
+  augmentation: augmentationSchema,
+});
+
+export const hyperparametersSchema = z.discriminatedUnion('optimizer', [adamSchema, adamwSchema]);
 export type Hyperparameters = z.infer<typeof hyperparametersSchema>;
 
 export const protocolSchema = z.strictObject({
-  testFold: fold,
-  validationFold: fold,
+  /** Null: every fold but the validation fold trained. */
+  testFold: fold.nullable(),
+  /** Null: the networks of an ensemble were validated on one of the training folds each, which the others trained. */
+  validationFold: fold.nullable(),
   trainFolds: z.array(fold).min(1),
 });
 export type Protocol = z.infer<typeof protocolSchema>;
@@ -28,6 +53,8 @@ export const manifestSchema = z.strictObject({
   version: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,99}$/),
   createdAt: z.iso.datetime(),
   network: networkConfigSchema,
+  /** Networks of that kind, whose probabilities are averaged; absent: one. */
+  members: z.int().min(2).max(64).optional(),
   parameters: z.int().positive(),
   /** Class names, in the order of the network's outputs. */
   classes: z.array(z.string().min(1)).min(2).max(1000),
@@ -42,15 +69,18 @@ export const manifestSchema = z.strictObject({
     /** sha256 over every clip's name, fold, category and content hash. */
     fingerprint: z.string().regex(/^[0-9a-f]{64}$/),
   }),
-  /** Which epoch the weights are of: the best by validation accuracy (ties: lower loss). */
+  /** Which epoch the weights are of: the best by validation accuracy (ties: lower loss), or the last. */
   epoch: z.int().positive(),
-  epochRule: z.literal('best-validation'),
+  epochRule: z.enum(['best-validation', 'last']),
   metrics: z.strictObject({
     validationAccuracy: ratio,
     validationLoss: z.number(),
-    testAccuracy: ratio,
-    testMacroF1: ratio,
+    /** Absent: the test fold was not looked at. */
+    testAccuracy: ratio.optional(),
+    testMacroF1: ratio.optional(),
   }),
+  /** Absent: probabilities are the softmax of the logits, and nothing is unknown. */
+  calibration: calibrationSchema.optional(),
   code: z.strictObject({ version: z.string(), revision: z.string() }),
   engine: z.string(),
   weights: z.strictObject({

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { calibrationReportSchema } from './calibration';
 import { evaluationSchema } from './evaluation';
 import { manifestSchema } from './manifest';
 
@@ -17,10 +18,10 @@ export const epochMetricsSchema = z.strictObject({
 });
 export type EpochMetrics = z.infer<typeof epochMetricsSchema>;
 
-/** The weights after one epoch, judged on both folds that they were not trained on. */
+/** The weights after one epoch, judged on both folds that they were not trained on, if the test fold was looked at. */
 export const epochEvaluationSchema = z.strictObject({
   epoch: epochNumber,
-  test: evaluationSchema,
+  test: evaluationSchema.optional(),
   validation: evaluationSchema,
 });
 export type EpochEvaluation = z.infer<typeof epochEvaluationSchema>;
@@ -48,8 +49,8 @@ export const foldFiguresSchema = z.strictObject({
   epoch: epochNumber,
   validationAccuracy: ratio,
   validationMacroF1: ratio,
-  testAccuracy: ratio,
-  testMacroF1: ratio,
+  testAccuracy: ratio.optional(),
+  testMacroF1: ratio.optional(),
 });
 export type FoldFigures = z.infer<typeof foldFiguresSchema>;
 
@@ -71,13 +72,13 @@ export type Spread = z.infer<typeof spreadSchema>;
 const figuresSpreadSchema = z.strictObject({
   validationAccuracy: spreadSchema,
   validationMacroF1: spreadSchema,
-  testAccuracy: spreadSchema,
-  testMacroF1: spreadSchema,
+  testAccuracy: spreadSchema.optional(),
+  testMacroF1: spreadSchema.optional(),
 });
 export type FiguresSpread = z.infer<typeof figuresSpreadSchema>;
 
 export const crossValidationSchema = z.strictObject({
-  testFold: fold,
+  testFold: fold.nullable(),
   folds: z.array(foldResultSchema).min(1),
   best: figuresSpreadSchema,
   last: figuresSpreadSchema,
@@ -91,6 +92,7 @@ export const reportSchema = z.strictObject({
   createdAt: manifestSchema.shape.createdAt,
   configuration: manifestSchema.pick({
     network: true,
+    members: true,
     classes: true,
     frontEnd: true,
     hyperparameters: true,
@@ -103,8 +105,11 @@ export const reportSchema = z.strictObject({
     engine: true,
   }),
   history: z.array(epochMetricsSchema).min(1),
-  /** `best`: by validation accuracy (ties: lower loss). `last`: the report's choice. */
-  evaluations: z.strictObject({ best: epochEvaluationSchema, last: epochEvaluationSchema }),
+  /**
+   * `best`: by validation accuracy (ties: lower loss), and what is served where there is one. `last`: the report's choice.
+   */
+  evaluations: z.strictObject({ best: epochEvaluationSchema.optional(), last: epochEvaluationSchema }),
+  calibration: calibrationReportSchema.optional(),
   parameterTable: parameterTableSchema,
   crossValidation: crossValidationSchema.optional(),
 });

@@ -141,7 +141,8 @@ export const predictionMessageSchema = z.object({
   startSeconds: seconds,
   endSeconds: seconds,
   silent: z.boolean().describe('Below the level gate: the model was not asked'),
-  label: z.string().describe('`silence` for a silent window'),
+  unknown: z.boolean().describe('None of the classes: `predictions` are the closest'),
+  label: z.string().describe('`silence` for a silent window, `unknown` for what is none of the classes'),
   confidence: ratio.nullable().describe('Null for a silent window'),
   predictions: z.array(predictionSchema).describe('Most probable first; empty for a silent window'),
   level: z

@@ -2,16 +2,18 @@ import type { io } from '@tensorflow/tfjs-core';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { joinFrames } from '../audio/frames';
+import { inputLength, windowInputs } from '../audio/window-inputs';
 import { AppError } from '../errors/app-error';
-import type { FrontEnd } from '../contracts/front-end';
-import { softmax } from '../decision/softmax';
+import { meanProbabilities } from '../decision/mean-probabilities';
 import { createNetwork } from '../network/create-network';
-import { inputSamples } from '../network/trunk';
+import { ensembleParameters, splitMembers } from '../network/ensemble';
 import { decodeWeights, weightsFileNames } from '../registry/weights-file';
 import type { InferenceRequest, InferenceReply, InferenceStart } from './inference-messages';
 import { describeEngine, loadEngine } from './load-engine';
 import { createScorer } from './scorer';
+
+/** Enough for fifty streams whose windows share eight of nine frames, and for a long recording's. */
+const cachedFrames = 512;
 
 /** The thread that owns the engine: a window goes in as a waveform, its probabilities come out. */
 async function main(): Promise<void> {
@@ -23,13 +25,32 @@ async function main(): Promise<void> {
     await readFile(join(folder, weightsFileNames.manifest), 'utf8'),
   ) as io.WeightsManifestConfig;
   const bytes = await readFile(join(folder, weightsFileNames.bytes));
-  const scorer = createScorer(network, decodeWeights(network, weightsManifest, bytes), engine);
+  const members = manifest.members ?? 1;
+  const stored = { parameters: ensembleParameters(network, members) };
+  const values = decodeWeights(stored, weightsManifest, bytes);
+  const scorers = splitMembers(network, values, members).map((member) =>
+    createScorer(network, member, engine, { cachedFrames }),
+  );
 
   const predict = (windows: readonly Float32Array[]): Float32Array[] => {
-    const features = toFeatures(windows, manifest.frontEnd);
-    const logits = scorer.logits(features, windows.length);
+    const inputs = windows.map((window) => windowInputs(window, manifest.frontEnd));
+    const all = inputs.flat();
+    const length = inputLength(manifest.frontEnd);
+    const features = new Float32Array(all.length * length);
+    all.forEach((input, index) => {
+      features.set(input, index * length);
+    });
+    const logits = scorers.map((scorer) => scorer.logits(features, all.length));
     const classes = manifest.classes.length;
-    return windows.map((_, index) => softmax(logits.subarray(index * classes, (index + 1) * classes)));
+    let next = 0;
+    return inputs.map((views) => {
+      const start = next;
+      next += views.length;
+      const rows = logits.flatMap((scores) =>
+        views.map((_, view) => scores.subarray((start + view) * classes, (start + view + 1) * classes)),
+      );
+      return meanProbabilities(rows, manifest.calibration?.temperature);
+    });
   };
 
   // The first batch of a size pays for planning and memory; a caller should not.
@@ -48,12 +69,6 @@ async function main(): Promise<void> {
   });
   const ready: InferenceReply = { ready: true, engine: describeEngine(engine, network.config) };
   port.postMessage(ready);
-}
-
-function toFeatures(windows: readonly Float32Array[], frontEnd: FrontEnd): Float32Array {
-  const features = new Float32Array(windows.length * inputSamples);
-  windows.forEach((window, index) => joinFrames(window, frontEnd, features, index * inputSamples));
-  return features;
 }
 
 void main();

@@ -6,6 +6,7 @@ import type { NetworkConfig } from '../contracts/architecture';
 import { AppError } from '../errors/app-error';
 import type { EngineChoice } from './choose-engine';
 import { isNative, type KernelsChoice } from './native-network';
+import { registerTrainingKernels } from './training-kernels';
 import { libtensorflowVersion } from './wheels';
 
 export interface LoadedEngine {
@@ -77,6 +78,7 @@ function registerNative(bindingPath: string): void {
   };
   const binding: unknown = require_(bindingPath);
   tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, '@tensorflow/tfjs-node-gpu'));
+  registerTrainingKernels();
   tf.setBackend('tensorflow').catch(() => undefined); // native backends initialise synchronously
   if (tf.getBackend() !== 'tensorflow') throw new Error('TensorFlow.js did not accept the native backend');
 }

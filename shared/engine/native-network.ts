@@ -128,7 +128,15 @@ export function loadKernels(path: string): KernelsAddon {
 
 /** Whether the kernels compute this network. */
 export function isNative(config: NetworkConfig): boolean {
-  return config.architecture === 'transformer' || config.batchNorm === 'counted';
+  switch (config.architecture) {
+    case 'cnn':
+      return config.batchNorm === 'counted';
+    case 'transformer':
+      return true;
+    case 'mel':
+    case 'mel-small':
+      return false;
+  }
 }
 
 /**

@@ -36,14 +36,16 @@ export function createScorer(
 }
 
 function createReferenceScorer(network: Network, values: WeightValues): Scorer {
+  const form = network.inference ?? network;
+  const held = network.inference?.values(values) ?? values;
   const weights = Object.fromEntries(
-    network.parameters.map(({ name, shape }) => [name, tf.tensor(values[name]!, [...shape], 'float32')]),
+    form.parameters.map(({ name, shape }) => [name, tf.tensor(held[name]!, [...shape], 'float32')]),
   );
   return {
     logits: (features, size) =>
       tf.tidy(() => {
         const input = tf.tensor2d(features, [size, features.length / size]);
-        return network.forward(weights, input).dataSync<'float32'>();
+        return form.forward(weights, input).dataSync<'float32'>();
       }),
     dispose: () => {
       tf.dispose(weights);

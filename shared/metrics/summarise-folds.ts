@@ -2,7 +2,7 @@ import type { CrossValidation, FiguresSpread, FoldFigures, FoldResult } from '..
 import { spread } from './spread';
 
 /** Mean and spread over the folds of a cross-validation, for the best and for the last epoch of each. */
-export function summariseFolds(testFold: number, folds: readonly FoldResult[]): CrossValidation {
+export function summariseFolds(testFold: number | null, folds: readonly FoldResult[]): CrossValidation {
   return {
     testFold,
     folds: [...folds],
@@ -15,7 +15,16 @@ function figuresSpread(figures: readonly FoldFigures[]): FiguresSpread {
   return {
     validationAccuracy: spread(figures.map((figure) => figure.validationAccuracy)),
     validationMacroF1: spread(figures.map((figure) => figure.validationMacroF1)),
-    testAccuracy: spread(figures.map((figure) => figure.testAccuracy)),
-    testMacroF1: spread(figures.map((figure) => figure.testMacroF1)),
+    ...optional('testAccuracy', figures),
+    ...optional('testMacroF1', figures),
   };
+}
+
+/** Nothing where the test fold was not looked at. */
+function optional(
+  name: 'testAccuracy' | 'testMacroF1',
+  figures: readonly FoldFigures[],
+): Partial<FiguresSpread> {
+  const values = figures.flatMap((figure) => figure[name] ?? []);
+  return values.length === 0 ? {} : { [name]: spread(values) };
 }

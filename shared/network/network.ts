@@ -13,6 +13,9 @@ export interface Parameter {
   readonly trainable: boolean;
 }
 
+/** Plain values by parameter name. */
+export type WeightArrays = Readonly<Record<string, Float32Array>>;
+
 /** Tensors by parameter name. */
 export type Weights = Readonly<Record<string, tf.Tensor>>;
 
@@ -33,15 +36,26 @@ export interface LayerSummary {
   readonly multiplyAdds: number;
 }
 
+/** A network as it is when nothing is learned any more: what is constant then is worked out once. */
+export interface InferenceForm {
+  /** Its own weights out of the trained ones. */
+  values(trained: WeightArrays): WeightArrays;
+  readonly parameters: readonly Pick<Parameter, 'name' | 'shape'>[];
+  /** @returns logits [B, classes], `forward`'s to rounding */
+  forward(weights: Weights, input: tf.Tensor2D): tf.Tensor2D;
+}
+
 export interface Network {
   readonly config: NetworkConfig;
   readonly parameters: readonly Parameter[];
   /**
-   * @param input [B, inputSamples], the front end's output
+   * @param input [B, inputs], the front end's output
    * @param training absent: inference, no dropout
    * @returns logits [B, classes]
    */
   forward(weights: Weights, input: tf.Tensor2D, training?: TrainingMode): tf.Tensor2D;
+  /** Absent: `forward` is all there is. */
+  readonly inference?: InferenceForm;
   layers(batchSize: number): readonly LayerSummary[];
 }
 

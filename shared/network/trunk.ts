@@ -86,8 +86,8 @@ function convBlock(
     const pool = (values: tf.Tensor4D): tf.Tensor4D =>
       tf.maxPool(values, [1, poolSize], [1, poolSize], 'valid');
     if (options.batchNorm === 'applied') {
-      const normalised = batchNorm(weights, tf.add(convolved, bias), name, training);
-      return dropout(pool(tf.relu(normalised)), options.dropout, training, name);
+      const activated = batchNorm(weights, tf.add(convolved, bias), name, { training, relu: true });
+      return dropout(pool(activated), options.dropout, training, name);
     }
     // max(relu(x + b)) = relu(max(x) + b), exactly: both are monotone and b is one figure a channel. Pooling
     // first halves the memory that bias and ReLU walk.

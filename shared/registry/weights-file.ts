@@ -1,13 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { createHash } from 'node:crypto';
 import { AppError } from '../errors/app-error';
-import type { Network } from '../network/network';
+import type { Network, WeightArrays } from '../network/network';
 import { toHalf } from './half-precision';
 
 export type WeightsDtype = 'float32' | 'float16';
 
-/** Plain values by parameter name. */
-export type WeightValues = Readonly<Record<string, Float32Array>>;
+export type WeightValues = WeightArrays;
 
 export interface EncodedWeights {
   /** TensorFlow.js's weights manifest, the content of `weights.json`. */
@@ -23,7 +22,11 @@ export const weightsFileNames = { manifest: 'weights.json', bytes: 'weights.bin'
  * Weights in TensorFlow.js's own format: one binary, and a manifest of names, shapes and types. Half precision is
  * its `float16` quantisation, which every reader of the format undoes.
  */
-export function encodeWeights(network: Network, values: WeightValues, dtype: WeightsDtype): EncodedWeights {
+export function encodeWeights(
+  network: Pick<Network, 'parameters'>,
+  values: WeightValues,
+  dtype: WeightsDtype,
+): EncodedWeights {
   const specs: tf.io.WeightsManifestEntry[] = [];
   const parts: Buffer[] = [];
   for (const { name, shape } of network.parameters) {
@@ -48,7 +51,7 @@ export function encodeWeights(network: Network, values: WeightValues, dtype: Wei
  * @throws AppError invalid-checkpoint when they are not those of `network`
  */
 export function decodeWeights(
-  network: Network,
+  network: Pick<Network, 'parameters'>,
   manifest: tf.io.WeightsManifestConfig,
   bytes: Uint8Array,
 ): WeightValues {

@@ -1,5 +1,7 @@
 import { mean } from '../../shared/decision/mean';
+import { meanProbabilities } from '../../shared/decision/mean-probabilities';
 import { topK } from '../../shared/decision/top-k';
+import { verdictOf, verdictOfWindows } from '../../shared/decision/verdict';
 
 describe('topK', () => {
   const classes = ['dog', 'rain', 'clock'];
@@ -41,5 +43,78 @@ describe('mean', () => {
     ['different lengths', [[1, 2], [1]]],
   ])('refuses %s', (_, vectors) => {
     expect(() => mean(vectors)).toThrow(RangeError);
+  });
+});
+
+describe('meanProbabilities', () => {
+  it('is the mean of the softmaxes, not the softmax of the mean', () => {
+    const [log3] = [Math.log(3)];
+    const rows = [Float32Array.of(log3, 0), Float32Array.of(0, log3), Float32Array.of(log3, 0)];
+    // (0.75 + 0.25 + 0.75) / 3
+    expect(meanProbabilities(rows)[0]).toBeCloseTo(7 / 12, 6);
+  });
+
+  it('divides the logits by the temperature', () => {
+    expect(meanProbabilities([Float32Array.of(Math.log(9), 0)], 2)[0]).toBeCloseTo(0.75, 6);
+  });
+});
+
+describe('a verdict', () => {
+  const options = { classes: ['dog', 'rain', 'clock'], topK: 2, unknownBelow: 0.5 };
+  const window = (
+    probabilities: number[],
+    loudestDecibels = -20,
+  ): Parameters<typeof verdictOfWindows>[0][number] => ({
+    probabilities,
+    loudestDecibels,
+  });
+
+  it('names the most probable class, and all the same when it is unknown', () => {
+    expect(verdictOf(window([0.1, 0.7, 0.2]), options)).toEqual({
+      ...{ label: 'rain', unknown: false, confidence: 0.7 },
+      predictions: [
+        { label: 'rain', probability: 0.7 },
+        { label: 'clock', probability: 0.2 },
+      ],
+    });
+    expect(verdictOf(window([0.3, 0.4, 0.3]), options)).toMatchObject({
+      ...{ label: 'unknown', unknown: true, confidence: 0.4 },
+      predictions: [{ label: 'rain' }, { label: 'dog' }],
+    });
+    expect(verdictOf(window([0.3, 0.4, 0.3]), { ...options, unknownBelow: undefined })).toMatchObject({
+      label: 'rain',
+      unknown: false,
+    });
+  });
+
+  it('of a clip is that of the windows in which a class is heard', () => {
+    const verdict = verdictOfWindows([window([0.9, 0.05, 0.05]), window([0.3, 0.4, 0.3])], options);
+    expect(verdict).toMatchObject({ label: 'dog', unknown: false, confidence: 0.9 });
+  });
+
+  it('leaves out windows of silence beside sound, however sure of them', () => {
+    const verdict = verdictOfWindows([window([0.6, 0.2, 0.2], -20), window([0, 1, 0], -46)], options);
+    expect(verdict).toMatchObject({ label: 'dog', confidence: 0.6 });
+    const even = verdictOfWindows([window([0.6, 0.2, 0.2], -20), window([0, 1, 0], -44)], options);
+    expect(even.label).toBe('rain');
+  });
+
+  it('is unknown where every window is, with the mean of them', () => {
+    const verdict = verdictOfWindows([window([0.4, 0.3, 0.3]), window([0.2, 0.4, 0.4])], options);
+    expect(verdict).toMatchObject({ label: 'unknown', unknown: true });
+    expect(verdict.confidence).toBeCloseTo(0.35, 10);
+  });
+
+  it('is not unknown where windows know different classes', () => {
+    const verdict = verdictOfWindows([window([0.6, 0.2, 0.2]), window([0.1, 0.3, 0.6])], options);
+    expect(verdict).toMatchObject({ unknown: false, label: 'clock' });
+  });
+
+  it('of nothing but silence is unknown, however sure the network, where a model knows the unknown', () => {
+    const silence = [window([0.9, 0.05, 0.05], -Infinity)];
+    expect(verdictOfWindows(silence, options).label).toBe('unknown');
+    expect(verdictOfWindows(silence, { ...options, unknownBelow: undefined }).label).toBe('dog');
+    expect(verdictOf(window([0.9, 0.05, 0.05], -86), options).unknown).toBe(true);
+    expect(verdictOf(window([0.9, 0.05, 0.05], -84), options).unknown).toBe(false);
   });
 });

@@ -1,3 +1,4 @@
+import type { Hyperparameters } from '../../shared/contracts/manifest';
 import type { NetworkConfig } from '../../shared/contracts/architecture';
 import type { LoadedEngine } from '../../shared/engine/load-engine';
 import { createScorer } from '../../shared/engine/scorer';
@@ -21,6 +22,8 @@ beforeAll(async () => {
   reference = { kind: native.kind, description: native.description };
 });
 
+const adam: Hyperparameters = { optimizer: 'adam', learningRate: 0.001, batchSize: 4, epochs: 1 };
+
 /** Tones that a network can tell apart, in noise. */
 function toneBatch(size: number, seed: number): Batch {
   const uniform = createUniform(seed);
@@ -29,19 +32,7 @@ function toneBatch(size: number, seed: number): Batch {
     const tone = Math.sin(i * 0.02 * (1 + (Math.floor(i / inputSamples) % 4)));
     return 0.4 * tone + 0.2 * (uniform() - 0.5);
   });
-  const batch: Batch = {
-    size,
-    classes: 4,
-    features,
-    labels,
-    slice: (start, end) => ({
-      ...batch,
-      size: end - start,
-      features: features.subarray(start * inputSamples, end * inputSamples),
-      labels: labels.subarray(start, end),
-    }),
-  };
-  return batch;
+  return { size, classes: 4, features, labels };
 }
 
 describe('the native kernels beside TensorFlow.js', () => {
@@ -68,7 +59,7 @@ describe('the native kernels beside TensorFlow.js', () => {
   it('keep the parameters that are counted and never run', () => {
     const network = createNetwork(cnn, 4);
     const values = freshState(network, 7);
-    const learner = createLearner(network, values, native);
+    const learner = createLearner(network, values, adam, native);
     learner.step(toneBatch(1, 3), 0.001, 1);
     const { weights } = learner.values();
     expect(Object.keys(weights)).toEqual(network.parameters.map(({ name }) => name));
@@ -102,7 +93,7 @@ describe.each([
       const batch = toneBatch(config.architecture === 'cnn' ? 11 : 9, 1);
       const values = freshState(network, 5);
       const [ours, theirs] = [native, reference].map((engine) => {
-        const learner = createLearner(network, values, engine);
+        const learner = createLearner(network, values, adam, engine);
         const { loss, correct } = learner.step(batch, 0.001, 77);
         const after = learner.values();
         learner.dispose();
@@ -128,7 +119,7 @@ describe.each([
     it('follows the same loss curve from one seed', () => {
       const batch = toneBatch(2, 2);
       const [ours, theirs] = [native, reference].map((engine) => {
-        const learner = createLearner(network, freshState(network, 6), engine);
+        const learner = createLearner(network, freshState(network, 6), adam, engine);
         const losses = Array.from({ length: steps }, (_, step) => learner.step(batch, 0.001, step).loss);
         learner.dispose();
         return losses;

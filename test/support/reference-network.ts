@@ -17,6 +17,7 @@ export function referenceLogits(config: NetworkConfig, weights: Values, input: A
     const hidden = dense(flat, weights, 'dense1').map((value) => max(0, value));
     return dense(hidden, weights, 'dense2');
   }
+  if (config.architecture !== 'transformer') throw new RangeError(`no reference for ${config.architecture}`);
   return transformerLogits(config.heads, weights, maps);
 }
 

@@ -124,7 +124,16 @@ const templates = {
     limits: { messageBytes: 1_048_576, bufferedSeconds: 10, resumeSeconds: 30, idleSeconds: 60 },
   },
   prediction: {
-    ...{ startSeconds: 0, silent: false, label: 'dog', confidence: 1, level: -20, lagMs: 1, skipped: 0 },
+    ...{
+      startSeconds: 0,
+      silent: false,
+      unknown: false,
+      label: 'dog',
+      confidence: 1,
+      level: -20,
+      lagMs: 1,
+      skipped: 0,
+    },
     predictions: [{ label: 'dog', probability: 1 }],
   },
   event: { event: 'started', eventId: 1, label: 'dog', offsetSeconds: null, peakConfidence: 1 },

@@ -44,21 +44,21 @@ describe('renderReportHtml', () => {
 
   it('says whose figures they are, with count, interval and epoch', () => {
     const { best, last } = report.evaluations;
-    const { accuracy, accuracyInterval, correct } = best.test;
+    const { accuracy, accuracyInterval, correct, macro } = best!.test!;
     const interval = `${(accuracyInterval.lower * 100).toFixed(1)}–${(accuracyInterval.upper * 100).toFixed(1)} %`;
     expect(text).toContain(
       `Test accuracy ${(accuracy * 100).toFixed(1)} % ${correct} of 80 clips; 95 %: ${interval}`,
     );
     expect(text).toContain(
-      `test, best (37) ${(accuracy * 100).toFixed(1)} % ${interval} ${best.test.macro.f1.toFixed(3)}`,
+      `test, best (37) ${(accuracy * 100).toFixed(1)} % ${interval} ${macro.f1.toFixed(3)}`,
     );
-    expect(text).toContain(`test, last (100) ${(last.test.accuracy * 100).toFixed(1)} %`);
+    expect(text).toContain(`test, last (100) ${(last.test!.accuracy * 100).toFixed(1)} %`);
     expect(text).toContain('Trained on fold 3, 4, 5, validated on fold 2, tested on fold 1.');
   });
 
   it('has a row of figures a class, for both epochs and folds', () => {
-    for (const { test, validation } of [report.evaluations.best, report.evaluations.last]) {
-      for (const scores of [...test.perClass, ...validation.perClass]) {
+    for (const { test, validation } of [report.evaluations.best!, report.evaluations.last]) {
+      for (const scores of [...test!.perClass, ...validation.perClass]) {
         const { precision, recall, f1, auc } = scores;
         const figures = [precision, recall, f1, auc!].map((value) => value.toFixed(3)).join(' ');
         expect(text).toContain(`${scores.class} 8 ${figures}`);
@@ -87,7 +87,7 @@ describe('renderReportHtml', () => {
   it('draws each ROC curve through its points', () => {
     const drawings = drawingsOf(page, /^ROC curves of /);
     expect(drawings).toHaveLength(20);
-    report.evaluations.best.test.perClass.forEach((scores, index) => {
+    report.evaluations.best!.test!.perClass.forEach((scores, index) => {
       const path = /<path d="([^"]*)"[^>]*stroke="var\(--first\)"/.exec(drawings[index]!)![1]!;
       const drawn = [...path.matchAll(/(-?[\d.]+) (-?[\d.]+)/g)].map((pair) => [
         Number(pair[1]),
@@ -112,7 +112,7 @@ describe('renderReportHtml', () => {
     const ys = [...new Set(placed.map(([, y]) => y))].sort((a, b) => a - b);
     expect([xs.length, ys.length]).toEqual([10, 10]);
     const counts = ys.map((y) => xs.map((x) => placed.find((p) => p[0] === x && p[1] === y)?.[2] ?? 0));
-    expect(counts).toEqual(report.evaluations.best.test.confusion);
+    expect(counts).toEqual(report.evaluations.best!.test!.confusion);
   });
 
   it('draws the curves of loss and accuracy', () => {

@@ -93,8 +93,8 @@ describe('npm run reproduce', () => {
       .find((line) => line.startsWith('| transformer heads 2 hidden 512 '));
     const cells = row!.split('|').map((cell) => cell.trim());
     expect(cells.slice(2, 5)).toEqual(['51.2 %', '32.4 %', '0.46']);
-    expect(cells[5]).toMatch(`${(last.test.accuracy * 100).toFixed(1)} % (`);
-    expect(cells[7]).toBe(last.test.macro.f1.toFixed(3));
+    expect(cells[5]).toMatch(`${(last.test!.accuracy * 100).toFixed(1)} % (`);
+    expect(cells[7]).toBe(last.test!.macro.f1.toFixed(3));
     expect(await written('REPORT.md')).not.toContain('not run yet');
   });
 
@@ -124,7 +124,7 @@ describe('npm run reproduce', () => {
       const rivals = Object.values(runs)
         .map(({ report }) => reportSchema.parse(report))
         .filter(({ configuration }) => configuration.network.architecture === network.architecture)
-        .map(({ evaluations }) => evaluations.best.validation.accuracy);
+        .map(({ evaluations }) => evaluations.best!.validation.accuracy);
       expect(metrics.validationAccuracy).toBe(Math.max(...rivals));
     }
   });

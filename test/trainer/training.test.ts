@@ -127,7 +127,7 @@ describe('npm run train', () => {
     );
     expect(report.history.map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
     expect(report.evaluations.last.epoch).toBe(3);
-    expect(report.evaluations.best.test.clips).toBe(2);
+    expect(report.evaluations.best?.test?.clips).toBe(2);
     expect(await readFile(join(models, version!, 'report.html'), 'utf8')).toContain('<svg');
   });
 

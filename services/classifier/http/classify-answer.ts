@@ -40,9 +40,10 @@ function toScores({ predictions }: Classification): z.infer<typeof scoresSchema>
   return predictions.map(({ label, probability }) => ({ label, score: probability }));
 }
 
-/** A line a class: ` 93.1 %  dog`. */
-function toLines({ predictions }: Classification): string {
-  return predictions
+/** A line a class: ` 93.1 %  dog`; before them `unknown`, where that is the answer. */
+function toLines({ unknown, label, predictions }: Classification): string {
+  const lines = predictions
     .map(({ label, probability }) => `${(probability * 100).toFixed(1).padStart(5)} %  ${label}\n`)
     .join('');
+  return unknown ? `${label}\n${lines}` : lines;
 }

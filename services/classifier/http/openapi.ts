@@ -61,7 +61,8 @@ function classifyOperation(): Json {
     summary: 'What is to be heard in a recording',
     description:
       'WAV, FLAC, MP3, Ogg Vorbis and Opus, found by content; other containers where an ffmpeg is installed. ' +
-      'A clip longer than the model’s window is judged window by window, and the answer is the mean.',
+      'A clip longer than the model’s window is judged window by window; the answer is the mean over those in which a class ' +
+      'is heard, or `unknown`.',
     parameters: [...queryParameters(), requestIdParameter, timeoutParameter],
     security: [{}, { bearer: [] }],
     requestBody: {

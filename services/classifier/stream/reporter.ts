@@ -1,5 +1,6 @@
+import { loudestBlockDbfs } from '../../../shared/audio/level';
 import { EventDetector, type EventChange } from '../../../shared/decision/event-detector';
-import { topK } from '../../../shared/decision/top-k';
+import { verdictOf, type Verdict } from '../../../shared/decision/verdict';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { DoneMessage, StartMessage } from '../../../shared/contracts/stream';
 import type { Metrics } from '../../../shared/observability/metrics';
@@ -13,6 +14,7 @@ export const drainRetrySeconds = 5;
 export class Reporter {
   readonly #start: StartMessage;
   readonly #classes: readonly string[];
+  readonly #unknownBelow: number | undefined;
   readonly #outbox: Outbox;
   readonly #metrics: Metrics;
   readonly #detector: EventDetector | undefined;
@@ -24,9 +26,10 @@ export class Reporter {
   /** Windows left out since the last prediction. */
   #leftOut = 0;
 
-  constructor(start: StartMessage, { classes }: Manifest, outbox: Outbox, metrics: Metrics) {
+  constructor(start: StartMessage, { classes, calibration }: Manifest, outbox: Outbox, metrics: Metrics) {
     this.#start = start;
     this.#classes = classes;
+    this.#unknownBelow = calibration?.unknownBelow;
     this.#outbox = outbox;
     this.#metrics = metrics;
     this.#detector = start.events === null ? undefined : new EventDetector(start.events, classes);
@@ -34,24 +37,32 @@ export class Reporter {
 
   report(judgement: Judgement, lagMs: number): void {
     const { window, levelDbfs, probabilities } = judgement;
-    const ranked = probabilities === undefined ? [] : topK(probabilities, this.#classes, this.#start.topK);
-    const [best] = ranked;
-    this.#count(judgement, best, lagMs);
+    const verdict = this.#verdict(judgement);
+    this.#count(judgement, verdict, lagMs);
     this.#outbox.send({
       type: 'prediction',
       startSeconds: window.startSeconds,
       endSeconds: window.endSeconds,
-      silent: best === undefined,
-      label: best?.label ?? 'silence',
-      confidence: best?.probability ?? null,
-      predictions: ranked,
+      silent: verdict === undefined,
+      ...(verdict ?? { unknown: false, label: 'silence', confidence: null, predictions: [] }),
       level: Math.round(levelDbfs * 10) / 10,
       lagMs: Math.round(lagMs * 10) / 10,
       skipped: this.#leftOut,
     });
     this.#leftOut = 0;
-    const scores = probabilities ?? new Float32Array(this.#classes.length);
+    // Silence, and what is none of the classes, makes no event of one.
+    const known = verdict?.unknown === false ? probabilities : undefined;
+    const scores = known ?? new Float32Array(this.#classes.length);
     this.#tell(this.#detector?.push(window.endSeconds, scores) ?? []);
+  }
+
+  /** Undefined for a silent window. */
+  #verdict({ window, probabilities }: Judgement): Verdict | undefined {
+    if (probabilities === undefined) return undefined;
+    return verdictOf(
+      { probabilities, loudestDecibels: loudestBlockDbfs(window.samples) },
+      { classes: this.#classes, topK: this.#start.topK, unknownBelow: this.#unknownBelow },
+    );
   }
 
   /** The service was too busy for `windows` windows; `unheard` is what no other window covers. */
@@ -93,24 +104,20 @@ export class Reporter {
     });
   }
 
-  #count(
-    { levelDbfs }: Judgement,
-    best: { label: string; probability: number } | undefined,
-    lagMs: number,
-  ): void {
+  #count({ levelDbfs }: Judgement, verdict: Verdict | undefined, lagMs: number): void {
     this.#predictions++;
     this.#lagSumMs += lagMs;
     this.#maxLagMs = Math.max(this.#maxLagMs, lagMs);
     this.#metrics.streamLagSeconds.observe(lagMs / 1000);
     this.#metrics.streamRealtimeRatio.observe(lagMs / 1000 / this.#start.hopSeconds);
     this.#metrics.streamLevelDbfs.observe(levelDbfs);
-    if (best === undefined) {
+    if (verdict === undefined) {
       this.#silent++;
       this.#metrics.streamSilentWindows.inc();
       return;
     }
-    this.#metrics.streamPredictions.inc({ class: best.label });
-    this.#metrics.predictionConfidence.observe(best.probability);
+    this.#metrics.streamPredictions.inc({ class: verdict.label });
+    this.#metrics.predictionConfidence.observe(verdict.confidence);
   }
 
   #tell(changes: readonly EventChange[]): void {

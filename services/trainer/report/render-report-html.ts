@@ -1,5 +1,6 @@
 import type { Evaluation } from '../../../shared/contracts/evaluation';
 import type { Report } from '../../../shared/contracts/report';
+import { calibrationSection } from './calibration-section';
 import { interval, percent, ratio } from './format';
 import { type Markup, markup, trusted } from './markup';
 import { curves, epochSection } from './report-sections';
@@ -11,7 +12,8 @@ import { configurationTable, crossValidationTable, parameterTable, summaryTable 
  * it) and opens from disk. Whatever a user named, class names above all, is escaped.
  */
 export function renderReportHtml(report: Report): string {
-  const { evaluations, crossValidation } = report;
+  const { evaluations, calibration, crossValidation } = report;
+  const { best } = evaluations;
   return markup`<!doctype html>
 <html lang="en">
 <head>
@@ -28,7 +30,8 @@ ${summaryTable(evaluations)}
 <p class="quiet">The best epoch has the highest validation accuracy (on a tie the lower loss). The interval is
 Wilson’s at 95 %. Precision, recall, F1 and AUC see one class against the rest over all clips; macro is their mean.</p>
 ${curves(report)}
-${epochSection(`Best epoch: ${evaluations.best.epoch}`, evaluations.best)}
+${calibration === undefined ? '' : calibrationSection(calibration)}
+${best === undefined ? '' : epochSection(`Best epoch: ${best.epoch}`, best)}
 ${epochSection(`Last epoch: ${evaluations.last.epoch}`, evaluations.last)}
 ${crossValidation ? markup`<h2>Cross-validation</h2>${crossValidationTable(crossValidation)}` : ''}
 <h2>Network</h2>
@@ -41,21 +44,29 @@ ${configurationTable(report)}
 }
 
 function header({ version, configuration, evaluations }: Report): Markup {
-  const { test, validation, epoch } = evaluations.best;
+  const served = evaluations.best ?? evaluations.last;
+  const { test, validation, epoch } = served;
   const { testFold, validationFold, trainFolds } = configuration.protocol;
+  const { members = 1 } = configuration;
   const tile = (name: string, figure: string, note: string): Markup =>
     markup`<div class="tile">${name}<b>${figure}</b><span class="quiet">${note}</span></div>\n`;
   const accuracy = (name: string, evaluation: Evaluation): Markup => {
     const { accuracy: share, accuracyInterval, correct, clips } = evaluation;
     return tile(name, percent(share), `${correct} of ${clips} clips; 95 %: ${interval(accuracyInterval)}`);
   };
+  const { macro } = test ?? validation;
+  const name = test === undefined ? 'Validation' : 'Test';
+  const tested = test === undefined ? 'not tested' : `tested on fold ${testFold ?? 'none'}`;
   return markup`<header>
 <h1>${version}</h1>
 <p class="quiet">${configuration.network.architecture}, ${configuration.classes.length} classes. Trained on fold
-${trainFolds.join(', ')}, validated on fold ${validationFold}, tested on fold ${testFold}. Shown here: epoch ${epoch},
-the best by validation.</p>
+${trainFolds.join(', ')}, ${
+    validationFold === null
+      ? `${members} networks, each validated on the one of them that it was not trained on`
+      : `validated on fold ${validationFold}`
+  }, ${tested}. Shown here: epoch ${epoch}, ${evaluations.best === undefined ? 'the last' : 'the best by validation'}.</p>
 <div class="tiles">
-${accuracy('Test accuracy', test)}${accuracy('Validation accuracy', validation)}
-${tile('Test macro F1', ratio(test.macro.f1), `macro AUC ${ratio(test.macro.auc)}`)}</div>
+${test === undefined ? '' : accuracy('Test accuracy', test)}${accuracy('Validation accuracy', validation)}
+${tile(`${name} macro F1`, ratio(macro.f1), `macro AUC ${ratio(macro.auc)}`)}</div>
 </header>`;
 }

@@ -9,7 +9,8 @@ import { classTable } from './tables';
 
 /** Loss and accuracy over the epochs. */
 export function curves({ history, evaluations }: Report): Markup {
-  const best = evaluations.best.epoch;
+  const marked = evaluations.best ?? evaluations.last;
+  const best = marked.epoch;
   return markup`<h2>Training</h2>
 <p class="key"><span>training</span><span class="second">validation</span></p>
 <div class="pair">
@@ -36,15 +37,15 @@ export function epochSection(title: string, { test, validation }: EpochEvaluatio
 ${confusionChart(`${title}, ${name}`, evaluation)}</figure>`;
   return markup`<h2>${title}</h2>
 <h3>Confusion: rows are true classes, columns predicted ones</h3>
-<div class="pair">${matrix('Test fold', test)}${matrix('Validation fold', validation)}</div>
-<h3>Classes on the test fold</h3>
-${classTable(test)}
+<div class="pair">${test === undefined ? '' : matrix('Test fold', test)}${matrix('Validation fold', validation)}</div>
+${test === undefined ? '' : markup`<h3>Classes on the test fold</h3>\n${classTable(test)}`}
 <details><summary>Classes on the validation fold</summary>${classTable(validation)}</details>
-<h3>ROC: share of the class found, over share of the others taken for it; AUC on test / validation fold</h3>
-<p class="key"><span>test fold</span><span class="second dashed">validation fold</span></p>
-<div class="small">${test.perClass.map((scores, index) => {
-    const other = validation.perClass[index]!;
-    return markup`<figure><figcaption>${scores.class}<span>AUC ${ratio(scores.auc)} / ${ratio(other.auc)}</span></figcaption>
-${rocChart(scores, other)}</figure>\n`;
+<h3>ROC: share of the class found, over share of the others taken for it; AUC on ${test === undefined ? '' : 'test / '}validation fold</h3>
+<p class="key">${test === undefined ? '' : markup`<span>test fold</span>`}<span class="second dashed">validation fold</span></p>
+<div class="small">${validation.perClass.map((scores, index) => {
+    const tested = test?.perClass[index];
+    const areas = [tested, scores].flatMap((curve) => (curve === undefined ? [] : [ratio(curve.auc)]));
+    return markup`<figure><figcaption>${scores.class}<span>AUC ${areas.join(' / ')}</span></figcaption>
+${rocChart(tested, scores)}</figure>\n`;
   })}</div>`;
 }

@@ -2,8 +2,8 @@ import type { ClassEvaluation } from '../../../shared/contracts/evaluation';
 import { axisStyle, drawChart } from './draw-chart';
 import type { Markup } from './markup';
 
-/** One class's ROC curves on the test fold (first colour) and the validation fold (second, dashed). */
-export function rocChart(test: ClassEvaluation, validation: ClassEvaluation): Markup {
+/** One class's ROC curves on the test fold (first colour), where it was looked at, and the validation fold (second, dashed). */
+export function rocChart(test: ClassEvaluation | undefined, validation: ClassEvaluation): Markup {
   const axis = {
     type: 'value' as const,
     min: 0,
@@ -24,7 +24,7 @@ export function rocChart(test: ClassEvaluation, validation: ClassEvaluation): Ma
     { falsePositiveRate: 1, truePositiveRate: 1 },
   ];
   return drawChart(
-    `ROC curves of ${test.class}`,
+    `ROC curves of ${validation.class}`,
     { width: 190, height: 180 },
     {
       grid: { left: 2, right: 10, top: 10, bottom: 2, containLabel: true },
@@ -33,7 +33,7 @@ export function rocChart(test: ClassEvaluation, validation: ClassEvaluation): Ma
       series: [
         curve(chance, 'var(--muted)', 'dashed', 1),
         curve(validation.roc, 'var(--second)', 'dashed', 2),
-        curve(test.roc, 'var(--first)', 'solid', 2),
+        ...(test === undefined ? [] : [curve(test.roc, 'var(--first)', 'solid', 2)]),
       ],
     },
   );

@@ -1,3 +1,4 @@
+import type { UnknownReport } from '../../../shared/contracts/calibration';
 import type { Evaluation } from '../../../shared/contracts/evaluation';
 import type { CrossValidation, FoldFigures, ParameterTable, Report } from '../../../shared/contracts/report';
 import { grouped, percent, interval, percentSpread, ratio, ratioSpread } from './format';
@@ -34,12 +35,14 @@ export function summaryTable({ best, last }: Report['evaluations']): Markup {
   ];
   return table(
     ['fold, epoch', 'accuracy', '95 % interval', 'macro F1', 'macro AUC', 'loss'],
-    [
-      row(`test, best (${best.epoch})`, cells(best.test)),
-      row(`validation, best (${best.epoch})`, cells(best.validation)),
-      row(`test, last (${last.epoch})`, cells(last.test)),
-      row(`validation, last (${last.epoch})`, cells(last.validation)),
-    ],
+    Object.entries({ best, last }).flatMap(([name, evaluation]) => {
+      if (evaluation === undefined) return [];
+      const { epoch, test, validation } = evaluation;
+      return [
+        ...(test === undefined ? [] : [row(`test, ${name} (${epoch})`, cells(test))]),
+        row(`validation, ${name} (${epoch})`, cells(validation)),
+      ];
+    }),
   );
 }
 
@@ -70,13 +73,20 @@ ${row('not trainable', ['', grouped(totals.nonTrainable), ''])}`,
   );
 }
 
+export function unknownTable({ kinds }: UnknownReport): Markup {
+  return table(
+    ['other sounds', 'judged', 'taken for a class'],
+    kinds.map(({ kind, sounds, falseAcceptRate }) => row(kind, [sounds, percent(falseAcceptRate)])),
+  );
+}
+
 export function crossValidationTable({ folds, best, last }: CrossValidation): Markup {
   const cells = (figures: FoldFigures): string[] => [
     String(figures.epoch),
     percent(figures.validationAccuracy),
     ratio(figures.validationMacroF1),
-    percent(figures.testAccuracy),
-    ratio(figures.testMacroF1),
+    figures.testAccuracy === undefined ? '–' : percent(figures.testAccuracy),
+    ratio(figures.testMacroF1 ?? null),
   ];
   const rowsOf = (which: 'best' | 'last'): Markup =>
     table(
@@ -93,8 +103,8 @@ function spreadCells(spread: CrossValidation['best']): string[] {
   return [
     percentSpread(spread.validationAccuracy),
     ratioSpread(spread.validationMacroF1),
-    percentSpread(spread.testAccuracy),
-    ratioSpread(spread.testMacroF1),
+    spread.testAccuracy === undefined ? '–' : percentSpread(spread.testAccuracy),
+    spread.testMacroF1 === undefined ? '–' : ratioSpread(spread.testMacroF1),
   ];
 }
 
@@ -103,20 +113,14 @@ export function configurationTable({ configuration, version, createdAt }: Report
   const facts: [string, string | number][] = [
     ['version', version],
     ['made', createdAt],
-    ...Object.entries(network).map(([name, value]): [string, string | number] => [inWords(name), value]),
-    ...Object.entries(hyperparameters).map(([name, value]): [string, string | number] => [
-      inWords(name),
-      value,
-    ]),
+    ...factsOf(network),
+    ...factsOf(hyperparameters),
     ['initialisation', configuration.initialisation],
     ['seed', configuration.seed],
-    ['test fold', protocol.testFold],
-    ['validation fold', protocol.validationFold],
+    ['test fold', protocol.testFold ?? 'none'],
+    ['validation fold', protocol.validationFold ?? 'each in turn'],
     ['training folds', protocol.trainFolds.join(', ')],
-    [
-      'front end',
-      `${frontEnd.windowSeconds} s at ${grouped(frontEnd.sampleRate)} Hz, frames of ${frontEnd.frameSeconds} s every ${frontEnd.hopSeconds} s`,
-    ],
+    ...factsOf(frontEnd),
     ['input scaling', configuration.inputScaling],
     ['clips', data.clips],
     ['data fingerprint', data.fingerprint],
@@ -124,6 +128,15 @@ export function configurationTable({ configuration, version, createdAt }: Report
     ['engine', configuration.engine],
   ];
   return markup`<dl>${facts.map(([name, value]) => markup`<div><dt>${name}</dt><dd>${value}</dd></div>\n`)}</dl>`;
+}
+
+/** The settings of one thing, one a row; what has settings of its own is laid out flat. */
+function factsOf(settings: object): [string, string | number][] {
+  return Object.entries(settings).flatMap(([name, value]: [string, unknown]): [string, string | number][] => {
+    if (Array.isArray(value)) return [[inWords(name), value.join(', ')]];
+    if (typeof value === 'object' && value !== null) return factsOf(value);
+    return [[inWords(name), value as string | number]];
+  });
 }
 
 /** learningRate → learning rate */

@@ -1,8 +1,8 @@
-import type { CrossValidation, Report } from '../../../shared/contracts/report';
+import type { CrossValidation } from '../../../shared/contracts/report';
 import { summariseFolds } from '../../../shared/metrics/summarise-folds';
-import { foldResult } from '../fold-result';
+import { foldResult } from '../fold-figures';
 import type { CrossValidatedRun, SingleRun } from './protocol';
-import type { RunResult } from './results-file';
+import type { RunResult, TestedReport } from './results-file';
 
 /** A run of the report's table beside ours; `result` is absent until it is finished. */
 export interface ComparedRun extends SingleRun {
@@ -13,7 +13,7 @@ export interface ComparedRun extends SingleRun {
 export interface ComparedFolds extends CrossValidatedRun {
   readonly ours: CrossValidation | undefined;
   /** Of each fold that is finished. */
-  readonly reports: readonly Report[];
+  readonly reports: readonly TestedReport[];
 }
 
 export interface Comparison {
@@ -21,7 +21,7 @@ export interface Comparison {
   readonly crossValidations: readonly ComparedFolds[];
 }
 
-export function reportOf(result: RunResult | undefined): Report | undefined {
+export function reportOf(result: RunResult | undefined): TestedReport | undefined {
   return result !== undefined && 'report' in result ? result.report : undefined;
 }
 

@@ -1,5 +1,4 @@
 import type { Evaluation } from '../../../shared/contracts/evaluation';
-import type { Report } from '../../../shared/contracts/report';
 import { barChart } from '../report/bar-chart';
 import { interval, percent } from '../report/format';
 import { type Markup, markup, trusted } from '../report/markup';
@@ -7,6 +6,7 @@ import { curves, epochSection } from '../report/report-sections';
 import { style } from '../report/style';
 import { configurationTable, crossValidationTable, parameterTable, plainTable } from '../report/tables';
 import { reportOf, type ComparedFolds, type ComparedRun, type Comparison } from './comparison';
+import type { TestedReport } from './results-file';
 import { comparisonNotes, foldsCells, foldsHead, singleRunCells, singleRunHead } from './comparison-cells';
 
 /** `models/REPORT.html`: one file without a script, which asks no host for anything. */
@@ -41,7 +41,10 @@ function charts(singles: readonly ComparedRun[]): Markup {
   const chart = (
     title: string,
     reported: (run: ComparedRun) => number,
-    ours: (report: Report) => { readonly value: number; readonly interval?: Evaluation['accuracyInterval'] },
+    ours: (report: TestedReport) => {
+      readonly value: number;
+      readonly interval?: Evaluation['accuracyInterval'];
+    },
     format: (value: number) => string,
   ): Markup => {
     const bars = singles.map((run) => {

@@ -2,17 +2,19 @@ import { join } from 'node:path';
 import { AppError } from '../../../shared/errors/app-error';
 import { openRegistry } from '../../../shared/registry/registry';
 import { writeFileAtomically } from '../../../shared/registry/write-atomically';
-import { networkOf, type TrainCommand } from '../command-line';
+import { networkOf, trainingOf, type TrainCommand } from '../command-line';
 import { splitFolds, type FoldSplit } from '../folds';
-import { describeVersion, publishVersion } from '../publish-version';
+import { describeVersion, networksOf, publishVersion, type PublishedNetworks } from '../publish-version';
 import { percent } from '../report/format';
 import { runName, type RunSettings } from '../run-settings';
 import { openRunStore } from '../run-store';
 import type { TextStream } from '../../../shared/observability/status-line';
+import { evaluateRun } from '../evaluate-run';
+import { trainFold } from '../train-fold';
 import {
+  evaluationOptions,
   openWorkshop,
   settingsOf,
-  trainFold,
   versionFacts,
   type CommandContext,
   type Workshop,
@@ -28,12 +30,11 @@ import {
 } from './protocol';
 import { renderComparisonMarkdown } from './render-markdown';
 import { renderComparisonPage } from './render-page';
-import { openResults, type ResultsFile, type RunResult } from './results-file';
+import { openResults, testedResult, type ResultsFile, type RunResult } from './results-file';
 
 /** A planned run with all that is needed to train it. */
 interface Job extends PlannedRun {
   readonly workshop: Workshop;
-  readonly network: RunSettings['network'];
   readonly split: FoldSplit;
   readonly name: string;
 }
@@ -64,7 +65,7 @@ export async function reproduceCommand(command: TrainCommand, context: CommandCo
   }
   for (const architecture of ['cnn', 'transformer'] as const) {
     await publishBest(
-      jobs.filter(({ network }) => network.architecture === architecture),
+      jobs.filter(({ workshop }) => workshop.network.architecture === architecture),
       results,
       context,
     );
@@ -73,13 +74,14 @@ export async function reproduceCommand(command: TrainCommand, context: CommandCo
 
 function jobOf(workshop: Workshop, run: PlannedRun): Job {
   const command = { ...workshop.command, ...run.setting, 'validation-fold': run.validationFold };
-  const network = networkOf(command);
+  const { hyperparameters } = trainingOf(command);
+  const own = { ...workshop, command, network: networkOf(command), hyperparameters };
   const split = splitFolds(workshop.dataset, {
     testFold: command['test-fold'],
     validationFold: run.validationFold,
   });
-  const name = runName(settingsOf(command, network, split), workshop.dataset.fingerprint);
-  return { ...run, workshop: { ...workshop, command }, network, split, name };
+  const name = runName(settingsOf(own, split), workshop.dataset.fingerprint);
+  return { ...run, workshop: own, split, name };
 }
 
 /** On a terminal the run's epochs pass in one changing line; elsewhere only its result is written. */
@@ -94,11 +96,17 @@ function progressStream(output: TextStream, start: string): TextStream {
   };
 }
 
-async function finish({ workshop, network, split }: Job, start: string): Promise<RunResult> {
-  const output = progressStream(workshop.output, start);
+/** Trains what is left of the run, and judges it. */
+async function trained({ workshop, split }: Job, output: TextStream): Promise<PublishedNetworks> {
+  const { run } = await trainFold({ ...workshop, output }, split);
+  return networksOf(run, evaluateRun(run, split, evaluationOptions(workshop)));
+}
+
+async function finish(job: Job, start: string): Promise<RunResult> {
+  const { workshop } = job;
   try {
-    const { run, evaluation } = await trainFold({ ...workshop, output }, network, split);
-    return { report: describeVersion(run, evaluation, await versionFacts(workshop)).report };
+    const networks = await trained(job, progressStream(workshop.output, start));
+    return testedResult(describeVersion(networks, await versionFacts(workshop)).report);
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'training-diverged') throw error;
     return { diverged: error.message };
@@ -160,13 +168,12 @@ async function publishBest(
   const store = await openRunStore(context.config.runsFolder, best.name);
   if ((await store.load()) === undefined) {
     context.output.write(
-      `${best.title} is the best ${best.network.architecture}, but its weights are not in ${store.folder}.\n`,
+      `${best.title} is the best ${best.workshop.network.architecture}, but its weights are not in ${store.folder}.\n`,
     );
     return;
   }
-  const output = progressStream(context.output, '');
-  const { run, evaluation } = await trainFold({ ...best.workshop, output }, best.network, best.split);
-  const version = await publishVersion(registry, run, evaluation, await versionFacts(best.workshop));
+  const networks = await trained(best, progressStream(context.output, ''));
+  const version = await publishVersion(registry, networks, await versionFacts(best.workshop));
   context.output.write(`Published ${version.folder}: ${best.title}\n`);
 }
 

@@ -1,16 +1,33 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { reportSchema } from '../../../shared/contracts/report';
+import { epochEvaluationSchema, reportSchema, type Report } from '../../../shared/contracts/report';
+import { protocolSchema } from '../../../shared/contracts/manifest';
 import { AppError } from '../../../shared/errors/app-error';
 import { writeFileAtomically } from '../../../shared/registry/write-atomically';
 
+const fold = z.int().min(1);
+const testedEpochSchema = epochEvaluationSchema.required({ test: true });
+
+/** A report of this protocol: both epochs were judged, and on the test fold too. */
+const testedReportSchema = reportSchema.extend({
+  configuration: reportSchema.shape.configuration.extend({
+    protocol: protocolSchema.extend({ testFold: fold, validationFold: fold }),
+  }),
+  evaluations: z.strictObject({ best: testedEpochSchema, last: testedEpochSchema }),
+});
+export type TestedReport = z.infer<typeof testedReportSchema>;
+
 const resultSchema = z.union([
-  z.strictObject({ report: reportSchema }),
+  z.strictObject({ report: testedReportSchema }),
   /** The run ended with this message instead of a network. */
   z.strictObject({ diverged: z.string() }),
 ]);
 export type RunResult = z.infer<typeof resultSchema>;
+
+export function testedResult(report: Report): RunResult {
+  return { report: testedReportSchema.parse(report) };
+}
 
 const fileSchema = z.strictObject({ formatVersion: z.literal(1), runs: z.record(z.string(), resultSchema) });
 

@@ -20,6 +20,7 @@ const prediction = (endSeconds: number): Draft => ({
   startSeconds: 0,
   endSeconds,
   silent: true,
+  unknown: false,
   label: 'silence',
   confidence: null,
   predictions: [],

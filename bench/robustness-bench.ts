@@ -1,0 +1,131 @@
+import type { io } from '@tensorflow/tfjs-core';
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { createDecoderPool } from '../shared/audio/decoder-pool';
+import { loudestBlockDbfs } from '../shared/audio/level';
+import { windowInputs, inputLength } from '../shared/audio/window-inputs';
+import { sliceWindows } from '../shared/audio/windows';
+import { meanProbabilities } from '../shared/decision/mean-probabilities';
+import { verdictOfWindows } from '../shared/decision/verdict';
+import { chooseEngine } from '../shared/engine/choose-engine';
+import { loadEngine, type LoadedEngine } from '../shared/engine/load-engine';
+import { createScorer, type Scorer } from '../shared/engine/scorer';
+import { wilsonInterval } from '../shared/metrics/wilson-interval';
+import { createNetwork } from '../shared/network/create-network';
+import { ensembleParameters, splitMembers } from '../shared/network/ensemble';
+import { openRegistry, type Version } from '../shared/registry/registry';
+import { decodeWeights, weightsFileNames } from '../shared/registry/weights-file';
+import { loadDataset, type LabelledClip } from '../services/trainer/dataset';
+import { distortions } from './distortions';
+
+/** A network of a version, and the fold that it was not trained on. */
+interface Judge {
+  readonly scorer: Scorer;
+  readonly fold: number;
+}
+
+/**
+ * How much of its validation accuracy a version keeps when the sound comes distorted: each clip of the validation folds
+ * through the whole way of an upload, judged by the network that was not trained on it. `DATA_DIR`, `MODELS_DIR` and
+ * `MODEL_VERSION` as everywhere.
+ */
+export async function benchRobustness(): Promise<void> {
+  const choice = await chooseEngine({ wish: 'cpu', onProgress: () => undefined, onFallback: console.log });
+  const engine = await loadEngine(choice);
+  const version = await openRegistry(process.env['MODELS_DIR'] ?? 'models').choose(
+    process.env['MODEL_VERSION'],
+  );
+  const { frontEnd } = version.manifest;
+  const judges = await judgesOf(version, engine);
+  const decoder = createDecoderPool({ threads: 2 });
+  const decode = async (bytes: Uint8Array): Promise<Float32Array> =>
+    (await decoder.decode(bytes, { sampleRate: frontEnd.sampleRate, maxSeconds: 60 })).samples;
+  try {
+    const { clips } = await loadDataset({
+      folder: process.env['DATA_DIR'] ?? 'data/ESC-50',
+      esc10Only: true,
+      frontEnd,
+      decoder,
+      cacheFolder: join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'earshot', 'clips'),
+    });
+    console.log(
+      `Version ${version.manifest.version}, clips of folds ${judges.map(({ fold }) => fold).join(', ')}\n`,
+    );
+    console.log('| distortion | accuracy | 95 % interval | kept |\n|---|---|---|---|');
+    let undistorted = 0;
+    for (const { name, apply } of distortions) {
+      const heard = judges.flatMap(({ scorer, fold }) =>
+        clips.filter((clip) => clip.fold === fold).map((clip) => ({ scorer, clip })),
+      );
+      let correct = 0;
+      for (const [index, { scorer, clip }] of heard.entries()) {
+        const sound = await apply(clip.samples, frontEnd.sampleRate, decode, index + 1);
+        if (judge(scorer, sound, version) === className(clip, version)) correct += 1;
+      }
+      const accuracy = correct / heard.length;
+      if (name === 'none') undistorted = accuracy;
+      const { lower, upper } = wilsonInterval(correct, heard.length);
+      const cells = [
+        percent(accuracy),
+        `${percent(lower)} to ${percent(upper)}`,
+        percent(accuracy / undistorted),
+      ];
+      console.log(`| ${name} | ${cells.join(' | ')} |`);
+    }
+  } finally {
+    for (const { scorer } of judges) scorer.dispose();
+    await decoder.close();
+  }
+}
+
+function className({ label }: LabelledClip, { manifest }: Version): string {
+  return manifest.classes[label]!;
+}
+
+async function judgesOf({ folder, manifest }: Version, engine: LoadedEngine): Promise<Judge[]> {
+  const { members = 1, protocol } = manifest;
+  const network = createNetwork(manifest.network, manifest.classes.length);
+  const specs = JSON.parse(
+    await readFile(join(folder, weightsFileNames.manifest), 'utf8'),
+  ) as io.WeightsManifestConfig;
+  const bytes = await readFile(join(folder, weightsFileNames.bytes));
+  const values = decodeWeights({ parameters: ensembleParameters(network, members) }, specs, bytes);
+  const folds = protocol.validationFold === null ? protocol.trainFolds : [protocol.validationFold];
+  return splitMembers(network, values, members).map((weights, index) => ({
+    scorer: createScorer(network, weights, engine),
+    fold: folds[index]!,
+  }));
+}
+
+/** As an upload is judged: windows, their inputs, the mean over those in which a class is heard. */
+function judge(scorer: Scorer, sound: Float32Array, { manifest }: Version): string {
+  const { frontEnd, classes, calibration } = manifest;
+  const windows = sliceWindows(
+    sound,
+    frontEnd.sampleRate,
+    frontEnd.windowSeconds,
+    frontEnd.windowSeconds / 2,
+  );
+  const judged = windows.map(({ samples }) => {
+    const inputs = windowInputs(samples, frontEnd);
+    const features = new Float32Array(inputs.length * inputLength(frontEnd));
+    inputs.forEach((input, index) => {
+      features.set(input, index * input.length);
+    });
+    const logits = scorer.logits(features, inputs.length);
+    const rows = inputs.map((_, row) => logits.subarray(row * classes.length, (row + 1) * classes.length));
+    const probabilities = meanProbabilities(rows, calibration?.temperature);
+    return { probabilities, loudestDecibels: loudestBlockDbfs(samples) };
+  });
+  const { predictions } = verdictOfWindows(judged, {
+    classes,
+    topK: 1,
+    unknownBelow: calibration?.unknownBelow,
+  });
+  return predictions[0]!.label;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}

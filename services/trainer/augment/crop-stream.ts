@@ -1,0 +1,114 @@
+import {
+  copyCrop,
+  cropLevel,
+  melSpectrogram,
+  toDecibels,
+  toUnitLevel,
+  type MelSpectrogram,
+} from '../../../shared/audio/log-mel';
+import type { Augmentation } from '../../../shared/contracts/augmentation';
+import type { LogMelFrontEnd } from '../../../shared/contracts/front-end';
+import { createUniform, deriveSeed, permutation } from '../../../shared/network/random';
+import type { Batch } from '../batches';
+import type { LabelledClip } from '../dataset';
+import { colour, mixInto, recordElsewhere } from './augment-crop';
+import { noiseBank } from './noise-bank';
+import { otherBank } from './other-bank';
+import { speedCopy } from './speed-copy';
+
+export interface CropStreamOptions {
+  readonly clips: readonly LabelledClip[];
+  readonly classes: number;
+  readonly frontEnd: LogMelFrontEnd;
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly augmentation: Augmentation;
+}
+
+interface Spectrograms {
+  /** By clip, then by speed. */
+  readonly spectrograms: readonly (readonly MelSpectrogram[])[];
+  readonly noises: readonly MelSpectrogram[];
+  readonly otherSounds: readonly MelSpectrogram[];
+}
+
+/** A crop as quiet as silence beside its clip is drawn again, but not for ever. */
+const maxDraws = 6;
+
+/**
+ * The training clips as an endless reshuffled stream of augmented crops: the batch of a step is a function of the seed
+ * and the step. The spectrograms of all clips at all speeds are made once, for the first batch, so that no other step
+ * transforms anything, and a run that is complete none.
+ */
+export function createCropStream(options: CropStreamOptions): (step: number) => Batch {
+  const { clips, classes, frontEnd, batchSize, seed, augmentation } = options;
+  const { cropFrames, melBins, rangeDecibels } = frontEnd;
+  const { others = 0 } = augmentation;
+  let made: Spectrograms | undefined;
+  const cropSize = cropFrames * melBins;
+
+  return (step) => {
+    const { spectrograms, noises, otherSounds } = (made ??= {
+      spectrograms: clips.map(({ samples }) =>
+        augmentation.speeds.map((speed) => melSpectrogram(speedCopy(samples, speed), frontEnd)),
+      ),
+      noises: noiseBank(frontEnd, seed),
+      otherSounds: others > 0 ? otherBank(frontEnd, seed) : [],
+    });
+    const chosen = Array.from({ length: batchSize }, (_, slot) => {
+      const place = step * batchSize + slot;
+      const order = permutation(clips.length, deriveSeed(seed, 'shuffle', Math.floor(place / clips.length)));
+      return order[place % clips.length]!;
+    });
+    const crops = chosen.map((clip, slot) => {
+      const uniform = createUniform(deriveSeed(seed, 'crop', step, slot));
+      const speeds = spectrograms[clip]!;
+      return drawCrop(speeds[Math.floor(uniform() * speeds.length)]!, uniform, frontEnd);
+    });
+    const partners = permutation(batchSize, deriveSeed(seed, 'partners', step));
+    const features = new Float32Array(batchSize * cropSize);
+    const targets = new Float32Array(batchSize * classes);
+    const labels = new Int32Array(batchSize);
+    chosen.forEach((clip, slot) => {
+      const uniform = createUniform(deriveSeed(seed, 'augment', step, slot));
+      const partner = partners[slot]!;
+      const share = uniform() < augmentation.mixing ? uniform() : 1;
+      const crop = features.subarray(slot * cropSize, (slot + 1) * cropSize);
+      const target = targets.subarray(slot * classes, (slot + 1) * classes);
+      const [own, other] = [clips[clip]!.label, clips[chosen[partner]!]!.label];
+      labels[slot] = share < 0.5 ? other : own;
+      if (others > 0 && uniform() < others) {
+        crop.set(drawCrop(otherSounds[Math.floor(uniform() * otherSounds.length)]!, uniform, frontEnd));
+        target.fill(1 / classes);
+      } else {
+        crop.set(crops[slot]!);
+        if (share < 1) mixInto(crop, crops[partner]!, share);
+        target[own]! += share;
+        target[other]! += 1 - share;
+      }
+      recordElsewhere(crop, uniform, augmentation, frontEnd, noises);
+      toDecibels(crop, rangeDecibels);
+      colour(crop, uniform, augmentation, melBins);
+    });
+    return { size: batchSize, classes, features, labels, targets };
+  };
+}
+
+/** A crop of the spectrogram at a random place that is not silence beside the rest, its loudest frame at power 1. */
+function drawCrop(
+  spectrogram: MelSpectrogram,
+  uniform: () => number,
+  { cropFrames, melBins, silenceDecibels }: LogMelFrontEnd,
+): Float32Array {
+  const audible = Math.max(...spectrogram.levels) - silenceDecibels;
+  let start = 0;
+  let level = -Infinity;
+  for (let draw = 0; draw < maxDraws && level <= audible; draw++) {
+    start = Math.floor(uniform() * spectrogram.frames);
+    level = cropLevel(spectrogram, start, cropFrames);
+  }
+  const crop = new Float32Array(cropFrames * melBins);
+  copyCrop(spectrogram, start, crop);
+  toUnitLevel(crop, level);
+  return crop;
+}

@@ -1,0 +1,66 @@
+import type {
+  CrossValidation,
+  EpochEvaluation,
+  FoldFigures,
+  FoldResult,
+  Spread,
+} from '../../shared/contracts/report';
+import type { VersionEvaluation } from './evaluate-run';
+
+/** One fold's line in a cross-validation. */
+export function foldResult(
+  { validationFold, trainFolds }: { readonly validationFold: number; readonly trainFolds: readonly number[] },
+  { best, last }: { readonly best: EpochEvaluation; readonly last: EpochEvaluation },
+): FoldResult {
+  const figures = ({ epoch, validation, test }: EpochEvaluation): FoldFigures => ({
+    epoch,
+    validationAccuracy: validation.accuracy,
+    validationMacroF1: validation.macro.f1,
+    ...(test === undefined ? {} : { testAccuracy: test.accuracy, testMacroF1: test.macro.f1 }),
+  });
+  return { validationFold, trainFolds: [...trainFolds], best: figures(best), last: figures(last) };
+}
+
+/** What a run or an ensemble is worth, for a terminal. */
+export function evaluationLines({ best, last, calibration }: VersionEvaluation): string {
+  const line = (name: string, { epoch, validation, test }: EpochEvaluation): string => {
+    const validated = `validation accuracy ${percent(validation.accuracy)}, loss ${validation.loss.toFixed(3)}`;
+    if (test === undefined) return `${name} epoch (${epoch}): ${validated}`;
+    const { lower, upper } = test.accuracyInterval;
+    return (
+      `${name} epoch (${epoch}): test accuracy ${percent(test.accuracy)} (95 % interval ${percent(lower)} to ` +
+      `${percent(upper)}), test macro F1 ${test.macro.f1.toFixed(3)}, ${validated}`
+    );
+  };
+  const lines = [...(best === undefined ? [] : [line('best-validation', best)]), line('last', last)];
+  if (calibration === undefined) return lines.join('\n');
+  const { temperature, before, after, unknown } = calibration;
+  return [
+    ...lines,
+    `temperature ${temperature.toFixed(3)}: expected calibration error ${percent(before.expectedCalibrationError)} → ` +
+      `${percent(after.expectedCalibrationError)}; unknown below ${percent(unknown.threshold)}: AUROC ` +
+      `${unknown.auroc.toFixed(3)}, ${percent(unknown.falseAcceptRate)} of other sounds accepted at ` +
+      `${percent(unknown.trueAcceptRate)} of the clips`,
+  ].join('\n');
+}
+
+/** Mean and spread over the folds, for the best and the last epochs. */
+export function crossValidationLines(summary: CrossValidation): string {
+  const spread = ({ mean, standardDeviation }: Spread): string =>
+    `${percent(mean)} ± ${percent(standardDeviation ?? 0)}`;
+  return (['best', 'last'] as const)
+    .map((which) => {
+      const { validationAccuracy, testAccuracy } = summary[which];
+      const tested = testAccuracy === undefined ? '' : `, test ${spread(testAccuracy)}`;
+      const label = which === 'best' ? 'best-validation epochs' : 'last epochs';
+      return (
+        `${label}, mean ± standard deviation over ${summary.folds.length} folds: ` +
+        `validation ${spread(validationAccuracy)}${tested}`
+      );
+    })
+    .join('\n');
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(2)} %`;
+}

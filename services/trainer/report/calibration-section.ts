@@ -1,0 +1,22 @@
+import type { CalibrationReport, Reliability } from '../../../shared/contracts/calibration';
+import { percent } from './format';
+import { type Markup, markup } from './markup';
+import { reliabilityChart } from './reliability-chart';
+import { unknownTable } from './tables';
+
+/** Whether the probabilities mean what they say, and what happens to sounds that are none of the classes. */
+export function calibrationSection({ temperature, before, after, test, unknown }: CalibrationReport): Markup {
+  const figure = (name: string, figures: Reliability): Markup => markup`<figure>
+<figcaption>${name} <span>error ${percent(figures.expectedCalibrationError)}, loss ${figures.loss.toFixed(3)}</span></figcaption>
+${reliabilityChart(name, figures)}</figure>`;
+  return markup`<h2>Calibration</h2>
+<p class="quiet">Logits are divided by ${temperature.toFixed(3)}, fitted on the validation clips. Accuracy over confidence in
+ten bins; the error is their mean distance over the clips.</p>
+<div class="pair">${figure('Validation, before', before)}${figure('Validation, after', after)}
+${test === undefined ? '' : figure('Test, after', test)}</div>
+<h3>Unknown</h3>
+<p class="quiet">A window is unknown when its highest probability is below ${percent(unknown.threshold)}; that lets
+${percent(unknown.trueAcceptRate)} of the validation clips pass, and ${percent(unknown.falseAcceptRate)} of sounds that are none
+of the classes (AUROC ${unknown.auroc.toFixed(3)}).</p>
+${unknownTable(unknown)}`;
+}

@@ -1,0 +1,59 @@
+import type { Augmentation } from '../../shared/contracts/augmentation';
+import type { Architecture } from '../../shared/contracts/architecture';
+import { melFrontEnd, reportFrontEnd, type FrontEnd } from '../../shared/contracts/front-end';
+import type { Hyperparameters } from '../../shared/contracts/manifest';
+
+/** 1.25 to the power of −1, −2/3 … 1: two thirds of an octave around the recording's own speed. */
+const speeds = [1, 0.8, 0.8618, 0.9283, 1.0772, 1.1604, 1.25];
+
+const augmentation: Augmentation = {
+  speeds,
+  mixing: 1,
+  others: 0.08,
+  reverberation: 0.2,
+  noise: 0.3,
+  noiseDecibels: [5, 40],
+  bandLimit: 0.3,
+  bandLimitHz: [3400, 11_025],
+  equaliserDecibels: 3,
+  masks: 2,
+  maskBins: 6,
+};
+
+const mel: Hyperparameters = {
+  optimizer: 'adamw',
+  learningRate: 0.003,
+  batchSize: 32,
+  epochs: 12,
+  stepsPerEpoch: 200,
+  warmUp: 0.1,
+  weightDecay: 0.02,
+  averageDecay: 0.995,
+  selectFromEpoch: 4,
+  augmentation,
+};
+
+/** How an architecture hears and is trained unless the command line says otherwise. */
+export interface TrainingDefaults {
+  readonly frontEnd: FrontEnd;
+  readonly hyperparameters: Hyperparameters;
+}
+
+const report: TrainingDefaults = {
+  frontEnd: reportFrontEnd,
+  hyperparameters: { optimizer: 'adam', learningRate: 0.001, batchSize: 32, epochs: 100 },
+};
+
+export const trainingDefaults: Readonly<Record<Architecture, TrainingDefaults>> = {
+  cnn: report,
+  transformer: report,
+  mel: { frontEnd: melFrontEnd, hyperparameters: mel },
+  'mel-small': {
+    frontEnd: melFrontEnd,
+    hyperparameters: {
+      ...mel,
+      ...{ epochs: 10, stepsPerEpoch: 150 },
+      augmentation: { ...augmentation, mixing: 0.7 },
+    },
+  },
+};

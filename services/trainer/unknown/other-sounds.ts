@@ -1,0 +1,33 @@
+import { availableParallelism } from 'node:os';
+import { createDecoderPool } from '../../../shared/audio/decoder-pool';
+import { windowInputs } from '../../../shared/audio/window-inputs';
+import type { FrontEnd } from '../../../shared/contracts/front-end';
+import type { EvaluationOptions } from '../evaluate-run';
+import { madeSounds } from './made-sounds';
+import { speechSounds } from './speech';
+
+/** The same for every version, so that versions compare. */
+const seed = 1;
+
+/** Sounds that are none of the classes, by kind, as a network hears them; speech among them where espeak-ng is installed. */
+export async function otherSounds(frontEnd: FrontEnd): Promise<EvaluationOptions['madeSounds']> {
+  const { sampleRate, windowSeconds } = frontEnd;
+  const decoder = createDecoderPool({ threads: availableParallelism() });
+  try {
+    const sounds = [
+      // Silence is known by its level, whatever a network makes of it.
+      ...madeSounds(sampleRate, windowSeconds, seed).filter(({ kind }) => kind !== 'silence'),
+      ...(await speechSounds(decoder, sampleRate)),
+    ];
+    return Object.fromEntries(
+      [...new Set(sounds.map(({ kind }) => kind))].map((kind) => [
+        kind,
+        sounds
+          .filter((sound) => sound.kind === kind)
+          .map(({ samples }) => ({ label: -1, inputs: windowInputs(samples, frontEnd) })),
+      ]),
+    );
+  } finally {
+    await decoder.close();
+  }
+}

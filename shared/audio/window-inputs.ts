@@ -1,0 +1,32 @@
+import type { FrontEnd } from '../contracts/front-end';
+import { joinedSamples, joinFrames } from './frames';
+import { logMelCrops } from './log-mel';
+
+/** Numbers in one input of the network. */
+export function inputLength(frontEnd: FrontEnd): number {
+  switch (frontEnd.kind) {
+    case 'frames':
+      return joinedSamples(frontEnd);
+    case 'log-mel':
+      return frontEnd.cropFrames * frontEnd.melBins;
+  }
+}
+
+/** Inputs that one window gives at most. */
+export function inputsPerWindow(frontEnd: FrontEnd): number {
+  return frontEnd.kind === 'log-mel' ? frontEnd.crops : 1;
+}
+
+/**
+ * A window as its network takes it, whatever the front end: one input or several, whose probabilities are averaged.
+ * @param window mono at the front end's rate, cut to its length; a shorter one is completed as the kind does it
+ * @returns at least one array of `inputLength(frontEnd)`
+ */
+export function windowInputs(window: Float32Array, frontEnd: FrontEnd): Float32Array[] {
+  switch (frontEnd.kind) {
+    case 'frames':
+      return [joinFrames(window, frontEnd)];
+    case 'log-mel':
+      return logMelCrops(window, frontEnd);
+  }
+}

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+
+const ratio = z.number().min(0).max(1);
+
+/** What makes a version's probabilities mean what they say, and what lets it say that it does not know. */
+export const calibrationSchema = z.strictObject({
+  /** Divides the logits. */
+  temperature: z.number().positive(),
+  /** A window whose highest probability is below this is `unknown`. */
+  unknownBelow: ratio,
+});
+
+/** A bin of a reliability diagram: clips whose highest probability lies in it. */
+export const reliabilityBinSchema = z.strictObject({
+  clips: z.int().positive(),
+  /** Mean of the highest probabilities. */
+  confidence: ratio,
+  accuracy: ratio,
+});
+
+export const reliabilitySchema = z.strictObject({
+  /** Mean distance of confidence and accuracy, over the clips. */
+  expectedCalibrationError: ratio,
+  loss: z.number().min(0),
+  bins: z.array(reliabilityBinSchema),
+});
+export type Reliability = z.infer<typeof reliabilitySchema>;
+
+/** How well what is none of the classes is told from what is one. */
+export const unknownReportSchema = z.strictObject({
+  threshold: ratio,
+  /** Share of the validation clips at or above the threshold. */
+  trueAcceptRate: ratio,
+  /** Share of the other sounds there. */
+  falseAcceptRate: ratio,
+  auroc: ratio,
+  /** By kind of sound, made by the trainer. */
+  kinds: z.array(z.strictObject({ kind: z.string(), sounds: z.int().positive(), falseAcceptRate: ratio })),
+});
+export type UnknownReport = z.infer<typeof unknownReportSchema>;
+
+/** The calibration of a version on its validation clips: before (temperature 1) and after. */
+export const calibrationReportSchema = z.strictObject({
+  temperature: z.number().positive(),
+  before: reliabilitySchema,
+  after: reliabilitySchema,
+  /** On the test fold, with the temperature of the validation clips, if it was looked at. */
+  test: reliabilitySchema.optional(),
+  unknown: unknownReportSchema,
+});
+export type CalibrationReport = z.infer<typeof calibrationReportSchema>;

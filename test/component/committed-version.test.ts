@@ -1,0 +1,99 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createDecoderPool } from '../../shared/audio/decoder-pool';
+import { sliceWindows } from '../../shared/audio/windows';
+import { loudestBlockDbfs } from '../../shared/audio/level';
+import type { ClipDecoder } from '../../shared/audio/clip';
+import { reportSchema } from '../../shared/contracts/report';
+import { verdictOfWindows, type Verdict } from '../../shared/decision/verdict';
+import type { Inference } from '../../shared/engine/inference';
+import { startInference } from '../../shared/engine/start-inference';
+import { openRegistry, type Version } from '../../shared/registry/registry';
+import { distortions } from '../../bench/distortions';
+import { describeWithEsc10, esc10Folder } from '../support/esc10';
+import { chooseTestEngine } from '../support/test-engine';
+
+const projectFolder = join(__dirname, '..', '..', '..');
+let version: Version;
+let inference: Inference;
+let decoder: ClipDecoder;
+
+beforeAll(async () => {
+  version = await openRegistry(join(projectFolder, 'models')).choose();
+  inference = await startInference({ choice: await chooseTestEngine(), version, warmUpBatches: [1] });
+  decoder = createDecoderPool({ threads: 2 });
+});
+afterAll(async () => {
+  await inference.close();
+  await decoder.close();
+});
+
+async function decode(bytes: Uint8Array): Promise<Float32Array> {
+  const { sampleRate } = version.manifest.frontEnd;
+  return (await decoder.decode(bytes, { sampleRate, maxSeconds: 60 })).samples;
+}
+
+async function hear(sound: Float32Array): Promise<Verdict> {
+  const { frontEnd, classes, calibration } = version.manifest;
+  const windows = sliceWindows(
+    sound,
+    frontEnd.sampleRate,
+    frontEnd.windowSeconds,
+    frontEnd.windowSeconds / 2,
+  );
+  const { probabilities } = await inference.infer(windows.map(({ samples }) => samples));
+  return verdictOfWindows(
+    windows.map(({ samples }, index) => ({
+      probabilities: probabilities[index]!,
+      loudestDecibels: loudestBlockDbfs(samples),
+    })),
+    { classes, topK: 1, unknownBelow: calibration?.unknownBelow },
+  );
+}
+
+describe('the version that a fresh start serves', () => {
+  it('is a mel network of at most 4 MB that was validated, calibrated and tested', async () => {
+    const { manifest, folder } = version;
+    expect(manifest.network.architecture).toMatch(/^mel/);
+    expect(manifest.weights.bytes).toBeLessThanOrEqual(4e6);
+    expect(manifest.weights.maxLogitError).toBeLessThan(0.05);
+    expect(manifest.metrics.validationAccuracy).toBeGreaterThan(0.9);
+    const report = reportSchema.parse(JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')));
+    expect(report.evaluations.last.test?.accuracy).toBe(manifest.metrics.testAccuracy);
+    expect(report.calibration?.unknown.threshold).toBe(manifest.calibration!.unknownBelow);
+  });
+
+  it.each(['dog', 'rooster'])('knows the %s of the samples', async (name) => {
+    const sound = await decode(await readFile(join(projectFolder, 'samples', `${name}.ogg`)));
+    expect(await hear(sound)).toMatchObject({ label: name, unknown: false });
+  });
+
+  it('says unknown to digital silence', async () => {
+    expect((await hear(new Float32Array(220_500))).label).toBe('unknown');
+  });
+});
+
+describeWithEsc10('the version that a fresh start serves, on clips it was trained or validated on', () => {
+  /** The first clip of each class in fold 3. */
+  async function clipsByClass(): Promise<Map<string, Float32Array>> {
+    const lines = (await readFile(join(esc10Folder, 'esc10.csv'), 'utf8')).trim().split('\n').slice(1);
+    const clips = new Map<string, Float32Array>();
+    for (const line of lines) {
+      const [filename, fold, , category] = line.split(',');
+      if (fold !== '3' || clips.has(category!)) continue;
+      clips.set(category!, await decode(await readFile(join(esc10Folder, 'audio', filename!))));
+    }
+    return clips;
+  }
+
+  it.each(distortions)('knows nine in ten: $name', async ({ apply }) => {
+    const clips = await clipsByClass();
+    expect(clips.size).toBe(10);
+    let right = 0;
+    for (const [category, clip] of clips) {
+      const { predictions } = await hear(await apply(clip, 44_100, decode, 5));
+      if (predictions[0]!.label === category) right += 1;
+    }
+    expect(right).toBeGreaterThanOrEqual(9);
+  });
+});
