@@ -77,7 +77,9 @@ describe('the inference thread', () => {
 
   it('tells everyone who waits when the thread goes, and refuses afterwards', async () => {
     const inference = await start('cpu');
-    const outcome = inference.infer([window(6)]).catch((error: unknown) => error);
+    // So many that the thread is still at them when it is told to go.
+    const windows = Array.from({ length: 100 }, () => window(6));
+    const outcome = inference.infer(windows).catch((error: unknown) => error);
     await inference.close();
     expect(await outcome).toMatchObject({ code: 'engine-unavailable' });
     await expect(inference.exited).resolves.toBe('closed');

@@ -13,9 +13,10 @@ describe('npm run engine', () => {
   it('says where the engine is that a service will find', () => {
     const { code, output } = provide('cpu');
     expect(code).toBe(0);
-    const path = output.trim().split('\n').at(-1)!;
-    expect(path).toMatch(/engine\/cpu-.*\.node$/);
-    expect(existsSync(path)).toBe(true);
+    const [binding, kernels] = output.trim().split('\n').slice(-2);
+    expect(binding).toMatch(/engine\/cpu-.*\.node$/);
+    expect(kernels).toMatch(/engine\/kernels-.*\.node$/);
+    expect([existsSync(binding!), existsSync(kernels!)]).toEqual([true, true]);
   });
 
   it.each([[[]], [['gpu']], [['cpu', 'cuda']]])('asks back when it is told %j', (args) => {
