@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createDecoderPool } from '../shared/audio/decoder-pool';
-import { loudestBlockDbfs } from '../shared/audio/level';
+import { levelOf } from '../shared/audio/level';
 import { windowInputs, inputLength } from '../shared/audio/window-inputs';
 import { sliceWindows } from '../shared/audio/windows';
 import { meanProbabilities } from '../shared/decision/mean-probabilities';
@@ -116,7 +116,7 @@ function judge(scorer: Scorer, sound: Float32Array, { manifest }: Version): stri
     const logits = scorer.logits(features, inputs.length);
     const rows = inputs.map((_, row) => logits.subarray(row * classes.length, (row + 1) * classes.length));
     const probabilities = meanProbabilities(rows, calibration?.temperature);
-    return { probabilities, loudestDecibels: loudestBlockDbfs(samples) };
+    return { probabilities, ...levelOf(samples) };
   });
   const { predictions } = verdictOfWindows(judged, {
     classes,

@@ -1,5 +1,5 @@
 import type { ClipDecoder, Clip } from '../../shared/audio/clip';
-import { loudestBlockDbfs } from '../../shared/audio/level';
+import { levelOf } from '../../shared/audio/level';
 import { sliceWindows } from '../../shared/audio/windows';
 import type { MicroBatcher, Outcome } from '../../shared/batching/micro-batcher';
 import type { Classification } from '../../shared/contracts/classification';
@@ -65,7 +65,7 @@ export function createClassifyClip(deps: ClassifyDeps): ClassifyClip {
     const saying = { classes, topK: options.topK, unknownBelow: manifest.calibration?.unknownBelow };
     const judged = windows.map(({ samples }, index) => ({
       probabilities: outcomes[index]!.result.probabilities,
-      loudestDecibels: loudestBlockDbfs(samples),
+      ...levelOf(samples),
     }));
     const overall = verdictOfWindows(judged, saying);
     deps.metrics.queueSeconds.observe(queueMs / 1000);

@@ -18,17 +18,32 @@ export function levelDbfs(samples: Float32Array): number {
   return samples.length === 0 ? floorDbfs : decibels(meanSquare(samples, 0, samples.length));
 }
 
-/** 23 ms at 44.1 kHz. */
-const shortBlockSamples = 1024;
-
 /** Level of the loudest block of `blockSamples` one after another: a short click in a long silence is not averaged away. */
-export function loudestBlockDbfs(samples: Float32Array, blockSamples = shortBlockSamples): number {
+export function loudestBlockDbfs(samples: Float32Array, blockSamples: number): number {
   let loudest = 0;
   for (let from = 0; from < samples.length; from += blockSamples) {
     const to = Math.min(samples.length, from + blockSamples);
     loudest = max(loudest, meanSquare(samples, from, to));
   }
   return decibels(loudest);
+}
+
+/** How loud a window is. */
+export interface Level {
+  /** Mean square of its samples. */
+  readonly power: number;
+  /** Of its loudest stretch of 23 ms at 44.1 kHz, dBFS. */
+  readonly loudestDecibels: number;
+}
+
+/** 23 ms at 44.1 kHz. */
+const stretchSamples = 1024;
+
+export function levelOf(samples: Float32Array): Level {
+  return {
+    power: samples.length === 0 ? 0 : meanSquare(samples, 0, samples.length),
+    loudestDecibels: loudestBlockDbfs(samples, stretchSamples),
+  };
 }
 
 /** Share of samples at full scale or beyond. */

@@ -1,8 +1,12 @@
 /**
  * The mean of equally long vectors, element by element, summed in double precision.
+ * @param weights how much each vector counts, not all 0; absent: all alike
  * @throws RangeError for no vectors, or vectors of different lengths
  */
-export function mean(vectors: readonly ArrayLike<number>[]): Float64Array {
+export function mean(
+  vectors: readonly ArrayLike<number>[],
+  weights: readonly number[] = vectors.map(() => 1),
+): Float64Array {
   const length = vectors[0]?.length;
   if (length === undefined || vectors.some((vector) => vector.length !== length)) {
     throw new RangeError(
@@ -10,8 +14,9 @@ export function mean(vectors: readonly ArrayLike<number>[]): Float64Array {
     );
   }
   const sum = new Float64Array(length);
-  for (const vector of vectors) {
-    for (let i = 0; i < length; i++) sum[i]! += vector[i]!;
-  }
-  return sum.map((total) => total / vectors.length);
+  vectors.forEach((vector, index) => {
+    for (let i = 0; i < length; i++) sum[i]! += weights[index]! * vector[i]!;
+  });
+  const total = weights.reduce((all, weight) => all + weight, 0);
+  return sum.map((value) => value / total);
 }

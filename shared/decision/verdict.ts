@@ -1,3 +1,4 @@
+import type { Level } from '../audio/level';
 import type { Prediction } from '../contracts/classification';
 import { mean } from './mean';
 import { topK } from './top-k';
@@ -23,7 +24,7 @@ export interface VerdictOptions {
 
 /** What is said of one window: `unknown` of silence, and of what no class is probable enough for. */
 export function verdictOf(
-  { probabilities, loudestDecibels }: JudgedWindow,
+  { probabilities, loudestDecibels }: Omit<JudgedWindow, 'power'>,
   options: VerdictOptions,
 ): Verdict {
   const { classes, unknownBelow } = options;
@@ -40,13 +41,13 @@ const inaudibleDecibels = -85;
 /** A window this far below a clip's loudest is the silence around a sound, and not the sound. */
 const silenceDecibels = 25;
 
-export interface JudgedWindow {
+export interface JudgedWindow extends Level {
   readonly probabilities: ArrayLike<number>;
-  readonly loudestDecibels: number;
 }
 
 /**
- * What is said of a clip: the mean over its windows. Windows of silence beside sound have no say, nor have those in which
+ * What is said of a clip: the mean over its windows, weighted by their power: a window that holds a sound's end and much
+ * background says less than the one that holds the sound. Windows of silence beside sound have no say, nor have those in which
  * no class is heard where there is one in which it is.
  */
 export function verdictOfWindows(windows: readonly JudgedWindow[], options: VerdictOptions): Verdict {
@@ -54,13 +55,13 @@ export function verdictOfWindows(windows: readonly JudgedWindow[], options: Verd
   const heard = windows.filter((window) => window.loudestDecibels >= audible);
   const known = heard.filter((window) => !verdictOf(window, options).unknown);
   const said = known.length === 0 ? heard : known;
-  const overall = verdictOf(
-    {
-      probabilities: mean(said.map(({ probabilities }) => probabilities)),
-      loudestDecibels: Math.max(...said.map((window) => window.loudestDecibels)),
-    },
-    options,
+  const powers = said.map(({ power }) => power);
+  const probabilities = mean(
+    said.map((window) => window.probabilities),
+    powers.some((power) => power > 0) ? powers : undefined,
   );
+  const loudestDecibels = Math.max(...said.map((window) => window.loudestDecibels));
+  const overall = verdictOf({ probabilities, loudestDecibels }, options);
   if (known.length === 0) return { ...overall, label: unknownLabel, unknown: true };
   // Windows that each know a class of their own may leave no single one probable: the clip holds several, not none.
   return { ...overall, label: overall.predictions[0]!.label, unknown: false };

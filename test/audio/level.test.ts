@@ -1,4 +1,4 @@
-import { clippedShare, levelDbfs, loudestBlockDbfs } from '../../shared/audio/level';
+import { clippedShare, levelDbfs, levelOf, loudestBlockDbfs } from '../../shared/audio/level';
 import { tone } from '../support/signals';
 
 describe('levels', () => {
@@ -22,5 +22,16 @@ describe('levels', () => {
 
   it('counts what is clipped, in 16 bits and in float', () => {
     expect(clippedShare(Float32Array.of(1, -1, 32_767 / 32_768, 0.99))).toBe(0.75);
+  });
+
+  it('of a window is its mean power, and that of its loudest stretch', () => {
+    const samples = new Float32Array(4096);
+    samples.fill(0.5, 1024, 2048);
+    expect(levelOf(samples).power).toBe(0.0625);
+    expect(levelOf(samples).loudestDecibels).toBeCloseTo(10 * Math.log10(0.25), 10);
+  });
+
+  it('of a silent window is nothing', () => {
+    expect(levelOf(new Float32Array(100))).toEqual({ power: 0, loudestDecibels: -120 });
   });
 });

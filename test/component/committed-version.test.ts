@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createDecoderPool } from '../../shared/audio/decoder-pool';
 import { sliceWindows } from '../../shared/audio/windows';
-import { loudestBlockDbfs } from '../../shared/audio/level';
+import { levelOf } from '../../shared/audio/level';
 import type { ClipDecoder } from '../../shared/audio/clip';
 import { reportSchema } from '../../shared/contracts/report';
 import { verdictOfWindows, type Verdict } from '../../shared/decision/verdict';
@@ -45,7 +45,7 @@ async function hear(sound: Float32Array): Promise<Verdict> {
   return verdictOfWindows(
     windows.map(({ samples }, index) => ({
       probabilities: probabilities[index]!,
-      loudestDecibels: loudestBlockDbfs(samples),
+      ...levelOf(samples),
     })),
     { classes, topK: 1, unknownBelow: calibration?.unknownBelow },
   );

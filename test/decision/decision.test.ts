@@ -64,9 +64,11 @@ describe('a verdict', () => {
   const window = (
     probabilities: number[],
     loudestDecibels = -20,
+    power = 1,
   ): Parameters<typeof verdictOfWindows>[0][number] => ({
     probabilities,
     loudestDecibels,
+    power,
   });
 
   it('names the most probable class, and all the same when it is unknown', () => {
@@ -99,6 +101,14 @@ describe('a verdict', () => {
     expect(even.label).toBe('rain');
   });
 
+  it('is the mean over its windows by their power', () => {
+    const [loud, quiet] = [window([0.6, 0.4, 0], -20, 0.03), window([0.2, 0.8, 0], -20, 0.01)];
+    const verdict = verdictOfWindows([loud, quiet], { ...options, unknownBelow: 0 });
+    // (3 · 0.6 + 0.2) / 4 against (3 · 0.4 + 0.8) / 4
+    for (const { probability } of verdict.predictions) expect(probability).toBeCloseTo(0.5, 12);
+    expect(verdict.predictions).toHaveLength(2);
+  });
+
   it('is unknown where every window is, with the mean of them', () => {
     const verdict = verdictOfWindows([window([0.4, 0.3, 0.3]), window([0.2, 0.4, 0.4])], options);
     expect(verdict).toMatchObject({ label: 'unknown', unknown: true });
@@ -111,7 +121,7 @@ describe('a verdict', () => {
   });
 
   it('of nothing but silence is unknown, however sure the network, where a model knows the unknown', () => {
-    const silence = [window([0.9, 0.05, 0.05], -Infinity)];
+    const silence = [window([0.9, 0.05, 0.05], -Infinity, 0)];
     expect(verdictOfWindows(silence, options).label).toBe('unknown');
     expect(verdictOfWindows(silence, { ...options, unknownBelow: undefined }).label).toBe('dog');
     expect(verdictOf(window([0.9, 0.05, 0.05], -86), options).unknown).toBe(true);

@@ -1,4 +1,4 @@
-import { loudestBlockDbfs } from '../../../shared/audio/level';
+import { levelOf } from '../../../shared/audio/level';
 import { EventDetector, type EventChange } from '../../../shared/decision/event-detector';
 import { verdictOf, type Verdict } from '../../../shared/decision/verdict';
 import type { Manifest } from '../../../shared/contracts/manifest';
@@ -60,7 +60,7 @@ export class Reporter {
   #verdict({ window, probabilities }: Judgement): Verdict | undefined {
     if (probabilities === undefined) return undefined;
     return verdictOf(
-      { probabilities, loudestDecibels: loudestBlockDbfs(window.samples) },
+      { probabilities, ...levelOf(window.samples) },
       { classes: this.#classes, topK: this.#start.topK, unknownBelow: this.#unknownBelow },
     );
   }
