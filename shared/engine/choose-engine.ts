@@ -79,7 +79,9 @@ async function chooseKernels(
   options: ChooseOptions,
 ): Promise<KernelsChoice | undefined> {
   const { kernels: wish = 'auto', onProgress, onFallback } = options;
-  if (wish === 'reference' || (wish === 'auto' && kind === 'cuda')) return undefined;
+  // A GPU is faster, and who asks for WebAssembly means it.
+  const isOwnChoice = kind === 'cuda' || options.wish === 'wasm';
+  if (wish === 'reference' || (wish === 'auto' && isOwnChoice)) return undefined;
   try {
     const cacheFolder = options.cacheFolder ?? defaultEngineCache(process.env);
     const path = await buildKernels({ cacheFolder, onProgress });

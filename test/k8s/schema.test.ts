@@ -49,7 +49,9 @@ function validate(texts: ReadonlyMap<string, string>, version: string): Map<stri
       return [name, file] as const;
     });
     const args = ['--strict', '--kubernetes-version', version, ...files.map(([, file]) => file)];
-    const { stdout, stderr } = spawnSync('kubernetes-validate', args, { encoding: 'utf8' });
+    const { error, stdout, stderr } = spawnSync('kubernetes-validate', args, { encoding: 'utf8' });
+    // Not there: these tests are skipped, but their titles are made all the same.
+    if (error !== undefined) return new Map();
     const passes = [...(stdout + stderr).matchAll(/(\S+) passed for resource (\S+)/g)];
     return new Map(
       files.map(([name, file]) => [name, passes.filter((m) => m[1] === file).map((m) => m[2]!)] as const),

@@ -95,7 +95,10 @@ describeWithChromium('the page, in a real browser, on the real service', () => {
       expect(shown).toHaveLength(answer.windows.length);
       answer.windows.forEach(({ startSeconds, endSeconds, label }, index) => {
         const [words, from, to] = shown[index]!;
-        const name = label.charAt(0).toUpperCase() + label.slice(1).replaceAll('_', ' ');
+        const name =
+          label === 'unknown'
+            ? 'Something else'
+            : label.charAt(0).toUpperCase() + label.slice(1).replaceAll('_', ' ');
         expect(words).toContain(`${startSeconds.toFixed(1)} s to ${endSeconds.toFixed(1)} s: ${name}, `);
         expect(from).toBeCloseTo(startSeconds / answer.audio.durationSeconds, 2);
         expect(to).toBeCloseTo(endSeconds / answer.audio.durationSeconds, 2);
