@@ -92,13 +92,15 @@ function forwardMs(config: NetworkConfig, engine: LoadedEngine, size: number): n
 function hopMs(config: NetworkConfig, engine: LoadedEngine): number | undefined {
   if (config.architecture !== 'cnn') return undefined;
   const network = createNetwork(config, classes);
-  const scorer = createScorer(network, initialWeights(network, 1), engine);
+  const scorer = createScorer(network, initialWeights(network, 1), engine, { cachedFrames: 64 });
   const window = noise(inputSamples);
+  const sound = noise(2 * inputSamples);
   let hop = 0;
   const ms = timed(() => {
     window.copyWithin(0, frameSamples);
-    // A new frame, which was never seen before.
-    window.fill(++hop / 1e4, inputSamples - 1);
+    // A new frame, which was not heard for longer than any is remembered.
+    const at = (hop++ * 100) % (sound.length - frameSamples);
+    window.set(sound.subarray(at, at + frameSamples), inputSamples - frameSamples);
     scorer.logits(window, 1);
   });
   scorer.dispose();

@@ -12,7 +12,7 @@ import { median, quantile } from './median';
 import { call, projectFolder, sleep, startService, type BenchService } from './service';
 
 const peersFolder = join(projectFolder, 'bench', 'peers');
-const secondsPerRound = 6;
+const secondsPerRound = 4;
 const rounds = 3;
 const connectionCounts = [1, 8, 32];
 
