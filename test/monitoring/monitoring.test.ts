@@ -2,14 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 
+import { describeWithPrograms } from '../support/programs';
 import { startHarness, stopHarness, type Harness } from '../support/service-harness';
 
 const folder = resolve('k8s/monitoring');
 const rules = readFileSync(`${folder}/alerts.yaml`, 'utf8');
 const dashboard = readFileSync(`${folder}/dashboard.json`, 'utf8');
-
-const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
-const describeWithPromtool = hasPromtool ? describe : describe.skip;
 
 let harness: Harness;
 let known: Set<string>;
@@ -63,7 +61,7 @@ describe('the alert rules and the dashboard', () => {
   });
 });
 
-describeWithPromtool('the alert rules, by promtool', () => {
+describeWithPrograms(['promtool'])('the alert rules, by promtool', () => {
   it.each([
     ['are well-formed', ['check', 'rules', 'alerts.yaml']],
     ['stay quiet when all is well and fire when it is not', ['test', 'rules', 'alerts.test.yaml']],

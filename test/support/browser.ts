@@ -1,23 +1,14 @@
-import { accessSync, constants } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { chromium, type BrowserContext, type Page } from 'playwright-core';
+import { describeWithPrograms, findProgram } from './programs';
 
-/** A browser that this machine has, first as Debian calls it. */
-const chromiumFile = ['chromium', 'chromium-browser', 'google-chrome']
-  .flatMap((name) => (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, name)))
-  .find((file) => {
-    try {
-      accessSync(file, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+/** As Debian calls it, and as others do. */
+const chromiumNames = ['chromium', 'chromium-browser', 'google-chrome'];
 
-/** Tests in a real browser: skipped, and reported as such, on a machine without it. */
-export const describeWithChromium = chromiumFile === undefined ? describe.skip : describe;
+/** Tests in a real browser. */
+export const describeWithChromium = describeWithPrograms(chromiumNames);
 
 export interface TestBrowser {
   /** A page of its own: nothing is kept from another test. */
@@ -49,7 +40,7 @@ export interface TestPage {
 export async function startBrowser(microphoneFile: string, hosts: readonly string[]): Promise<TestBrowser> {
   const profile = await mkdtemp(join(tmpdir(), 'earshot-browser-'));
   const browser = await chromium.launch({
-    executablePath: chromiumFile!,
+    executablePath: chromiumNames.map(findProgram).find((file) => file !== undefined)!,
     env: { ...process.env, HOME: profile, XDG_CONFIG_HOME: profile, XDG_CACHE_HOME: profile },
     args: [
       '--no-sandbox',

@@ -1,12 +1,11 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { describeWithPrograms } from './programs';
 
-const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
-
-/** A block of tests whose files ffmpeg makes: skipped, and reported as such, on a machine without it. */
-export const describeWithFfmpeg = hasFfmpeg ? describe : describe.skip;
+/** A block of tests whose files ffmpeg makes. */
+export const describeWithFfmpeg = describeWithPrograms(['ffmpeg']);
 
 /** A WAV file encoded into another format; `fileName`'s ending decides which, `args` the rest. */
 export function encode(wav: Uint8Array, fileName: string, ...args: readonly string[]): Buffer {

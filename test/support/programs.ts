@@ -1,7 +1,19 @@
-import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
 
-function isThere(program: string): boolean {
-  return spawnSync(program, ['--help']).error === undefined;
+/** Where a program is that can be run, searched as a shell would; undefined where it is not. */
+export function findProgram(name: string): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  return folders
+    .map((folder) => join(folder, name))
+    .find((file) => {
+      try {
+        accessSync(file, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
 }
 
 /**
@@ -9,7 +21,7 @@ function isThere(program: string): boolean {
  * them; failed under CI, which installs them (.ci/run).
  */
 export function describeWithPrograms(...needed: readonly (readonly string[])[]): jest.Describe {
-  const missing = needed.filter((choice) => !choice.some(isThere));
+  const missing = needed.filter((choice) => choice.every((name) => findProgram(name) === undefined));
   if (missing.length === 0) return describe;
   if (process.env['CI'] === undefined) return describe.skip;
   throw new Error(`Missing here: ${missing.map((choice) => choice.join(' or ')).join(', ')}`);

@@ -44,7 +44,8 @@ export function requestContext(logger: Logger, metrics: Metrics, routes: readonl
       const ms = performance.now() - startedMs;
       metrics.requestSeconds.observe({ route, code: String(status) }, ms / 1000);
       const line = { requestId, method: req.method, route, status, ms: Math.round(ms * 10) / 10 };
-      logger.info(context.failure === undefined ? line : { ...line, code: context.failure }, 'request');
+      const level = probeRoutes.includes(route) ? 'debug' : 'info';
+      logger[level](context.failure === undefined ? line : { ...line, code: context.failure }, 'request');
     });
     next();
   };
@@ -53,6 +54,9 @@ export function requestContext(logger: Logger, metrics: Metrics, routes: readonl
 export function contextOf(res: Response): RequestContext {
   return res.locals['context'] as RequestContext;
 }
+
+/** Asked every few seconds for months: their lines would bury the others. */
+const probeRoutes = ['/healthz', '/readyz', '/metrics'];
 
 /** The pattern that matched, from a closed set: what clients make up must not become labels. */
 function routeOf(req: Request, routes: readonly string[]): string {
