@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, constants } from 'node:os';
 import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
 import type { NetworkConfig } from '../contracts/architecture';
@@ -76,11 +76,24 @@ function registerNative(bindingPath: string): void {
   const { NodeJSKernelBackend } = require_('@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend') as {
     NodeJSKernelBackend: new (binding: unknown, packageName: string) => tf.KernelBackend;
   };
-  const binding: unknown = require_(bindingPath);
+  const binding = loadForGood(bindingPath);
   tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, '@tensorflow/tfjs-node-gpu'));
   registerTrainingKernels();
   tf.setBackend('tensorflow').catch(() => undefined); // native backends initialise synchronously
   if (tf.getBackend() !== 'tensorflow') throw new Error('TensorFlow.js did not accept the native backend');
+}
+
+/** Of Linux's dlfcn.h; Node knows no name for it. */
+const RTLD_NODELETE = 0x1000;
+
+/**
+ * The library stays when its thread ends: libtensorflow leaves exit handlers behind, and unloaded before the process
+ * exits it would take their code with it.
+ */
+function loadForGood(bindingPath: string): unknown {
+  const module = { exports: {} };
+  process.dlopen(module, bindingPath, constants.dlopen.RTLD_LAZY | RTLD_NODELETE);
+  return module.exports;
 }
 
 /** The package calls two functions that Node 23 removed and Node 22 warns of (tensorflow/tfjs#8609). */

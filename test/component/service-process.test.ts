@@ -85,6 +85,13 @@ describe('the service as a process', () => {
     expect(service.stderr).toBe('');
   });
 
+  it('stops with 0 on the native kernels too, with a libtensorflow that was loaded and never used', async () => {
+    const service = start({ ENGINE: 'cpu', ENGINE_KERNELS: 'native' });
+    await service.line('loaded and warmed up');
+    service.child.kill('SIGTERM');
+    expect(await service.exitCode()).toBe(0);
+  });
+
   it('finishes on SIGTERM what it accepted, refuses the rest, and exits 0', async () => {
     const service = start();
     const url = await service.url();

@@ -20,8 +20,9 @@ export class ServiceProcess {
   #exitCode: number | undefined;
 
   constructor(env: Readonly<Record<string, string>>) {
+    const { PATH, HOME, XDG_CACHE_HOME } = process.env;
     this.child = spawn(process.execPath, [mainFile], {
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: '0', ENGINE: 'wasm', ...env },
+      env: { PATH, HOME, XDG_CACHE_HOME, PORT: '0', ENGINE: 'wasm', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stderr!.setEncoding('utf8').on('data', (chunk: string) => (this.stderr += chunk));
