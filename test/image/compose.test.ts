@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../../services/classifier/config';
 import { projectFolder, readYaml } from '../support/kubernetes';
@@ -26,6 +26,16 @@ const { services, volumes } = readYaml('compose.yaml') as Compose;
 const gpu = readYaml('compose.gpu.yaml') as Compose;
 const named = Object.entries(services).map(([name, service]) => ({ name, ...service }));
 
+/** The jobs that the dashboard and the alert rules ask for. */
+function jobsWatched(): string[] {
+  const texts = ['dashboard.json', 'alerts.yaml'].map((file) =>
+    readFileSync(join(projectFolder, 'k8s/monitoring', file), 'utf8'),
+  );
+  return [
+    ...new Set(texts.flatMap((text) => [...text.matchAll(/job=\\?"([^"\\]+)/g)].map(([, job]) => job!))),
+  ];
+}
+
 describe('the composition for one machine', () => {
   it.each(named)('gives $name no capability, and its ports to this machine alone', (service) => {
     expect(service.cap_drop).toEqual(['ALL']);
@@ -51,10 +61,11 @@ describe('the composition for one machine', () => {
 
   it('watches the classifier where it listens', () => {
     const prometheus = readYaml('docker/prometheus.yml') as {
-      scrape_configs: { static_configs: { targets: string[] }[] }[];
+      scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[];
     };
-    const [target] = prometheus.scrape_configs[0]!.static_configs[0]!.targets;
-    expect(target).toBe('classifier:8080');
+    const [scrape] = prometheus.scrape_configs;
+    expect(scrape!.static_configs[0]!.targets).toEqual(['classifier:8080']);
+    expect(jobsWatched()).toEqual([scrape!.job_name]);
     expect(services['classifier']!.ports![0]).toBe('127.0.0.1:8080:8080');
   });
 

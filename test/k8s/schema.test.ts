@@ -19,6 +19,7 @@ const serviceMonitor = z.strictObject({
     labels: z.record(z.string(), z.string()),
   }),
   spec: z.strictObject({
+    jobLabel: z.string(),
     selector: z.strictObject({ matchLabels: z.record(z.string(), z.string()) }),
     endpoints: z.array(
       z.strictObject({

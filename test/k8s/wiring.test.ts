@@ -51,6 +51,7 @@ const breaks: readonly (readonly [keyof typeof checks, string, Break])[] = [
   ['a reference to nothing', 'target port', (d) => (spec(d, 'Service').ports[0].targetPort = 'web')],
   ['a reference to nothing', 'monitor', (d) => (spec(d, 'ServiceMonitor').endpoints[0].port = 'web')],
   ['a reference to nothing', 'metrics', (d) => (spec(d, 'ServiceMonitor').endpoints[0].path = '/metric')],
+  ['a reference to nothing', 'job', (d) => (spec(d, 'ServiceMonitor').jobLabel = 'component')],
   [
     'a reference to nothing',
     'policy',

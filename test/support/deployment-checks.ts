@@ -96,6 +96,7 @@ export const checks: Readonly<Record<string, Check>> = {
       [isWithin(monitor.selector.matchLabels as Labels, service.metadata.labels), 'ServiceMonitor'],
       [monitor.endpoints[0].port === service.spec.ports[0].name, 'ServiceMonitor port'],
       [routePaths.includes(monitor.endpoints[0].path as string), 'ServiceMonitor path'],
+      [service.metadata.labels?.[monitor.jobLabel as string] === 'earshot', 'job of the alert rules'],
       [backend.name === service.metadata.name, 'Ingress service'],
       [backend.port.name === service.spec.ports[0].name, 'Ingress port'],
       [isWithin(only(objects, 'PodDisruptionBudget').spec.selector.matchLabels as Labels, labels), 'budget'],
