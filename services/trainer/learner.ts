@@ -1,7 +1,6 @@
-import * as tf from '@tensorflow/tfjs-core';
 import type { LoadedEngine } from '../../shared/engine/load-engine';
 import { createNativeNetwork } from '../../shared/engine/native-network';
-import type { Scorer } from '../../shared/engine/scorer';
+import { forwardLogits, type Scorer } from '../../shared/engine/scorer';
 import type { Hyperparameters } from '../../shared/contracts/manifest';
 import type { Network } from '../../shared/network/network';
 import type { Batch } from './batches';
@@ -43,11 +42,7 @@ function createReferenceLearner(
   const optimise = createOptimiser(hyperparameters);
   return {
     step: (batch, learningRate, seed) => trainStep(network, state, batch, learningRate, seed, optimise),
-    logits: (features, size) =>
-      tf.tidy(() => {
-        const input = tf.tensor2d(features, [size, features.length / size]);
-        return network.forward(state.averages ?? state.weights, input).dataSync<'float32'>();
-      }),
+    logits: (features, size) => forwardLogits(network, state.averages ?? state.weights, features, size),
     values: () => readState(state),
     dispose: () => {
       state.dispose();

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Network } from '../network/network';
+import type { Network, Weights } from '../network/network';
 import type { WeightValues } from '../registry/weights-file';
 import type { LoadedEngine } from './load-engine';
 import { createNativeNetwork } from './native-network';
@@ -42,13 +42,22 @@ function createReferenceScorer(network: Network, values: WeightValues): Scorer {
     form.parameters.map(({ name, shape }) => [name, tf.tensor(held[name]!, [...shape], 'float32')]),
   );
   return {
-    logits: (features, size) =>
-      tf.tidy(() => {
-        const input = tf.tensor2d(features, [size, features.length / size]);
-        return form.forward(weights, input).dataSync<'float32'>();
-      }),
+    logits: (features, size) => forwardLogits(form, weights, features, size),
     dispose: () => {
       tf.dispose(weights);
     },
   };
+}
+
+/** One pass on TensorFlow.js, from plain values to plain values. @returns logits [size, classes] */
+export function forwardLogits(
+  network: Pick<Network, 'forward'>,
+  weights: Weights,
+  features: Float32Array,
+  size: number,
+): Float32Array {
+  return tf.tidy(() => {
+    const input = tf.tensor2d(features, [size, features.length / size]);
+    return network.forward(weights, input).dataSync<'float32'>();
+  });
 }

@@ -1,6 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createDecoderPool } from '../../shared/audio/decoder-pool';
 import type { SourceFormat } from '../../shared/audio/clip';
+import { describeWithEsc10, esc10Folder } from '../support/esc10';
 import { describeWithFfmpeg, encode } from '../support/ffmpeg-tool';
 import { rejection } from '../support/rejection';
 import { signalToErrorDb, swell, tone } from '../support/signals';
@@ -236,15 +238,13 @@ describeWithFfmpeg('decode', () => {
   });
 });
 
-const esc10 = '../shared/esc10/audio';
-const describeWithEsc10 = existsSync(esc10) ? describe : describe.skip;
-
 describeWithEsc10('decode, on ESC-10', () => {
   it('finds all 400 clips as long as they are documented to be', async () => {
-    const names = readdirSync(esc10).filter((name) => name.endsWith('.ogg'));
+    const folder = join(esc10Folder, 'audio');
+    const names = readdirSync(folder).filter((name) => name.endsWith('.ogg'));
     const lengths = await Promise.all(
       names.map(async (name) => {
-        const { source, samples } = await pool.decode(readFileSync(`${esc10}/${name}`), request);
+        const { source, samples } = await pool.decode(readFileSync(join(folder, name)), request);
         expect(source).toMatchObject({ format: 'ogg', codec: 'vorbis', sampleRate: 44_100, channels: 1 });
         expect(samples).toHaveLength(Math.round(source.durationSeconds * 16_000));
         return Math.round(source.durationSeconds * 44_100);
