@@ -7,8 +7,10 @@ import { describeEngine, loadEngine, type LoadedEngine } from '../shared/engine/
 import { createScorer } from '../shared/engine/scorer';
 import { createNetwork } from '../shared/network/create-network';
 import { initialWeights } from '../shared/network/initial-weights';
+import type { Network } from '../shared/network/network';
 import { createUniform } from '../shared/network/random';
 import { frameSamples, inputSamples } from '../shared/network/trunk';
+import { decodeWeights, encodeWeights, type WeightValues } from '../shared/registry/weights-file';
 import { createLearner } from '../services/trainer/learner';
 import { freshState } from '../services/trainer/network-state';
 import { createRecipe } from '../services/trainer/recipe';
@@ -77,10 +79,16 @@ function frontEndMs({ architecture }: NetworkConfig): number {
   return timed(() => windowInputs(window, frontEnd));
 }
 
+/** A fresh network's, as they come out of a version's file. */
+function publishedWeights(network: Network): WeightValues {
+  const { manifest, bytes } = encodeWeights(network, initialWeights(network, 1), 'float16');
+  return decodeWeights(network, manifest, bytes);
+}
+
 function forwardMs(config: NetworkConfig, engine: LoadedEngine, size: number): number {
   const { frontEnd } = trainingDefaults[config.architecture];
   const network = createNetwork(config, classes);
-  const scorer = createScorer(network, initialWeights(network, 1), engine);
+  const scorer = createScorer(network, publishedWeights(network), engine);
   const inputs = size * inputsPerWindow(frontEnd);
   const features = noise(inputs * inputLength(frontEnd));
   const ms = timed(() => scorer.logits(features, inputs)) / size;
@@ -92,7 +100,7 @@ function forwardMs(config: NetworkConfig, engine: LoadedEngine, size: number): n
 function hopMs(config: NetworkConfig, engine: LoadedEngine): number | undefined {
   if (config.architecture !== 'cnn') return undefined;
   const network = createNetwork(config, classes);
-  const scorer = createScorer(network, initialWeights(network, 1), engine, { cachedFrames: 64 });
+  const scorer = createScorer(network, publishedWeights(network), engine, { cachedFrames: 64 });
   const window = noise(inputSamples);
   const sound = noise(2 * inputSamples);
   let hop = 0;

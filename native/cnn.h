@@ -50,8 +50,10 @@ class Cnn : public Network {
   // A frame of a clip in the batch.
   struct FrameWork {
     uint64_t hash = 0;
-    bool known = false;
-    int same_as = -1;  // an earlier frame of the batch that this one equals
+    const FrameCache::Frame* known = nullptr;
+    uint64_t id = 0;     // in the cache; 0: not there
+    bool first = false;  // its first token is known, too
+    int same_as = -1;    // an earlier frame of the batch that this one equals
   };
 
   void reserve(int clips);
@@ -61,6 +63,8 @@ class Cnn : public Network {
     return work_.tokens.data() + static_cast<size_t>(clip) * flat_ + static_cast<size_t>(first) * kTokenWidth;
   }
   void reserve_training(int clips);
+  bool takes_half(int clips) const { return clips == 1 && half_kernel1_.size() > 0; }
+  void keep_half_kernel();
   void dense_forward(int clips);
   StepResult losses(const Batch& batch);
   void d_dense2(int clips);
@@ -80,6 +84,8 @@ class Cnn : public Network {
   const std::unique_ptr<FrameCache> cache_;
   const int flat_;  // 16 × tokens
   const size_t kernel1_floats_;
+  // dense1's kernel in half precision, token by token, [16 × tokens][128]; empty where that would change a weight.
+  AlignedArray<uint16_t> half_kernel1_;
   Workspace work_;
   TrainingSpace training_;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace earshot {
 
@@ -35,6 +36,8 @@ struct DenseBackward {
 struct DenseKernels {
   // result [clips][kHidden] = inputs [clips][stride], columns [first, last), times those rows of the kernel.
   void (*product)(const float* inputs, size_t stride, int clips, const float* kernel, int first, int last, float* result);
+  // The same for one clip, whose inputs start at column 0, and a kernel in half precision; null where nothing widens that.
+  void (*product_half)(const float* inputs, const uint16_t* kernel, int first, int last, float* result);
   // Rows [first, last) of the kernel: the inputs' gradients, and the step or the kernel's gradient.
   void (*backward)(const DenseBackward&, int first, int last);
   void (*adam)(const AdamArrays&, const float* gradient, size_t count, const AdamStep&);

@@ -1,10 +1,38 @@
 #include "thread_pool.h"
 
+#include <chrono>
 #include <system_error>
 
 #include "flush_denormals.h"
 
 namespace earshot {
+
+namespace {
+
+// A network is a few calls, one right after the other; to be woken for each would take longer than many of them do.
+constexpr std::chrono::microseconds kPatience{50};
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Returns when `condition` holds, or has not for a while.
+template <typename Condition>
+void expect(const Condition& condition) {
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  do {
+    for (int i = 0; i < 16; i++) {
+      if (condition()) return;
+      pause();
+    }
+  } while (std::chrono::steady_clock::now() < until);
+}
+
+}  // namespace
 
 ThreadPool::ThreadPool(int threads) {
   workers_.reserve(static_cast<size_t>(threads - 1));
@@ -38,6 +66,7 @@ void ThreadPool::run(int items, const std::function<void(int, int)>& work) {
   }
   if (items > 1) wake_.notify_all();
   take(0, items, work);
+  expect([this] { return busy_ == 0; });
   std::unique_lock lock(mutex_);
   // A worker that wakes only now finds nothing: the call does not wait for those the system did not run.
   work_ = nullptr;
@@ -61,6 +90,9 @@ void ThreadPool::loop(int worker) {
     take(worker, items, work);
     lock.lock();
     if (--busy_ == 0) done_.notify_one();
+    lock.unlock();
+    expect([&] { return round_ != seen; });
+    lock.lock();
   }
 }
 

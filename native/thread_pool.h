@@ -1,4 +1,4 @@
-// Threads of one network: they sleep between calls and take items one by one, so that what an item computes never
+// Threads of one network: they sleep when no call comes for a while and take items one by one, so that what an item computes never
 // depends on how many there are.
 #pragma once
 
@@ -38,8 +38,8 @@ class ThreadPool {
   const std::function<void(int, int)>* work_ = nullptr;  // null: nothing to do
   std::atomic<int> next_{0};
   int items_ = 0;
-  int busy_ = 0;  // workers inside the current call
-  uint64_t round_ = 0;
+  std::atomic<int> busy_{0};  // workers inside the current call
+  std::atomic<uint64_t> round_{0};
   bool closing_ = false;
   std::exception_ptr failure_;
 };

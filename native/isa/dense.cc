@@ -46,8 +46,14 @@ EARSHOT_INLINE void product_tile(const float* inputs, size_t stride, const float
   }
 }
 
+EARSHOT_INLINE Vec load_weights(const float* from) { return load(from); }
+#if defined(EARSHOT_HALF)
+EARSHOT_INLINE Vec load_weights(const uint16_t* from) { return load_half(from); }
+#endif
+
 // One clip: memory sets the pace, so the rows that a zero input (ReLU's, about every second) asks for are not read.
-void product_one(const float* inputs, const float* kernel, int rows, float* result) {
+template <typename Weight>
+EARSHOT_INLINE void product_one(const float* inputs, const Weight* kernel, int rows, float* result) {
   int32_t wanted[kBlockRows + 8];
   int count = 0;
   for (int k = 0; k < rows; k++) {
@@ -63,18 +69,31 @@ void product_one(const float* inputs, const float* kernel, int rows, float* resu
     for (int v = 0; v < kTileVecs; v++) sums[v] = load(target + v * kLanes);
 #pragma GCC unroll 1
     for (int i = 0; i < count; i++) {
-      const float* row = kernel + static_cast<long>(wanted[i]) * kHidden + group * kLanes;
+      const Weight* row = kernel + static_cast<long>(wanted[i]) * kHidden + group * kLanes;
       const char* ahead = reinterpret_cast<const char*>(kernel + static_cast<long>(wanted[i + 8]) * kHidden + group * kLanes);
+      constexpr int kRowBytes = kTileVecs * kLanes * static_cast<int>(sizeof(Weight));
 #pragma GCC unroll 8
-      for (int line = 0; line < kTileVecs * kLanes * 4; line += 64) __builtin_prefetch(ahead + line);
+      for (int line = 0; line < kRowBytes; line += 64) __builtin_prefetch(ahead + line);
       const Vec x = splat(inputs[wanted[i]]);
 #pragma GCC unroll 8
-      for (int v = 0; v < kTileVecs; v++) sums[v] = fma(x, load(row + v * kLanes), sums[v]);
+      for (int v = 0; v < kTileVecs; v++) sums[v] = fma(x, load_weights(row + v * kLanes), sums[v]);
     }
 #pragma GCC unroll 8
     for (int v = 0; v < kTileVecs; v++) store(target + v * kLanes, sums[v]);
   }
 }
+
+#if defined(EARSHOT_HALF)
+void product_half(const float* inputs, const uint16_t* kernel, int first, int last, float* result) {
+  memset(result, 0, sizeof(float) * kHidden);
+  for (int row = first; row < last; row += kBlockRows) {
+    const int rows = last - row < kBlockRows ? last - row : kBlockRows;
+    product_one(inputs + row, kernel + static_cast<long>(row) * kHidden, rows, result);
+  }
+}
+#else
+constexpr decltype(DenseKernels::product_half) product_half = nullptr;
+#endif
 
 void product(const float* inputs, size_t stride, int clips, const float* kernel, int first, int last, float* result) {
   memset(result, 0, sizeof(float) * static_cast<size_t>(clips) * kHidden);
@@ -222,6 +241,6 @@ size_t find_non_finite(const float* values, size_t count) {
 }  // namespace
 
 extern const DenseKernels dense_kernels;
-const DenseKernels dense_kernels = {product, backward, adam, find_non_finite};
+const DenseKernels dense_kernels = {product, product_half, backward, adam, find_non_finite};
 
 }  // namespace earshot::EARSHOT_ISA

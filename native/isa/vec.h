@@ -42,6 +42,23 @@ typedef float LooseVec __attribute__((vector_size(4 * kLanes), aligned(4), may_a
 typedef uint32_t LooseUintVec __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
 
 EARSHOT_INLINE Vec load(const float* from) { return *reinterpret_cast<const LooseVec*>(from); }
+// As many half-precision floats, widened; defined where there is an instruction for it.
+#if defined(__AVX512F__)
+#define EARSHOT_HALF 1
+EARSHOT_INLINE Vec load_half(const uint16_t* from) {
+  return (Vec)_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+}
+#elif defined(__AVX2__) && defined(__F16C__)
+#define EARSHOT_HALF 1
+EARSHOT_INLINE Vec load_half(const uint16_t* from) {
+  return (Vec)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+}
+#elif defined(__aarch64__)
+#define EARSHOT_HALF 1
+EARSHOT_INLINE Vec load_half(const uint16_t* from) {
+  return (Vec)vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(from)));
+}
+#endif
 EARSHOT_INLINE void store(float* to, Vec value) { *reinterpret_cast<LooseVec*>(to) = value; }
 // x − 0 is x for every x, so that only a broadcast is left; 0 + x is not (−0).
 EARSHOT_INLINE Vec splat(float value) { return value - Vec{}; }

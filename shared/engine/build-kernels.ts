@@ -27,7 +27,7 @@ const instructionSetFlags: Readonly<Record<string, readonly string[]>> = {
     ...['-O3', '-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx2', '-mfma'],
     '-mprefer-vector-width=512',
   ],
-  avx2: ['-O3', '-mavx2', '-mfma'],
+  avx2: ['-O3', '-mavx2', '-mfma', '-mf16c'],
   baseline: ['-O3'],
 };
 
