@@ -8,6 +8,7 @@ import { meanProbabilities } from '../decision/mean-probabilities';
 import { createNetwork } from '../network/create-network';
 import { ensembleParameters, splitMembers } from '../network/ensemble';
 import { decodeWeights, weightsFileNames } from '../registry/weights-file';
+import { stepBack } from '../threads/step-back';
 import type { InferenceRequest, InferenceReply, InferenceStart } from './inference-messages';
 import { describeEngine, loadEngine } from './load-engine';
 import { createScorer } from './scorer';
@@ -17,6 +18,7 @@ const cachedFrames = 512;
 
 /** The thread that owns the engine: a window goes in as a waveform, its probabilities come out. */
 async function main(): Promise<void> {
+  stepBack();
   const port = parentPort!;
   const { choice, folder, manifest, warmUpBatches } = workerData as InferenceStart;
   const engine = await loadEngine(choice);
