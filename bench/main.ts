@@ -2,6 +2,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { benchEngine } from './engine-bench';
 import { benchOverload } from './overload-bench';
 import { benchPeers } from './peer-bench';
+import { benchPromotions, benchReloads } from './promotion-bench';
 import { benchRobustness } from './robustness-bench';
 import { benchService } from './service-bench';
 import { benchSigterm } from './sigterm-bench';
@@ -15,6 +16,8 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   '--soak': benchSoak,
   '--sigterm': benchSigterm,
   '--robustness': benchRobustness,
+  '--promotions': benchPromotions,
+  '--reloads': benchReloads,
   '--peers': async () => {
     await benchEngine();
     await benchPeers();

@@ -8,6 +8,7 @@ export const errorCodes = [
   'unauthorized',
   'forbidden',
   'not-found',
+  'conflict',
   'method-not-allowed',
   'upgrade-required',
   'not-acceptable',
@@ -28,6 +29,7 @@ export const errorCodes = [
   'invalid-checkpoint',
   'engine-unavailable',
   'unreachable',
+  'storage-full',
   'training-diverged',
   'internal',
 ] as const;

@@ -15,6 +15,7 @@ const apiKeysSchema = z.strictObject({
         sha256: z.string().regex(/^[0-9a-f]{64}$/),
         requestsPerMinute: z.number().positive().max(1e6).default(600),
         streams: z.int().min(0).max(10_000).default(8),
+        admin: z.boolean().default(false),
       }),
     )
     .min(1)
@@ -26,6 +27,8 @@ export interface Caller {
   readonly name: string;
   /** Streams it may have open at once. */
   readonly maxStreams: number;
+  /** May it change what is served and trained? `unconfigured`: no key may, so that it depends on where it asks from. */
+  readonly admin: 'granted' | 'denied' | 'unconfigured';
 }
 
 export interface CallerHeaders {
@@ -37,14 +40,16 @@ export interface CallerHeaders {
 export type Identify = (headers: CallerHeaders) => Caller;
 
 /** Where no keys are asked for. */
-const anyone: Caller = { name: 'anyone', maxStreams: Infinity };
+const anyone: Caller = { name: 'anyone', maxStreams: Infinity, admin: 'unconfigured' };
 
 /** @throws AppError invalid-configuration when the file cannot be used */
 export function createIdentify(file: string | undefined, clock: Clock): Identify {
   if (file === undefined) return () => anyone;
-  const callers = readKeys(file).map(({ name, sha256, requestsPerMinute, streams }) => ({
+  const keys = readKeys(file);
+  const others = keys.some(({ admin }) => admin) ? ('denied' as const) : ('unconfigured' as const);
+  const callers = keys.map(({ name, sha256, requestsPerMinute, streams, admin }) => ({
     hash: Buffer.from(sha256, 'hex'),
-    caller: { name, maxStreams: streams },
+    caller: { name, maxStreams: streams, admin: admin ? ('granted' as const) : others },
     bucket: new TokenBucket(requestsPerMinute, clock),
   }));
   return (headers) => {

@@ -1,7 +1,7 @@
 import type { Express, RequestHandler } from 'express';
 import { AppError } from '../../../shared/errors/app-error';
 
-type Handlers = Partial<Record<'get' | 'post', RequestHandler>>;
+type Handlers = Partial<Record<'get' | 'post' | 'put' | 'delete', RequestHandler | RequestHandler[]>>;
 
 /** Puts handlers at a path and answers every other method with 405 and what is allowed. */
 export function endpoint(app: Express, path: string, handlers: Handlers): void {
@@ -14,6 +14,12 @@ export function endpoint(app: Express, path: string, handlers: Handlers): void {
   if (handlers.post !== undefined) {
     route.post(handlers.post);
     allowed.push('POST');
+  }
+  for (const method of ['put', 'delete'] as const) {
+    const handler = handlers[method];
+    if (handler === undefined) continue;
+    route[method](handler);
+    allowed.push(method.toUpperCase());
   }
   const allow = allowed.sort().join(', ');
   route.options((_req, res) => {

@@ -1,0 +1,184 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { Agent } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Classification } from '../shared/contracts/classification';
+import { openRegistry } from '../shared/registry/registry';
+import { newestGeneration, writeServingState } from '../shared/registry/serving-state';
+import { median, quantile } from './median';
+import {
+  call,
+  option,
+  projectFolder,
+  residentMegabytes,
+  slope,
+  sleep,
+  startService,
+  type BenchService,
+} from './service';
+
+const connections = 32;
+const clips = ['dog', 'rooster', 'clock_tick'];
+/** Under the same load without promotions, before and after them. */
+const steadyMs = 10_000;
+
+interface Folder {
+  readonly path: string;
+  /** Two versions with the same network and different answers. */
+  readonly versions: readonly [string, string];
+}
+
+/** The version that `MODEL_VERSION` names (else the one that would serve) and a twin that is less sure of everything. */
+async function prepareModels(): Promise<Folder> {
+  const path = await mkdtemp(join(tmpdir(), 'earshot-bench-models-'));
+  const { manifest, folder } = await openRegistry(join(projectFolder, 'models')).choose(
+    process.env['MODEL_VERSION'],
+  );
+  await cp(folder, join(path, manifest.version), { recursive: true });
+  const twin = `${manifest.version}-twin`;
+  const report = JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')) as Record<string, unknown>;
+  // Another temperature: other probabilities, from the same weights. It has no golden probabilities of its own.
+  const calibration = { temperature: 2 * (manifest.calibration?.temperature ?? 1), unknownBelow: 0 };
+  for (const name of ['weights.json', 'weights.bin']) await cp(join(folder, name), join(path, twin, name));
+  await writeFile(
+    join(path, twin, 'manifest.json'),
+    JSON.stringify({ ...manifest, version: twin, calibration }),
+  );
+  await writeFile(join(path, twin, 'report.json'), JSON.stringify({ ...report, version: twin }));
+  return { path, versions: [manifest.version, twin] };
+}
+
+function numbersOf(body: string): { version: string; numbers: number[] } {
+  const { model, windows } = JSON.parse(body) as Classification;
+  const numbers = windows.flatMap(({ predictions }) =>
+    [...predictions].sort((a, b) => (a.label < b.label ? -1 : 1)).map(({ probability }) => probability),
+  );
+  return { version: model.version, numbers };
+}
+
+/** Promotions back and forth under load: what breaks, what is mixed, and what the slowest answers wait. */
+export async function benchPromotions(): Promise<void> {
+  const times = option('times', 100);
+  const { path, versions } = await prepareModels();
+  const bytes = await Promise.all(
+    clips.map((name) => readFile(join(projectFolder, 'samples', `${name}.ogg`))),
+  );
+  const service = await startService({ MODELS_DIR: path, MODEL_VERSION: '' });
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const expected = new Map<string, number[][]>();
+  const classify = (clip: number, through?: Agent): ReturnType<typeof call> =>
+    call(service.port, 'POST', '/classify?topK=1000', bytes[clip]!, through);
+  const promote = async (version: string): Promise<void> => {
+    const waive = Buffer.from(JSON.stringify({ waive: ['parity', 'latency'] }));
+    const { status, body } = await call(service.port, 'POST', `/models/${version}/promote`, waive);
+    if (status !== 200) throw new Error(`${status}: ${body}`);
+  };
+  const learn = async (): Promise<void> => {
+    const answers = (await Promise.all(bytes.map((_, clip) => classify(clip)))).map(({ body }) =>
+      numbersOf(body),
+    );
+    expected.set(
+      answers[0]!.version,
+      answers.map(({ numbers }) => numbers),
+    );
+  };
+  try {
+    await learn();
+    await promote(versions[expected.has(versions[0]) ? 1 : 0]);
+    await learn();
+    const steady: number[] = [];
+    const during: number[] = [];
+    const failures = new Map<string, number>();
+    let [mixed, stopped, promoting] = [0, false, false];
+    const clients = Array.from({ length: connections }, async (_, client) => {
+      for (let turn = client; !stopped; turn += 1) {
+        const { status, ms, body } = await classify(turn % clips.length, agent);
+        if (status !== 200) {
+          const key = `${status} ${body.slice(0, 120)}`;
+          failures.set(key, (failures.get(key) ?? 0) + 1);
+          continue;
+        }
+        (promoting ? during : steady).push(ms);
+        const { version, numbers } = numbersOf(body);
+        const right = expected.get(version)![turn % clips.length]!;
+        if (numbers.some((value, index) => Math.abs(value - right[index]!) > 1e-3)) mixed += 1;
+      }
+    });
+    await sleep(steadyMs);
+    promoting = true;
+    const tookMs: number[] = [];
+    for (let turn = 0; turn < times; turn += 1) {
+      const startedMs = performance.now();
+      await promote(versions[turn % 2]!);
+      tookMs.push(performance.now() - startedMs);
+    }
+    promoting = false;
+    await sleep(steadyMs);
+    stopped = true;
+    await Promise.all(clients);
+    console.log(`\n${times} promotions of ${versions[0]} and its twin under ${connections} connections:`);
+    console.log(
+      `${steady.length + during.length} answers, ${mixed} mixed; not answered: ${[...failures].map(([what, n]) => `${n} × ${what}`).join(', ') || 'none'}.`,
+    );
+    console.log(`A promotion takes ${median(tookMs).toFixed(0)} ms (gate and reload).`);
+    console.log('\n| | answers | p50 ms | p99 ms |\n|---|---|---|---|');
+    for (const [name, ms] of [
+      ['steady', steady],
+      ['during a promotion', during],
+    ] as const) {
+      console.log(`| ${name} | ${ms.length} | ${median(ms).toFixed(0)} | ${quantile(ms, 0.99).toFixed(0)} |`);
+    }
+    console.log(
+      `\np99 during a promotion: ${(quantile(during, 0.99) / quantile(steady, 0.99)).toFixed(2)} × steady.`,
+    );
+  } finally {
+    agent.destroy();
+    await service.stop();
+    await rm(path, { recursive: true });
+  }
+}
+
+/** Reloads that succeed, then reloads of a damaged version that cannot: resident memory must stay where it is. */
+export async function benchReloads(): Promise<void> {
+  const times = option('times', 1000);
+  const { path, versions } = await prepareModels();
+  const service = await startService({ MODELS_DIR: path, MODEL_VERSION: '', LOG_LEVEL: 'info' });
+  try {
+    console.log(`\n${times} good and ${times} corrupt reloads of ${versions[0]}:`);
+    console.log('\n| reloads | done | ms each | MB at the end | slope, MB per 100 |\n|---|---|---|---|---|');
+    await reload('good', service, path, times, (turn) => versions[turn % 2]!);
+    await rm(join(path, versions[1], 'weights.bin'));
+    await reload('corrupt', service, path, times, () => versions[1]);
+  } finally {
+    await service.stop();
+    await rm(path, { recursive: true });
+  }
+}
+
+async function reload(
+  kind: 'good' | 'corrupt',
+  service: BenchService,
+  path: string,
+  times: number,
+  next: (turn: number) => string,
+): Promise<void> {
+  const result = kind === 'good' ? 'loaded' : 'failed';
+  const line = new RegExp(`^earshot_model_reload_total\\{result="${result}"\\} (\\d+)$`, 'm');
+  const count = async (): Promise<number> =>
+    Number(line.exec((await call(service.port, 'GET', '/metrics')).body)?.[1]);
+  const memory: [turn: number, megabytes: number][] = [];
+  const startedMs = performance.now();
+  for (let turn = 0; turn < times; turn += 1) {
+    const before = await count();
+    const generation = await newestGeneration(path);
+    const change = { change: 'promote' as const, by: 'bench', previous: [], pinned: null, shadow: null };
+    await writeServingState(path, generation, { ...change, current: next(turn + 1) });
+    while ((await count()) === before) await sleep(5);
+    // The first fifth is for caches to fill.
+    if (turn >= times / 5 && turn % 5 === 0)
+      memory.push([turn / 100, await residentMegabytes(service.child.pid!)]);
+  }
+  const ms = (performance.now() - startedMs) / times;
+  const end = (await residentMegabytes(service.child.pid!)).toFixed(0);
+  console.log(`| ${kind} | ${times} | ${ms.toFixed(0)} | ${end} | ${slope(memory).toFixed(2)} |`);
+}

@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { epochMetricsSchema } from './report';
+
+/** One value, or several of which each is tried (grid search). */
+function oneOrMore<T extends z.ZodType>(value: T) {
+  return z.union([value, z.array(value).min(1).max(16)]);
+}
+
+/** What is not given is the architecture's own; a list makes one run of each combination. */
+export const jobHyperparametersSchema = z.strictObject({
+  learningRate: oneOrMore(z.number().positive().max(1)).optional(),
+  batchSize: oneOrMore(z.int().positive().max(1024)).optional(),
+  epochs: oneOrMore(z.int().positive().max(100_000)).optional(),
+  stepsPerEpoch: oneOrMore(z.int().positive().max(1_000_000)).optional(),
+  dropout: oneOrMore(z.number().min(0).max(0.95)).optional(),
+  heads: oneOrMore(z.union([z.literal(1), z.literal(2), z.literal(4)])).optional(),
+  hidden: oneOrMore(z.int().min(1).max(8192)).optional(),
+  batchNorm: oneOrMore(z.enum(['counted', 'applied'])).optional(),
+});
+export type JobHyperparameters = z.infer<typeof jobHyperparametersSchema>;
+
+export const jobProtocolSchema = z.strictObject({
+  /** Null: every other fold trains, and nothing is tested. */
+  testFold: z.int().min(1).nullable().default(1),
+  validationFold: z.int().min(1).default(2),
+  /** Every fold but the test fold validates in turn. */
+  crossValidate: z.boolean().default(false),
+});
+
+/** `POST /jobs`. */
+export const jobRequestSchema = z.strictObject({
+  kind: z.literal('train'),
+  architecture: z.enum(['cnn', 'transformer', 'mel', 'mel-small']),
+  hyperparameters: jobHyperparametersSchema.default({}),
+  protocol: jobProtocolSchema.default({ testFold: 1, validationFold: 2, crossValidate: false }),
+  /** A dataset's name; absent: the trainer's own (DATA_DIR). */
+  dataset: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{0,63}$/)
+    .optional(),
+  seed: z.int().min(0).max(0xffffffff).default(1),
+  /** What becomes of the version that the job makes: promoted when it passes the gate, or left for someone to decide. */
+  promote: z.enum(['if-better', 'never']).default('never'),
+});
+export type JobRequest = z.infer<typeof jobRequestSchema>;
+
+export const jobStateSchema = z.enum(['queued', 'running', 'finished', 'failed', 'cancelled']);
+export type JobState = z.infer<typeof jobStateSchema>;
+
+export const jobProgressSchema = z.strictObject({
+  epoch: z.int().min(0),
+  epochs: z.int().positive(),
+  /** Of the latest whole epoch. */
+  latest: epochMetricsSchema.optional(),
+  secondsLeft: z.number().min(0).optional(),
+});
+export type JobProgress = z.infer<typeof jobProgressSchema>;
+
+export const jobResultSchema = z.strictObject({
+  /** The versions in models/ that the job made. */
+  versions: z.array(z.string()),
+  /** What became of them: why one was promoted, or was not. */
+  promotion: z.string().optional(),
+  /** One line a run: what it is worth. */
+  runs: z.array(
+    z.strictObject({
+      name: z.string(),
+      validationAccuracy: z.number().min(0).max(1),
+      testAccuracy: z.number().min(0).max(1).optional(),
+      /** Of the trained weights: the same job makes the same. */
+      sha256: z.string().optional(),
+    }),
+  ),
+});
+export type JobResult = z.infer<typeof jobResultSchema>;
+
+export const jobSchema = z.strictObject({
+  id: z.string().regex(/^[\w-]{1,64}$/),
+  request: jobRequestSchema,
+  state: jobStateSchema,
+  createdAt: z.iso.datetime(),
+  startedAt: z.iso.datetime().optional(),
+  finishedAt: z.iso.datetime().optional(),
+  /** How often a worker began it: more than once where one was lost on the way. */
+  attempts: z.int().min(0),
+  progress: jobProgressSchema.optional(),
+  result: jobResultSchema.optional(),
+  error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
+  /** Of a cross-validation or a grid: the job that it is a run of. */
+  parent: z.string().optional(),
+  /** The runs that it consists of. */
+  children: z.array(z.string()).optional(),
+});
+export type Job = z.infer<typeof jobSchema>;
