@@ -18,6 +18,13 @@ export function formBody(contentType: string, bytes: Buffer): RequestBody {
   };
 }
 
+/** No two requests send the same recording: what remembers earlier ones gains nothing by it. */
+export function varied(wav: Buffer, request: number): Buffer {
+  const copy = Buffer.from(wav);
+  for (let at = 1000; at + 1 < copy.length; at += 2000) copy.writeInt16LE((request % 2000) - 1000, at);
+  return copy;
+}
+
 /** Closed loop: each connection sends its next request when the last is answered. @returns milliseconds a request */
 export async function closedLoop(
   port: number,

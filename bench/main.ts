@@ -1,6 +1,7 @@
 import { availableParallelism, cpus } from 'node:os';
 import { benchEngine } from './engine-bench';
 import { benchOverload } from './overload-bench';
+import { benchOverhead } from './overhead-bench';
 import { benchPeers } from './peer-bench';
 import { benchPromotions, benchReloads } from './promotion-bench';
 import { benchRobustness } from './robustness-bench';
@@ -12,6 +13,7 @@ import { benchStreams } from './stream-bench';
 /** What an option asks for; without any: the engine, then the service. */
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   '--streams': benchStreams,
+  '--overhead': benchOverhead,
   '--overload': benchOverload,
   '--soak': benchSoak,
   '--sigterm': benchSigterm,

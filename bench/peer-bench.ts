@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { decode } from '../shared/audio/decode';
 import { openRegistry, type Version } from '../shared/registry/registry';
 import { wavFile } from '../test/support/wav-file';
-import { closedLoop, formBody, type RequestBody } from './http-load';
+import { closedLoop, formBody, varied, type RequestBody } from './http-load';
 import { median, quantile } from './median';
 import { call, projectFolder, sleep, startService, type BenchService } from './service';
 
@@ -20,13 +20,6 @@ interface Contender {
   readonly name: string;
   readonly body: (wav: Buffer) => RequestBody;
   start(version: Version): Promise<BenchService>;
-}
-
-/** No two requests send the same recording: what remembers earlier ones gains nothing by it. */
-function vary(wav: Buffer, request: number): Buffer {
-  const varied = Buffer.from(wav);
-  for (let at = 1000; at + 1 < varied.length; at += 2000) varied.writeInt16LE((request % 2000) - 1000, at);
-  return varied;
 }
 
 const form = (wav: Buffer): RequestBody => formBody('audio/wav', wav);
@@ -129,10 +122,10 @@ async function measure(
   wav: Buffer,
   connections: number,
 ): Promise<number[]> {
-  await closedLoop(port, (request) => body(vary(wav, request)), connections, Date.now() + 1500);
+  await closedLoop(port, (request) => body(varied(wav, request)), connections, Date.now() + 1500);
   return closedLoop(
     port,
-    (request) => body(vary(wav, request)),
+    (request) => body(varied(wav, request)),
     connections,
     Date.now() + secondsPerRound * 1000,
   );

@@ -1,0 +1,136 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { createDecoderPool } from '../shared/audio/decoder-pool';
+import { sliceWindows } from '../shared/audio/windows';
+import { systemClock } from '../shared/batching/clock';
+import { MicroBatcher } from '../shared/batching/micro-batcher';
+import { chooseEngine } from '../shared/engine/choose-engine';
+import { startInference } from '../shared/engine/start-inference';
+import { openRegistry, type Version } from '../shared/registry/registry';
+import { wavFile } from '../test/support/wav-file';
+import { closedLoop, varied, type RequestBody } from './http-load';
+import { median, quantile } from './median';
+import { projectFolder, startService } from './service';
+
+const secondsPerRound = 4;
+const rounds = 5;
+
+/** Answers one recording. */
+type Answer = (bytes: Buffer) => Promise<unknown>;
+
+/**
+ * What HTTP costs: the service beside its own engine and decoder, called in this process without a socket, in turns; one 5 s WAV
+ * at 44.1 kHz a request, no two alike. The client of the service shares the cores; nobody has to send recordings to the other.
+ */
+export async function benchOverhead(): Promise<void> {
+  const version = await openRegistry(join(projectFolder, 'models')).choose(process.env['MODEL_VERSION']);
+  const wav = wavFile([noise(5 * 44_100)], { sampleRate: 44_100, type: 's16' });
+  const bodyOf = (request: number): RequestBody => ({
+    contentType: 'audio/wav',
+    bytes: varied(wav, request),
+  });
+  const service = await startService({ MODEL_VERSION: version.manifest.version });
+  const alone = await openAlone(version);
+  try {
+    console.log(
+      `\n${version.manifest.version}: requests/s (p50 / p99 ms), medians of ${rounds} rounds of ${secondsPerRound} s.\n`,
+    );
+    console.log(
+      '| connections | engine + decoder alone | POST /classify | throughput kept | added ms |\n|---|---|---|---|---|',
+    );
+    for (const connections of [1, 8, 32]) {
+      const [bare, served]: [number[][], number[][]] = [[], []];
+      for (let round = 0; round <= rounds; round++) {
+        const until = (): number => Date.now() + secondsPerRound * 1000;
+        const each = [
+          await inProcess(alone.answer, (request) => bodyOf(request).bytes, connections, until()),
+          await closedLoop(service.port, bodyOf, connections, until()),
+        ] as const;
+        if (round === 0) continue; // warm-up
+        bare.push(each[0]);
+        served.push(each[1]);
+      }
+      const [without, within] = [figures(bare), figures(served)];
+      const cell = ({ rate, p50, p99 }: Figures): string =>
+        `${rate.toFixed(1)} (${p50.toFixed(1)} / ${p99.toFixed(0)})`;
+      const kept = `${((100 * within.rate) / without.rate).toFixed(0)} %`;
+      console.log(
+        `| ${connections} | ${cell(without)} | ${cell(within)} | ${kept} | ${(within.p50 - without.p50).toFixed(1)} |`,
+      );
+    }
+  } finally {
+    await alone.close();
+    await service.stop();
+  }
+}
+
+interface Figures {
+  readonly rate: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+function figures(times: readonly number[][]): Figures {
+  return {
+    rate: median(times.map((round) => round.length / secondsPerRound)),
+    p50: median(times.map(median)),
+    p99: median(times.map((round) => quantile(round, 0.99))),
+  };
+}
+
+/** Decoder threads, batcher and inference thread as the service composes them. */
+async function openAlone(version: Version): Promise<{ answer: Answer; close(): Promise<void> }> {
+  const { frontEnd } = version.manifest;
+  const decoder = createDecoderPool({ threads: Math.min(4, Math.max(1, availableParallelism() - 1)) });
+  const choice = await chooseEngine({ wish: 'auto', onProgress: () => undefined, onFallback: console.error });
+  const inference = await startInference({ choice, version, warmUpBatches: [1, 16] });
+  const batcher = new MicroBatcher<Float32Array, Float32Array>({
+    run: async (windows) => (await inference.infer(windows)).probabilities,
+    maxItems: 16,
+    maxDelayMs: 5,
+    maxQueuedItems: 512,
+    clock: systemClock,
+  });
+  return {
+    answer: async (bytes) => {
+      const arrived = batcher.announce();
+      const clip = await decoder
+        .decode(bytes, { sampleRate: frontEnd.sampleRate, maxSeconds: 600 })
+        .finally(arrived);
+      const windows = sliceWindows(
+        clip.samples,
+        clip.sampleRate,
+        frontEnd.windowSeconds,
+        frontEnd.windowSeconds / 2,
+      );
+      return batcher.submit(windows.map(({ samples }) => samples));
+    },
+    close: async () => {
+      await Promise.all([decoder.close(), inference.close()]);
+    },
+  };
+}
+
+async function inProcess(
+  answer: Answer,
+  bytesOf: (request: number) => Buffer,
+  callers: number,
+  until: number,
+): Promise<number[]> {
+  const times: number[] = [];
+  let requests = 0;
+  const caller = async (): Promise<void> => {
+    while (Date.now() < until) {
+      const bytes = bytesOf(requests++);
+      const startedMs = performance.now();
+      await answer(bytes);
+      times.push(performance.now() - startedMs);
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, caller));
+  return times;
+}
+
+function noise(length: number): Float32Array {
+  return Float32Array.from({ length }, () => Math.random() - 0.5);
+}
