@@ -67,7 +67,7 @@ export async function benchPromotions(): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const expected = new Map<string, number[][]>();
   const classify = (clip: number, through?: Agent): ReturnType<typeof call> =>
-    call(service.port, 'POST', '/classify?topK=1000', bytes[clip]!, through);
+    call(service.port, 'POST', '/classify?topK=1000', bytes[clip], through);
   const promote = async (version: string): Promise<void> => {
     const waive = Buffer.from(JSON.stringify({ waive: ['parity', 'latency'] }));
     const { status, body } = await call(service.port, 'POST', `/models/${version}/promote`, waive);
