@@ -191,8 +191,10 @@ export const noticeMessageSchema = z.discriminatedUnion('notice', [
     type: z.literal('notice'),
     seq,
     notice: z.literal('model-changed'),
-    model: modelSchema,
-    labels: z.array(z.string()),
+    model: modelSchema.describe('Of all predictions from here on'),
+    labels: z
+      .array(z.string())
+      .describe('Its classes; where they are others than before, events that lasted were ended'),
     message: z.string(),
   }),
   z.object({

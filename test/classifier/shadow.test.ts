@@ -94,6 +94,7 @@ describe('a shadow', () => {
       shadow.look(live, [window(0.5, 'dog', 0.8)]);
       return judged() > 0;
     });
+    expect(inference.batchSizes.length).toBeGreaterThan(0);
   });
 
   it('that cannot be loaded is named, and judges nothing', async () => {

@@ -17,6 +17,7 @@ import { createClassifyClip } from '../../services/classifier/classify-clip';
 import { Gate } from '../../services/classifier/gate';
 import { createHttpServer } from '../../services/classifier/http-server';
 import { loadPageAssets } from '../../services/classifier/page-assets';
+import { Drift, driftKinds } from '../../services/classifier/model/drift';
 import type { Onlooker } from '../../services/classifier/model/heard-window';
 import { LoadedModel, type Lease, type WindowBatcher } from '../../services/classifier/model/loaded-model';
 import { watchLoad } from '../../services/classifier/watch-load';
@@ -103,6 +104,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     queue: () => ({ full: batcher.queuedItems >= maxQueuedItems, waitMs: batcher.estimatedWaitMs }),
     maxWaitMs: 60_000,
   });
+  metrics.watchDrift(driftKinds, new Drift());
   watchLoad(metrics, gate, () => batcher.queuedItems);
   const app = createApp({
     classifyClip: createClassifyClip({

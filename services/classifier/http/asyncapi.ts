@@ -96,6 +96,9 @@ function describeProtocol(): string {
     `Subprotocol \`${streamProtocol}\`. Where API keys are asked for: \`Authorization: Bearer KEY\`, or, from a browser, the further subprotocol \`${keyProtocolPrefix}KEY\`.`,
     'A handshake is refused with 401, 403, 404, 429 or 503, and with Retry-After where trying again helps.',
     'A stream whose connection is lost is kept for `limits.resumeSeconds`.',
+    'When another model is promoted, a stream goes on with it from the next window, on the same clock, and gets the notice `model-changed` ' +
+      'before the first prediction of it; where the labels are others, events that last are ended. Only a stream whose hop is ' +
+      'longer than the new model’s window is closed, with 1008.',
     `Close codes:\n${codes.join('\n')}`,
   ].join('\n\n');
 }
