@@ -7,6 +7,8 @@
 #include <string.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #ifndef EARSHOT_ISA
@@ -79,6 +81,8 @@ EARSHOT_INLINE Vec sqrt(Vec value) {
   return (Vec)_mm256_sqrt_ps((__m256)value);
 #elif defined(__SSE2__)
   return (Vec)_mm_sqrt_ps((__m128)value);
+#elif defined(__aarch64__)
+  return (Vec)vsqrtq_f32((float32x4_t)value);
 #else
   for (int i = 0; i < kLanes; i++) value[i] = __builtin_sqrtf(value[i]);
   return value;
@@ -93,6 +97,8 @@ EARSHOT_INLINE uint32_t to_bits(IntVec mask) {
   return static_cast<uint32_t>(_mm256_movemask_ps((__m256)mask));
 #elif defined(__SSE2__)
   return static_cast<uint32_t>(_mm_movemask_ps((__m128)mask));
+#elif defined(__aarch64__)
+  return vaddvq_u32((uint32x4_t)((UintVec)mask & (splat_bits(1) << lane_numbers())));
 #else
   uint32_t bits = 0;
   for (int i = 0; i < kLanes; i++) bits |= (static_cast<uint32_t>(mask[i]) & 1u) << i;

@@ -1,21 +1,20 @@
 import express, { type Express } from 'express';
-import type { ModelList } from '../../shared/contracts/service-status';
 import { AppError } from '../../shared/errors/app-error';
 import type { Logger } from '../../shared/observability/logger';
 import { classifyRoute, type ClassifyRouteDeps } from './http/classify-route';
 import { docsRoutePaths, docsRoutes } from './http/docs-routes';
 import { endpoint } from './http/endpoint';
 import { errorMiddleware } from './http/error-middleware';
+import { modelRoutePaths, modelRoutes, type ModelRoutesDeps } from './http/model-routes';
 import { pageRoutePaths, pageRoutes } from './http/page-routes';
 import { requestContext } from './http/request-context';
 import { securityHeaders } from './http/security-headers';
-import { healthRoute, metricsRoute, modelsRoute, readyRoute } from './http/status-routes';
+import { healthRoute, metricsRoute, readyRoute } from './http/status-routes';
 import { streamRoute } from './http/stream-route';
 import type { PageAssets } from './page-assets';
 import { streamPath } from './stream/stream-server';
 
-export interface AppDeps extends ClassifyRouteDeps {
-  readonly listModels: () => Promise<ModelList>;
+export interface AppDeps extends ClassifyRouteDeps, ModelRoutesDeps {
   readonly page: PageAssets;
   readonly logger: Logger;
   readonly version: string;
@@ -26,7 +25,7 @@ export const routePaths = [
   '/classify',
   '/healthz',
   '/readyz',
-  '/models',
+  ...modelRoutePaths,
   '/metrics',
   streamPath,
   ...docsRoutePaths,
@@ -51,7 +50,7 @@ export function createApp(deps: AppDeps): Express {
   endpoint(app, '/classify', { post: classifyRoute(deps) });
   endpoint(app, '/healthz', { get: healthRoute() });
   endpoint(app, '/readyz', { get: readyRoute(gate) });
-  endpoint(app, '/models', { get: modelsRoute(deps.listModels) });
+  modelRoutes(app, deps);
   endpoint(app, '/metrics', { get: metricsRoute(metrics) });
   endpoint(app, streamPath, { get: streamRoute(gate, deps.identify) });
   docsRoutes(app, deps.version);

@@ -1,25 +1,21 @@
 import type { ClipDecoder, Clip } from '../../shared/audio/clip';
 import { levelOf } from '../../shared/audio/level';
 import { sliceWindows } from '../../shared/audio/windows';
-import type { MicroBatcher, Outcome } from '../../shared/batching/micro-batcher';
+import type { Outcome } from '../../shared/batching/micro-batcher';
 import type { Classification } from '../../shared/contracts/classification';
 import type { FrontEnd } from '../../shared/contracts/front-end';
-import type { Manifest } from '../../shared/contracts/manifest';
 import { verdictOf, verdictOfWindows } from '../../shared/decision/verdict';
 import { AppError } from '../../shared/errors/app-error';
 import type { Metrics } from '../../shared/observability/metrics';
-
-/** One window's probabilities, and what its whole batch took on the engine. */
-export interface WindowScores {
-  readonly probabilities: Float32Array;
-  readonly inferenceMs: number;
-}
+import { describeModel } from './describe-model';
+import { heardWindow, type Onlooker } from './model/heard-window';
+import type { Lease, ServedModel, WindowScores } from './model/loaded-model';
 
 export interface ClassifyDeps {
   readonly decoder: ClipDecoder;
-  readonly batcher: MicroBatcher<Float32Array, WindowScores>;
-  /** The model that answers now. */
-  readonly manifest: () => Manifest;
+  /** The model that answers now, held until its answer is there. */
+  readonly lease: () => Lease;
+  readonly onlooker: Onlooker;
   readonly maxClipSeconds: number;
   /** Windows of one clip at most. */
   readonly maxWindows: number;
@@ -44,44 +40,63 @@ export type ClassifyClip = (
  */
 export function createClassifyClip(deps: ClassifyDeps): ClassifyClip {
   return async (bytes, options) => {
-    const manifest = deps.manifest();
-    const { classes, frontEnd } = manifest;
-    const hopSeconds = options.hopSeconds ?? frontEnd.windowSeconds / 2;
+    const { model, release } = deps.lease();
+    try {
+      return await classifyWith(model, deps, bytes, options);
+    } finally {
+      release();
+    }
+  };
+}
 
-    const arrived = deps.batcher.announce();
-    const startedMs = performance.now();
-    const clip = await decode(deps, bytes, frontEnd.sampleRate, options.signal).finally(arrived);
-    const decodedMs = performance.now();
+/** All of a clip is judged by one model, whatever is promoted meanwhile. */
+async function classifyWith(
+  { manifest, batcher }: ServedModel,
+  deps: ClassifyDeps,
+  bytes: Uint8Array,
+  options: ClassifyOptions,
+): Promise<Omit<Classification, 'requestId'>> {
+  const { classes, frontEnd } = manifest;
+  const hopSeconds = options.hopSeconds ?? frontEnd.windowSeconds / 2;
 
-    checkHop(hopSeconds, clip, frontEnd, deps.maxWindows);
-    const windows = sliceWindows(clip.samples, clip.sampleRate, frontEnd.windowSeconds, hopSeconds);
-    const outcomes = await deps.batcher.submit(
-      windows.map(({ samples }) => samples),
-      options.signal,
-    );
-    const inferenceMs = engineMs(outcomes);
-    const queueMs = Math.max(0, performance.now() - decodedMs - inferenceMs);
+  const arrived = batcher.announce();
+  const startedMs = performance.now();
+  const clip = await decode(deps, bytes, frontEnd.sampleRate, options.signal).finally(arrived);
+  const decodedMs = performance.now();
 
-    const saying = { classes, topK: options.topK, unknownBelow: manifest.calibration?.unknownBelow };
-    const judged = windows.map(({ samples }, index) => ({
-      probabilities: outcomes[index]!.result.probabilities,
-      ...levelOf(samples),
-    }));
-    const overall = verdictOfWindows(judged, saying);
-    deps.metrics.queueSeconds.observe(queueMs / 1000);
-    deps.metrics.predictions.inc({ class: overall.label });
-    deps.metrics.predictionConfidence.observe(overall.confidence);
-    return {
-      model: describeModel(manifest),
-      audio: clip.source,
-      ...overall,
-      windows: windows.map(({ startSeconds, endSeconds }, index) => ({
-        startSeconds,
-        endSeconds,
-        ...verdictOf(judged[index]!, saying),
-      })),
-      timings: { decodeMs: decodedMs - startedMs, queueMs, inferenceMs },
-    };
+  checkHop(hopSeconds, clip, frontEnd, deps.maxWindows);
+  const windows = sliceWindows(clip.samples, clip.sampleRate, frontEnd.windowSeconds, hopSeconds);
+  const outcomes = await batcher.submit(
+    windows.map(({ samples }) => samples),
+    options.signal,
+  );
+  const inferenceMs = engineMs(outcomes);
+  const queueMs = Math.max(0, performance.now() - decodedMs - inferenceMs);
+
+  const saying = { classes, topK: options.topK, unknownBelow: manifest.calibration?.unknownBelow };
+  const judged = windows.map(({ samples }, index) => ({
+    probabilities: outcomes[index]!.result.probabilities,
+    ...levelOf(samples),
+  }));
+  const overall = verdictOfWindows(judged, saying);
+  const verdicts = judged.map((window) => verdictOf(window, saying));
+  deps.onlooker(
+    manifest,
+    windows.map(({ samples }, index) => heardWindow(samples, verdicts[index]!)),
+  );
+  deps.metrics.queueSeconds.observe(queueMs / 1000);
+  deps.metrics.predictions.inc({ class: overall.label });
+  deps.metrics.predictionConfidence.observe(overall.confidence);
+  return {
+    model: describeModel(manifest),
+    audio: clip.source,
+    ...overall,
+    windows: windows.map(({ startSeconds, endSeconds }, index) => ({
+      startSeconds,
+      endSeconds,
+      ...verdicts[index]!,
+    })),
+    timings: { decodeMs: decodedMs - startedMs, queueMs, inferenceMs },
   };
 }
 
@@ -126,8 +141,4 @@ function checkHop(hopSeconds: number, clip: Clip, { windowSeconds }: FrontEnd, m
 function engineMs(outcomes: readonly Outcome<WindowScores>[]): number {
   const batches = new Map(outcomes.map(({ batch, result }) => [batch, result.inferenceMs]));
   return [...batches.values()].reduce((sum, ms) => sum + ms, 0);
-}
-
-function describeModel({ version, network, weights }: Manifest): Classification['model'] {
-  return { id: weights.sha256.slice(0, 12), architecture: network.architecture, version };
 }

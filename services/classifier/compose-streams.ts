@@ -1,14 +1,13 @@
 import type { Server } from 'node:http';
 import { createContainerThread } from '../../shared/audio/stream/container-thread';
 import { systemClock } from '../../shared/batching/clock';
-import type { MicroBatcher } from '../../shared/batching/micro-batcher';
-import type { Manifest } from '../../shared/contracts/manifest';
 import type { Logger } from '../../shared/observability/logger';
 import type { Metrics } from '../../shared/observability/metrics';
 import type { Identify } from './access/api-keys';
-import type { WindowScores } from './classify-clip';
 import type { Config } from './config';
 import type { Gate } from './gate';
+import type { Onlooker } from './model/heard-window';
+import type { Lease, ServedModel } from './model/loaded-model';
 import { StreamRegistry } from './stream/stream-registry';
 import { createStreamServer, type StreamServer } from './stream/stream-server';
 
@@ -24,8 +23,10 @@ export const streamTuning = {
 };
 
 export interface StreamsDeps {
-  readonly batcher: MicroBatcher<Float32Array, WindowScores>;
-  readonly manifest: () => Manifest;
+  readonly lease: () => Lease;
+  /** The model that answers now; undefined until one does. */
+  readonly model: () => ServedModel | undefined;
+  readonly onlooker: Onlooker;
   readonly identify: Identify;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -47,18 +48,20 @@ export function composeStreams(
   deps: StreamsDeps,
   tuning = streamTuning,
 ): Streams {
-  const { batcher, manifest, identify, metrics, logger } = deps;
+  const { lease, model, onlooker, identify, metrics, logger } = deps;
   const containers = createContainerThread();
   const registry = new StreamRegistry({
-    batcher,
-    manifest,
+    lease,
+    onlooker,
     containers,
     metrics,
     clock: systemClock,
     limits: tuning,
     maxDetached: config.maxStreams,
-    maxWindowsPerSecond: () =>
-      batcher.msPerItem === 0 ? undefined : (config.streamShare * 1000) / batcher.msPerItem,
+    maxWindowsPerSecond: () => {
+      const msPerItem = model()?.batcher.msPerItem ?? 0;
+      return msPerItem === 0 ? undefined : (config.streamShare * 1000) / msPerItem;
+    },
   });
   return {
     isFull: () => registry.isFull,

@@ -1,4 +1,5 @@
 import { meanProbabilities } from '../../shared/decision/mean-probabilities';
+import { describeEngine } from '../../shared/engine/load-engine';
 import { createScorer, type Scorer } from '../../shared/engine/scorer';
 import { evaluateClassifier } from '../../shared/metrics/evaluate-classifier';
 import { reliability } from '../../shared/metrics/reliability';
@@ -13,7 +14,9 @@ import {
 } from './evaluate-run';
 import type { LabelledClip } from './dataset';
 import type { FoldSplit } from './folds';
+import { goldenOf } from './golden';
 import { examplesOf, predictLogits, type Example } from './predict';
+import { referenceOf } from './reference';
 import type { TrainedRun } from './train';
 
 export interface FoldRun {
@@ -58,7 +61,14 @@ export function evaluateEnsemble(
     };
     const epoch = runs[0]!.run.progress.history.length;
     const validation = evaluate(labels, logits);
-    const common = { encoded, maxLogitError: largestDifference(exactLogits.flat(), logits.flat()) };
+    const { temperature } = calibration;
+    const validationClips = runs.flatMap(({ split }) => split.validation);
+    const common = {
+      encoded,
+      maxLogitError: largestDifference(exactLogits.flat(), logits.flat()),
+      reference: referenceOf(validationClips, logits, temperature),
+      golden: goldenOf(served, options, temperature, describeEngine(engine, network.config)),
+    };
     const test = examplesOf(testClips, frontEnd);
     if (test.length === 0) return { ...common, last: { epoch, validation }, calibration };
     const testLabels = test.map(({ label }) => label);

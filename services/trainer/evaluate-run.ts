@@ -1,8 +1,9 @@
 import type { CalibrationReport } from '../../shared/contracts/calibration';
 import type { FrontEnd } from '../../shared/contracts/front-end';
-import type { EpochEvaluation } from '../../shared/contracts/report';
+import type { Golden } from '../../shared/contracts/lifecycle';
+import type { EpochEvaluation, Reference } from '../../shared/contracts/report';
 import { meanProbabilities } from '../../shared/decision/mean-probabilities';
-import type { LoadedEngine } from '../../shared/engine/load-engine';
+import { describeEngine, type LoadedEngine } from '../../shared/engine/load-engine';
 import { createScorer, type Scorer } from '../../shared/engine/scorer';
 import { evaluateClassifier } from '../../shared/metrics/evaluate-classifier';
 import type { Network } from '../../shared/network/network';
@@ -15,7 +16,9 @@ import {
 } from '../../shared/registry/weights-file';
 import { calibrate, type ClipLogits, type OtherSounds } from './calibrate';
 import type { FoldSplit } from './folds';
+import { goldenOf } from './golden';
 import { examplesOf, predictLogits, type Example } from './predict';
+import { referenceOf } from './reference';
 import type { TrainedRun } from './train';
 
 export interface EvaluationOptions {
@@ -37,6 +40,9 @@ export interface VersionEvaluation {
   readonly best?: EpochEvaluation;
   readonly last: EpochEvaluation;
   readonly calibration?: CalibrationReport;
+  /** Of what is served, on the validation clips. */
+  readonly reference: Reference;
+  readonly golden: Golden;
 }
 
 /** A single run's: both of its epochs (report, task 3). */
@@ -60,10 +66,20 @@ export function evaluateRun(run: TrainedRun, split: FoldSplit, options: Evaluati
   const exact = withScorer({ network, engine }, run.bestWeights, 'float32', (scorer) =>
     judge(scorer, progress.bestEpoch),
   );
-  const served = withScorer({ network, engine }, run.bestWeights, dtype, (scorer) => ({
-    ...judge(scorer, progress.bestEpoch),
-    others: othersJudged([scorer], options),
-  }));
+  const served = withScorer({ network, engine }, run.bestWeights, dtype, (scorer) => {
+    const judged = judge(scorer, progress.bestEpoch);
+    const labels = labelsOf(examples.validation);
+    const calibration =
+      Object.keys(options.madeSounds).length === 0
+        ? undefined
+        : calibrate(labels, judged.validationLogits, othersJudged([scorer], options));
+    const described = describeEngine(engine, network.config);
+    return {
+      ...judged,
+      calibration,
+      golden: goldenOf([scorer], options, calibration?.temperature, described),
+    };
+  });
   const last = withScorer({ network, engine }, run.lastWeights, 'float32', (scorer) =>
     judge(scorer, progress.history.length),
   );
@@ -72,9 +88,9 @@ export function evaluateRun(run: TrainedRun, split: FoldSplit, options: Evaluati
     maxLogitError: largestDifference(exact.logits, served.logits),
     best: served.evaluation,
     last: last.evaluation,
-    ...(Object.keys(options.madeSounds).length === 0
-      ? {}
-      : { calibration: calibrate(labelsOf(examples.validation), served.validationLogits, served.others) }),
+    ...(served.calibration === undefined ? {} : { calibration: served.calibration }),
+    reference: referenceOf(split.validation, served.validationLogits, served.calibration?.temperature),
+    golden: served.golden,
   };
 }
 

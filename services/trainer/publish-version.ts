@@ -2,7 +2,9 @@ import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { Manifest } from '../../shared/contracts/manifest';
 import type { CrossValidation, EpochMetrics, Report } from '../../shared/contracts/report';
 import { parameterCount, type Network } from '../../shared/network/network';
+import { goldenFileName } from '../../shared/registry/golden-file';
 import type { Registry, Version } from '../../shared/registry/registry';
+import { reportFileName } from '../../shared/registry/report-file';
 import { weightsFileNames, type WeightsDtype } from '../../shared/registry/weights-file';
 import type { RunEvaluation, VersionEvaluation } from './evaluate-run';
 import { parameterTable } from './parameter-table';
@@ -49,7 +51,8 @@ export async function publishVersion(
   return registry.publish(manifest, {
     [weightsFileNames.manifest]: JSON.stringify(published.evaluation.encoded.manifest, null, 2),
     [weightsFileNames.bytes]: published.evaluation.encoded.bytes,
-    'report.json': `${JSON.stringify(report, null, 2)}\n`,
+    [goldenFileName]: JSON.stringify(published.evaluation.golden),
+    [reportFileName]: `${JSON.stringify(report, null, 2)}\n`,
     'report.html': renderReportHtml(report),
   });
 }
@@ -113,7 +116,7 @@ function createReport(published: PublishedNetworks, manifest: Manifest): Report 
   const { network, classes, frontEnd, hyperparameters, initialisation, inputScaling } = manifest;
   const { protocol, seed, data, code, engine, members } = manifest;
   const { evaluation, crossValidation } = published;
-  const { best, last, calibration } = evaluation;
+  const { best, last, calibration, reference } = evaluation;
   return {
     formatVersion: 1,
     version: manifest.version,
@@ -129,5 +132,6 @@ function createReport(published: PublishedNetworks, manifest: Manifest): Report 
     ...(calibration === undefined ? {} : { calibration }),
     parameterTable: parameterTable(published.network, tableBatchSize),
     ...(crossValidation === undefined ? {} : { crossValidation }),
+    reference,
   };
 }

@@ -18,6 +18,13 @@ export function levelDbfs(samples: Float32Array): number {
   return samples.length === 0 ? floorDbfs : decibels(meanSquare(samples, 0, samples.length));
 }
 
+/** `levelDbfs` of what comes before the zeros at the end: a recording that was filled up is no quieter for it. */
+export function soundLevelDbfs(samples: Float32Array): number {
+  let end = samples.length;
+  while (end > 0 && samples[end - 1] === 0) end -= 1;
+  return levelDbfs(samples.subarray(0, end));
+}
+
 /** Level of the loudest block of `blockSamples` one after another: a short click in a long silence is not averaged away. */
 export function loudestBlockDbfs(samples: Float32Array, blockSamples: number): number {
   let loudest = 0;

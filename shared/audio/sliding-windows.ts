@@ -94,6 +94,17 @@ export class SlidingWindows {
     return window;
   }
 
+  /** The next windows, as far as they have come, and at most so many. */
+  takeUpTo(most: number): SlidingWindow[] {
+    const windows: SlidingWindow[] = [];
+    while (windows.length < most) {
+      const window = this.take();
+      if (window === undefined) break;
+      windows.push(window);
+    }
+    return windows;
+  }
+
   /** Leaves out windows that are complete, all but the newest `keep`. */
   skip(keep: number): SkippedWindows {
     const ends = this.#dueEnds();
@@ -106,6 +117,27 @@ export class SlidingWindows {
     if (until <= from) return { windows, unheard: undefined };
     this.#covered = until;
     return { windows, unheard: { startSeconds: from / this.#rate, endSeconds: until / this.#rate } };
+  }
+
+  /**
+   * These windows for another listener, from here on: what was taken stays taken, and none is missing.
+   * @param windowSeconds at most what it was: what came before is not there any more
+   * @param resample from this rate to `sampleRate`
+   */
+  continued(
+    { sampleRate, windowSeconds }: Omit<SlidingWindowsOptions, 'hopSeconds'>,
+    resample: (samples: Float32Array) => Float32Array,
+  ): SlidingWindows {
+    const scaled = (position: number): number => Math.round((position * sampleRate) / this.#rate);
+    const next = new SlidingWindows({ sampleRate, windowSeconds, hopSeconds: this.#hop / this.#rate });
+    next.#bufferStart = scaled(this.#bufferStart);
+    next.#buffer = Float32Array.from(resample(this.#buffer.slice(0, this.#bufferLength)));
+    next.#bufferLength = next.#buffer.length;
+    next.#nextEnd = scaled(this.#nextEnd);
+    next.#nextIndex = Math.floor((next.#nextEnd - next.#window) / next.#hop) - 1;
+    next.#covered = scaled(this.#covered);
+    next.#finished = this.#finished;
+    return next;
   }
 
   /** The signal is over: the window that ends with it, if it holds what no other did. Call it when `take` gives nothing more. */
@@ -138,7 +170,7 @@ export class SlidingWindows {
   }
 
   #cut(end: number): SlidingWindow {
-    const start = Math.max(0, end - this.#window);
+    const start = Math.max(this.#bufferStart, end - this.#window);
     const samples = this.#buffer.slice(start - this.#bufferStart, end - this.#bufferStart);
     const newSamples = Math.min(samples.length, end - this.#covered);
     this.#covered = end;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { calibrationReportSchema } from './calibration';
 import { evaluationSchema } from './evaluation';
+import { gateDecisionSchema } from './lifecycle';
 import { manifestSchema } from './manifest';
 
 const ratio = z.number().min(0).max(1);
@@ -85,6 +86,24 @@ export const crossValidationSchema = z.strictObject({
 });
 export type CrossValidation = z.infer<typeof crossValidationSchema>;
 
+const counts = z.array(z.int().min(0));
+
+/**
+ * What the validation clips got from networks that were not trained on them: for comparing versions clip by clip, and what is
+ * served with what was trained for. One entry a clip in the first three.
+ */
+export const referenceSchema = z.strictObject({
+  /** The first 12 hexadecimal digits of the sha256 of a clip's name: the same clip, in the same data, has the same. */
+  clips: z.array(z.string().regex(/^[0-9a-f]{12}$/)).min(1),
+  /** Indices into the classes: what it is, and what it was taken for. */
+  labels: counts,
+  answers: counts,
+  /** Clips by their highest probability, and by their level: bins of shared/decision/distribution. */
+  confidence: counts,
+  levels: counts,
+});
+export type Reference = z.infer<typeof referenceSchema>;
+
 /** `report.json` of a version: how it was trained and what it is worth. */
 export const reportSchema = z.strictObject({
   formatVersion: z.literal(1),
@@ -112,5 +131,9 @@ export const reportSchema = z.strictObject({
   calibration: calibrationReportSchema.optional(),
   parameterTable: parameterTableSchema,
   crossValidation: crossValidationSchema.optional(),
+  /** Absent: made before it was kept. */
+  reference: referenceSchema.optional(),
+  /** The latest decision about serving it; absent: nobody asked. */
+  gate: gateDecisionSchema.optional(),
 });
 export type Report = z.infer<typeof reportSchema>;

@@ -41,11 +41,15 @@ export class EventDetector {
   readonly #tracks: readonly Track[];
   #atSeconds = 0;
   #judged = false;
-  #events = 0;
+  #events: number;
 
-  /** @param classes in the order of the probabilities */
-  constructor(rule: EventRule, classes: readonly string[]) {
+  /**
+   * @param classes in the order of the probabilities
+   * @param eventsBefore of the same stream, told of by another detector
+   */
+  constructor(rule: EventRule, classes: readonly string[], eventsBefore = 0) {
     this.#rule = rule;
+    this.#events = eventsBefore;
     this.#tracks = classes.map((label) => ({ label, probability: 0, smoothed: 0, sound: undefined }));
   }
 

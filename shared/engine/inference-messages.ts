@@ -7,6 +7,7 @@ export interface InferenceStart {
   readonly folder: string;
   readonly manifest: Manifest;
   readonly warmUpBatches: readonly number[];
+  readonly triedOut: boolean;
 }
 
 export interface InferenceRequest {

@@ -8,6 +8,7 @@ import { meanProbabilities } from '../decision/mean-probabilities';
 import { createNetwork } from '../network/create-network';
 import { ensembleParameters, splitMembers } from '../network/ensemble';
 import { decodeWeights, weightsFileNames } from '../registry/weights-file';
+import { stepBack, triedOutSteps } from '../threads/step-back';
 import type { InferenceRequest, InferenceReply, InferenceStart } from './inference-messages';
 import { describeEngine, loadEngine } from './load-engine';
 import { createScorer } from './scorer';
@@ -18,7 +19,8 @@ const cachedFrames = 512;
 /** The thread that owns the engine: a window goes in as a waveform, its probabilities come out. */
 async function main(): Promise<void> {
   const port = parentPort!;
-  const { choice, folder, manifest, warmUpBatches } = workerData as InferenceStart;
+  const { choice, folder, manifest, warmUpBatches, triedOut } = workerData as InferenceStart;
+  stepBack(triedOut ? triedOutSteps : undefined);
   const engine = await loadEngine(choice);
   const network = createNetwork(manifest.network, manifest.classes.length);
   const weightsManifest = JSON.parse(

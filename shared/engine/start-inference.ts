@@ -11,6 +11,8 @@ export interface StartInferenceOptions {
   readonly version: Version;
   /** Batch sizes to compute once before the thread is called ready. */
   readonly warmUpBatches: readonly number[];
+  /** Nobody waits for its answers: it computes when nobody else does, as far as the system allows. */
+  readonly triedOut?: boolean;
 }
 
 interface Waiting {
@@ -23,8 +25,14 @@ interface Waiting {
  * @throws AppError engine-unavailable when the engine or the weights do not load
  */
 export async function startInference(options: StartInferenceOptions): Promise<Inference> {
-  const { choice, version, warmUpBatches } = options;
-  const start: InferenceStart = { choice, folder: version.folder, manifest: version.manifest, warmUpBatches };
+  const { choice, version, warmUpBatches, triedOut = false } = options;
+  const start: InferenceStart = {
+    choice,
+    folder: version.folder,
+    manifest: version.manifest,
+    warmUpBatches,
+    triedOut,
+  };
   const worker = new Worker(join(__dirname, 'inference-worker.js'), { workerData: start });
   const waiting = new Map<number, Waiting>();
   let lastError = 'the thread ended';

@@ -172,6 +172,30 @@ export class Metrics {
     help: 'Times the inference thread died or could not be started again.',
     registers: this.#registers,
   });
+  readonly modelReloads = new Counter({
+    name: 'earshot_model_reload_total',
+    help: 'Changes of what serves that were followed, or could not be: then the model from before answers on.',
+    labelNames: ['result'] as const,
+    registers: this.#registers,
+  });
+  readonly modelReloadSeconds = new Histogram({
+    name: 'earshot_model_reload_duration_seconds',
+    help: 'From the decision to load a version to its first answer.',
+    buckets,
+    registers: this.#registers,
+  });
+  readonly shadowWindows = new Counter({
+    name: 'earshot_shadow_windows_total',
+    help: 'Windows that the shadow was to judge: it said the same, something else, or left them out.',
+    labelNames: ['outcome'] as const,
+    registers: this.#registers,
+  });
+  readonly shadowConfidenceDifference = new Histogram({
+    name: 'earshot_shadow_confidence_difference_ratio',
+    help: 'Confidence of the shadow less that of the model that answered.',
+    buckets: [-0.5, -0.2, -0.1, -0.05, -0.01, 0, 0.01, 0.05, 0.1, 0.2, 0.5, 1],
+    registers: this.#registers,
+  });
   readonly #modelInfo = new Gauge({
     name: 'earshot_model_info',
     help: '1 for the model that answers.',
@@ -186,6 +210,8 @@ export class Metrics {
     for (const reason of errorCodes) this.rejected.inc({ reason }, 0);
     for (const code of streamCloseCodes) this.#streamsClosed.inc({ code }, 0);
     this.streamDroppedSeconds.inc({ reason: 'overload' }, 0);
+    for (const result of ['loaded', 'failed']) this.modelReloads.inc({ result }, 0);
+    for (const outcome of ['agreed', 'disagreed', 'dropped']) this.shadowWindows.inc({ outcome }, 0);
     for (const reason of decodeFailures) {
       for (const format of formats) this.#decodeFailures.inc({ format, reason }, 0);
     }
@@ -224,6 +250,23 @@ export class Metrics {
       registers: this.#registers,
       collect: () => {
         gauge.set(read());
+      },
+    });
+  }
+
+  /** Gauges of how far what is served is from what the model was validated on, asked when they are scraped. */
+  watchDrift<Kind extends string>(
+    kinds: readonly Kind[],
+    drift: { readonly windows: number; index(kind: Kind): number },
+  ): void {
+    this.watch('earshot_drift_windows', 'Judged windows that drift is measured on.', () => drift.windows);
+    const gauge = new Gauge<'kind'>({
+      name: 'earshot_drift_stability_index',
+      help: 'Population stability index against the validation clips: 0 is none; NaN while too little was heard.',
+      labelNames: ['kind'] as const,
+      registers: this.#registers,
+      collect: () => {
+        for (const kind of kinds) gauge.set({ kind }, drift.index(kind));
       },
     });
   }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { manifestSchema, type Manifest } from '../contracts/manifest';
 import { AppError } from '../errors/app-error';
+import { readServingState } from './serving-state';
 import { weightsFileNames } from './weights-file';
 import { removeLeftovers, writeFolderAtomically, type FolderContent } from './write-atomically';
 
@@ -27,11 +28,16 @@ export interface RegistryListing {
 export interface Registry {
   /** Every version, with manifest and weights checked (schema, size, sha256). */
   list(): Promise<RegistryListing>;
+  /** One version, checked as `list` does. @throws AppError not-found, invalid-checkpoint */
+  read(name: string): Promise<Version>;
   /**
-   * The version to serve: the pinned one, else the best.
-   * @throws AppError invalid-checkpoint when there is none, or the pinned one is missing or broken
+   * Every version that could serve, first the one that should: `forced` and nothing else, if given; what serving-state names, then
+   * what served before it; then, and where no state was ever written, the best.
+   * @throws AppError invalid-checkpoint when there is none, or `forced` is missing or broken
    */
-  choose(pinned?: string): Promise<Version>;
+  candidates(forced?: string): Promise<readonly [Version, ...Version[]]>;
+  /** The first of `candidates`. @throws AppError as it does */
+  choose(forced?: string): Promise<Version>;
   /** Adds a version whole or not at all. @throws AppError invalid-checkpoint when the name is taken */
   publish(manifest: Manifest, content: FolderContent): Promise<Version>;
 }
@@ -54,15 +60,28 @@ export function openRegistry(folder: string): Registry {
     }
     return { versions: versions.sort(bestFirst), broken };
   };
+  const candidates: Registry['candidates'] = async (forced) => {
+    const { versions, broken } = await list();
+    const named = (name: string | null | undefined): Version[] =>
+      versions.filter(({ manifest }) => manifest.version === name);
+    const { state } = await readServingState(folder);
+    const [first, ...others] =
+      forced === undefined
+        ? new Set([state?.pinned, state?.current, ...(state?.previous ?? [])].flatMap(named).concat(versions))
+        : named(forced);
+    if (first === undefined) throw nothingToServe(folder, forced, broken);
+    return [first, ...others];
+  };
   return {
     list,
-    choose: async (pinned) => {
-      const { versions, broken } = await list();
-      const chosen =
-        pinned === undefined ? versions[0] : versions.find(({ manifest }) => manifest.version === pinned);
-      if (chosen !== undefined) return chosen;
-      throw nothingToServe(folder, pinned, broken);
+    read: async (name) => {
+      const known = manifestSchema.shape.version.safeParse(name).success;
+      const entry = known ? await stat(join(folder, name)).catch(() => undefined) : undefined;
+      if (entry?.isDirectory() === true) return readVersion(join(folder, name), name);
+      throw new AppError('not-found', 'There is no such version; GET /models lists those that there are.');
     },
+    candidates,
+    choose: async (forced) => (await candidates(forced))[0],
     publish: async (manifest, content) => {
       const versionFolder = join(folder, manifest.version);
       await removeLeftovers(folder);

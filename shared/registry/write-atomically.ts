@@ -1,4 +1,5 @@
-import { open, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { link, open, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** Content by file name. */
@@ -37,6 +38,29 @@ export async function writeFileAtomically(file: string, data: string | Uint8Arra
   }
 }
 
+/** What file systems without hard links say. */
+const noLinks = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
+
+/**
+ * Makes a file that did not exist, whole or not at all: of several that try at once, in whatever processes, exactly one succeeds.
+ * Where the file system has no hard links, a reader may see it before all of it is there.
+ * @throws the file system's error; EEXIST when the file exists
+ */
+export async function createFileAtomically(file: string, data: string): Promise<void> {
+  const parent = dirname(file);
+  const scratch = join(parent, `.${process.pid}-${randomUUID()}.tmp`);
+  try {
+    await writeSynced(scratch, data);
+    await link(scratch, file).catch(async (error: unknown) => {
+      if (!noLinks.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      await writeSynced(file, data, 'wx');
+    });
+    await syncFolder(parent);
+  } finally {
+    await rm(scratch, { force: true });
+  }
+}
+
 /** Removes what killed processes left behind in `parent`. */
 export async function removeLeftovers(parent: string): Promise<void> {
   const entries = await readdir(parent).catch(() => []);
@@ -56,8 +80,8 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function writeSynced(file: string, data: string | Uint8Array): Promise<void> {
-  const handle = await open(file, 'w');
+async function writeSynced(file: string, data: string | Uint8Array, flags: 'w' | 'wx' = 'w'): Promise<void> {
+  const handle = await open(file, flags);
   try {
     await handle.writeFile(data);
     await handle.sync();

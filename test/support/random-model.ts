@@ -1,16 +1,43 @@
-import { manifestSchema } from '../../shared/contracts/manifest';
+import { manifestSchema, type Manifest } from '../../shared/contracts/manifest';
+import type { Report } from '../../shared/contracts/report';
+import { describeEngine, type LoadedEngine } from '../../shared/engine/load-engine';
+import { createScorer } from '../../shared/engine/scorer';
 import { createNetwork } from '../../shared/network/create-network';
 import { parameterCount } from '../../shared/network/network';
 import { initialWeights } from '../../shared/network/initial-weights';
-import { openRegistry } from '../../shared/registry/registry';
-import { encodeWeights, weightsFileNames } from '../../shared/registry/weights-file';
-import { manifest } from './fake-inference';
+import { goldenFileName } from '../../shared/registry/golden-file';
+import { openRegistry, type Version } from '../../shared/registry/registry';
+import { reportFileName } from '../../shared/registry/report-file';
+import { decodeWeights, encodeWeights, weightsFileNames } from '../../shared/registry/weights-file';
+import { goldenOf } from '../../services/trainer/golden';
+import { manifest as fakeManifest } from './fake-inference';
+
+export interface RandomModelOptions {
+  /** Of the weights: another seed, other answers. */
+  readonly seed?: number;
+  readonly changes?: Partial<Manifest>;
+  readonly report?: Report;
+  /** Computes its golden probabilities as a trainer does. */
+  readonly engine?: LoadedEngine;
+}
 
 /** Publishes an untrained network of the real shape: it knows nothing, and answers each sound with numbers of its own. */
-export async function publishRandomModel(folder: string, version: string): Promise<void> {
+export async function publishRandomModel(
+  folder: string,
+  version: string,
+  { seed = 7, changes = {}, report, engine }: RandomModelOptions = {},
+): Promise<Version> {
+  const manifest = { ...fakeManifest, ...changes };
   const network = createNetwork(manifest.network, manifest.classes.length);
-  const weights = encodeWeights(network, initialWeights(network, 7), 'float16');
-  await openRegistry(folder).publish(
+  const weights = encodeWeights(network, initialWeights(network, seed), 'float16');
+  const golden = (loaded: LoadedEngine): Record<string, string> => {
+    const scorer = createScorer(network, decodeWeights(network, weights.manifest, weights.bytes), loaded);
+    const { temperature } = manifest.calibration ?? {};
+    const answers = goldenOf([scorer], manifest, temperature, describeEngine(loaded, network.config));
+    scorer.dispose();
+    return { [goldenFileName]: JSON.stringify(answers) };
+  };
+  return openRegistry(folder).publish(
     manifestSchema.parse({
       ...manifest,
       version,
@@ -25,6 +52,8 @@ export async function publishRandomModel(folder: string, version: string): Promi
     {
       [weightsFileNames.manifest]: JSON.stringify(weights.manifest),
       [weightsFileNames.bytes]: weights.bytes,
+      ...(report === undefined ? {} : { [reportFileName]: JSON.stringify({ ...report, version }) }),
+      ...(engine === undefined ? {} : golden(engine)),
     },
   );
 }

@@ -4,19 +4,21 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import pino from 'pino';
 import { systemClock } from '../../shared/batching/clock';
-import { MicroBatcher } from '../../shared/batching/micro-batcher';
 import type { ModelList } from '../../shared/contracts/service-status';
+import type { Manifest } from '../../shared/contracts/manifest';
 import type { Inference } from '../../shared/engine/inference';
 import { Metrics } from '../../shared/observability/metrics';
+import { createAssertAdmin } from '../../services/classifier/access/admin';
 import { createIdentify } from '../../services/classifier/access/api-keys';
 import { createApp, routePaths } from '../../services/classifier/app';
 import type { Service } from '../../services/classifier/compose';
 import { composeStreams, streamTuning, type Streams } from '../../services/classifier/compose-streams';
-import { createClassifyClip, type WindowScores } from '../../services/classifier/classify-clip';
+import { createClassifyClip } from '../../services/classifier/classify-clip';
 import { Gate } from '../../services/classifier/gate';
 import { createHttpServer } from '../../services/classifier/http-server';
 import { loadPageAssets } from '../../services/classifier/page-assets';
-import { InferenceSupervisor } from '../../services/classifier/inference-supervisor';
+import type { Onlooker } from '../../services/classifier/model/heard-window';
+import { LoadedModel, type Lease, type WindowBatcher } from '../../services/classifier/model/loaded-model';
 import { watchLoad } from '../../services/classifier/watch-load';
 import { FakeDecoder } from './fake-decoder';
 import { FakeInference, manifest } from './fake-inference';
@@ -24,6 +26,7 @@ import { FakeInference, manifest } from './fake-inference';
 export interface HarnessOptions {
   readonly start?: () => Promise<Inference>;
   readonly listModels?: () => Promise<ModelList>;
+  readonly onlooker?: Onlooker;
   readonly maxRequests?: number;
   readonly maxQueuedItems?: number;
   readonly maxBytes?: number;
@@ -40,14 +43,22 @@ export interface Harness {
   readonly decoder: FakeDecoder;
   readonly metrics: Metrics;
   readonly logLines: Record<string, unknown>[];
-  readonly supervisor: InferenceSupervisor;
-  readonly batcher: MicroBatcher<Float32Array, WindowScores>;
+  readonly model: LoadedModel;
+  readonly batcher: WindowBatcher;
+  /** Another model answers from now on. */
+  promote(model: LoadedModel): void;
   readonly gate: Gate;
   readonly streams: Streams;
   readonly server: Server;
   readonly service: Service;
   readonly port: number;
 }
+
+/** What `GET /models` says where there is nothing. */
+export const noModels: ModelList = {
+  ...{ served: null, current: null, previous: null, pinned: null, shadow: null },
+  ...{ problems: [], models: [] },
+};
 
 const defaults = {
   maxRequests: 64,
@@ -57,7 +68,8 @@ const defaults = {
   deadlineMs: 60_000,
   maxStreams: 16,
   allowedOrigins: [],
-  listModels: (): Promise<ModelList> => Promise.resolve({ served: null, models: [] }),
+  listModels: (): Promise<ModelList> => Promise.resolve(noModels),
+  onlooker: () => undefined,
 };
 
 /** The service with a fake decoder and a fake engine behind real HTTP, batching, supervision and gate. */
@@ -72,32 +84,14 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     { level: 'info' },
     { write: (line: string) => logLines.push(JSON.parse(line) as Record<string, unknown>) },
   );
-  const supervisor = new InferenceSupervisor({
-    start: options.start ?? (() => Promise.resolve(inference)),
-    firstBackoffMs: 1,
-    maxBackoffMs: 10,
-    hungAfterMs: 60_000,
-    clock: systemClock,
-    onServing: () => undefined,
-    onLost: () => {
-      metrics.engineLost.inc();
-    },
-  });
-  const batcher = new MicroBatcher<Float32Array, WindowScores>({
-    run: async (windows) => {
-      const { probabilities, inferenceMs } = await supervisor.infer(windows);
-      return probabilities.map((scores) => ({ probabilities: scores, inferenceMs }));
-    },
-    maxItems: 4,
-    // Long, so that a batch that waits for a request that never comes is noticed.
-    maxDelayMs: 60_000,
-    maxQueuedItems,
-    clock: systemClock,
-  });
+  const model = fakeModel(options.start ?? (() => Promise.resolve(inference)), metrics, maxQueuedItems);
+  let current = model;
+  const lease = (): Lease => current.lease();
+  const { batcher } = model;
   const identify = createIdentify(options.apiKeysFile, systemClock);
   const streams = composeStreams(
     { maxStreams, streamShare: 0.8, allowedOrigins },
-    { batcher, manifest: () => manifest, identify, metrics, logger },
+    { lease, model: () => current, onlooker: options.onlooker, identify, metrics, logger },
     { ...streamTuning, ...options.tuning },
   );
   const gate = new Gate({
@@ -105,16 +99,14 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     maxStreams,
     streamsFull: streams.isFull,
     clock: systemClock,
-    engine: () => supervisor.state,
+    engine: () => current.state,
     queue: () => ({ full: batcher.queuedItems >= maxQueuedItems, waitMs: batcher.estimatedWaitMs }),
     maxWaitMs: 60_000,
   });
-  watchLoad(metrics, gate, batcher);
+  watchLoad(metrics, gate, () => batcher.queuedItems);
   const app = createApp({
     classifyClip: createClassifyClip({
-      decoder,
-      batcher,
-      manifest: () => manifest,
+      ...{ decoder, lease, onlooker: options.onlooker },
       maxClipSeconds: 600,
       maxWindows: maxQueuedItems,
       metrics,
@@ -127,29 +119,66 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     uploadLimits: { maxBytes: options.maxBytes, idleMs: options.idleMs },
     deadlineMs: options.deadlineMs,
     page: loadPageAssets(join(__dirname, '../../page')),
-    listModels: options.listModels,
+    models: { list: options.listModels, details: nothing },
+    modelAdmin: {
+      ...{ promote: nothing, rollBack: nothing, pin: nothing, unpin: nothing },
+      ...{ shadow: nothing, unshadow: nothing },
+    },
+    assertAdmin: createAssertAdmin(identify),
   });
   const server = createHttpServer(app);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  if (options.start === undefined) await supervisor.started;
+  if (options.start === undefined) await model.started;
   const service = {
     server,
     gate,
     streams: streams.serve(server, gate),
-    started: supervisor.started,
+    started: model.started,
     close: async () => {
-      await batcher.close();
-      await supervisor.close();
+      await current.close();
       await streams.close();
     },
   };
-  return { inference, decoder, metrics, logLines, supervisor, batcher, gate, streams, server, service, port };
+  const promote = (next: LoadedModel): void => {
+    void current.retire();
+    current = next;
+  };
+  return {
+    ...{ inference, decoder, metrics, logLines, model, batcher, promote },
+    ...{ gate, streams, server, service, port },
+  };
 }
 
-export async function stopHarness({ server, service, supervisor, streams }: Harness): Promise<void> {
-  await supervisor.close();
+/** A model without a network, behind the real supervision and batching. */
+export function fakeModel(
+  start: () => Promise<Inference>,
+  metrics: Metrics,
+  maxQueuedItems: number,
+  changes: Partial<Manifest> = {},
+): LoadedModel {
+  return new LoadedModel({
+    manifest: { ...manifest, ...changes },
+    start,
+    supervision: { firstBackoffMs: 1, maxBackoffMs: 10, hungAfterMs: 60_000 },
+    // The delay is long, so that a batch that waits for a request that never comes is noticed.
+    batching: { maxItems: 4, maxDelayMs: 60_000, maxQueuedItems, streamShare: 0.8 },
+    clock: systemClock,
+    metrics,
+    onServing: () => undefined,
+    onLost: () => {
+      metrics.engineLost.inc();
+    },
+  });
+}
+
+function nothing(): never {
+  throw new Error('The harness has no registry.');
+}
+
+export async function stopHarness({ server, service, model, streams }: Harness): Promise<void> {
+  await model.drop();
   service.streams.close();
   await streams.close();
   if (!server.listening) return;

@@ -38,12 +38,16 @@ export class ServiceProcess {
 
   /** The first log line whose message contains `text`; fails when the process ends without. */
   async line(text: string): Promise<LogLine> {
-    for (;;) {
-      const found = this.lines.find(({ msg }) => msg.includes(text));
-      if (found !== undefined) return found;
-      if (this.#exitCode !== undefined) throw new Error(`Ended without "${text}": ${this.stderr}`);
-      await new Promise<void>((resolve) => this.#changed.push(resolve));
-    }
+    return this.#find(text, ({ msg }) => msg.includes(text));
+  }
+
+  /** The first log line that has these fields; fails when the process ends without. */
+  async lineWith(fields: Readonly<Record<string, unknown>>): Promise<LogLine> {
+    return this.#find(JSON.stringify(fields), (line) =>
+      Object.entries(fields).every(
+        ([name, value]) => (line as unknown as Record<string, unknown>)[name] === value,
+      ),
+    );
   }
 
   /** Where it listens. */
@@ -60,6 +64,15 @@ export class ServiceProcess {
   async kill(): Promise<void> {
     this.child.kill('SIGKILL');
     await this.exitCode();
+  }
+
+  async #find(wanted: string, isIt: (line: LogLine) => boolean): Promise<LogLine> {
+    for (;;) {
+      const found = this.lines.find(isIt);
+      if (found !== undefined) return found;
+      if (this.#exitCode !== undefined) throw new Error(`Ended without "${wanted}": ${this.stderr}`);
+      await new Promise<void>((resolve) => this.#changed.push(resolve));
+    }
   }
 
   #notify(): void {

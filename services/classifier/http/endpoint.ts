@@ -1,7 +1,7 @@
 import type { Express, RequestHandler } from 'express';
 import { AppError } from '../../../shared/errors/app-error';
 
-type Handlers = Partial<Record<'get' | 'post' | 'put' | 'delete', RequestHandler>>;
+type Handlers = Partial<Record<'get' | 'post' | 'put' | 'delete', RequestHandler | RequestHandler[]>>;
 
 /** Puts handlers at a path and answers every other method with 405 and what is allowed. */
 export function endpoint(app: Express, path: string, handlers: Handlers): void {

@@ -5,7 +5,15 @@ import {
   windowResultSchema,
 } from '../../../shared/contracts/classification';
 import { problemSchema } from '../../../shared/contracts/problem';
-import { healthSchema, modelListSchema, serviceStatusSchema } from '../../../shared/contracts/service-status';
+import {
+  healthSchema,
+  modelDetailsSchema,
+  modelListSchema,
+  promoteRequestSchema,
+  serviceStatusSchema,
+  servingChangeSchema,
+  shadowRequestSchema,
+} from '../../../shared/contracts/service-status';
 import type { ErrorCode } from '../../../shared/errors/app-error';
 import { scoresSchema } from './classify-answer';
 import { classifyQuerySchema } from './classify-query';
@@ -23,6 +31,10 @@ const named = {
   Health: healthSchema,
   ServiceStatus: serviceStatusSchema,
   ModelList: modelListSchema,
+  ModelDetails: modelDetailsSchema,
+  PromoteRequest: promoteRequestSchema,
+  ShadowRequest: shadowRequestSchema,
+  ServingChange: servingChangeSchema,
   Problem: problemSchema,
 };
 
@@ -40,6 +52,7 @@ export function openApiDocument(version: string): Json {
     paths: {
       '/classify': { post: classifyOperation() },
       '/models': { get: getOperation('listModels', 'The versions in the registry', 'ModelList') },
+      ...modelPaths(),
       '/healthz': { get: getOperation('health', 'Whether the process answers at all', 'Health') },
       '/readyz': { get: readyOperation() },
       '/metrics': { get: metricsOperation() },
@@ -110,6 +123,85 @@ function classifyOperation(): Json {
     },
   };
 }
+
+/** `/models/{id}` and the verbs that change what serves. */
+function modelPaths(): Json {
+  const details = getOperation(
+    'modelDetails',
+    'A version, its figures and what the gate decided',
+    'ModelDetails',
+  );
+  const withMissing = { ...(details['responses'] as Json), ...problemResponses(['not-found']) };
+  const below = (verb: string): string => `/models/{id}/${verb}`;
+  return {
+    '/models/{id}': {
+      get: { ...details, parameters: [idParameter, requestIdParameter], responses: withMissing },
+    },
+    [below('promote')]: {
+      post: changeOperation(
+        'promoteModel',
+        'Make it the version that serves, if the gate lets it; a refusal is a 409 whose `decision` has every figure',
+        'PromoteRequest',
+      ),
+    },
+    [below('rollback')]: {
+      post: changeOperation('rollBackModel', 'Leave it for the version that served before'),
+    },
+    [below('pin')]: {
+      post: changeOperation(
+        'pinModel',
+        'Serve it whatever is current, and promote nothing until it is unpinned',
+      ),
+      delete: changeOperation('unpinModel', 'Serve the current version again'),
+    },
+    [below('shadow')]: {
+      post: changeOperation(
+        'shadowModel',
+        'Let it judge a share of what is served; its answers are compared and never sent',
+        'ShadowRequest',
+      ),
+      delete: changeOperation('unshadowModel', 'End that'),
+    },
+  };
+}
+
+function changeOperation(operationId: string, summary: string, body?: keyof typeof named): Json {
+  return {
+    operationId,
+    tags: ['operation'],
+    summary,
+    description:
+      'For admin keys, or where there are none for this very machine; for every instance on the same folder of models.',
+    parameters: [idParameter, requestIdParameter],
+    security: [{}, { bearer: [] }],
+    ...(body === undefined ? {} : { requestBody: { required: false, content: jsonOf(body) } }),
+    responses: {
+      200: {
+        description: 'Changed; what this instance serves now is in it',
+        content: jsonOf('ServingChange'),
+      },
+      ...problemResponses([
+        'malformed-request',
+        'unauthorized',
+        'forbidden',
+        'not-found',
+        'conflict',
+        'rate-limited',
+        'engine-unavailable',
+        'storage-full',
+        'internal',
+      ]),
+    },
+  };
+}
+
+const idParameter = {
+  name: 'id',
+  in: 'path',
+  required: true,
+  description: 'A version, as `GET /models` names it',
+  schema: { type: 'string' },
+};
 
 function readyOperation(): Json {
   const operation = getOperation('readiness', 'Whether recordings are taken', 'ServiceStatus');

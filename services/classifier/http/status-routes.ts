@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 import type { z } from 'zod';
-import type { healthSchema, ModelList } from '../../../shared/contracts/service-status';
+import type { healthSchema } from '../../../shared/contracts/service-status';
 import type { Metrics } from '../../../shared/observability/metrics';
 import type { Gate } from '../gate';
 
@@ -19,13 +19,6 @@ export function readyRoute(gate: Gate): RequestHandler {
     const status = gate.status;
     res.setHeader('Cache-Control', 'no-store');
     res.status(status.status === 'ready' ? 200 : 503).json(status);
-  };
-}
-
-/** `GET /models`. */
-export function modelsRoute(listModels: () => Promise<ModelList>): RequestHandler {
-  return async (_req, res) => {
-    res.json(await listModels());
   };
 }
 

@@ -5,7 +5,7 @@ interface Arrival {
 
 /** When which part of a signal came in. */
 export class Arrivals {
-  readonly #arrivals: Arrival[] = [];
+  #arrivals: Arrival[] = [];
 
   /** Everything up to `untilSample` is here since `arrivedMs`. */
   note(untilSample: number, arrivedMs: number): void {
@@ -18,5 +18,13 @@ export class Arrivals {
   take(endSample: number): number | undefined {
     while ((this.#arrivals[0]?.untilSample ?? Infinity) < endSample) this.#arrivals.shift();
     return this.#arrivals[0]?.arrivedMs;
+  }
+
+  /** The signal is counted at another rate from now on, `factor` times this one. */
+  rescale(factor: number): void {
+    this.#arrivals = this.#arrivals.map(({ untilSample, arrivedMs }) => ({
+      untilSample: Math.ceil(untilSample * factor),
+      arrivedMs,
+    }));
   }
 }

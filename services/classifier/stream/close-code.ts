@@ -5,6 +5,7 @@ import type { ErrorCode } from '../../../shared/errors/app-error';
 const codes: Partial<Record<ErrorCode, CloseCode>> = {
   'malformed-request': closeCodes.malformed,
   'wrong-order': closeCodes.policy,
+  conflict: closeCodes.policy,
   'not-found': closeCodes.policy,
   'request-timeout': closeCodes.policy,
   'payload-too-large': closeCodes.tooBig,

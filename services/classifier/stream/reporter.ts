@@ -4,20 +4,29 @@ import { verdictOf, type Verdict } from '../../../shared/decision/verdict';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { DoneMessage, StartMessage } from '../../../shared/contracts/stream';
 import type { Metrics } from '../../../shared/observability/metrics';
+import { describeModel } from '../describe-model';
+import { heardWindow, type Onlooker } from '../model/heard-window';
 import type { Outbox } from './outbox';
 import type { Judgement } from './window-judge';
 
 /** After a shutdown another instance should be there in so many seconds. */
 export const drainRetrySeconds = 5;
 
+export interface ReporterDeps {
+  readonly metrics: Metrics;
+  readonly onlooker: Onlooker;
+}
+
 /** Says what was judged: predictions, events and, at the end, totals. */
 export class Reporter {
   readonly #start: StartMessage;
-  readonly #classes: readonly string[];
-  readonly #unknownBelow: number | undefined;
   readonly #outbox: Outbox;
   readonly #metrics: Metrics;
-  readonly #detector: EventDetector | undefined;
+  readonly #onlooker: Onlooker;
+  #manifest: Manifest;
+  #detector: EventDetector | undefined;
+  /** End of the last window that was told of. */
+  #atSeconds = 0;
   #predictions = 0;
   #silent = 0;
   #droppedSeconds = 0;
@@ -26,18 +35,37 @@ export class Reporter {
   /** Windows left out since the last prediction. */
   #leftOut = 0;
 
-  constructor(start: StartMessage, { classes, calibration }: Manifest, outbox: Outbox, metrics: Metrics) {
+  constructor(start: StartMessage, manifest: Manifest, outbox: Outbox, { metrics, onlooker }: ReporterDeps) {
     this.#start = start;
-    this.#classes = classes;
-    this.#unknownBelow = calibration?.unknownBelow;
+    this.#manifest = manifest;
     this.#outbox = outbox;
     this.#metrics = metrics;
-    this.#detector = start.events === null ? undefined : new EventDetector(start.events, classes);
+    this.#onlooker = onlooker;
+    this.#detector = start.events === null ? undefined : new EventDetector(start.events, manifest.classes);
+  }
+
+  /** Another model judges from now on. Where its classes are others, what is going on ends: nobody could tell when it does. */
+  changeModel(manifest: Manifest): void {
+    const { classes } = manifest;
+    const sameClasses = classes.join('\n') === this.#manifest.classes.join('\n');
+    if (!sameClasses && this.#detector !== undefined && this.#start.events !== null) {
+      this.#tell(this.#detector.finish(this.#atSeconds));
+      this.#detector = new EventDetector(this.#start.events, classes, this.#detector.events);
+    }
+    this.#manifest = manifest;
+    this.#outbox.send({
+      type: 'notice',
+      notice: 'model-changed',
+      model: describeModel(manifest),
+      labels: classes,
+      message: `Another model judges from here on: ${manifest.version}.`,
+    });
   }
 
   report(judgement: Judgement, lagMs: number): void {
     const { window, levelDbfs, probabilities } = judgement;
     const verdict = this.#verdict(judgement);
+    if (verdict !== undefined) this.#onlooker(this.#manifest, [heardWindow(window.samples, verdict)]);
     this.#count(judgement, verdict, lagMs);
     this.#outbox.send({
       type: 'prediction',
@@ -52,16 +80,18 @@ export class Reporter {
     this.#leftOut = 0;
     // Silence, and what is none of the classes, makes no event of one.
     const known = verdict?.unknown === false ? probabilities : undefined;
-    const scores = known ?? new Float32Array(this.#classes.length);
+    const scores = known ?? new Float32Array(this.#manifest.classes.length);
+    this.#atSeconds = window.endSeconds;
     this.#tell(this.#detector?.push(window.endSeconds, scores) ?? []);
   }
 
   /** Undefined for a silent window. */
   #verdict({ window, probabilities }: Judgement): Verdict | undefined {
     if (probabilities === undefined) return undefined;
+    const { classes, calibration } = this.#manifest;
     return verdictOf(
       { probabilities, ...levelOf(window.samples) },
-      { classes: this.#classes, topK: this.#start.topK, unknownBelow: this.#unknownBelow },
+      { classes, topK: this.#start.topK, unknownBelow: calibration?.unknownBelow },
     );
   }
 

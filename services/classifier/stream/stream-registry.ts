@@ -1,13 +1,11 @@
-import type { Manifest } from '../../../shared/contracts/manifest';
 import type { ReadyMessage, ResumeMessage, StartMessage } from '../../../shared/contracts/stream';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Caller } from '../access/api-keys';
+import { describeModel } from '../describe-model';
 import { Outbox, type Sink } from './outbox';
 import { StreamSession, type SessionDeps, type SessionLimits } from './stream-session';
 
 export interface RegistryOptions extends SessionDeps {
-  /** The model that answers now. @throws AppError engine-unavailable */
-  readonly manifest: () => Manifest;
   readonly limits: SessionLimits & ReadyMessage['limits'];
   /** Streams without a connection that are kept at most. */
   readonly maxDetached: number;
@@ -64,13 +62,7 @@ export class StreamRegistry {
         },
       );
     }
-    const session = new StreamSession(
-      start,
-      this.#options.manifest(),
-      new Outbox(),
-      this.#options,
-      this.#options.limits,
-    );
+    const session = new StreamSession(start, new Outbox(), this.#options, this.#options.limits);
     session.outbox.attach(sink);
     this.#entries.set(session.id, { session, owner: caller.name, release, cancelExpiry: undefined });
     return session;
@@ -130,13 +122,13 @@ export class StreamRegistry {
   }
 
   ready(session: StreamSession, resumed: boolean): ReadyMessage {
-    const { version, network, weights, classes, frontEnd } = session.manifest;
+    const { classes, frontEnd } = session.manifest;
     const { messageBytes, bufferedSeconds, resumeSeconds, idleSeconds } = this.#options.limits;
     return {
       type: 'ready',
       streamId: session.id,
       resumed,
-      model: { id: weights.sha256.slice(0, 12), architecture: network.architecture, version },
+      model: describeModel(session.manifest),
       sampleRate: frontEnd.sampleRate,
       windowSeconds: session.windowSeconds,
       hopSeconds: session.start.hopSeconds,

@@ -3,23 +3,26 @@ import type { ContainerThread } from '../../../shared/audio/stream/container-thr
 import { clippedShare } from '../../../shared/audio/level';
 import { createPcmDecoder } from '../../../shared/audio/stream/pcm-decoder';
 import type { Piece, StreamDecoder } from '../../../shared/audio/stream/stream-decoder';
-import { createResampler, type Resampler } from '../../../shared/audio/resample';
+import { createResampler, resample, type Resampler } from '../../../shared/audio/resample';
 import { SlidingWindows, type SlidingWindow } from '../../../shared/audio/sliding-windows';
 import type { Clock } from '../../../shared/batching/clock';
 import { deferred, type Deferred } from '../../../shared/batching/deferred';
-import type { MicroBatcher } from '../../../shared/batching/micro-batcher';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { DoneMessage, StartMessage } from '../../../shared/contracts/stream';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Metrics } from '../../../shared/observability/metrics';
-import type { WindowScores } from '../classify-clip';
+import type { Onlooker } from '../model/heard-window';
+import type { Lease, WindowBatcher } from '../model/loaded-model';
 import { Arrivals } from './arrivals';
 import type { Outbox } from './outbox';
 import { Reporter } from './reporter';
+import { fitWindow, refitWindow } from './window-fit';
 import { judgeWindows } from './window-judge';
 
 export interface SessionDeps {
-  readonly batcher: MicroBatcher<Float32Array, WindowScores>;
+  /** The model that answers now. @throws AppError starting */
+  readonly lease: () => Lease;
+  readonly onlooker: Onlooker;
   readonly containers: ContainerThread;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -48,14 +51,13 @@ const aheadSeconds = 2;
 export class StreamSession {
   readonly id = randomUUID();
   readonly start: StartMessage;
-  readonly windowSeconds: number;
   readonly outbox: Outbox;
-  /** The model that was served when it began. */
-  readonly manifest: Manifest;
   readonly #deps: SessionDeps;
   readonly #limits: SessionLimits;
   readonly #decoder: StreamDecoder;
-  readonly #windows: SlidingWindows;
+  #manifest: Manifest;
+  #windowSeconds: number;
+  #windows: SlidingWindows;
   readonly #arrivals = new Arrivals();
   readonly #reporter: Reporter;
   readonly #work = new AbortController();
@@ -73,19 +75,15 @@ export class StreamSession {
   onRoom: () => void = () => undefined;
 
   /** @throws AppError malformed-request when the window does not suit the model */
-  constructor(
-    start: StartMessage,
-    manifest: Manifest,
-    outbox: Outbox,
-    deps: SessionDeps,
-    limits: SessionLimits,
-  ) {
+  constructor(start: StartMessage, outbox: Outbox, deps: SessionDeps, limits: SessionLimits) {
+    const { model, release } = deps.lease();
+    release();
+    const { manifest } = model;
     const { frontEnd } = manifest;
     this.start = start;
-    this.windowSeconds = start.windowSeconds ?? frontEnd.windowSeconds;
-    assertFits(start, this.windowSeconds, manifest);
+    this.#windowSeconds = fitWindow(start, manifest);
     this.outbox = outbox;
-    this.manifest = manifest;
+    this.#manifest = manifest;
     this.#deps = deps;
     this.#limits = limits;
     this.#startedMs = deps.clock.now();
@@ -95,12 +93,21 @@ export class StreamSession {
         : createPcmDecoder(start.encoding, start.sampleRate!, start.channels);
     this.#windows = new SlidingWindows({
       sampleRate: frontEnd.sampleRate,
-      windowSeconds: this.windowSeconds,
+      windowSeconds: this.#windowSeconds,
       hopSeconds: start.hopSeconds,
     });
-    this.#reporter = new Reporter(start, manifest, outbox, deps.metrics);
+    this.#reporter = new Reporter(start, manifest, outbox, deps);
     // Whoever awaits `ended` hears of it; nobody else has to.
     this.#ended.promise.catch(() => undefined);
+  }
+
+  /** The model that judges. */
+  get manifest(): Manifest {
+    return this.#manifest;
+  }
+
+  get windowSeconds(): number {
+    return this.#windowSeconds;
   }
 
   get queuedBytes(): number {
@@ -179,8 +186,10 @@ export class StreamSession {
     for await (const piece of this.#decoder.finish()) await this.#hear(piece, nowMs);
     if (this.#resampler !== undefined) this.#take(this.#resampler.resampler.finish(), nowMs);
     await this.#judging;
-    const last = this.#windows.finish();
-    if (last !== undefined) await this.#judge([last]);
+    await this.#judgeWith(() => {
+      const last = this.#windows.finish();
+      return last === undefined ? [] : [last];
+    });
     if (this.#work.signal.aborted) return;
     this.#reporter.finish(reason, this.#heardSeconds, this.#receivedBytes);
     this.#work.abort(new AppError('cancelled', 'The stream is over.'));
@@ -188,7 +197,7 @@ export class StreamSession {
   }
 
   get #heardSeconds(): number {
-    return this.#windows.receivedSamples / this.manifest.frontEnd.sampleRate;
+    return this.#windows.receivedSamples / this.#manifest.frontEnd.sampleRate;
   }
 
   /** Whether the sender sends faster than sound goes by. */
@@ -203,7 +212,7 @@ export class StreamSession {
     metrics.streamClippedSeconds.inc((clippedShare(samples) * samples.length) / sampleRate);
     if (this.#resampler?.fromHz !== sampleRate) {
       if (this.#resampler !== undefined) this.#take(this.#resampler.resampler.finish(), arrivedMs);
-      const toHz = this.manifest.frontEnd.sampleRate;
+      const toHz = this.#manifest.frontEnd.sampleRate;
       this.#resampler = { fromHz: sampleRate, resampler: createResampler(sampleRate, toHz) };
     }
     this.#take(this.#resampler.resampler.push(samples), arrivedMs);
@@ -227,22 +236,47 @@ export class StreamSession {
   }
 
   async #judgeAll(): Promise<void> {
-    while (!this.#work.signal.aborted) {
+    const next = (): SlidingWindow[] => {
       this.#leaveOutTheLate();
-      const group: SlidingWindow[] = [];
-      for (let next = this.#windows.take(); next !== undefined; next = this.#windows.take()) {
-        group.push(next);
-        if (group.length === windowsAtOnce) break;
-      }
-      if (group.length === 0) return;
-      await this.#judge(group);
-      this.#room?.resolve(undefined);
+      return this.#windows.takeUpTo(windowsAtOnce);
+    };
+    while (!this.#work.signal.aborted && (await this.#judgeWith(next))) this.#room?.resolve(undefined);
+  }
+
+  /** Judges what `take` gives with the model that answers now. @returns whether there was anything */
+  async #judgeWith(take: () => readonly SlidingWindow[]): Promise<boolean> {
+    const { model, release } = this.#deps.lease();
+    try {
+      if (model.manifest !== this.#manifest) this.#changeModel(model.manifest);
+      const group = take();
+      if (group.length > 0) await this.#judge(group, model.batcher);
+      return group.length > 0;
+    } finally {
+      release();
     }
   }
 
-  async #judge(group: readonly SlidingWindow[]): Promise<void> {
-    const { batcher, clock } = this.#deps;
-    const { sampleRate } = this.manifest.frontEnd;
+  /** What was heard and not judged yet goes to the new model, at its rate. @throws AppError conflict when it hears too little at once */
+  #changeModel(manifest: Manifest): void {
+    const { sampleRate: fromHz } = this.#manifest.frontEnd;
+    const { sampleRate: toHz } = manifest.frontEnd;
+    const windowSeconds = refitWindow(this.start, this.#windowSeconds, manifest);
+    if (fromHz !== toHz || windowSeconds !== this.#windowSeconds) {
+      if (this.#resampler !== undefined) this.#windows.push(this.#resampler.resampler.finish());
+      this.#resampler = undefined;
+      this.#windows = this.#windows.continued({ sampleRate: toHz, windowSeconds }, (samples) =>
+        resample(samples, fromHz, toHz),
+      );
+      this.#arrivals.rescale(toHz / fromHz);
+      this.#windowSeconds = windowSeconds;
+    }
+    this.#manifest = manifest;
+    this.#reporter.changeModel(manifest);
+  }
+
+  async #judge(group: readonly SlidingWindow[], batcher: WindowBatcher): Promise<void> {
+    const { clock } = this.#deps;
+    const { sampleRate } = this.#manifest.frontEnd;
     const { silenceDbfs } = this.start;
     const arrivals = group.map(({ endSeconds }) => this.#arrivals.take(Math.round(endSeconds * sampleRate)));
     const judgements = await judgeWindows(group, sampleRate, silenceDbfs, batcher, this.#work.signal);
@@ -253,23 +287,12 @@ export class StreamSession {
   }
 
   #leaveOutTheLate(): void {
-    const { sampleRate } = this.manifest.frontEnd;
+    const { sampleRate } = this.#manifest.frontEnd;
     const nextEnd = Math.round(this.#windows.nextEndSeconds * sampleRate);
     if (nextEnd > this.#windows.receivedSamples || this.#isAhead) return;
     const arrivedMs = this.#arrivals.take(nextEnd) ?? Infinity;
     if (this.#deps.clock.now() - arrivedMs <= this.#limits.maxLagMs) return;
     const skipped = this.#windows.skip(1);
     this.#reporter.leftOut(skipped.windows, skipped.unheard);
-  }
-}
-
-function assertFits(start: StartMessage, windowSeconds: number, { frontEnd }: Manifest): void {
-  if (windowSeconds > frontEnd.windowSeconds) {
-    const detail = `windowSeconds is ${windowSeconds}, and the model hears ${frontEnd.windowSeconds} s at once; that is the most.`;
-    throw new AppError('malformed-request', detail);
-  }
-  if (start.hopSeconds > windowSeconds) {
-    const detail = `hopSeconds is ${start.hopSeconds}: above the window’s ${windowSeconds} s parts of the sound would go unheard.`;
-    throw new AppError('malformed-request', detail);
   }
 }

@@ -1,7 +1,6 @@
 import { floorDbfs, levelDbfs, loudestBlockDbfs } from '../../../shared/audio/level';
 import type { SlidingWindow } from '../../../shared/audio/sliding-windows';
-import type { MicroBatcher } from '../../../shared/batching/micro-batcher';
-import type { WindowScores } from '../classify-clip';
+import type { WindowBatcher } from '../model/loaded-model';
 
 /** What is known of one window. */
 export interface Judgement {
@@ -23,7 +22,7 @@ export async function judgeWindows(
   windows: readonly SlidingWindow[],
   sampleRate: number,
   silenceDbfs: number | null,
-  batcher: MicroBatcher<Float32Array, WindowScores>,
+  batcher: WindowBatcher,
   signal: AbortSignal,
 ): Promise<Judgement[]> {
   const block = Math.max(1, Math.round(blockSeconds * sampleRate));

@@ -8,7 +8,13 @@ import { drain } from '../../../services/classifier/drain';
 import { until } from '../../support/fake-clock';
 import { FakeInference } from '../../support/fake-inference';
 import { RawConnection, uploadHead } from '../../support/raw-connection';
-import { startHarness, stopHarness, type Harness, type HarnessOptions } from '../../support/service-harness';
+import {
+  noModels,
+  startHarness,
+  stopHarness,
+  type Harness,
+  type HarnessOptions,
+} from '../../support/service-harness';
 
 let harness: Harness;
 
@@ -148,7 +154,7 @@ describe('when the inference thread dies', () => {
     await onEngine;
     first.die('out of memory');
 
-    await until(() => harness.supervisor.state.status === 'unavailable');
+    await until(() => harness.model.state.status === 'unavailable');
     expect(await ready()).toMatchObject({
       status: 503,
       body: { status: 'unavailable', reason: expect.stringContaining('out of memory') },
@@ -197,7 +203,7 @@ describe('when it is told to stop', () => {
     await heard;
     const stopped = drain(harness.service, 10_000);
     await until(() => !harness.server.listening);
-    listing.resolve({ served: null, models: [] });
+    listing.resolve(noModels);
     expect(await connection.untilClosed()).toContain('HTTP/1.1 200 OK');
     expect(await stopped).toBe(true);
   });

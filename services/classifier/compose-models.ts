@@ -1,0 +1,113 @@
+import { systemClock } from '../../shared/batching/clock';
+import { chooseEngine, type EngineChoice } from '../../shared/engine/choose-engine';
+import { startInference } from '../../shared/engine/start-inference';
+import type { Logger } from '../../shared/observability/logger';
+import type { Metrics } from '../../shared/observability/metrics';
+import { openRegistry, type Registry, type Version } from '../../shared/registry/registry';
+import type { Config } from './config';
+import { Drift, driftKinds } from './model/drift';
+import type { Onlooker } from './model/heard-window';
+import { LoadedModel } from './model/loaded-model';
+import { ModelHost } from './model/model-host';
+import { watchServing } from './model/serving-watch';
+import { Shadow } from './model/shadow';
+
+export interface Models {
+  readonly host: ModelHost;
+  readonly shadow: Shadow;
+  readonly registry: Registry;
+  /** To be told of everything that is judged. */
+  readonly onlooker: Onlooker;
+  /** The engine that this process computes on. */
+  readonly engine: () => Promise<EngineChoice>;
+  close(): Promise<void>;
+}
+
+const supervision = { firstBackoffMs: 100, maxBackoffMs: 30_000, hungAfterMs: 30_000 };
+
+interface ModelsDeps {
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** What else must be ready before the first answer. */
+  readonly ready: Promise<void>;
+}
+
+/** The models of the process and what looks after them; the first starts loading, and what is promoted is followed. */
+export function composeModels(config: Config, { metrics, logger, ready }: ModelsDeps): Models {
+  // Whoever loads a model hears of it.
+  ready.catch(() => undefined);
+  const registry = openRegistry(config.modelsFolder);
+  const engine = engineChooser(config, logger);
+  const loader =
+    (triedOut: boolean) =>
+    (version: Version): LoadedModel =>
+      new LoadedModel({
+        manifest: version.manifest,
+        start: async () => {
+          const warmUpBatches = triedOut ? [1] : [1, config.batchMaxWindows];
+          const load = startInference({ choice: await engine(), version, warmUpBatches, triedOut });
+          const [inference] = await Promise.all([load, ready]);
+          return inference;
+        },
+        supervision,
+        batching: {
+          maxItems: config.batchMaxWindows,
+          maxDelayMs: config.batchMaxDelayMs,
+          maxQueuedItems: config.queueMaxWindows,
+          streamShare: config.streamShare,
+        },
+        clock: systemClock,
+        metrics,
+        onServing: ({ engine: described }) => {
+          const labels = { version: version.manifest.version, engine: described, shadow: triedOut };
+          logger.info(labels, 'an inference thread is up');
+        },
+        onLost: (reason, retryMs) => {
+          metrics.engineLost.inc();
+          logger.error({ retryMs, version: version.manifest.version, shadow: triedOut }, reason);
+        },
+      });
+  const drift = new Drift();
+  const shadow: Shadow = new Shadow({
+    ...{ registry, metrics, logger, load: loader(true) },
+    isBusy: () => host.queue.items > 0,
+  });
+  const host: ModelHost = new ModelHost({
+    ...{ registry, shadow, drift, metrics, logger, load: loader(false) },
+    modelsFolder: config.modelsFolder,
+    forced: config.modelVersion,
+    clock: systemClock,
+  });
+  metrics.watchDrift(driftKinds, drift);
+  const stopWatching = watchServing(
+    config.modelsFolder,
+    () => void host.follow(),
+    () => host.isBehind,
+  );
+  return {
+    ...{ host, shadow, registry, engine },
+    onlooker: (manifest, windows) => {
+      drift.look(manifest, windows);
+      shadow.look(manifest, windows);
+    },
+    close: async () => {
+      stopWatching();
+      await host.close();
+    },
+  };
+}
+
+function engineChooser(config: Config, logger: Logger): () => Promise<EngineChoice> {
+  return () =>
+    chooseEngine({
+      wish: config.engine,
+      kernels: config.engineKernels,
+      threads: config.engineThreads,
+      onProgress: (line) => {
+        logger.info(line);
+      },
+      onFallback: (reason) => {
+        logger.warn(reason);
+      },
+    });
+}

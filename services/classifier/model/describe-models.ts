@@ -1,0 +1,121 @@
+import type { ModelDetails, ModelList, ModelSummary } from '../../../shared/contracts/service-status';
+import type { ServingState } from '../../../shared/contracts/lifecycle';
+import { AppError } from '../../../shared/errors/app-error';
+import type { Registry, RegistryListing, Version } from '../../../shared/registry/registry';
+import { readReport } from '../../../shared/registry/report-file';
+import { readServingState } from '../../../shared/registry/serving-state';
+import type { ModelHost } from './model-host';
+import type { Shadow } from './shadow';
+
+/** Reading the registry means hashing every weights file: not more often than this. */
+const freshMs = 5000;
+
+export interface DescribeDeps {
+  readonly registry: Registry;
+  readonly host: ModelHost;
+  readonly shadow: Shadow;
+  readonly modelsFolder: string;
+  readonly now: () => number;
+}
+
+export interface DescribeModels {
+  /** Every version, the broken ones with the reason, and which of them serves. */
+  list(): Promise<ModelList>;
+  /** @throws AppError not-found */
+  details(version: string): Promise<ModelDetails>;
+}
+
+export function createDescribeModels({
+  registry,
+  host,
+  shadow,
+  modelsFolder,
+  now,
+}: DescribeDeps): DescribeModels {
+  let latest: { readonly readMs: number; readonly listing: Promise<RegistryListing> } | undefined;
+  const listing = (): Promise<RegistryListing> => {
+    if (latest === undefined || now() - latest.readMs > freshMs) {
+      latest = { readMs: now(), listing: registry.list() };
+    }
+    return latest.listing;
+  };
+  const served = (): string | undefined => host.current?.manifest.version;
+  return {
+    async list() {
+      const [{ versions, broken }, { state, problems }] = await Promise.all([
+        listing(),
+        readServingState(modelsFolder),
+      ]);
+      const inference = host.current?.inference;
+      const { problem } = host;
+      const unreadable = problems.filter((reason) => problem?.reason.includes(reason) !== true);
+      return {
+        served:
+          inference === undefined ? null : { version: inference.manifest.version, engine: inference.engine },
+        current: state?.current ?? null,
+        previous: state?.previous[0] ?? null,
+        pinned: state?.pinned ?? null,
+        shadow: shadow.figures ?? null,
+        problems: [
+          ...unreadable.map((reason) => ({ reason })),
+          ...(problem === undefined ? [] : [{ version: problem.version, reason: problem.reason }]),
+        ],
+        models: [
+          ...versions.map((version) => summarise(version, served(), state)),
+          ...broken.map(({ name, problem: reason }) => corrupt(name, reason)),
+        ],
+      };
+    },
+    async details(name) {
+      const { state } = await readServingState(modelsFolder);
+      const figures = shadow.figures;
+      const place = {
+        pinned: state?.pinned === name,
+        shadow: figures?.version === name ? figures : null,
+      };
+      const version = await registry.read(name).catch((error: unknown) => AppError.from(error));
+      if (version instanceof AppError) {
+        if (version.code === 'not-found') throw version;
+        return { ...corrupt(name, version.message), ...place, validation: null, gate: null };
+      }
+      const report = await readReport(version.folder);
+      const validation = report && (report.evaluations.best ?? report.evaluations.last).validation;
+      return {
+        ...summarise(version, served(), state),
+        ...place,
+        validation: validation
+          ? {
+              clips: validation.clips,
+              correct: validation.correct,
+              accuracyInterval: validation.accuracyInterval,
+              recall: Object.fromEntries(validation.perClass.map((row) => [row.class, row.recall])),
+            }
+          : null,
+        gate: report?.gate ?? null,
+      };
+    },
+  };
+}
+
+function corrupt(version: string, reason: string): ModelSummary {
+  return { version, status: 'corrupt', reason };
+}
+
+function summarise(
+  { manifest }: Version,
+  served: string | undefined,
+  state: ServingState | undefined,
+): ModelSummary {
+  const { version } = manifest;
+  const other = version === state?.previous[0] ? 'previous' : 'candidate';
+  return {
+    version,
+    status: version === served ? 'served' : other,
+    architecture: manifest.network.architecture,
+    createdAt: manifest.createdAt,
+    parameters: manifest.parameters,
+    classes: manifest.classes,
+    validationAccuracy: manifest.metrics.validationAccuracy,
+    testAccuracy: manifest.metrics.testAccuracy,
+  };
+}

@@ -1,0 +1,20 @@
+import type { Manifest } from '../../../shared/contracts/manifest';
+import type { Verdict } from '../../../shared/decision/verdict';
+
+/** A window that was judged, and what was said of it. */
+export interface HeardWindow {
+  /** Mono, at the judging model's rate; not to be changed. */
+  readonly samples: Float32Array;
+  /** The most probable class, or `unknown`. */
+  readonly label: string;
+  /** The most probable class, known or not, and its probability. */
+  readonly nearest: string;
+  readonly confidence: number;
+}
+
+/** Looks on at what is judged. It keeps nobody waiting and never throws. */
+export type Onlooker = (manifest: Manifest, windows: readonly HeardWindow[]) => void;
+
+export function heardWindow(samples: Float32Array, { label, confidence, predictions }: Verdict): HeardWindow {
+  return { samples, label, nearest: predictions[0]!.label, confidence };
+}

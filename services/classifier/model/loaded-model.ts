@@ -1,0 +1,117 @@
+import { MicroBatcher } from '../../../shared/batching/micro-batcher';
+import type { Clock } from '../../../shared/batching/clock';
+import { deferred, type Deferred } from '../../../shared/batching/deferred';
+import type { Manifest } from '../../../shared/contracts/manifest';
+import type { Inference } from '../../../shared/engine/inference';
+import type { Metrics } from '../../../shared/observability/metrics';
+import { InferenceSupervisor, type EngineState } from '../inference-supervisor';
+
+/** One window's probabilities, and what its whole batch took on the engine. */
+export interface WindowScores {
+  readonly probabilities: Float32Array;
+  readonly inferenceMs: number;
+}
+
+export type WindowBatcher = MicroBatcher<Float32Array, WindowScores>;
+
+/** A model as those who ask it see it: whatever is submitted to its batcher is judged by it and no other. */
+export interface ServedModel {
+  readonly manifest: Manifest;
+  readonly batcher: WindowBatcher;
+}
+
+/** Keeps a model from being dropped while somebody works with it. */
+export interface Lease {
+  readonly model: ServedModel;
+  /** To be called once. */
+  readonly release: () => void;
+}
+
+export interface LoadedModelOptions {
+  readonly manifest: Manifest;
+  /** Loads and warms it up on a fresh thread: now, and again whenever that thread dies. */
+  readonly start: () => Promise<Inference>;
+  readonly supervision: {
+    readonly firstBackoffMs: number;
+    readonly maxBackoffMs: number;
+    readonly hungAfterMs: number;
+  };
+  readonly batching: {
+    readonly maxItems: number;
+    readonly maxDelayMs: number;
+    readonly maxQueuedItems: number;
+    readonly streamShare: number;
+  };
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly onServing: (inference: Inference) => void;
+  readonly onLost: (reason: string, retryMs: number) => void;
+}
+
+/** A model on a thread of its own, with a queue of its own: two models never share a batch. */
+export class LoadedModel implements ServedModel {
+  readonly manifest: Manifest;
+  readonly batcher: WindowBatcher;
+  /** Settles when it can answer; rejects with why it never will. */
+  readonly started: Promise<void>;
+  readonly #supervisor: InferenceSupervisor;
+  #leases = 0;
+  #retired: Deferred<undefined> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor({ manifest, batching, supervision, metrics, ...options }: LoadedModelOptions) {
+    this.manifest = manifest;
+    const supervisor = new InferenceSupervisor({ ...supervision, ...options });
+    this.#supervisor = supervisor;
+    this.started = supervisor.started;
+    this.batcher = new MicroBatcher<Float32Array, WindowScores>({
+      run: async (windows) => {
+        const { probabilities, inferenceMs } = await supervisor.infer(windows);
+        metrics.batchSize.observe(windows.length);
+        metrics.inferenceSeconds.observe(inferenceMs / 1000);
+        return probabilities.map((scores) => ({ probabilities: scores, inferenceMs }));
+      },
+      ...batching,
+      clock: options.clock,
+    });
+  }
+
+  get state(): EngineState {
+    return this.#supervisor.state;
+  }
+
+  /** Undefined while its thread is being restarted. */
+  get inference(): Inference | undefined {
+    return this.state.status === 'ready' ? this.state.inference : undefined;
+  }
+
+  lease(): Lease {
+    this.#leases += 1;
+    return {
+      model: this,
+      release: () => {
+        this.#leases -= 1;
+        if (this.#leases === 0) this.#retired?.resolve(undefined);
+      },
+    };
+  }
+
+  /** Nobody new will ask it: it is dropped when those who do are done; resolves then. */
+  async retire(): Promise<void> {
+    this.#retired ??= deferred<undefined>();
+    if (this.#leases === 0) this.#retired.resolve(undefined);
+    await this.#retired.promise;
+    await this.close();
+  }
+
+  /** Answers what was submitted, then ends its thread. */
+  close(): Promise<void> {
+    this.#closing ??= this.batcher.close().then(() => this.#supervisor.close());
+    return this.#closing;
+  }
+
+  /** Ends its thread at once: for a model that nobody was ever given. */
+  drop(): Promise<void> {
+    return this.#supervisor.close();
+  }
+}

@@ -1,0 +1,240 @@
+import type { Clock } from '../../../shared/batching/clock';
+import type { ServingState } from '../../../shared/contracts/lifecycle';
+import { AppError } from '../../../shared/errors/app-error';
+import { gateLimits } from '../../../shared/lifecycle/gate';
+import { measureParity } from '../../../shared/lifecycle/golden-parity';
+import type { Logger } from '../../../shared/observability/logger';
+import type { Metrics } from '../../../shared/observability/metrics';
+import { readGolden } from '../../../shared/registry/golden-file';
+import type { Registry, Version } from '../../../shared/registry/registry';
+import { readReport } from '../../../shared/registry/report-file';
+import { readServingState } from '../../../shared/registry/serving-state';
+import type { EngineState } from '../inference-supervisor';
+import type { Drift } from './drift';
+import type { Lease, LoadedModel } from './loaded-model';
+import type { Shadow } from './shadow';
+
+export interface ModelHostOptions {
+  readonly registry: Registry;
+  readonly modelsFolder: string;
+  /** `MODEL_VERSION`: serves this one whatever is promoted. */
+  readonly forced: string | undefined;
+  /** Begins to load a version; `LoadedModel.started` says when it can answer. */
+  readonly load: (version: Version) => LoadedModel;
+  readonly shadow: Shadow;
+  readonly drift: Drift;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** Why another version answers than the one that should. */
+export interface FollowProblem {
+  /** Undefined: it cannot be told which should. */
+  readonly version: string | undefined;
+  readonly reason: string;
+}
+
+/** What cannot be followed is tried again after so long, then after twice as long, and so on. */
+const firstRetryMs = 2000;
+const maxRetryMs = 60_000;
+
+/**
+ * The models of this process: the one that answers, those that still have something to answer, and the shadow. Follows what is
+ * promoted: loads the new one beside the old, lets it prove itself on the golden clips, and only then gives it to those who ask.
+ * Whatever fails on the way, the old one stays.
+ */
+export class ModelHost {
+  /** Settles when a model can answer; rejects with why none ever will. */
+  readonly started: Promise<void>;
+  readonly #options: ModelHostOptions;
+  readonly #retiring = new Set<LoadedModel>();
+  #current: LoadedModel | undefined;
+  #loading: LoadedModel | undefined;
+  #problem: FollowProblem | undefined;
+  #following: Promise<void> | undefined;
+  #again = false;
+  #failures = 0;
+  #retryAtMs = 0;
+  #closed = false;
+
+  constructor(options: ModelHostOptions) {
+    this.#options = options;
+    this.started = this.#startFirst();
+    this.started.catch(() => undefined);
+  }
+
+  /** Undefined until the first one is loaded. */
+  get current(): LoadedModel | undefined {
+    return this.#current;
+  }
+
+  get state(): EngineState {
+    return this.#current?.state ?? { status: 'starting', reason: 'The model is being loaded.' };
+  }
+
+  /** Windows that wait for an engine, and how long one that came now would wait. */
+  get queue(): { readonly items: number; readonly waitMs: number } {
+    const batchers = [...this.#retiring, ...(this.#current === undefined ? [] : [this.#current])].map(
+      ({ batcher }) => batcher,
+    );
+    return {
+      items: batchers.reduce((sum, { queuedItems }) => sum + queuedItems, 0),
+      waitMs: batchers.reduce((sum, { estimatedWaitMs }) => sum + estimatedWaitMs, 0),
+    };
+  }
+
+  get problem(): FollowProblem | undefined {
+    return this.#problem;
+  }
+
+  /** Whether a change could not be followed, and it is time to try again. */
+  get isBehind(): boolean {
+    return this.#problem !== undefined && this.#options.clock.now() >= this.#retryAtMs;
+  }
+
+  /** The model that answers now, for as long as the caller needs it. @throws AppError starting */
+  readonly lease = (): Lease => {
+    if (this.#current !== undefined) return this.#current.lease();
+    throw new AppError('starting', 'The model is being loaded.', { details: { retryAfterSeconds: 2 } });
+  };
+
+  /** Looks what should serve and sees to it; resolves when that is done, or has failed and `problem` says why. */
+  async follow(): Promise<void> {
+    this.#again = true;
+    this.#following ??= this.#followAll().finally(() => {
+      this.#following = undefined;
+    });
+    await this.#following;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const retired = [...this.#retiring].map((model) => model.close());
+    await Promise.all([
+      ...retired,
+      this.#loading?.drop(),
+      this.#current?.close(),
+      this.#options.shadow.close(),
+    ]);
+  }
+
+  /** The first of those that should serve which loads; whoever is asked for by name alone may. */
+  async #startFirst(): Promise<void> {
+    const { registry, forced, logger } = this.#options;
+    const { broken } = await registry.list();
+    for (const { name, problem } of broken) logger.warn({ version: name, problem }, 'version skipped');
+    const candidates = await registry.candidates(forced);
+    let failure: unknown;
+    for (const version of candidates) {
+      try {
+        await this.#serve(version);
+        if (!this.#closed) void this.follow();
+        return;
+      } catch (error) {
+        failure ??= error;
+        const { message } = AppError.from(error);
+        logger.error({ version: version.manifest.version, problem: message }, 'version cannot be loaded');
+      }
+    }
+    throw failure;
+  }
+
+  async #followAll(): Promise<void> {
+    // Where nothing could be loaded, whoever waits for `started` hears of it.
+    const isUp = await this.started.then(
+      () => true,
+      () => false,
+    );
+    while (isUp && this.#again && !this.#closed) {
+      this.#again = false;
+      const { state, problems } = await readServingState(this.#options.modelsFolder);
+      // Of a file that cannot be read nobody knows what it says: what serves goes on.
+      if (problems.length > 0) this.#fail({ version: undefined, reason: problems.join(' ') });
+      else await this.#followTo(state);
+    }
+  }
+
+  async #followTo(state: ServingState | undefined): Promise<void> {
+    const { forced, shadow } = this.#options;
+    const wanted = forced ?? state?.pinned ?? state?.current;
+    if (wanted !== undefined && wanted !== this.#current?.manifest.version) {
+      try {
+        await this.#replace(wanted);
+      } catch (error) {
+        this.#fail({ version: wanted, reason: AppError.from(error).message });
+        return;
+      }
+    }
+    this.#problem = undefined;
+    this.#failures = 0;
+    await shadow.follow(state?.shadow ?? undefined);
+  }
+
+  async #replace(name: string): Promise<void> {
+    const { registry, metrics } = this.#options;
+    const stopTimer = metrics.modelReloadSeconds.startTimer();
+    const version = await registry.read(name);
+    await this.#serve(version);
+    stopTimer();
+    metrics.modelReloads.inc({ result: 'loaded' });
+  }
+
+  /** Loads a version and gives it to those who ask from now on. @throws whatever speaks against it; the one before stays then */
+  async #serve(version: Version): Promise<void> {
+    const { load, drift, metrics, logger } = this.#options;
+    const report = await readReport(version.folder);
+    const model = load(version);
+    this.#loading = model;
+    try {
+      await model.started;
+      await assertParity(version, model);
+      if (this.#closed) throw new AppError('draining', 'The service is shutting down.');
+    } catch (error) {
+      await model.drop();
+      throw error;
+    } finally {
+      this.#loading = undefined;
+    }
+    const old = this.#current;
+    this.#current = model;
+    if (old !== undefined) this.#retire(old);
+    const { network, weights, classes } = model.manifest;
+    const engine = model.inference?.engine ?? '';
+    const names = { version: model.manifest.version, architecture: network.architecture };
+    const labels = { ...names, sha256: weights.sha256, engine };
+    drift.expect(model.manifest, report?.reference);
+    metrics.showModel(labels, classes);
+    logger.info(labels, 'the model is loaded and warmed up');
+  }
+
+  #retire(model: LoadedModel): void {
+    this.#retiring.add(model);
+    void model.retire().finally(() => this.#retiring.delete(model));
+  }
+
+  #fail(problem: FollowProblem): void {
+    const { logger, metrics, clock } = this.#options;
+    if (this.#closed) return;
+    const delayMs = Math.min(maxRetryMs, firstRetryMs * 2 ** this.#failures++);
+    this.#retryAtMs = clock.now() + delayMs;
+    this.#problem = problem;
+    metrics.modelReloads.inc({ result: 'failed' });
+    const serving = this.#current?.manifest.version;
+    logger.error({ ...problem, serving, retryMs: delayMs }, 'what was promoted cannot be served');
+  }
+}
+
+/** @throws AppError invalid-checkpoint when it computes something else than its trainer did */
+async function assertParity({ folder }: Version, { inference }: LoadedModel): Promise<void> {
+  const golden = await readGolden(folder);
+  if (golden === undefined) return;
+  if (inference === undefined)
+    throw new AppError('engine-unavailable', 'Its thread died as soon as it was loaded.');
+  const { largestDifference } = await measureParity(inference, golden);
+  if (largestDifference <= gateLimits.parityTolerance) return;
+  throw new AppError(
+    'invalid-checkpoint',
+    `On the golden clips it differs from its trainer by ${largestDifference.toPrecision(3)}; ${gateLimits.parityTolerance} is allowed.`,
+  );
+}

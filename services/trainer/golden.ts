@@ -1,0 +1,35 @@
+import { goldenClips } from '../../shared/audio/golden-clips';
+import { windowInputs } from '../../shared/audio/window-inputs';
+import type { FrontEnd } from '../../shared/contracts/front-end';
+import type { Golden } from '../../shared/contracts/lifecycle';
+import { meanProbabilities } from '../../shared/decision/mean-probabilities';
+import type { Scorer } from '../../shared/engine/scorer';
+import { predictLogits } from './predict';
+
+/**
+ * What a version's networks answer to the golden clips, computed as their evaluation is.
+ * @param scorers of every member, with the weights as they will be served
+ */
+export function goldenOf(
+  scorers: readonly Scorer[],
+  { frontEnd, classes }: { readonly frontEnd: FrontEnd; readonly classes: readonly string[] },
+  temperature: number | undefined,
+  engine: string,
+): Golden {
+  const clips = goldenClips(frontEnd.sampleRate, frontEnd.windowSeconds);
+  const examples = clips.map(({ samples }) => ({ label: 0, inputs: windowInputs(samples, frontEnd) }));
+  const byMember = scorers.map((scorer) => predictLogits(scorer, examples, frontEnd, classes.length));
+  return {
+    formatVersion: 1,
+    engine,
+    clips: clips.map(({ name }, clip) => ({
+      clip: name,
+      probabilities: [
+        ...meanProbabilities(
+          byMember.flatMap((rows) => rows[clip]!),
+          temperature,
+        ),
+      ],
+    })),
+  };
+}

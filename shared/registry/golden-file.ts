@@ -1,0 +1,20 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { goldenSchema, type Golden } from '../contracts/lifecycle';
+import { AppError } from '../errors/app-error';
+
+export const goldenFileName = 'golden.json';
+
+/**
+ * A version's golden probabilities; undefined: it was made before they were stored.
+ * @throws AppError invalid-checkpoint when the file is damaged
+ */
+export async function readGolden(folder: string): Promise<Golden | undefined> {
+  const text = await readFile(join(folder, goldenFileName), 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    return goldenSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new AppError('invalid-checkpoint', `${goldenFileName} is damaged.`, { cause });
+  }
+}

@@ -1,0 +1,135 @@
+import { readFile, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { servingStateSchema, type ServingState } from '../contracts/lifecycle';
+import { AppError } from '../errors/app-error';
+import { createFileAtomically, removeLeftovers } from './write-atomically';
+
+/** What stands in a registry's folder about which version serves. */
+export interface ServingReading {
+  /** Of the newest file, readable or not; 0: there is none. A change is made to exactly this. */
+  readonly generation: number;
+  /** The newest that can be read; undefined: none was ever written, or none can be read. */
+  readonly state: ServingState | undefined;
+  /** Files newer than `state` that cannot be read, and why. */
+  readonly problems: readonly string[];
+}
+
+export type ServingChange = Omit<ServingState, 'formatVersion' | 'generation' | 'changedAt'>;
+
+const fileName = /^serving\.(\d{1,15})\.json$/;
+
+/** Generations that are kept: readers that are slow, and states to fall back to. */
+const keptGenerations = 8;
+
+export function isServingFile(name: string): boolean {
+  return fileName.test(name);
+}
+
+/** The number of the newest generation; 0: none was written. Cheap: it reads no file. */
+export async function newestGeneration(folder: string): Promise<number> {
+  return (await generations(folder))[0] ?? 0;
+}
+
+/** Which version serves. Never throws for what stands in the files: a broken one is named, and the one before it counts. */
+export async function readServingState(folder: string): Promise<ServingReading> {
+  const numbers = await generations(folder);
+  const problems: string[] = [];
+  for (const generation of numbers) {
+    try {
+      const state = await readGeneration(folder, generation);
+      return { generation: numbers[0]!, state, problems };
+    } catch (error) {
+      problems.push(AppError.from(error).message);
+    }
+  }
+  return { generation: numbers[0] ?? 0, state: undefined, problems };
+}
+
+/**
+ * Writes the state that follows the one with `generation`, which is the newest that its maker has seen: whoever has seen less than
+ * is there now changes nothing. There is no lock, and so none that a killed process could leave behind.
+ * @throws AppError conflict when another change came first; storage-full
+ */
+export async function writeServingState(
+  folder: string,
+  generation: number,
+  change: ServingChange,
+): Promise<ServingState> {
+  const state: ServingState = {
+    formatVersion: 1,
+    generation: generation + 1,
+    changedAt: new Date().toISOString(),
+    ...change,
+  };
+  const file = join(folder, nameOf(state.generation));
+  try {
+    await createFileAtomically(file, `${JSON.stringify(state, null, 2)}\n`);
+  } catch (cause) {
+    throw writeProblem(cause as NodeJS.ErrnoException);
+  }
+  const [newest, ...older] = await generations(folder);
+  // The number was free only because the files around it were dropped long ago.
+  if (newest !== state.generation && !older.slice(0, keptGenerations - 1).includes(state.generation)) {
+    await rm(file, { force: true });
+    throw overtaken();
+  }
+  for (const old of older.slice(keptGenerations - 1)) await rm(join(folder, nameOf(old)), { force: true });
+  await removeLeftovers(folder);
+  return state;
+}
+
+function overtaken(): AppError {
+  return new AppError('conflict', 'Another change of what serves came first: look at it and ask again.');
+}
+
+function writeProblem(cause: NodeJS.ErrnoException): AppError {
+  switch (cause.code) {
+    case 'EEXIST':
+      return overtaken();
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new AppError('storage-full', 'There is no room in the folder of models: nothing was changed.', {
+        cause,
+      });
+    case 'EROFS':
+    case 'EACCES':
+      return new AppError('conflict', 'The folder of models cannot be written here: nothing was changed.', {
+        cause,
+      });
+    default:
+      return AppError.from(cause);
+  }
+}
+
+function nameOf(generation: number): string {
+  return `serving.${generation}.json`;
+}
+
+/** Newest first. */
+async function generations(folder: string): Promise<number[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names
+    .map((name) => Number(fileName.exec(name)?.[1] ?? 0))
+    .filter((generation) => generation > 0)
+    .sort((a, b) => b - a);
+}
+
+async function readGeneration(folder: string, generation: number): Promise<ServingState> {
+  const name = nameOf(generation);
+  const text = await readFile(join(folder, name), 'utf8').catch(() => {
+    throw new AppError('invalid-checkpoint', `${name} cannot be read.`);
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new AppError('invalid-checkpoint', `${name} is not JSON: it was cut or overwritten.`, { cause });
+  }
+  const parsed = servingStateSchema.safeParse(json);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new AppError('invalid-checkpoint', `${name}: ${issue?.path.join('.')}: ${issue?.message}.`);
+  }
+  if (parsed.data.generation === generation) return parsed.data;
+  throw new AppError('invalid-checkpoint', `${name} holds generation ${parsed.data.generation}.`);
+}
