@@ -45,6 +45,12 @@ const environmentSchema = z
     STREAM_SHARE_PERCENT: whole(1, 100).default(80),
     ALLOWED_ORIGINS: origins().default([]),
     API_KEYS_FILE: z.string().optional(),
+    REDIS_URL: z
+      .string()
+      .regex(/^rediss?:\/\//, 'expected redis://… or rediss://…')
+      .optional(),
+    JOBS_DIR: z.string().default('jobs'),
+    DATASETS_DIR: z.string().default('datasets'),
     DECODE_THREADS: whole(1, 64).optional(),
     DRAIN_SECONDS: whole(1, 3600).default(25),
     LOG_LEVEL: z.enum(logLevels).default('info'),
@@ -70,7 +76,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   if (parsed.success) return toConfig(parsed.data);
   const lines = parsed.error.issues.map(({ path, message }) => {
     const name = path.join('.');
-    const value = given[name];
+    // What may hold a password is not repeated.
+    const value = name === 'REDIS_URL' ? undefined : given[name];
     return `  ${name}${value === undefined ? '' : `=${value}`}: ${message}`;
   });
   throw new AppError('invalid-configuration', `The environment is not valid:\n${lines.join('\n')}`);
@@ -96,6 +103,9 @@ function toConfig(env: z.infer<typeof environmentSchema>) {
     streamShare: env.STREAM_SHARE_PERCENT / 100,
     allowedOrigins: env.ALLOWED_ORIGINS,
     apiKeysFile: env.API_KEYS_FILE,
+    redisUrl: env.REDIS_URL,
+    jobsFolder: env.JOBS_DIR,
+    datasetsFolder: env.DATASETS_DIR,
     decodeThreads: env.DECODE_THREADS,
     drainMs: env.DRAIN_SECONDS * 1000,
     logLevel: env.LOG_LEVEL,

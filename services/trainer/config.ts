@@ -2,6 +2,8 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { engineWishes, kernelsWishes } from '../../shared/engine/choose-engine';
+import { lockTimes, type LockTimes } from '../../shared/jobs/work-queue';
+import { logLevels } from '../../shared/observability/logger';
 import { AppError } from '../../shared/errors/app-error';
 
 const environmentSchema = z.object({
@@ -11,6 +13,11 @@ const environmentSchema = z.object({
   ENGINE: z.enum(engineWishes).default('auto'),
   ENGINE_KERNELS: z.enum(kernelsWishes).default('auto'),
   ENGINE_THREADS: z.coerce.number().pipe(z.int().positive()).optional(),
+  REDIS_URL: z.string().optional(),
+  /** Seconds after which a lost trainer's job goes to another one. */
+  JOB_LOCK_SECONDS: z.coerce.number().pipe(z.number().min(1).max(3600)).optional(),
+  DATASETS_DIR: z.string().min(1).default('datasets'),
+  LOG_LEVEL: z.enum(logLevels).default('info'),
   XDG_CACHE_HOME: z.string().min(1).default(join(homedir(), '.cache')),
 });
 
@@ -21,26 +28,47 @@ export interface TrainerConfig {
   readonly engine: (typeof engineWishes)[number];
   readonly engineKernels: (typeof kernelsWishes)[number];
   readonly engineThreads: number | undefined;
+  /** Folders with what users brought. */
+  readonly datasetsFolder: string;
+  readonly redisUrl: string | undefined;
+  readonly lockTimes: LockTimes;
+  readonly logLevel: (typeof logLevels)[number];
   /** Decoded clips. */
   readonly clipCacheFolder: string;
 }
 
 /** @throws AppError invalid-configuration listing every variable that is wrong */
 export function readTrainerConfig(environment: NodeJS.ProcessEnv): TrainerConfig {
-  const parsed = environmentSchema.safeParse(environment);
+  // A variable set to nothing counts as not set.
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const parsed = environmentSchema.safeParse(given);
   if (!parsed.success) {
     const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
     throw new AppError('invalid-configuration', problems.join('\n'));
   }
-  const { DATA_DIR, RUNS_DIR, MODELS_DIR, ENGINE, ENGINE_KERNELS, ENGINE_THREADS, XDG_CACHE_HOME } =
+  const { DATA_DIR, RUNS_DIR, MODELS_DIR, DATASETS_DIR, REDIS_URL, JOB_LOCK_SECONDS, LOG_LEVEL } =
     parsed.data;
+  const { ENGINE, ENGINE_KERNELS, ENGINE_THREADS, XDG_CACHE_HOME } = parsed.data;
   return Object.freeze({
     dataFolder: resolve(DATA_DIR),
     runsFolder: resolve(RUNS_DIR),
     modelsFolder: resolve(MODELS_DIR),
+    datasetsFolder: resolve(DATASETS_DIR),
+    redisUrl: REDIS_URL,
+    lockTimes: JOB_LOCK_SECONDS === undefined ? lockTimes : lockTimesFor(JOB_LOCK_SECONDS * 1000),
+    logLevel: LOG_LEVEL,
     engine: ENGINE,
     engineKernels: ENGINE_KERNELS,
     engineThreads: ENGINE_THREADS,
     clipCacheFolder: join(XDG_CACHE_HOME, 'earshot', 'clips'),
   });
+}
+
+function lockTimesFor(lockDurationMs: number): LockTimes {
+  const [renewals, checks] = [9, 6];
+  return {
+    lockDurationMs,
+    lockRenewMs: Math.ceil(lockDurationMs / renewals),
+    stalledIntervalMs: Math.ceil(lockDurationMs / checks),
+  };
 }

@@ -45,6 +45,12 @@ export async function readDatasetCsv(
   return { csvFile, ...checkLines(csvName, columns, lines, esc10Only) };
 }
 
+/** Whether the CSV says which of its clips make up ESC-10. @throws AppError invalid-dataset */
+export async function marksEsc10(folder: string): Promise<boolean> {
+  const [header] = await readCsv(folder, await findCsv(folder, requiredColumns));
+  return header?.fields.includes('esc10') ?? false;
+}
+
 function checkLines(
   csvName: string,
   columns: readonly string[],

@@ -20,7 +20,7 @@ export function splitFolds(
   { testFold, validationFold }: { readonly testFold: number | null; readonly validationFold: number },
   blind = false,
 ): FoldSplit {
-  const folds = [...new Set(dataset.clips.map((clip) => clip.fold))].sort((a, b) => a - b);
+  const folds = foldsOf(dataset.clips);
   for (const [option, fold] of Object.entries({ test: testFold, validation: validationFold })) {
     if (fold === null || folds.includes(fold)) continue;
     throw refuse(`The ${option} fold ${fold} is not in the dataset; it has the folds ${folds.join(', ')}.`);
@@ -38,6 +38,11 @@ export function splitFolds(
     validation: dataset.clips.filter((clip) => clip.fold === validationFold),
     test: blind ? [] : dataset.clips.filter((clip) => clip.fold === testFold),
   };
+}
+
+/** The folds that there are, in order. */
+export function foldsOf(clips: readonly { readonly fold: number }[]): number[] {
+  return [...new Set(clips.map(({ fold }) => fold))].sort((a, b) => a - b);
 }
 
 function refuse(message: string): AppError {

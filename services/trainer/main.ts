@@ -4,6 +4,8 @@ import { createStatusLine } from '../../shared/observability/status-line';
 import { networkOf, parseTrainCommand, trainUsage } from './command-line';
 import { readTrainerConfig } from './config';
 import { downloadEsc50, esc50Url, type DownloadProgress } from './data-download';
+import { jobCommand } from './jobs/job-command';
+import { workCommand } from './jobs/work-command';
 import { reproduceCommand } from './reproduce/reproduce-command';
 import { summarise } from './summary';
 import { trainCommand } from './train-command';
@@ -13,6 +15,7 @@ const usage = `${trainUsage}
 npm run reproduce -- [--data FOLDER] [--esc10-only] [--epochs N] [--seed N]
                   every run of the report's protocol that is missing; writes models/REPORT.md and .html
 npm run summary -- cnn|transformer|mel|mel-small [--heads N] [--hidden N] [--batch-size N]
+npm run trainer   works on the jobs of a Redis (REDIS_URL) until it is stopped
 npm run data      downloads ESC-50 (which holds ESC-10) into ./data`;
 
 /** sysexits.h: what a shell script can tell apart. */
@@ -45,6 +48,12 @@ async function main([verb, ...args]: readonly string[]): Promise<void> {
       return;
     case 'data':
       await downloadData(config.dataFolder, stop.signal);
+      return;
+    case 'work':
+      await workCommand(__filename, config, stop.signal);
+      return;
+    case 'job':
+      await jobCommand(config, stop);
       return;
     default:
       throw new AppError('malformed-request', usage);

@@ -41,19 +41,28 @@ export interface VersionFacts {
 /** The batch that the report's parameter tables are for. */
 const tableBatchSize = 32;
 
-/** Puts trained networks into the registry, with their manifest and reports. */
+/**
+ * Puts trained networks into the registry, with their manifest and reports. Done again (the same run, or a process that was killed
+ * just after), it gives the version that is there.
+ * @throws AppError invalid-checkpoint when another version has the name
+ */
 export async function publishVersion(
   registry: Registry,
   published: PublishedNetworks,
   facts: VersionFacts,
 ): Promise<Version> {
   const { manifest, report } = describeVersion(published, facts);
-  return registry.publish(manifest, {
+  const content = {
     [weightsFileNames.manifest]: JSON.stringify(published.evaluation.encoded.manifest, null, 2),
     [weightsFileNames.bytes]: published.evaluation.encoded.bytes,
     [goldenFileName]: JSON.stringify(published.evaluation.golden),
     [reportFileName]: `${JSON.stringify(report, null, 2)}\n`,
     'report.html': renderReportHtml(report),
+  };
+  return registry.publish(manifest, content).catch(async (error: unknown) => {
+    const there = await registry.read(manifest.version).catch(() => undefined);
+    if (there?.manifest.weights.sha256 === manifest.weights.sha256) return there;
+    throw error;
   });
 }
 

@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import type { FoldResult } from '../../shared/contracts/report';
 import { describeEngine } from '../../shared/engine/load-engine';
 import { summariseFolds } from '../../shared/metrics/summarise-folds';
-import { openRegistry } from '../../shared/registry/registry';
+import { openRegistry, type Version } from '../../shared/registry/registry';
 import { writeFileAtomically } from '../../shared/registry/write-atomically';
 import type { TrainCommand } from './command-line';
 import { evaluateEnsemble, type FoldRun } from './evaluate-ensemble';
 import { evaluateRun } from './evaluate-run';
 import { crossValidationLines, evaluationLines, foldResult } from './fold-figures';
-import { splitFolds } from './folds';
+import { foldsOf, splitFolds } from './folds';
 import { meanHistory } from './mean-history';
 import { networksOf, publishVersion, type PublishedNetworks } from './publish-version';
 import { trainFold } from './train-fold';
@@ -20,38 +20,39 @@ import {
   type Workshop,
 } from './workshop';
 
-/** `npm run train`: data, engine, one run or one a validation fold, reports and a published version. */
-export async function trainCommand(command: TrainCommand, context: CommandContext): Promise<void> {
+/**
+ * `npm run train`: data, engine, one run or one a validation fold, reports and a published version.
+ * @returns what was published: nothing where networks were only compared
+ */
+export async function trainCommand(command: TrainCommand, context: CommandContext): Promise<Version[]> {
   const workshop = await openWorkshop(command, context);
   const { dataset, engine, network } = workshop;
   const described = describeEngine(engine, network);
   say(context, `${dataset.clips.length} clips of ${dataset.classes.length} classes; engine ${described}`);
-  if (command['cross-validate']) await crossValidate(workshop);
-  else await trainOne(workshop);
+  return command['cross-validate'] ? crossValidate(workshop) : [await trainOne(workshop)];
 }
 
-async function trainOne(workshop: Workshop): Promise<void> {
+async function trainOne(workshop: Workshop): Promise<Version> {
   const { command, dataset } = workshop;
   const folds = { testFold: command['test-fold'], validationFold: command['validation-fold'] };
   const split = splitFolds(dataset, folds, command.blind);
   const { run, folder } = await trainFold(workshop, split);
   const evaluation = evaluateRun(run, split, evaluationOptions(workshop));
   say(workshop, evaluationLines(evaluation));
-  await publish(workshop, networksOf(run, evaluation));
+  const version = await publish(workshop, networksOf(run, evaluation));
   say(workshop, `Curves and state in ${folder}`);
+  return version;
 }
 
 /**
  * Every fold but the test fold validates in turn. The report's networks are only compared; networks of the other recipe
  * are published together, as one version, and only that version sees the test fold.
  */
-async function crossValidate(workshop: Workshop): Promise<void> {
+async function crossValidate(workshop: Workshop): Promise<Version[]> {
   const { command, config, dataset, hyperparameters } = workshop;
   const testFold = command['test-fold'];
   const together = hyperparameters.optimizer === 'adamw';
-  const folds = [...new Set(dataset.clips.map(({ fold }) => fold))]
-    .filter((fold) => fold !== testFold)
-    .sort();
+  const folds = foldsOf(dataset.clips).filter((fold) => fold !== testFold);
   const results: FoldResult[] = [];
   const runs: FoldRun[] = [];
   for (const validationFold of folds) {
@@ -67,12 +68,12 @@ async function crossValidate(workshop: Workshop): Promise<void> {
   const file = join(config.runsFolder, name);
   await writeFileAtomically(file, `${JSON.stringify(summary, null, 2)}\n`);
   say(workshop, `${crossValidationLines(summary)}\nWritten to ${file}`);
-  if (!together || testFold === null) return;
+  if (!together || testFold === null) return [];
   const test = command.blind ? [] : dataset.clips.filter(({ fold }) => fold === testFold);
   const evaluation = evaluateEnsemble(runs, test, evaluationOptions(workshop));
   say(workshop, `${runs.length} networks together:\n${evaluationLines(evaluation)}`);
   const { network, progress } = runs[0]!.run;
-  await publish(workshop, {
+  const version = await publish(workshop, {
     network,
     members: runs.length,
     settings: { ...progress.settings, protocol: { testFold, validationFold: null, trainFolds: folds } },
@@ -81,12 +82,15 @@ async function crossValidate(workshop: Workshop): Promise<void> {
     evaluation,
     crossValidation: summary,
   });
+  return [version];
 }
 
-async function publish(workshop: Workshop, networks: PublishedNetworks): Promise<void> {
+async function publish(workshop: Workshop, networks: PublishedNetworks): Promise<Version> {
+  await workshop.beforeSave?.();
   const registry = openRegistry(workshop.config.modelsFolder);
   const version = await publishVersion(registry, networks, await versionFacts(workshop));
   say(workshop, `Published ${version.folder} (report.html inside)`);
+  return version;
 }
 
 function say({ output }: Pick<CommandContext, 'output'>, text: string): void {

@@ -17,6 +17,7 @@ export async function trainFold(
   split: FoldSplit,
 ): Promise<{ run: TrainedRun; folder: string }> {
   const { command, frontEnd, hyperparameters, config, output, signal, dataset, engine } = workshop;
+  const { beforeSave, onEpoch } = workshop;
   const settings = settingsOf(workshop, split);
   const store = await openRunStore(config.runsFolder, runName(settings, dataset.fingerprint));
   await prepareStore(store, command, hyperparameters.epochs);
@@ -37,15 +38,22 @@ export async function trainFold(
       split,
       dataFingerprint: dataset.fingerprint,
       engine,
-      store,
+      store: {
+        ...store,
+        save: async (saved) => {
+          await beforeSave?.();
+          await store.save(saved);
+        },
+      },
       signal,
       onBatch: ({ clipsDone, loss, accuracy }) => {
         progress.batch({ batch: Math.ceil(clipsDone / hyperparameters.batchSize), loss, accuracy });
       },
-      onEpoch: async (metrics) => {
+      onEpoch: async (metrics, { history: soFar }) => {
         await metricsLog.append(metrics);
         await tensorboard.append(metrics);
         progress.epoch(metrics);
+        onEpoch?.(metrics, soFar, hyperparameters.epochs);
       },
     });
     return { run, folder: store.folder };

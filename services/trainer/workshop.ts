@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { createDecoderPool } from '../../shared/audio/decoder-pool';
 import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { Hyperparameters } from '../../shared/contracts/manifest';
+import type { EpochMetrics } from '../../shared/contracts/report';
 import { chooseEngine } from '../../shared/engine/choose-engine';
 import { loadEngine, type LoadedEngine } from '../../shared/engine/load-engine';
 import { AppError } from '../../shared/errors/app-error';
@@ -24,6 +25,9 @@ export interface CommandContext {
   readonly config: TrainerConfig;
   readonly output: TextStream;
   readonly signal: AbortSignal;
+  /** Before anything is kept or published: throws when the work is no longer this process's. */
+  readonly beforeSave?: () => Promise<void>;
+  readonly onEpoch?: (metrics: EpochMetrics, history: readonly EpochMetrics[], epochs: number) => void;
 }
 
 /** What runs are trained with, their folds aside: the command's options and what they mean, the clips and the engine. */

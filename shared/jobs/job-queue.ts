@@ -1,4 +1,4 @@
-import type { Job, JobRequest } from '../contracts/job';
+import type { Job, JobRequest, JobState } from '../contracts/job';
 
 /** A job as it was after a change; `id` counts up within a job, so that a reader can go on where it was. */
 export interface JobEvent {
@@ -23,7 +23,7 @@ export interface JobQueue {
   /** @throws AppError not-found, unreachable */
   get(id: string): Promise<Job>;
   /** The newest first. */
-  list(filter?: { readonly state?: Job['state']; readonly limit?: number }): Promise<readonly Job[]>;
+  list(filter?: { readonly state?: JobState; readonly limit?: number }): Promise<readonly Job[]>;
   /**
    * The job as it is, then after every change, until it has ended or `signal` aborts.
    * @param after the id of the last event that the reader has seen

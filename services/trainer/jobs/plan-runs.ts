@@ -1,0 +1,52 @@
+import type { JobHyperparameters, JobRequest } from '../../../shared/contracts/job';
+import { AppError } from '../../../shared/errors/app-error';
+
+/** More would be a mistake. */
+const maxRuns = 256;
+
+/** Every combination of the values that a list gives; one for a request without lists. */
+export function combinationsOf(request: JobRequest): JobRequest[] {
+  let combinations: JobHyperparameters[] = [{}];
+  for (const [name, value] of Object.entries(request.hyperparameters)) {
+    const values: readonly unknown[] = Array.isArray(value) ? value : [value];
+    combinations = combinations.flatMap((combination) =>
+      values.map((chosen) => ({ ...combination, [name]: chosen })),
+    );
+  }
+  return combinations.map((hyperparameters) => ({ ...request, hyperparameters }));
+}
+
+/**
+ * The runs of a job: a combination after the other, of each its validation folds. A job of one run has none but itself.
+ * @param folds of the dataset, in order
+ * @throws AppError invalid-configuration when they are too many
+ */
+export function planRuns(request: JobRequest, folds: readonly number[]): JobRequest[] {
+  const { testFold, crossValidate, validationFold } = request.protocol;
+  const validated = crossValidate ? folds.filter((fold) => fold !== testFold) : [validationFold];
+  const runs = combinationsOf(request).flatMap((combination) =>
+    validated.map((fold) => ({
+      ...combination,
+      protocol: { testFold, validationFold: fold, crossValidate: false },
+      promote: 'never' as const,
+    })),
+  );
+  if (runs.length > maxRuns) {
+    throw new AppError(
+      'invalid-configuration',
+      `The lists make ${runs.length} runs; at most ${maxRuns} may be asked for.`,
+    );
+  }
+  return runs;
+}
+
+/** The combination whose runs validated best on average; the first of several. */
+export function bestCombination(request: JobRequest, accuracies: readonly number[]): JobRequest {
+  const combinations = combinationsOf(request);
+  const each = accuracies.length / combinations.length;
+  const means = combinations.map(
+    (_, index) =>
+      accuracies.slice(index * each, (index + 1) * each).reduce((sum, accuracy) => sum + accuracy, 0) / each,
+  );
+  return combinations[means.indexOf(Math.max(...means))]!;
+}

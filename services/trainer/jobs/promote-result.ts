@@ -1,0 +1,35 @@
+import { chooseEngine } from '../../../shared/engine/choose-engine';
+import { AppError } from '../../../shared/errors/app-error';
+import { promoteVersion } from '../../../shared/lifecycle/promote-version';
+import type { CommandContext } from '../workshop';
+
+/** Puts a version through the gate; what came of it, in a sentence. A refusal, or a pinned version, is no failure of the job. */
+export async function promoteResult(
+  version: string,
+  job: string,
+  { config }: CommandContext,
+): Promise<string> {
+  const choice = await chooseEngine({
+    wish: config.engine,
+    kernels: config.engineKernels,
+    threads: config.engineThreads,
+    onProgress: () => undefined,
+    onFallback: () => undefined,
+  });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const options = { modelsFolder: config.modelsFolder, version, choice, by: `job ${job}` };
+      const { promoted, decision } = await promoteVersion(options);
+      if (promoted) return `${version} passed the gate and serves.`;
+      const reasons = decision.checks
+        .filter(({ outcome, waived }) => outcome === 'failed' && !waived)
+        .map(({ message }) => message);
+      return `${version} was not promoted: ${reasons.join(' ')}`;
+    } catch (caught) {
+      const error = AppError.from(caught);
+      if (error.code !== 'conflict') throw error;
+      // Another change may have come first; pinned, or serving already, it says so again.
+      if (attempt === 3) return `${version} was not promoted: ${error.message}`;
+    }
+  }
+}

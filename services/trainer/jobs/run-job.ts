@@ -1,0 +1,96 @@
+import { join } from 'node:path';
+import type { JobProgress, JobRequest, JobResult } from '../../../shared/contracts/job';
+import type { RunMessage, RunOrder } from '../../../shared/jobs/run-messages';
+import type { EpochMetrics } from '../../../shared/contracts/report';
+import { foldsOf, splitFolds } from '../folds';
+import { evaluateRun } from '../evaluate-run';
+import { readDatasetCsv } from '../dataset-csv';
+import { trainCommand } from '../train-command';
+import { trainFold } from '../train-fold';
+import { evaluationOptions, openWorkshop, type CommandContext } from '../workshop';
+import { commandOfJob } from './command-of-job';
+import { bestCombination, combinationsOf, planRuns } from './plan-runs';
+import { promoteResult } from './promote-result';
+import { raiseFence } from './run-fence';
+
+export interface RunJobContext extends CommandContext {
+  readonly onProgress: (progress: JobProgress) => void;
+}
+
+/** A job's state is its own (a folder for it and its runs), whoever else trains the same. */
+export async function runJob({ job, children }: RunOrder, context: RunJobContext): Promise<RunMessage> {
+  const { request, parent, id, attempts } = job;
+  const folder = join(context.config.runsFolder, 'jobs', parent ?? id);
+  const assertMine = await raiseFence(folder, id, attempts);
+  const config = { ...context.config, runsFolder: folder };
+  const onEpoch = (metrics: EpochMetrics, history: readonly EpochMetrics[], epochs: number): void => {
+    context.onProgress(progressAfter(metrics, history, epochs));
+  };
+  const own = { ...context, config, beforeSave: assertMine, onEpoch };
+  if (parent !== undefined) return { type: 'finished', result: await trainRun(request, own) };
+  if (!isParent(request)) return { type: 'finished', result: await publishRuns(request, [], id, own) };
+  if (children.length === 0) return { type: 'planned', runs: await plan(request, own) };
+  const runs = children.flatMap((child) => child.result?.runs ?? []);
+  const best = bestCombination(
+    request,
+    runs.map(({ validationAccuracy }) => validationAccuracy),
+  );
+  return { type: 'finished', result: await publishRuns(best, runs, id, own) };
+}
+
+function isParent(request: JobRequest): boolean {
+  return request.protocol.crossValidate || combinationsOf(request).length > 1;
+}
+
+async function plan(request: JobRequest, { config }: CommandContext): Promise<JobRequest[]> {
+  const command = await commandOfJob({ ...request, hyperparameters: {} }, config);
+  const { rows } = await readDatasetCsv(command.data ?? config.dataFolder, undefined, command['esc10-only']);
+  return planRuns(request, foldsOf(rows));
+}
+
+/** One run of several: judged on validation data only, and published by nobody but the parent's last step. */
+async function trainRun(request: JobRequest, context: CommandContext): Promise<JobResult> {
+  const workshop = await openWorkshop(await commandOfJob(request, context.config), context);
+  const split = splitFolds(workshop.dataset, request.protocol, true);
+  const { run } = await trainFold(workshop, split);
+  const evaluation = evaluateRun(run, split, evaluationOptions(workshop));
+  // The figure of what would be published: the last epoch where epochs are not chosen, the best where one is.
+  const together = workshop.hyperparameters.optimizer === 'adamw';
+  const { validation } = together ? evaluation.last : evaluation.best;
+  const { sha256 } = evaluation.encoded;
+  return {
+    versions: [],
+    runs: [{ name: runTitle(request), validationAccuracy: validation.accuracy, sha256 }],
+  };
+}
+
+/** Runs (or finds finished) what the request says, publishes and, where asked for, promotes it. */
+async function publishRuns(
+  request: JobRequest,
+  runs: JobResult['runs'],
+  id: string,
+  context: CommandContext,
+): Promise<JobResult> {
+  const published = await trainCommand(await commandOfJob(request, context.config), context);
+  const own = published.map(({ manifest }) => ({
+    name: manifest.version,
+    validationAccuracy: manifest.metrics.validationAccuracy,
+    ...(manifest.metrics.testAccuracy === undefined ? {} : { testAccuracy: manifest.metrics.testAccuracy }),
+    sha256: manifest.weights.sha256,
+  }));
+  const versions = published.map(({ manifest }) => manifest.version);
+  const result = { versions, runs: [...runs, ...own] };
+  const [version] = versions;
+  if (request.promote === 'never' || version === undefined) return result;
+  return { ...result, promotion: await promoteResult(version, id, context) };
+}
+
+function runTitle({ architecture, hyperparameters, protocol, seed }: JobRequest): string {
+  const values = Object.entries(hyperparameters).map(([name, value]) => `${name} ${String(value)}`);
+  return [architecture, ...values, `validation fold ${protocol.validationFold}`, `seed ${seed}`].join(', ');
+}
+
+function progressAfter(latest: EpochMetrics, history: readonly EpochMetrics[], epochs: number): JobProgress {
+  const seconds = history.reduce((sum, epoch) => sum + epoch.seconds, 0) / history.length;
+  return { epoch: latest.epoch, epochs, latest, secondsLeft: seconds * (epochs - latest.epoch) };
+}

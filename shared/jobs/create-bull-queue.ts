@@ -1,0 +1,49 @@
+import type { Logger } from '../observability/logger';
+import { createJobQueue } from './create-job-queue';
+import type { JobQueue } from './job-queue';
+import { assertRedisUrl, connectImpatiently, connectPatiently, reaching } from './redis-connection';
+import { openRedisStore } from './redis-store';
+import { tendJobs } from './tend-jobs';
+import { addWork, lockTimes, openWorkQueue } from './work-queue';
+
+/** How often what was left behind is looked for. */
+const tendMs = 30_000;
+
+/**
+ * Jobs in Redis, worked on by trainers (`npm run trainer`) on any machine. Opens without Redis: methods fail with `unreachable`
+ * until it is there.
+ * @throws AppError invalid-configuration
+ */
+export function createBullQueue(redisUrl: string, { logger }: { readonly logger: Logger }): JobQueue {
+  assertRedisUrl(redisUrl);
+  const client = connectImpatiently(redisUrl);
+  const subscriber = connectPatiently(redisUrl);
+  const store = openRedisStore({ client, subscriber, reach: (commands) => reaching(client, commands) });
+  const bull = openWorkQueue(() => client, lockTimes);
+  bull.on('error', () => undefined); // whoever asks is told
+  const announce = (record: Parameters<typeof addWork>[1]): Promise<void> =>
+    reaching(client, () => addWork(bull, record));
+  let reachable = true;
+  const tending = setInterval(() => {
+    tendJobs(store, announce).then(
+      () => {
+        reachable = true;
+      },
+      (error: unknown) => {
+        if (reachable) logger.warn({ err: error }, 'Redis cannot be reached: jobs wait');
+        reachable = false;
+      },
+    );
+  }, tendMs).unref();
+  return {
+    ...createJobQueue(store, announce),
+    close() {
+      clearInterval(tending);
+      // Its timers; the connections are ours, and it may never have had one.
+      bull.close().catch(() => undefined);
+      client.disconnect();
+      subscriber.disconnect();
+      return Promise.resolve();
+    },
+  };
+}

@@ -1,0 +1,115 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '../observability/logger';
+import type { StartRun } from './child-run';
+import { createJobQueue } from './create-job-queue';
+import { executeJob, type WorkerContext } from './execute-job';
+import { openFileStore } from './file-store';
+import type { JobQueue } from './job-queue';
+import type { Announce } from './job-store';
+import { livingProcess, lockForProcess, writeProcess } from './process-lock';
+import { tendJobs } from './tend-jobs';
+
+/** How often what was left behind is looked for. */
+const tendMs = 30_000;
+
+export interface EmbeddedQueueOptions {
+  readonly startRun: StartRun;
+  readonly logger: Logger;
+  readonly maxLosses?: number;
+}
+
+/**
+ * Jobs on disk, worked on one at a time by child processes of this process.
+ * @param folder its own: jobs, a lock, and which child is at work
+ * @throws AppError conflict when another process has the folder, invalid-configuration
+ */
+export async function createEmbeddedQueue(
+  folder: string,
+  { startRun, logger, maxLosses = 10 }: EmbeddedQueueOptions,
+): Promise<JobQueue> {
+  const unlock = await lockForProcess(join(folder, 'owner.lock'));
+  const childFile = join(folder, 'child.lock');
+  try {
+    await endOrphan(childFile);
+    const store = await openFileStore(folder);
+    const stop = new AbortController();
+    const waiting = new Map<string, number>();
+    let working: Promise<void> | undefined;
+    const work = async (): Promise<void> => {
+      for (let next = first(waiting); next !== undefined && !stop.signal.aborted; next = first(waiting)) {
+        const [id, turn] = next;
+        waiting.delete(id);
+        try {
+          await executeJob(id, turn, context);
+        } catch (error) {
+          // The disk is full, say. The job stays ready, and is announced again.
+          logger.error({ job: id, err: error }, 'a job could not be worked on');
+        }
+      }
+      working = undefined;
+    };
+    const announce: Announce = ({ job, turn }) => {
+      if (!stop.signal.aborted) {
+        waiting.set(job.id, turn);
+        // Not in the caller's stack: what announces finishes what it does first.
+        working ??= Promise.resolve().then(work);
+      }
+      return Promise.resolve();
+    };
+    const context: WorkerContext = {
+      store,
+      announce,
+      startRun: (order, onProgress) => {
+        const run = startRun(order, onProgress);
+        const noted = run.pid === undefined ? Promise.resolve() : writeProcess(childFile, run.pid);
+        const outcome = run.outcome.then(async (ended) => {
+          await noted.catch(() => undefined);
+          await rm(childFile, { force: true });
+          return ended;
+        });
+        return { ...run, outcome };
+      },
+      logger,
+      signal: stop.signal,
+      maxLosses,
+    };
+    const tend = (): void => {
+      tendJobs(store, announce).catch((error: unknown) => {
+        logger.error({ err: error }, 'jobs could not be looked after');
+      });
+    };
+    await tendJobs(store, announce);
+    const tending = setInterval(tend, tendMs).unref();
+    return {
+      ...createJobQueue(store, announce),
+      async close() {
+        stop.abort();
+        clearInterval(tending);
+        await working;
+        await unlock();
+      },
+    };
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+}
+
+function first(waiting: ReadonlyMap<string, number>): [string, number] | undefined {
+  return waiting.entries().next().value;
+}
+
+/** A child of a process that was killed notices by itself, between two batches; here it is not waited for. */
+async function endOrphan(childFile: string): Promise<void> {
+  for (
+    let orphan = await livingProcess(childFile);
+    orphan !== undefined;
+    orphan = await livingProcess(childFile)
+  ) {
+    process.kill(orphan.pid, 'SIGKILL');
+    await delay(10);
+  }
+  await rm(childFile, { force: true });
+}

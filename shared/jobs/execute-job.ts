@@ -1,0 +1,151 @@
+import type { Logger } from '../observability/logger';
+import type { StartRun } from './child-run';
+import { isEnded, type JobRecord } from './job-record';
+import { updateRecord, type Announce, type JobStore } from './job-store';
+import { createLatest } from './latest';
+import { addChildren, readied, settleParent } from './parent-job';
+import type { RunOutcome } from './run-messages';
+
+export interface WorkerContext {
+  readonly store: JobStore;
+  readonly announce: Announce;
+  readonly startRun: StartRun;
+  readonly logger: Logger;
+  /** Aborts when the worker shall stop: what it has begun goes back into the queue. */
+  readonly signal: AbortSignal;
+  /** Attempts lost in a row, without a new epoch, after which a job has failed. */
+  readonly maxLosses: number;
+}
+
+/**
+ * Works on a job until it has ended, waits for its runs, or is no longer this worker's. The number of the attempt is what fences: who has
+ * another one can change nothing, neither in the store nor (run folder's fence) on disk.
+ */
+export async function executeJob(id: string, turn: number, context: WorkerContext): Promise<void> {
+  const { store, announce, signal, logger } = context;
+  for (;;) {
+    const record = signal.aborted ? undefined : await take(id, turn, context);
+    if (record === undefined) return;
+    if (isEnded(record.job)) {
+      if (record.job.parent !== undefined) await settleParent(store, announce, record.job.parent);
+      return;
+    }
+    const outcome = await attempt(record, context);
+    logger.info({ job: id, attempt: record.job.attempts, outcome: outcome.type }, 'a job: attempt ended');
+    if (outcome.type !== 'lost') {
+      await conclude(record, outcome, context);
+      return;
+    }
+    logger.warn({ job: id, reason: outcome.reason }, 'a job: its process was lost');
+  }
+}
+
+/** Begins an attempt. Undefined: there is nothing to do. An ended record: it was given up. */
+async function take(
+  id: string,
+  turn: number,
+  { store, maxLosses }: WorkerContext,
+): Promise<JobRecord | undefined> {
+  const parentId = (await store.read(id))?.job.parent;
+  const parent = parentId === undefined ? undefined : await store.read(parentId);
+  return updateRecord(store, id, (record) => {
+    const { job } = record;
+    if (!record.ready || record.turn !== turn) return undefined;
+    const finishedAt = new Date().toISOString();
+    if (parent !== undefined && isEnded(parent.job)) {
+      return { ...record, ready: false, job: { ...job, state: 'cancelled', finishedAt } };
+    }
+    // A parent whose last step begins runs since its first.
+    const losses = job.state === 'running' && job.attempts > 0 ? record.losses + 1 : 0;
+    if (losses > maxLosses) {
+      const message = `Its process was lost ${losses} times in a row without finishing an epoch: see the trainer's log; too little memory is the usual cause.`;
+      const error = { code: 'internal', message };
+      return { ...record, ready: false, job: { ...job, state: 'failed', finishedAt, error } };
+    }
+    const startedAt = job.startedAt ?? new Date().toISOString();
+    return { ...record, losses, job: { ...job, state: 'running', startedAt, attempts: job.attempts + 1 } };
+  });
+}
+
+function isMine(record: JobRecord, attempts: number): boolean {
+  return record.job.state === 'running' && record.ready && record.job.attempts === attempts;
+}
+
+async function attempt({ job }: JobRecord, context: WorkerContext): Promise<RunOutcome> {
+  const { store, startRun, signal, logger } = context;
+  // A change that cannot be told now (no room, say) is not lost: the next one tells it, or the end does.
+  const untold = (error: unknown): void => {
+    logger.warn({ job: job.id, err: error }, 'a job: its state could not be read or written');
+  };
+  const children = await Promise.all((job.children ?? []).map((child) => store.read(child)));
+  // While the store cannot be reached, the run goes on and the latest progress waits.
+  const report = createLatest<JobRecord['job']['progress']>(async (progress) => {
+    const reported = await updateRecord(store, job.id, (record) =>
+      isMine(record, job.attempts)
+        ? { ...record, losses: 0, job: withProgress(record.job, progress) }
+        : undefined,
+    );
+    if (reported === undefined) run.stop();
+  }, untold);
+  const run = startRun({ job, children: children.flatMap((child) => child?.job ?? []) }, report.put);
+  const stop = (): void => {
+    run.stop();
+  };
+  const check = createLatest<true>(async () => {
+    const record = await store.read(job.id);
+    if (record === undefined || !isMine(record, job.attempts)) run.stop();
+  }, untold);
+  const unwatch = store.watch((changed) => {
+    if (changed === undefined || changed === job.id) check.put(true);
+  });
+  signal.addEventListener('abort', stop);
+  // What changed before the watch began would be missed.
+  check.put(true);
+  if (signal.aborted) run.stop();
+  try {
+    return await run.outcome;
+  } finally {
+    unwatch();
+    signal.removeEventListener('abort', stop);
+    await Promise.all([report.idle(), check.idle()]);
+  }
+}
+
+function withProgress(job: JobRecord['job'], progress: JobRecord['job']['progress']): JobRecord['job'] {
+  return progress === undefined ? job : { ...job, progress };
+}
+
+async function conclude(
+  { job: { id, parent, attempts } }: JobRecord,
+  outcome: Exclude<RunOutcome, { type: 'lost' }>,
+  { store, announce }: WorkerContext,
+): Promise<void> {
+  if (outcome.type === 'planned') {
+    await addChildren(store, announce, { id, attempt: attempts }, outcome.runs);
+    return;
+  }
+  const ended = await updateRecord(store, id, (record) => {
+    if (!isMine(record, attempts)) return undefined;
+    const { job } = record;
+    const finishedAt = new Date().toISOString();
+    switch (outcome.type) {
+      case 'finished':
+        return {
+          ...record,
+          ready: false,
+          job: { ...job, state: 'finished', finishedAt, result: outcome.result },
+        };
+      case 'failed': {
+        const error = { code: outcome.code, message: outcome.message };
+        return { ...record, ready: false, job: { ...job, state: 'failed', finishedAt, error } };
+      }
+      case 'stopped':
+        return readied({
+          ...record,
+          job: { ...job, state: job.children === undefined ? 'queued' : 'running' },
+        });
+    }
+  });
+  if (ended?.ready === true) await announce(ended);
+  if (parent !== undefined) await settleParent(store, announce, parent);
+}

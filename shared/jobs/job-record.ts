@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { jobSchema, type Job, type JobRequest } from '../contracts/job';
+
+/** A job and what its queue needs to know of it. */
+export const jobRecordSchema = z.strictObject({
+  job: jobSchema,
+  /** Counts changes: who changes a record says which one it has read. */
+  revision: z.int().positive(),
+  /** Order of submission; clocks may be set back. */
+  sequence: z.int().min(0),
+  /** Work is waiting for a worker, or in the hands of one. */
+  ready: z.boolean(),
+  /** Which piece of work that is: a parent has one before its runs and one after them. */
+  turn: z.int().min(0),
+  /** Workers lost in a row without a new epoch. */
+  losses: z.int().min(0),
+  key: z.string().optional(),
+});
+export type JobRecord = z.infer<typeof jobRecordSchema>;
+
+export function isEnded({ state }: Pick<Job, 'state'>): boolean {
+  return state === 'finished' || state === 'failed' || state === 'cancelled';
+}
+
+export function newRecord(
+  id: string,
+  request: JobRequest,
+  more: { readonly key?: string; readonly parent?: string } = {},
+): JobRecord {
+  const { key, parent } = more;
+  return {
+    job: {
+      id,
+      request,
+      state: 'queued',
+      createdAt: new Date().toISOString(),
+      attempts: 0,
+      ...(parent === undefined ? {} : { parent }),
+    },
+    revision: 1,
+    sequence: 0,
+    ready: true,
+    turn: 0,
+    losses: 0,
+    ...(key === undefined ? {} : { key }),
+  };
+}

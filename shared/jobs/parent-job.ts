@@ -1,0 +1,63 @@
+import type { JobRequest } from '../contracts/job';
+import { isEnded, newRecord, type JobRecord } from './job-record';
+import { updateRecord, type Announce, type JobStore } from './job-store';
+
+/** A record that is to be worked on (again). */
+export function readied(record: JobRecord): JobRecord {
+  return { ...record, ready: true, turn: record.turn + 1, losses: 0 };
+}
+
+/** As before it ended: waiting, without what its end left. */
+export function requeued(record: JobRecord): JobRecord {
+  const job = { ...record.job, state: 'queued' as const };
+  delete job.error;
+  delete job.finishedAt;
+  return readied({ ...record, job });
+}
+
+/** Gives a parent its runs. Done twice (a worker was lost on the way), they are there once. */
+export async function addChildren(
+  store: JobStore,
+  announce: Announce,
+  parent: { readonly id: string; readonly attempt: number },
+  runs: readonly JobRequest[],
+): Promise<void> {
+  const records = runs.map((request, index) =>
+    newRecord(`${parent.id}-${index + 1}`, request, { parent: parent.id }),
+  );
+  await store.insert(records);
+  const children = records.map(({ job }) => job.id);
+  const changed = await updateRecord(store, parent.id, (record) =>
+    record.job.state === 'running' && record.job.attempts === parent.attempt
+      ? { ...record, ready: false, job: { ...record.job, children } }
+      : undefined,
+  );
+  if (changed === undefined) return;
+  for (const id of children) {
+    const child = await store.read(id);
+    if (child?.ready === true) await announce(child);
+  }
+}
+
+/** When a parent's last run has ended: its last step comes, or it fails and says why. */
+export async function settleParent(store: JobStore, announce: Announce, id: string): Promise<void> {
+  const parent = await store.read(id);
+  if (parent?.job.children === undefined || parent.job.state !== 'running' || parent.ready) return;
+  const children = await Promise.all(parent.job.children.map((child) => store.read(child)));
+  if (!children.every((child) => child !== undefined && isEnded(child.job))) return;
+  const unfinished = children.flatMap((child) =>
+    child === undefined || child.job.state === 'finished' ? [] : [child.job],
+  );
+  const settled = await updateRecord(store, id, (record) => {
+    if (record.revision !== parent.revision) return undefined; // somebody else settled it, or cancelled it
+    if (unfinished.length === 0) return readied(record);
+    const names = unfinished.map((child) => `${child.id} ${child.state}`).join(', ');
+    const message = `${unfinished.length} of ${children.length} runs did not finish: ${names}. Resume this job to repeat only those.`;
+    const error = { code: unfinished[0]!.error?.code ?? 'cancelled', message };
+    return {
+      ...record,
+      job: { ...record.job, state: 'failed', error, finishedAt: new Date().toISOString() },
+    };
+  });
+  if (settled?.ready === true) await announce(settled);
+}

@@ -1,0 +1,164 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createBullQueue } from '../../shared/jobs/create-bull-queue';
+import { type Run, type StartRun } from '../../shared/jobs/child-run';
+import { executeJob } from '../../shared/jobs/execute-job';
+import { openFileStore } from '../../shared/jobs/file-store';
+import { createJobQueue } from '../../shared/jobs/create-job-queue';
+import type { JobQueue } from '../../shared/jobs/job-queue';
+import type { Announce } from '../../shared/jobs/job-store';
+import { createUniform } from '../../shared/network/random';
+import {
+  createJobFixture,
+  jobUntil,
+  quiet,
+  tinyRequest,
+  trainerMain,
+  type JobFixture,
+} from '../support/job-fixture';
+import { RedisProcess } from '../support/redis-process';
+
+let fixture: JobFixture;
+const trainers: ChildProcess[] = [];
+
+beforeAll(async () => {
+  fixture = await createJobFixture();
+});
+
+afterAll(async () => {
+  for (const trainer of trainers) trainer.kill('SIGKILL');
+  await fixture.remove();
+});
+
+/** A store on disk, and a worker of which tests decide when it works. */
+async function openByHand(name: string, startRun: StartRun) {
+  const store = await openFileStore(`${fixture.folder}/${name}`);
+  const announce: Announce = () => Promise.resolve();
+  const queue: JobQueue = { ...createJobQueue(store, announce), close: () => Promise.resolve() };
+  const { signal } = new AbortController();
+  const work = (id: string) =>
+    executeJob(id, 0, { store, announce, startRun, logger: quiet, signal, maxLosses: 50 });
+  return { queue, work };
+}
+
+it('loses nothing when the process of a run is killed at 20 random points', async () => {
+  const request = tinyRequest({ epochs: 40 });
+  const plain = await openByHand('plain', fixture.startRun);
+  const undisturbed = await plain.queue.submit(request);
+  await plain.work(undisturbed.job.id);
+  const expected = await plain.queue.get(undisturbed.job.id);
+
+  const random = createUniform(7);
+  let kills = 0;
+  const startRun: StartRun = (order, onProgress) => {
+    let toSee = 1 + Math.floor(random() * 2);
+    const run: Run = fixture.startRun(order, (progress) => {
+      onProgress(progress);
+      // Somewhere in the epoch that follows, or in what is written after it.
+      if (kills < 20 && --toSee === 0) {
+        kills++;
+        setTimeout(() => process.kill(run.pid!, 'SIGKILL'), random() * 10);
+      }
+    });
+    return run;
+  };
+  const hurt = await openByHand('hurt', startRun);
+  const { job } = await hurt.queue.submit(request);
+  await hurt.work(job.id);
+  const survived = await hurt.queue.get(job.id);
+  expect(survived).toMatchObject({ state: 'finished', attempts: kills + 1 });
+  expect(kills).toBe(20);
+  expect(survived.result?.runs[0]?.sha256).toBe(expected.result!.runs[0]!.sha256);
+}, 170_000);
+
+describe('trainers on Redis', () => {
+  let redis: RedisProcess;
+  let queue: JobQueue;
+
+  beforeAll(async () => {
+    redis = await RedisProcess.start();
+    queue = createBullQueue(redis.url, { logger: quiet });
+  });
+
+  afterAll(async () => {
+    await queue.close();
+    await redis.remove();
+  });
+
+  function startTrainer(): ChildProcess {
+    const env = { ...fixture.env, REDIS_URL: redis.url, JOB_LOCK_SECONDS: '4' };
+    const trainer = spawn(process.execPath, [trainerMain, 'work'], { env, stdio: 'ignore' });
+    trainers.push(trainer);
+    return trainer;
+  }
+
+  it('hands a job whose trainer was killed to another one, which goes on from its last epoch', async () => {
+    const { job } = await queue.submit(tinyRequest({ epochs: 2000 }));
+    const first = startTrainer();
+    const before = await jobUntil(queue, job.id, ({ progress }) => (progress?.epoch ?? 0) >= 3);
+    first.kill('SIGKILL');
+    await once(first, 'close');
+    const second = startTrainer();
+    const after = await jobUntil(
+      queue,
+      job.id,
+      ({ attempts, progress }) => attempts === 2 && progress!.epoch > before.progress!.epoch,
+    );
+    expect(after.progress!.epoch).toBeGreaterThan(3);
+    const fence = await readFile(`${fixture.folder}/runs/jobs/${job.id}/${job.id}.attempt`, 'utf8');
+    expect(fence).toBe('2');
+    await queue.cancel(job.id);
+    second.kill('SIGTERM');
+    expect(await once(second, 'close')).toEqual([0, null]);
+  });
+
+  it('bears a Redis that is killed in mid-job: refuses meanwhile, loses nothing, runs nothing twice', async () => {
+    const trainer = startTrainer();
+    const { job } = await queue.submit(tinyRequest({ epochs: 60 }));
+    await jobUntil(queue, job.id, ({ progress }) => (progress?.epoch ?? 0) >= 3);
+    await redis.kill();
+    await expect(queue.submit(tinyRequest())).rejects.toMatchObject({ code: 'unreachable' });
+    await redis.restart();
+    expect(await jobUntil(queue, job.id)).toMatchObject({ state: 'finished', attempts: 1 });
+    const next = await queue.submit(tinyRequest({ epochs: 1 }));
+    expect(await jobUntil(queue, next.job.id)).toMatchObject({ state: 'finished', attempts: 1 });
+    trainer.kill('SIGTERM');
+    expect(await once(trainer, 'close')).toEqual([0, null]);
+  });
+});
+
+it('stops a child whose parent is gone', async () => {
+  const script = `
+    const { createStartRun } = require(${JSON.stringify(require.resolve('../../shared/jobs/child-run'))});
+    const run = createStartRun(process.argv[1], process.env)(JSON.parse(process.argv[2]), () => console.log(run.pid));`;
+  const order = {
+    job: {
+      id: 'orphan',
+      request: tinyRequest({ epochs: 5000 }),
+      state: 'running',
+      createdAt: new Date().toISOString(),
+      attempts: 1,
+    },
+    children: [],
+  };
+  const parent = spawn(process.execPath, ['-e', script, trainerMain, JSON.stringify(order)], {
+    env: fixture.env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  trainers.push(parent);
+  const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+  const pid = Number(line.toString().trim().split('\n')[0]);
+  parent.kill('SIGKILL');
+  await once(parent, 'close');
+  await expectGone(pid);
+});
+
+/** Asks until the process is gone: nothing tells of the end of another's child. */
+async function expectGone(pid: number): Promise<void> {
+  const { identifyProcess } = await import('../../shared/jobs/process-lock');
+  const limit = performance.now() + 20_000;
+  while ((await identifyProcess(pid)) !== undefined && performance.now() < limit)
+    await new Promise(setImmediate);
+  expect(await identifyProcess(pid)).toBeUndefined();
+}
