@@ -1,8 +1,8 @@
 #include "cnn.h"
 
 #include <algorithm>
-#include <cmath>
 
+#include "adam_step.h"
 #include "cross_entropy.h"
 
 namespace earshot {
@@ -86,7 +86,7 @@ void Cnn::reserve_training(int clips) {
   training_.clips = clips;
 }
 
-void Cnn::infer(const float* features, int clips, float* logits) {
+void Cnn::infer(const float* features, int clips, int, float* logits) {
   reserve(clips);
   const int tokens = trunk_.shape().tokens;
   if (cache_) {
@@ -279,8 +279,7 @@ void Cnn::backward(const Batch& batch, const AdamStep* step, float* d_kernel1) {
 }
 
 StepResult Cnn::step(const Batch& batch, double learning_rate, double step) {
-  const AdamStep adam{static_cast<float>(learning_rate / (1 - std::pow(0.9, step))),
-                      static_cast<float>(1 - std::pow(0.999, step))};
+  const AdamStep adam = adam_step(learning_rate, step);
   const StepResult result = pass(batch, &adam, nullptr);
   const auto update = [&](size_t at, const float* gradients, size_t count) {
     kernels_.dense->adam({values.data() + at, first_moments.data() + at, second_moments.data() + at}, gradients, count,
