@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cnn.h"
+#include "mel.h"
 #include "network_object.h"
 #include "transformer.h"
 
@@ -49,14 +50,24 @@ std::unique_ptr<FrameCache> read_cache(const Napi::Object& options, int samples)
 // What every architecture is told.
 struct CommonOptions {
   const Kernels& kernels;
-  int threads, samples, classes;
+  int threads, classes;
   double rate;
 };
 
 CommonOptions read_common(const Napi::Object& options) {
   return {read_kernels(options), read_count(options.Get("threads"), "threads", 1, 256),
-          read_count(options.Get("samples"), "samples", kMinSamples, kMaxSamples),
           read_count(options.Get("classes"), "classes", 1, 1000), read_rate(options)};
+}
+
+int read_samples(const Napi::Object& options) {
+  return read_count(options.Get("samples"), "samples", kMinSamples, kMaxSamples);
+}
+
+// A share, where nothing may be all.
+double read_share(const Napi::Object& options, const char* name) {
+  const double share = read_number(options.Get(name), name);
+  if (!(share >= 0 && share < 1)) refuse_value(options.Env(), std::string(name) + ": expected 0 or more, and less than 1");
+  return share;
 }
 
 // Makes a network; memory that is not there becomes an error of JavaScript's.
@@ -72,8 +83,8 @@ Napi::Value create(Napi::Env env, const Kernels& kernels, Arguments&&... argumen
 Napi::Value create_cnn(const Napi::CallbackInfo& info) {
   const Napi::Object options = read_options(info);
   const CommonOptions is = read_common(options);
-  return create<Cnn>(info.Env(), is.kernels, is.threads, is.samples, is.classes, is.rate,
-                     read_cache(options, is.samples));
+  const int samples = read_samples(options);
+  return create<Cnn>(info.Env(), is.kernels, is.threads, samples, is.classes, is.rate, read_cache(options, samples));
 }
 
 Napi::Value create_transformer(const Napi::CallbackInfo& info) {
@@ -82,7 +93,19 @@ Napi::Value create_transformer(const Napi::CallbackInfo& info) {
   const int heads = read_count(options.Get("heads"), "heads", 1, 4);
   if (heads == 3) refuse_value(info.Env(), "heads: expected 1, 2 or 4");
   const int hidden = read_count(options.Get("hidden"), "hidden", 1, kMaxHidden);
-  return create<Transformer>(info.Env(), is.kernels, is.threads, is.samples, is.classes, is.rate, heads, hidden);
+  return create<Transformer>(info.Env(), is.kernels, is.threads, read_samples(options), is.classes, is.rate, heads, hidden);
+}
+
+Napi::Value create_mel(const Napi::CallbackInfo& info) {
+  const Napi::Object options = read_options(info);
+  const CommonOptions is = read_common(options);
+  const int width = read_count(options.Get("width"), "width", 4, 256);
+  const int head = read_count(options.Get("head"), "head", kChannelStep, 4096);
+  if (width % (kChannelStep / 4) != 0) refuse_value(info.Env(), "width: expected a multiple of 4");
+  if (head % kChannelStep != 0) refuse_value(info.Env(), "head: expected a multiple of 16");
+  const MelOptimiser optimiser{read_share(options, "beta2"), read_share(options, "weightDecay"),
+                               read_share(options, "averageDecay")};
+  return create<Mel>(info.Env(), is.kernels, is.threads, MelSize{width, head, is.classes}, is.rate, optimiser);
 }
 
 Napi::Value instruction_sets(const Napi::CallbackInfo& info) {
@@ -96,6 +119,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   NetworkObject::define(env);
   exports.Set("instructionSets", Napi::Function::New(env, instruction_sets, "instructionSets"));
   exports.Set("createCnn", Napi::Function::New(env, create_cnn, "createCnn"));
+  exports.Set("createMel", Napi::Function::New(env, create_mel, "createMel"));
   exports.Set("createTransformer", Napi::Function::New(env, create_transformer, "createTransformer"));
   return exports;
 }

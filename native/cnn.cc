@@ -74,7 +74,7 @@ void Cnn::reserve(int clips) {
   work_.clips = clips;
 }
 
-void Cnn::infer(const float* features, int clips, float* logits) {
+void Cnn::infer(const float* features, int clips, int, float* logits) {
   reserve(clips);
   const int tokens = trunk_.shape().tokens;
   if (cache_) {

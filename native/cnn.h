@@ -17,7 +17,7 @@ class Cnn : public Network {
   Cnn(const Kernels& kernels, int threads, int samples, int classes, double rate, std::unique_ptr<FrameCache> cache);
 
   void weights_changed() override;
-  void infer(const float* features, int clips, float* logits) override;
+  void infer(const float* features, int clips, int length, float* logits) override;
   StepResult step(const Batch& batch, double learning_rate, double step) override;
   StepResult gradients(const Batch& batch, float* gradients) override;
 

@@ -1,7 +1,7 @@
 // The cnn's training step: forward with a tape, then backward.
 #include <algorithm>
-#include <cmath>
 
+#include "adam_step.h"
 #include "cnn.h"
 #include "cross_entropy.h"
 #include "layout.h"
@@ -128,8 +128,7 @@ void Cnn::backward(const Batch& batch, const AdamStep* step, float* d_kernel1) {
 }
 
 StepResult Cnn::step(const Batch& batch, double learning_rate, double step) {
-  const AdamStep adam{static_cast<float>(learning_rate / (1 - std::pow(0.9, step))),
-                      static_cast<float>(1 - std::pow(0.999, step))};
+  const AdamStep adam = adam_step(learning_rate, step);
   const StepResult result = pass(batch, &adam, nullptr);
   const auto update = [&](size_t at, const float* gradients, size_t count) {
     kernels_.dense->adam({values.data() + at, first_moments.data() + at, second_moments.data() + at}, gradients, count,

@@ -12,6 +12,9 @@ constexpr int kHidden = 128;
 struct AdamStep {
   float rate;        // learning rate / (1 − β₁ᵗ)
   float correction;  // 1 − β₂ᵗ
+  float decay;       // β₂
+  float newest;      // 1 − β₂
+  float kept;        // of the parameter, before the change: 1 − learning rate × weight decay
 };
 
 struct AdamArrays {

@@ -8,9 +8,10 @@ namespace earshot {
   extern const TrunkKernels trunk_kernels;     \
   extern const DenseKernels dense_kernels;     \
   extern const EncoderKernels encoder_kernels; \
+  extern const MapKernels map_kernels;         \
   }
 #define EARSHOT_TABLE(isa) \
-  Kernels { #isa, isa::lanes, &isa::trunk_kernels, &isa::dense_kernels, &isa::encoder_kernels }
+  Kernels { #isa, isa::lanes, &isa::trunk_kernels, &isa::dense_kernels, &isa::encoder_kernels, &isa::map_kernels }
 
 #if defined(__x86_64__)
 EARSHOT_DECLARE(avx512)

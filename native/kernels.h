@@ -6,6 +6,7 @@
 
 #include "dense_kernels.h"
 #include "encoder_kernels.h"
+#include "map_kernels.h"
 #include "trunk_kernels.h"
 
 namespace earshot {
@@ -17,6 +18,7 @@ struct Kernels {
   const TrunkKernels* trunk;
   const DenseKernels* dense;
   const EncoderKernels* encoder;
+  const MapKernels* maps;
 };
 
 // All that this processor runs, the fastest first; never empty.

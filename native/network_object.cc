@@ -37,6 +37,8 @@ void NetworkObject::define(Napi::Env env) {
       {
           InstanceMethod<&NetworkObject::set_weights>("setWeights"),
           InstanceMethod<&NetworkObject::set_moments>("setMoments"),
+          InstanceMethod<&NetworkObject::set_averages>("setAverages"),
+          InstanceMethod<&NetworkObject::get_averages>("averages"),
           InstanceMethod<&NetworkObject::get_weights>("weights"),
           InstanceMethod<&NetworkObject::get_moments>("moments"),
           InstanceMethod<&NetworkObject::logits>("logits"),
@@ -125,6 +127,25 @@ Napi::Value NetworkObject::set_moments(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value NetworkObject::set_averages(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    if (!this->network(info.Env())->mixes()) refuse_type(info.Env(), "averages", "none: this network keeps none");
+    AlignedArray<float> averages = read_tensors(info[0], "averages");
+    const std::shared_ptr<Network> network = this->network(info.Env());
+    network->averages = std::move(averages);
+    network->weights_changed();
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value NetworkObject::get_averages(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const std::shared_ptr<Network> network = this->network(info.Env());
+    if (network->averages.size() == 0) throw Napi::TypeError::New(info.Env(), "The network has no averages.");
+    return write_tensors(info.Env(), *network, network->averages.data());
+  });
+}
+
 Napi::Value NetworkObject::get_weights(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const std::shared_ptr<Network> network = this->network(info.Env());
@@ -148,18 +169,41 @@ std::shared_ptr<Network> NetworkObject::training_network(Napi::Env env) const {
   return network;
 }
 
-const float* NetworkObject::read_features(const Napi::Value& value, const Network& network, int clips) const {
-  const size_t length = static_cast<size_t>(clips) * static_cast<size_t>(network.inputs);
-  const float* features = read_array<float>(value, "features", length);
-  const size_t bad = kernels_->dense->find_non_finite(features, length);
-  if (bad < length) {
+const float* NetworkObject::read_features(const Napi::Value& value, const Network& network, int clips,
+                                          int& length) const {
+  const size_t count = static_cast<size_t>(clips);
+  size_t total = count * static_cast<size_t>(network.inputs);
+  // Where clips of more than one length are taken, the array's says which it is.
+  if (value.IsTypedArray()) {
+    const size_t given = value.As<Napi::TypedArray>().ElementLength();
+    if (given % count == 0 && network.accepts(given / count)) total = given;
+  }
+  const float* features = read_array<float>(value, "features", total);
+  length = static_cast<int>(total / count);
+  if (!network.accepts(total / count)) refuse_value(value.Env(), "features: too few for this network");
+  const size_t bad = kernels_->dense->find_non_finite(features, total);
+  if (bad < total) {
     refuse_value(value.Env(), "features: the value at " + std::to_string(bad) + " is not finite");
   }
   return features;
 }
 
+const float* NetworkObject::read_targets(const Napi::Value& value, const Network& network, size_t clips) const {
+  if (value.IsUndefined()) return nullptr;
+  if (!network.mixes()) refuse_type(value.Env(), "targets", "none: this network learns from labels");
+  const size_t length = clips * static_cast<size_t>(network.classes);
+  const float* targets = read_array<float>(value, "targets", length);
+  for (size_t i = 0; i < length; i++) {
+    if (!(targets[i] >= 0 && targets[i] <= 1)) {
+      refuse_value(value.Env(), "targets: the value at " + std::to_string(i) + " is not a share from 0 to 1");
+    }
+  }
+  return targets;
+}
+
 // Arguments: features, labels, masks; the labels say how many clips there are.
-Batch NetworkObject::read_batch(const Napi::CallbackInfo& info, const Network& network) const {
+Batch NetworkObject::read_batch(const Napi::CallbackInfo& info, const Network& network,
+                                const Napi::Value& targets) const {
   const Napi::Env env = info.Env();
   if (!info[1].IsTypedArray()) refuse_type(env, "labels", "an Int32Array");
   const size_t clips = info[1].As<Napi::TypedArray>().ElementLength();
@@ -176,7 +220,8 @@ Batch NetworkObject::read_batch(const Napi::CallbackInfo& info, const Network& n
     }
   }
   batch.masks = read_array<uint32_t>(info[2], "masks", clips * static_cast<size_t>(network.mask_words));
-  batch.features = read_features(info[0], network, batch.clips);
+  batch.targets = read_targets(targets, network, clips);
+  batch.features = read_features(info[0], network, batch.clips, batch.inputs);
   return batch;
 }
 
@@ -191,9 +236,10 @@ Napi::Value NetworkObject::logits(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const std::shared_ptr<Network> network = this->network(info.Env());
     const int clips = read_count(info[1], "size", 1, kMaxClips);
-    const float* features = read_features(info[0], *network, clips);
+    int length = 0;
+    const float* features = read_features(info[0], *network, clips, length);
     Napi::Float32Array logits = Napi::Float32Array::New(info.Env(), static_cast<size_t>(clips * network->classes));
-    network->infer(features, clips, logits.Data());
+    network->infer(features, clips, length, logits.Data());
     return logits;
   });
 }
@@ -204,7 +250,7 @@ Napi::Value NetworkObject::step(const Napi::CallbackInfo& info) {
     const double learning_rate = read_number(info[3], "learningRate");
     if (!(learning_rate > 0 && learning_rate < 1e6)) refuse_value(info.Env(), "learningRate: expected more than 0");
     const int number = read_count(info[4], "step", 1, 2'000'000'000);
-    return write_result(info.Env(), network->step(read_batch(info, *network), learning_rate, number));
+    return write_result(info.Env(), network->step(read_batch(info, *network, info[5]), learning_rate, number));
   });
 }
 
@@ -212,7 +258,7 @@ Napi::Value NetworkObject::gradients(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const std::shared_ptr<Network> network = this->network(info.Env());
     AlignedArray<float> gradients(network->total());
-    const StepResult result = network->gradients(read_batch(info, *network), gradients.data());
+    const StepResult result = network->gradients(read_batch(info, *network, info[3]), gradients.data());
     Napi::Object object = write_result(info.Env(), result);
     object.Set("gradients", write_tensors(info.Env(), *network, gradients.data()));
     return object;

@@ -21,6 +21,8 @@ class NetworkObject : public Napi::ObjectWrap<NetworkObject> {
  private:
   Napi::Value set_weights(const Napi::CallbackInfo& info);
   Napi::Value set_moments(const Napi::CallbackInfo& info);
+  Napi::Value set_averages(const Napi::CallbackInfo& info);
+  Napi::Value get_averages(const Napi::CallbackInfo& info);
   Napi::Value get_weights(const Napi::CallbackInfo& info);
   Napi::Value get_moments(const Napi::CallbackInfo& info);
   Napi::Value logits(const Napi::CallbackInfo& info);
@@ -31,8 +33,11 @@ class NetworkObject : public Napi::ObjectWrap<NetworkObject> {
   // Shared: a caller's getter may dispose of the network in the middle of a call.
   std::shared_ptr<Network> network(Napi::Env env) const;
   std::shared_ptr<Network> training_network(Napi::Env env) const;
-  Batch read_batch(const Napi::CallbackInfo& info, const Network& network) const;
-  const float* read_features(const Napi::Value& value, const Network& network, int clips) const;
+  // @param targets the argument that may hold them
+  Batch read_batch(const Napi::CallbackInfo& info, const Network& network, const Napi::Value& targets) const;
+  const float* read_targets(const Napi::Value& value, const Network& network, size_t clips) const;
+  // @param length receives the inputs of each clip
+  const float* read_features(const Napi::Value& value, const Network& network, int clips, int& length) const;
   AlignedArray<float> read_tensors(const Napi::Value& value, const std::string& name) const;
   static Napi::Value write_tensors(Napi::Env env, const Network& network, const float* values);
   static Napi::Object write_result(Napi::Env env, const StepResult& result);

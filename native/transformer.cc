@@ -1,8 +1,8 @@
 #include "transformer.h"
 
 #include <algorithm>
-#include <cmath>
 
+#include "adam_step.h"
 #include "cross_entropy.h"
 
 namespace earshot {
@@ -51,7 +51,7 @@ Transformer::Transformer(const Kernels& kernels, int threads, int samples, int c
 
 void Transformer::weights_changed() { trunk_.set_weights(values.data()); }
 
-void Transformer::infer(const float* features, int clips, float* logits) {
+void Transformer::infer(const float* features, int clips, int, float* logits) {
   for (int first = 0; first < clips; first += kGroupClips) {
     const size_t at = static_cast<size_t>(first);
     infer_group(features + at * static_cast<size_t>(inputs), std::min(kGroupClips, clips - first),
@@ -138,8 +138,7 @@ StepResult Transformer::pass(const Batch& batch, float* gradients) {
 StepResult Transformer::step(const Batch& batch, double learning_rate, double step) {
   if (gradients_.size() == 0) gradients_ = AlignedArray<float>(total());
   const StepResult result = pass(batch, gradients_.data());
-  const AdamStep adam{static_cast<float>(learning_rate / (1 - std::pow(0.9, step))),
-                      static_cast<float>(1 - std::pow(0.999, step))};
+  const AdamStep adam = adam_step(learning_rate, step);
   kernels_.dense->adam({values.data(), first_moments.data(), second_moments.data()}, gradients_.data(), total(), adam);
   weights_changed();
   return result;

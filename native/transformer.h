@@ -16,7 +16,7 @@ class Transformer : public Network {
   Transformer(const Kernels& kernels, int threads, int samples, int classes, double rate, int heads, int hidden);
 
   void weights_changed() override;
-  void infer(const float* features, int clips, float* logits) override;
+  void infer(const float* features, int clips, int length, float* logits) override;
   StepResult step(const Batch& batch, double learning_rate, double step) override;
   StepResult gradients(const Batch& batch, float* gradients) override;
 

@@ -117,9 +117,9 @@ void product(const float* inputs, size_t stride, int clips, const float* kernel,
 
 EARSHOT_INLINE void adam_vec(const AdamArrays& arrays, size_t at, Vec gradient, const AdamStep& step) {
   const Vec first = load(arrays.first + at) * 0.9f + gradient * 0.1f;
-  const Vec second = load(arrays.second + at) * 0.999f + gradient * gradient * 0.001f;
+  const Vec second = load(arrays.second + at) * step.decay + gradient * gradient * step.newest;
   const Vec change = first * step.rate / (sqrt(second / step.correction) + 1e-8f);
-  store(arrays.values + at, load(arrays.values + at) - change);
+  store(arrays.values + at, load(arrays.values + at) * step.kept - change);
   store(arrays.first + at, first);
   store(arrays.second + at, second);
 }

@@ -16,7 +16,7 @@ export interface AdamOptions {
   readonly weightDecay: number;
 }
 
-const plainAdam: AdamOptions = { beta2: 0.999, weightDecay: 0 };
+export const plainAdam: AdamOptions = { beta2: 0.999, weightDecay: 0 };
 
 /**
  * One step of Adam (Kingma and Ba 2015, algorithm 1), in place.

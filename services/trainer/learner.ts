@@ -1,12 +1,13 @@
 import type { LoadedEngine } from '../../shared/engine/load-engine';
-import { createNativeNetwork } from '../../shared/engine/native-network';
+import { createNativeNetwork, type NativeNetwork } from '../../shared/engine/native-network';
 import { forwardLogits, type Scorer } from '../../shared/engine/scorer';
 import type { Hyperparameters } from '../../shared/contracts/manifest';
 import type { Network } from '../../shared/network/network';
+import { plainAdam } from './adam';
 import type { Batch } from './batches';
 import { createNativeLearner } from './native-learner';
 import { createState, readState, type StateValues } from './network-state';
-import { createOptimiser } from './optimiser';
+import { adamwBeta2, createOptimiser } from './optimiser';
 import { trainStep, type StepResult } from './train-step';
 
 /** A network in training: it takes optimiser steps, and scores with the weights it has reached. */
@@ -27,10 +28,32 @@ export function createLearner(
   hyperparameters: Hyperparameters,
   { kernels }: LoadedEngine,
 ): Learner {
-  const native = hyperparameters.optimizer === 'adam' ? createNativeNetwork(kernels, network) : undefined;
+  const native = nativeNetwork(network, hyperparameters, kernels);
   return native === undefined
     ? createReferenceLearner(network, values, hyperparameters)
     : createNativeLearner(native, values);
+}
+
+/** Undefined where the kernels have the network or its optimiser not. */
+function nativeNetwork(
+  network: Network,
+  hyperparameters: Hyperparameters,
+  kernels: LoadedEngine['kernels'],
+): NativeNetwork | undefined {
+  switch (hyperparameters.optimizer) {
+    case 'adam':
+      return createNativeNetwork(kernels, network, {
+        optimiser: { ...plainAdam, averageDecay: 0 },
+      });
+    case 'adamw': {
+      const { architecture } = network.config;
+      if (architecture !== 'mel' && architecture !== 'mel-small') return undefined;
+      const { weightDecay, averageDecay } = hyperparameters;
+      return createNativeNetwork(kernels, network, {
+        optimiser: { beta2: adamwBeta2, weightDecay, averageDecay },
+      });
+    }
+  }
 }
 
 function createReferenceLearner(

@@ -11,7 +11,7 @@ export type Optimiser = (
 ) => void;
 
 /** AdamW's memory of squared gradients is the shorter one: its runs are short. */
-const adamwBeta2 = 0.99;
+export const adamwBeta2 = 0.99;
 
 export function createOptimiser(hyperparameters: Hyperparameters): Optimiser {
   switch (hyperparameters.optimizer) {

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { NetworkConfig } from '../contracts/architecture';
 import { AppError } from '../errors/app-error';
+import { melSizes } from '../network/mel';
 import type { Network } from '../network/network';
 import { frameSamples, inputSamples } from '../network/trunk';
 import type { WeightValues } from '../registry/weights-file';
@@ -23,9 +24,11 @@ export interface NativeStep {
 
 /** A batch as the kernels take it. */
 export interface NativeBatch {
-  /** [size, inputSamples], finite */
+  /** [size, inputs], finite */
   readonly features: Float32Array;
   readonly labels: Int32Array;
+  /** [size, classes]: how much of each class is to be heard, where a network learns that (`mixes`). */
+  readonly targets?: Float32Array;
   /**
    * For each clip its place in the slice whose dropout mask it shares, then a seed for each of
    * `NativeNetwork.dropoutPlaces`.
@@ -40,15 +43,20 @@ export interface NativeBatch {
 export interface NativeNetwork {
   /** The layers that drop, in the order of a mask's seeds. */
   readonly dropoutPlaces: readonly string[];
+  /** Whether a batch is taken whole, because its statistics matter; else in slices (trainStep). */
+  readonly whole: boolean;
   setWeights(values: WeightValues): void;
   /** The optimiser's state, without which `step` refuses. */
   setMoments(first: WeightValues, second: WeightValues): void;
   /** Those that the network computes with: parameters that are counted and never run are not among them. */
   weights(): WeightValues;
   moments(): { readonly first: WeightValues; readonly second: WeightValues };
+  /** The weights' running means, which `logits` then takes; only of networks with batch statistics. */
+  setAverages(values: WeightValues): void;
+  averages(): WeightValues;
   /** @returns logits [size, classes] */
   logits(features: Float32Array, size: number): Float32Array;
-  /** A step of Adam on the mean cross-entropy; `step` is 1 for the first. */
+  /** A step of the optimiser on the mean cross-entropy; `step` is 1 for the first. */
   step(batch: NativeBatch, learningRate: number, step: number): NativeStep;
   /** The gradients of the mean cross-entropy; nothing changes. */
   gradients(batch: NativeBatch): NativeStep & { readonly gradients: WeightValues };
@@ -61,6 +69,8 @@ interface AddonNetwork {
   setMoments(first: readonly Float32Array[], second: readonly Float32Array[]): void;
   weights(): Float32Array[];
   moments(): [Float32Array[], Float32Array[]];
+  setAverages(tensors: readonly Float32Array[]): void;
+  averages(): Float32Array[];
   logits(features: Float32Array, size: number): Float32Array;
   step(
     features: Float32Array,
@@ -68,11 +78,13 @@ interface AddonNetwork {
     masks: Uint32Array,
     learningRate: number,
     step: number,
+    targets?: Float32Array,
   ): NativeStep;
   gradients(
     features: Float32Array,
     labels: Int32Array,
     masks: Uint32Array,
+    targets?: Float32Array,
   ): NativeStep & { gradients: Float32Array[] };
   dispose(): void;
 }
@@ -80,12 +92,12 @@ interface AddonNetwork {
 interface AddonOptions {
   readonly instructionSet: string;
   readonly threads: number;
-  readonly samples: number;
   readonly classes: number;
   readonly dropout: number;
 }
 
 interface CnnOptions extends AddonOptions {
+  readonly samples: number;
   /** Frames of earlier clips whose tokens are kept; 0: none. */
   readonly cachedFrames: number;
   /** The length of the frames that make up a clip. */
@@ -93,8 +105,22 @@ interface CnnOptions extends AddonOptions {
 }
 
 interface TransformerOptions extends AddonOptions {
+  readonly samples: number;
   readonly heads: number;
   readonly hidden: number;
+}
+
+/** AdamW's figures, and how slowly the running means of the weights move. */
+export interface NativeOptimiser {
+  readonly beta2: number;
+  readonly weightDecay: number;
+  readonly averageDecay: number;
+}
+
+interface MelOptions extends AddonOptions, NativeOptimiser {
+  /** Channels of the first convolutions, and of the last. */
+  readonly width: number;
+  readonly head: number;
 }
 
 export interface KernelsAddon {
@@ -102,6 +128,7 @@ export interface KernelsAddon {
   instructionSets(): string[];
   createCnn(options: CnnOptions): AddonNetwork;
   createTransformer(options: TransformerOptions): AddonNetwork;
+  createMel(options: MelOptions): AddonNetwork;
 }
 
 /** The layers that drop, as the reference names them (`dropout` in shared/network). */
@@ -112,6 +139,7 @@ export const dropoutPlaces = {
     ...['attention1', 'attention2', 'attention3', 'attention4'],
     'feedForward',
   ],
+  mel: ['statistics'],
 } as const;
 
 const require_ = createRequire(__filename);
@@ -132,22 +160,27 @@ export function isNative(config: NetworkConfig): boolean {
     case 'cnn':
       return config.batchNorm === 'counted';
     case 'transformer':
-      return true;
     case 'mel':
     case 'mel-small':
-      return false;
+      return true;
   }
+}
+
+export interface NativeNetworkOptions {
+  /** Frames of earlier clips whose tokens are kept, 80 kB each; the answers are the same to the bit. */
+  readonly cachedFrames?: number;
+  /** Of networks with batch statistics; the report's learn with plain Adam alone. */
+  readonly optimiser?: NativeOptimiser;
 }
 
 /**
  * The network on the kernels, its weights still to be set; undefined when TensorFlow.js is to compute it.
- * @param cachedFrames frames of earlier clips whose tokens are kept, 80 kB each; the answers are the same to the bit
  * @throws AppError invalid-configuration when the kernels are forced and do not compute this network
  */
 export function createNativeNetwork(
   choice: KernelsChoice | undefined,
   { config, parameters }: Network,
-  cachedFrames = 0,
+  { cachedFrames = 0, optimiser = { beta2: 0, weightDecay: 0, averageDecay: 0 } }: NativeNetworkOptions = {},
 ): NativeNetwork | undefined {
   if (choice === undefined) return undefined;
   if (!isNative(config)) {
@@ -157,31 +190,48 @@ export function createNativeNetwork(
   }
   const { path, instructionSet, threads } = choice;
   const classes = parameters.at(-1)!.shape[0]!;
-  const options = { instructionSet, threads, samples: inputSamples, classes, dropout: config.dropout };
+  const options = { instructionSet, threads, classes, dropout: config.dropout };
   const addon = loadKernels(path);
   const names = parameters.map(({ name }) => name);
-  if (config.architecture === 'transformer') {
-    const { heads, hidden } = config;
-    return wrap(addon.createTransformer({ ...options, heads, hidden }), names, dropoutPlaces.transformer);
+  switch (config.architecture) {
+    case 'cnn': {
+      // `counted` batch norm: its parameters are in the table and in the weights, and no figure depends on them.
+      const computed = names.filter((name) => /\/(kernel|bias)$/.test(name));
+      const cnn = addon.createCnn({ ...options, samples: inputSamples, cachedFrames, frameSamples });
+      return wrap(cnn, computed, dropoutPlaces.cnn);
+    }
+    case 'transformer': {
+      const { heads, hidden } = config;
+      const transformer = addon.createTransformer({ ...options, samples: inputSamples, heads, hidden });
+      return wrap(transformer, names, dropoutPlaces.transformer);
+    }
+    case 'mel':
+    case 'mel-small': {
+      const mel = addon.createMel({ ...options, ...melSizes[config.architecture], ...optimiser });
+      return wrap(mel, names, dropoutPlaces.mel, true);
+    }
   }
-  // `counted` batch norm: its parameters are in the table and in the weights, and no figure depends on them.
-  const computed = names.filter((name) => /\/(kernel|bias)$/.test(name));
-  return wrap(addon.createCnn({ ...options, cachedFrames, frameSamples }), computed, dropoutPlaces.cnn);
 }
 
 function wrap(
   addon: AddonNetwork,
   names: readonly string[],
   dropoutPlaces: readonly string[],
+  whole = false,
 ): NativeNetwork {
   const tensors = (values: WeightValues): Float32Array[] => names.map((name) => values[name]!);
   const named = (values: readonly Float32Array[]): WeightValues =>
     Object.fromEntries(names.map((name, index) => [name, values[index]!]));
   return {
     dropoutPlaces,
+    whole,
     setWeights: (values) => {
       addon.setWeights(tensors(values));
     },
+    setAverages: (values) => {
+      addon.setAverages(tensors(values));
+    },
+    averages: () => named(addon.averages()),
     setMoments: (first, second) => {
       addon.setMoments(tensors(first), tensors(second));
     },
@@ -191,10 +241,10 @@ function wrap(
       return { first: named(first), second: named(second) };
     },
     logits: (features, size) => addon.logits(features, size),
-    step: ({ features, labels, masks }, learningRate, step) =>
-      addon.step(features, labels, masks, learningRate, step),
-    gradients: ({ features, labels, masks }) => {
-      const { gradients, ...result } = addon.gradients(features, labels, masks);
+    step: ({ features, labels, masks, targets }, learningRate, step) =>
+      addon.step(features, labels, masks, learningRate, step, targets),
+    gradients: ({ features, labels, masks, targets }) => {
+      const { gradients, ...result } = addon.gradients(features, labels, masks, targets);
       return { ...result, gradients: named(gradients) };
     },
     dispose: () => {

@@ -27,9 +27,9 @@ export function createScorer(
   network: Network,
   values: WeightValues,
   { kernels }: LoadedEngine,
-  { cachedFrames }: ScorerOptions = {},
+  options: ScorerOptions = {},
 ): Scorer {
-  const native = createNativeNetwork(kernels, network, cachedFrames);
+  const native = createNativeNetwork(kernels, network, options);
   if (native === undefined) return createReferenceScorer(network, values);
   native.setWeights(values);
   return native;

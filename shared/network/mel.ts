@@ -11,7 +11,7 @@ const melBins = 64;
 const tableFrames = 128;
 
 /** Channels of the first convolutions, and of the one that removes the frequency axis. */
-const sizes = { mel: { width: 24, head: 256 }, 'mel-small': { width: 12, head: 64 } } as const;
+export const melSizes = { mel: { width: 24, head: 256 }, 'mel-small': { width: 12, head: 64 } } as const;
 
 interface ConvLayer {
   readonly name: string;
@@ -26,7 +26,7 @@ interface ConvLayer {
 }
 
 function convLayers({ architecture }: MelConfig): ConvLayer[] {
-  const { width, head } = sizes[architecture];
+  const { width, head } = melSizes[architecture];
   const plain = (name: string, inChannels: number, outChannels: number, pooled: boolean): ConvLayer => ({
     ...{ name, kernel: [3, 3], inChannels, outChannels, stride: 1, padding: [1, 1], pooled },
   });
@@ -54,7 +54,7 @@ function convLayers({ architecture }: MelConfig): ConvLayer[] {
  */
 export function createMel(config: MelConfig, classes: number): Network {
   const layers = convLayers(config);
-  const statistics = 3 * sizes[config.architecture].head;
+  const statistics = 3 * melSizes[config.architecture].head;
   const classify = (weights: Weights, maps: tf.Tensor4D, training?: TrainingMode): tf.Tensor2D =>
     linear(weights, dropout(overTime(maps), config.dropout, training, 'statistics'), 'dense');
   return {

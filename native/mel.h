@@ -1,0 +1,48 @@
+// `mel` and `mel-small` (shared/network/mel.ts): inputs are crops [frames × 64] of any number of frames that leaves one.
+#pragma once
+
+#include "mel_training.h"
+
+namespace earshot {
+
+// AdamW's, and how slowly the running means of the weights move.
+struct MelOptimiser {
+  double beta2, weight_decay, average_decay;
+};
+
+class Mel : public Network {
+ public:
+  // @param rate dropout's, in [0, 1)
+  Mel(const Kernels& kernels, int threads, const MelSize& size, double rate, const MelOptimiser& optimiser);
+
+  bool accepts(size_t length) const override;
+  bool mixes() const override { return true; }
+  void weights_changed() override { ready_ = false; }
+  void infer(const float* features, int clips, int length, float* logits) override;
+  StepResult step(const Batch& batch, double learning_rate, double step) override;
+  StepResult gradients(const Batch& batch, float* gradients) override;
+
+ private:
+  void prepare(int frames);
+  void optimise(const AlignedArray<float>& gradients, double learning_rate, double step);
+  void average(double step);
+  const float* judged() const { return averages.size() > 0 ? averages.data() : values.data(); }
+
+  const Kernels& kernels_;
+  ThreadPool pool_;
+  const MelSize size_;
+  const MelParameters parameters_;
+  const MelOptimiser optimiser_;
+  MelTraining training_;
+  AlignedArray<float> gradients_;
+
+  // Inference: what is made anew when weights or frames change.
+  bool ready_ = false;
+  std::unique_ptr<MelPlan> plan_;
+  std::vector<MelNorm> norms_;
+  std::vector<AlignedArray<float>> packed_;
+  std::vector<MelTape> tapes_;                    // by worker
+  std::vector<AlignedArray<float>> statistics_;  // by worker
+};
+
+}  // namespace earshot

@@ -1,0 +1,90 @@
+#include "mel_crop.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace earshot {
+
+namespace {
+
+constexpr int kHeadLayer = kMelLayers - 1;
+constexpr float kLeastVariance = 1e-4f;  // shared/network/mel.ts
+
+}  // namespace
+
+MelTape::MelTape(const MelPlan& plan) : result(plan.layers[kHeadLayer].result_floats()) {
+  for (const MelLayer& layer : plan.layers) {
+    inputs.emplace_back(layer.input_floats);
+    maps.emplace_back(layer.map_floats());
+  }
+}
+
+void run_layer(const MelPass& pass, int layer, const float* crop, MelTape& tape) {
+  const size_t at = static_cast<size_t>(layer);
+  const MelLayer& is = pass.plan.layers[at];
+  float* inside = tape.inputs[at].data() + is.input_start;
+  if (layer == 0) {
+    pass.kernels.normalise(pass.input_norm(), crop, inside, is.input_row, 0);
+  } else {
+    pass.kernels.normalise(pass.layer_norm(layer - 1), tape.maps[at - 1].data(), inside, is.input_row, is.input_column);
+  }
+  pass.kernels.convolve(is.forward, tape.inputs[at].data(), pass.packed[at].data(), tape.maps[at].data());
+}
+
+void over_time(const MelPass& pass, MelTape& tape, float* statistics) {
+  const MelLayer& head = pass.plan.layers[kHeadLayer];
+  const int channels = head.out;
+  pass.kernels.normalise(pass.layer_norm(kHeadLayer), tape.maps[kHeadLayer].data(), tape.result.data(), channels, 0);
+  float* means = statistics;
+  float* highest = means + channels;
+  float* deviations = highest + channels;
+  pass.kernels.moments(tape.result.data(), head.rows, channels, means, deviations);
+  const float frames = static_cast<float>(head.rows);
+  for (int c = 0; c < channels; c++) deviations[c] = std::sqrt(deviations[c] / frames + kLeastVariance);
+  std::copy_n(tape.result.data(), channels, highest);
+  for (int t = 1; t < head.rows; t++) {
+    const float* row = tape.result.data() + static_cast<size_t>(t) * static_cast<size_t>(channels);
+    for (int c = 0; c < channels; c++) highest[c] = row[c] > highest[c] ? row[c] : highest[c];
+  }
+}
+
+void over_time_backward(const MelPlan& plan, const MelTape& tape, const float* statistics, const float* d_statistics,
+                        float* d_result) {
+  const MelLayer& head = plan.layers[kHeadLayer];
+  const int channels = head.out;
+  const float share = 1 / static_cast<float>(head.rows);
+  const float *means = statistics, *highest = means + channels, *deviations = highest + channels;
+  const float *d_means = d_statistics, *d_highest = d_means + channels, *d_deviations = d_highest + channels;
+  for (int t = 0; t < head.rows; t++) {
+    const float* row = tape.result.data() + static_cast<size_t>(t) * static_cast<size_t>(channels);
+    float* d_row = d_result + static_cast<size_t>(t) * static_cast<size_t>(channels);
+    for (int c = 0; c < channels; c++) {
+      // Every frame that reaches the maximum takes its gradient, as TensorFlow.js has it.
+      const float most = row[c] == highest[c] ? d_highest[c] : 0;
+      d_row[c] = share * (d_means[c] + d_deviations[c] * (row[c] - means[c]) / deviations[c]) + most;
+    }
+  }
+}
+
+void add_fields(const MelPlan& plan, const float* fields, float* d_crop) {
+  const MelLayer& first = plan.layers[0];
+  const int taps = first.forward.tap_rows;
+  const long position = first.backward.out_column;
+  std::fill_n(d_crop, static_cast<size_t>(plan.frames) * kMelBins, 0.0f);
+  for (int row = 0; row < first.rows; row++) {
+    for (int i = 0; i < taps; i++) {
+      const int frame = 2 * row + i - taps / 2;
+      if (frame < 0 || frame >= plan.frames) continue;
+      float* to = d_crop + static_cast<size_t>(frame) * kMelBins;
+      const float* from = fields + row * first.backward.out_row + i * taps;
+      for (int column = 0; column < first.columns; column++, from += position) {
+        for (int j = 0; j < taps; j++) {
+          const int bin = 2 * column + j - taps / 2;
+          if (bin >= 0 && bin < kMelBins) to[bin] += from[j];
+        }
+      }
+    }
+  }
+}
+
+}  // namespace earshot
