@@ -8,7 +8,10 @@ import type { Parity } from './gate';
  * Computes the golden clips as a recording's windows are computed, and compares with what the trainer stored.
  * @throws AppError invalid-checkpoint when what is stored is of other clips or classes
  */
-export async function measureParity(inference: Inference, golden: Golden): Promise<Parity> {
+export async function measureParity(
+  inference: Pick<Inference, 'manifest' | 'infer'>,
+  golden: Golden,
+): Promise<Parity> {
   const { frontEnd, classes } = inference.manifest;
   const clips = goldenClips(frontEnd.sampleRate, frontEnd.windowSeconds);
   const stored = clips.map(({ name }) => golden.clips.find(({ clip }) => clip === name)?.probabilities);

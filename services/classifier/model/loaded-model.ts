@@ -2,7 +2,7 @@ import { MicroBatcher } from '../../../shared/batching/micro-batcher';
 import type { Clock } from '../../../shared/batching/clock';
 import { deferred, type Deferred } from '../../../shared/batching/deferred';
 import type { Manifest } from '../../../shared/contracts/manifest';
-import type { Inference } from '../../../shared/engine/inference';
+import type { Inference, InferenceResult } from '../../../shared/engine/inference';
 import type { Metrics } from '../../../shared/observability/metrics';
 import { InferenceSupervisor, type EngineState } from '../inference-supervisor';
 
@@ -84,6 +84,10 @@ export class LoadedModel implements ServedModel {
   get inference(): Inference | undefined {
     return this.state.status === 'ready' ? this.state.inference : undefined;
   }
+
+  /** Judges windows without the queue; given up when its thread hangs. @throws AppError as InferenceSupervisor.infer does */
+  readonly infer = (windows: readonly Float32Array[]): Promise<InferenceResult> =>
+    this.#supervisor.infer(windows);
 
   lease(): Lease {
     this.#leases += 1;

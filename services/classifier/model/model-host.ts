@@ -132,6 +132,7 @@ export class ModelHost {
         if (!this.#closed) void this.follow();
         return;
       } catch (error) {
+        if (this.#closed) return;
         failure ??= error;
         const { message } = AppError.from(error);
         logger.error({ version: version.manifest.version, problem: message }, 'version cannot be loaded');
@@ -191,7 +192,8 @@ export class ModelHost {
       await assertParity(version, model);
       if (this.#closed) throw new AppError('draining', 'The service is shutting down.');
     } catch (error) {
-      await model.drop();
+      // A thread that hangs cannot even be ended: nobody waits for it.
+      void model.drop().catch(() => undefined);
       throw error;
     } finally {
       this.#loading = undefined;
@@ -226,12 +228,10 @@ export class ModelHost {
 }
 
 /** @throws AppError invalid-checkpoint when it computes something else than its trainer did */
-async function assertParity({ folder }: Version, { inference }: LoadedModel): Promise<void> {
+async function assertParity({ folder }: Version, model: LoadedModel): Promise<void> {
   const golden = await readGolden(folder);
   if (golden === undefined) return;
-  if (inference === undefined)
-    throw new AppError('engine-unavailable', 'Its thread died as soon as it was loaded.');
-  const { largestDifference } = await measureParity(inference, golden);
+  const { largestDifference } = await measureParity(model, golden);
   if (largestDifference <= gateLimits.parityTolerance) return;
   throw new AppError(
     'invalid-checkpoint',
