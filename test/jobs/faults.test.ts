@@ -2,13 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createBullQueue } from '../../shared/jobs/create-bull-queue';
-import { type Run, type StartRun } from '../../shared/jobs/child-run';
-import { executeJob } from '../../shared/jobs/execute-job';
-import { openFileStore } from '../../shared/jobs/file-store';
-import { createJobQueue } from '../../shared/jobs/create-job-queue';
 import type { JobQueue } from '../../shared/jobs/job-queue';
-import type { Announce } from '../../shared/jobs/job-store';
-import { createUniform } from '../../shared/network/random';
+import { identifyProcess } from '../../shared/jobs/process-lock';
 import {
   createJobFixture,
   jobUntil,
@@ -30,47 +25,6 @@ afterAll(async () => {
   for (const trainer of trainers) trainer.kill('SIGKILL');
   await fixture.remove();
 });
-
-/** A store on disk, and a worker of which tests decide when it works. */
-async function openByHand(name: string, startRun: StartRun) {
-  const store = await openFileStore(`${fixture.folder}/${name}`);
-  const announce: Announce = () => Promise.resolve();
-  const queue: JobQueue = { ...createJobQueue(store, announce), close: () => Promise.resolve() };
-  const { signal } = new AbortController();
-  const work = (id: string) =>
-    executeJob(id, 0, { store, announce, startRun, logger: quiet, signal, maxLosses: 50 });
-  return { queue, work };
-}
-
-it('loses nothing when the process of a run is killed at 20 random points', async () => {
-  const request = tinyRequest({ epochs: 40 });
-  const plain = await openByHand('plain', fixture.startRun);
-  const undisturbed = await plain.queue.submit(request);
-  await plain.work(undisturbed.job.id);
-  const expected = await plain.queue.get(undisturbed.job.id);
-
-  const random = createUniform(7);
-  let kills = 0;
-  const startRun: StartRun = (order, onProgress) => {
-    let toSee = 1 + Math.floor(random() * 2);
-    const run: Run = fixture.startRun(order, (progress) => {
-      onProgress(progress);
-      // Somewhere in the epoch that follows, or in what is written after it.
-      if (kills < 20 && --toSee === 0) {
-        kills++;
-        setTimeout(() => process.kill(run.pid!, 'SIGKILL'), random() * 10);
-      }
-    });
-    return run;
-  };
-  const hurt = await openByHand('hurt', startRun);
-  const { job } = await hurt.queue.submit(request);
-  await hurt.work(job.id);
-  const survived = await hurt.queue.get(job.id);
-  expect(survived).toMatchObject({ state: 'finished', attempts: kills + 1 });
-  expect(kills).toBe(20);
-  expect(survived.result?.runs[0]?.sha256).toBe(expected.result!.runs[0]!.sha256);
-}, 170_000);
 
 describe('trainers on Redis', () => {
   let redis: RedisProcess;
@@ -156,7 +110,6 @@ it('stops a child whose parent is gone', async () => {
 
 /** Asks until the process is gone: nothing tells of the end of another's child. */
 async function expectGone(pid: number): Promise<void> {
-  const { identifyProcess } = await import('../../shared/jobs/process-lock');
   const limit = performance.now() + 20_000;
   while ((await identifyProcess(pid)) !== undefined && performance.now() < limit)
     await new Promise(setImmediate);
