@@ -5,9 +5,9 @@ import type { ClipDecoder } from '../../shared/audio/clip';
 import { windowSamples, type FrontEnd } from '../../shared/contracts/front-end';
 import { AppError, type ErrorCode } from '../../shared/errors/app-error';
 import { type ClipCache, openClipCache, sha256 } from './clip-cache';
-import { classesOf } from './dataset-classes';
-import { type DatasetListing, type DatasetRow, readDatasetCsv } from './dataset-csv';
-import { invalidDataset } from './dataset-problems';
+import { classesOf } from '../../shared/datasets/dataset-classes';
+import { type DatasetListing, type DatasetRow, readDatasetCsv } from '../../shared/datasets/dataset-csv';
+import { invalidDataset } from '../../shared/datasets/dataset-problems';
 
 /** A recording, ready for the network. */
 export interface LabelledClip {
@@ -24,6 +24,8 @@ export interface Dataset {
   readonly classes: readonly string[];
   /** By filename, so that the same data are the same sequence however the CSV is sorted. */
   readonly clips: readonly LabelledClip[];
+  /** The CSV has no folds: they were made (shared/datasets/assign-folds.ts). */
+  readonly foldsMade: boolean;
   /** sha256 over every clip's name, fold, category and content hash. */
   readonly fingerprint: string;
 }
@@ -72,6 +74,7 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
   const ordered = loaded.sort((a, b) => (a.row.filename < b.row.filename ? -1 : 1));
   return {
     classes,
+    foldsMade: listing.foldsMade,
     clips: ordered.map(({ row, samples }) => ({
       filename: row.filename,
       fold: row.fold,
