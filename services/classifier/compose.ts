@@ -13,6 +13,8 @@ import { createClassifyClip } from './classify-clip';
 import type { Config } from './config';
 import { composeModels } from './compose-models';
 import { composeStreams } from './compose-streams';
+import { createClipChecks } from './datasets/check-clips';
+import { createDatasetStore } from './datasets/dataset-store';
 import { Gate } from './gate';
 import { createHttpServer } from './http-server';
 import { createDescribeModels } from './model/describe-models';
@@ -34,6 +36,7 @@ export interface Service {
 
 /** An upload from which nothing comes for so long is given up. */
 const uploadIdleMs = 10_000;
+const maxDatasetFiles = 50_000;
 /** What the build made of `page/`, for browsers. */
 const pageFolder = join(__dirname, '../../page');
 
@@ -72,7 +75,11 @@ export function compose(config: Config, logger: Logger): Service {
     maxWindows: config.queueMaxWindows,
     metrics,
   });
+  const datasetLimits = { maxBytes: config.maxDatasetBytes, maxFiles: maxDatasetFiles, idleMs: uploadIdleMs };
+  const datasets = createDatasetStore(config.datasetsFolder, datasetLimits, createClipChecks(decoder));
   const app = createApp({
+    datasets,
+    datasetLimits,
     classifyClip,
     gate,
     identify,
@@ -87,13 +94,16 @@ export function compose(config: Config, logger: Logger): Service {
     assertAdmin: createAssertAdmin(identify),
   });
   const server = createHttpServer(app);
+  datasets.clean().catch((error: unknown) => {
+    logger.warn({ err: error }, 'DATASETS_DIR could not be cleaned of unfinished uploads');
+  });
   return {
     server,
     gate,
     streams: streams.serve(server, gate),
     started: host.started,
     async close() {
-      await models.close();
+      await Promise.all([models.close(), datasets.close()]);
       await Promise.all([decoder.close(), streams.close()]);
     },
   };

@@ -53,8 +53,9 @@ export async function downloadEsc50(options: DownloadOptions): Promise<void> {
     await unzip({
       zipFile,
       folder: unpacked,
-      place: placeOf,
+      place: () => placeOf,
       maxBytes: maxUnpackedBytes,
+      maxFiles: 10_000,
       onEntry: (progress) => onProgress?.({ phase: 'unpack', ...progress }),
       signal,
     });

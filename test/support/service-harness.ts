@@ -7,6 +7,7 @@ import { systemClock } from '../../shared/batching/clock';
 import type { ModelList } from '../../shared/contracts/service-status';
 import type { Manifest } from '../../shared/contracts/manifest';
 import type { Inference } from '../../shared/engine/inference';
+import type { JobQueue } from '../../shared/jobs/job-queue';
 import { Metrics } from '../../shared/observability/metrics';
 import { createAssertAdmin } from '../../services/classifier/access/admin';
 import { createIdentify } from '../../services/classifier/access/api-keys';
@@ -14,6 +15,9 @@ import { createApp, routePaths } from '../../services/classifier/app';
 import type { Service } from '../../services/classifier/compose';
 import { composeStreams, streamTuning, type Streams } from '../../services/classifier/compose-streams';
 import { createClassifyClip } from '../../services/classifier/classify-clip';
+import { createClipChecks } from '../../services/classifier/datasets/check-clips';
+import { createDatasetStore } from '../../services/classifier/datasets/dataset-store';
+import type { IntakeLimits } from '../../services/classifier/datasets/intake';
 import { Gate } from '../../services/classifier/gate';
 import { createHttpServer } from '../../services/classifier/http-server';
 import { loadPageAssets } from '../../services/classifier/page-assets';
@@ -35,6 +39,8 @@ export interface HarnessOptions {
   readonly maxStreams?: number;
   readonly allowedOrigins?: readonly string[];
   readonly apiKeysFile?: string;
+  readonly jobs?: JobQueue;
+  readonly datasets?: { readonly folder: string; readonly limits?: Partial<IntakeLimits> };
   readonly tuning?: Partial<typeof streamTuning>;
 }
 
@@ -59,6 +65,9 @@ export const noModels: ModelList = {
   ...{ served: null, current: null, previous: null, pinned: null, shadow: null },
   ...{ problems: [], models: [] },
 };
+
+/** Where there are no datasets. */
+const noFolder = join(__dirname, 'no-datasets');
 
 const defaults = {
   maxRequests: 64,
@@ -104,7 +113,16 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     maxWaitMs: 60_000,
   });
   watchLoad(metrics, gate, () => batcher.queuedItems);
+  const datasetLimits = {
+    maxBytes: 2 ** 20,
+    maxFiles: 100,
+    idleMs: options.idleMs,
+    ...options.datasets?.limits,
+  };
+  const checks = createClipChecks(decoder);
+  const datasets = createDatasetStore(options.datasets?.folder ?? noFolder, datasetLimits, checks);
   const app = createApp({
+    ...{ datasets, datasetLimits, jobs: options.jobs },
     classifyClip: createClassifyClip({
       ...{ decoder, lease, onlooker: options.onlooker },
       maxClipSeconds: 600,
@@ -138,6 +156,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     started: model.started,
     close: async () => {
       await current.close();
+      await datasets.close();
       await streams.close();
     },
   };
