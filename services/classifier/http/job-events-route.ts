@@ -2,9 +2,16 @@ import { once } from 'node:events';
 import type { Request, RequestHandler, Response } from 'express';
 import type { Job } from '../../../shared/contracts/job';
 import { AppError } from '../../../shared/errors/app-error';
-import type { JobEvent } from '../../../shared/jobs/job-queue';
-import type { JobRoutesDeps } from './job-routes';
+import type { JobEvent, JobQueue } from '../../../shared/jobs/job-queue';
+import type { Identify } from '../access/api-keys';
+import type { Gate } from '../gate';
 import { contextOf } from './request-context';
+
+export interface JobEventsDeps {
+  readonly jobs: JobQueue;
+  readonly identify: Identify;
+  readonly gate: Gate;
+}
 
 /** Proxies close what is silent for a minute. */
 const heartbeatMs = 15_000;
@@ -18,7 +25,7 @@ const maxInAll = 256;
  * `GET /jobs/:id/events`: server-sent events, each the whole job after a change. `Last-Event-ID` goes on where a reader was;
  * who has seen the end gets 204, on which browsers stop asking.
  */
-export function jobEventsRoute({ jobs, identify, gate }: JobRoutesDeps): RequestHandler {
+export function jobEventsRoute({ jobs, identify, gate }: JobEventsDeps): RequestHandler {
   const open = new Map<string, number>();
   let inAll = 0;
   return async (req, res) => {

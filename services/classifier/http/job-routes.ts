@@ -2,21 +2,16 @@ import express, { type Express, type Request, type RequestHandler } from 'expres
 import { z } from 'zod';
 import { jobRequestSchema, jobSchema, jobStateSchema, type JobRequest } from '../../../shared/contracts/job';
 import { AppError } from '../../../shared/errors/app-error';
-import type { JobQueue } from '../../../shared/jobs/job-queue';
 import type { AssertAdmin } from '../access/admin';
-import type { Caller, Identify } from '../access/api-keys';
+import type { Caller } from '../access/api-keys';
 import type { DatasetStore } from '../datasets/dataset-store';
-import type { Gate } from '../gate';
 import { endpoint } from './endpoint';
-import { jobEventsRoute } from './job-events-route';
+import { jobEventsRoute, type JobEventsDeps } from './job-events-route';
 import { parseWords } from './parse-words';
 
-export interface JobRoutesDeps {
-  readonly jobs: JobQueue;
+export interface JobRoutesDeps extends JobEventsDeps {
   readonly datasets: DatasetStore;
   readonly assertAdmin: AssertAdmin;
-  readonly identify: Identify;
-  readonly gate: Gate;
 }
 
 export const jobRoutePaths = ['/jobs', '/jobs/:id', '/jobs/:id/events', '/jobs/:id/resume'];
