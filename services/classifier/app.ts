@@ -2,9 +2,11 @@ import express, { type Express } from 'express';
 import { AppError } from '../../shared/errors/app-error';
 import type { Logger } from '../../shared/observability/logger';
 import { classifyRoute, type ClassifyRouteDeps } from './http/classify-route';
+import { datasetRoutePaths, datasetRoutes, type DatasetRoutesDeps } from './http/dataset-routes';
 import { docsRoutePaths, docsRoutes } from './http/docs-routes';
 import { endpoint } from './http/endpoint';
 import { errorMiddleware } from './http/error-middleware';
+import { jobRoutePaths, jobRoutes, type JobRoutesDeps } from './http/job-routes';
 import { modelRoutePaths, modelRoutes, type ModelRoutesDeps } from './http/model-routes';
 import { pageRoutePaths, pageRoutes } from './http/page-routes';
 import { requestContext } from './http/request-context';
@@ -14,7 +16,7 @@ import { streamRoute } from './http/stream-route';
 import type { PageAssets } from './page-assets';
 import { streamPath } from './stream/stream-server';
 
-export interface AppDeps extends ClassifyRouteDeps, ModelRoutesDeps {
+export interface AppDeps extends ClassifyRouteDeps, ModelRoutesDeps, DatasetRoutesDeps, JobRoutesDeps {
   readonly page: PageAssets;
   readonly logger: Logger;
   readonly version: string;
@@ -26,6 +28,8 @@ export const routePaths = [
   '/healthz',
   '/readyz',
   ...modelRoutePaths,
+  ...datasetRoutePaths,
+  ...jobRoutePaths,
   '/metrics',
   streamPath,
   ...docsRoutePaths,
@@ -51,6 +55,8 @@ export function createApp(deps: AppDeps): Express {
   endpoint(app, '/healthz', { get: healthRoute() });
   endpoint(app, '/readyz', { get: readyRoute(gate) });
   modelRoutes(app, deps);
+  datasetRoutes(app, deps);
+  jobRoutes(app, deps);
   endpoint(app, '/metrics', { get: metricsRoute(metrics) });
   endpoint(app, streamPath, { get: streamRoute(gate, deps.identify) });
   docsRoutes(app, deps.version);

@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { AppError } from '../../shared/errors/app-error';
 import { createBullQueue } from '../../shared/jobs/create-bull-queue';
 import { createStartRun } from '../../shared/jobs/child-run';
 import { createEmbeddedQueue } from '../../shared/jobs/create-embedded-queue';
+import { openOnDemand } from '../../shared/jobs/open-on-demand';
 import type { JobQueue } from '../../shared/jobs/job-queue';
 import type { Logger } from '../../shared/observability/logger';
 import type { Config } from './config';
@@ -10,11 +13,26 @@ import type { Config } from './config';
 const trainerMain = join(__dirname, '../trainer/main.js');
 
 /**
- * With REDIS_URL the queue that trainers work on; without, one on disk that this service's own child processes work on.
- * @throws AppError conflict when another process has JOBS_DIR, invalid-configuration
+ * With REDIS_URL the queue that trainers work on; without, one on disk that this service's own child processes work on. That one is
+ * opened at once where jobs may be waiting, else by the first question: a service that nobody asks for jobs keeps no folder.
  */
-export async function composeJobs(config: Config, logger: Logger): Promise<JobQueue> {
+export function composeJobs(config: Config, logger: Logger): JobQueue {
   if (config.redisUrl !== undefined) return createBullQueue(config.redisUrl, { logger });
-  const env = { ...process.env, MODELS_DIR: config.modelsFolder, DATASETS_DIR: config.datasetsFolder };
-  return createEmbeddedQueue(config.jobsFolder, { startRun: createStartRun(trainerMain, env), logger });
+  const { jobsFolder, modelsFolder, datasetsFolder } = config;
+  const env = { ...process.env, MODELS_DIR: modelsFolder, DATASETS_DIR: datasetsFolder };
+  const queue = openOnDemand(async () => {
+    try {
+      return await createEmbeddedQueue(jobsFolder, { startRun: createStartRun(trainerMain, env), logger });
+    } catch (cause) {
+      if (cause instanceof AppError) throw cause;
+      const message = 'JOBS_DIR cannot be written to: name a folder that can be, or a Redis (REDIS_URL).';
+      throw new AppError('storage-full', message, { cause });
+    }
+  });
+  if (existsSync(jobsFolder)) {
+    queue.open().catch((error: unknown) => {
+      logger.warn({ err: error }, 'waiting jobs are not worked on');
+    });
+  }
+  return queue;
 }

@@ -11,8 +11,11 @@ import { createIdentify } from './access/api-keys';
 import { createApp, routePaths } from './app';
 import { createClassifyClip } from './classify-clip';
 import type { Config } from './config';
+import { composeJobs } from './compose-jobs';
 import { composeModels } from './compose-models';
 import { composeStreams } from './compose-streams';
+import { createClipChecks } from './datasets/check-clips';
+import { createDatasetStore } from './datasets/dataset-store';
 import { Gate } from './gate';
 import { createHttpServer } from './http-server';
 import { createDescribeModels } from './model/describe-models';
@@ -34,6 +37,7 @@ export interface Service {
 
 /** An upload from which nothing comes for so long is given up. */
 const uploadIdleMs = 10_000;
+const maxDatasetFiles = 50_000;
 /** What the build made of `page/`, for browsers. */
 const pageFolder = join(__dirname, '../../page');
 
@@ -72,7 +76,13 @@ export function compose(config: Config, logger: Logger): Service {
     maxWindows: config.queueMaxWindows,
     metrics,
   });
+  const datasetLimits = { maxBytes: config.maxDatasetBytes, maxFiles: maxDatasetFiles, idleMs: uploadIdleMs };
+  const datasets = createDatasetStore(config.datasetsFolder, datasetLimits, createClipChecks(decoder));
+  const jobs = composeJobs(config, logger);
   const app = createApp({
+    jobs,
+    datasets,
+    datasetLimits,
     classifyClip,
     gate,
     identify,
@@ -87,13 +97,16 @@ export function compose(config: Config, logger: Logger): Service {
     assertAdmin: createAssertAdmin(identify),
   });
   const server = createHttpServer(app);
+  datasets.clean().catch((error: unknown) => {
+    logger.warn({ err: error }, 'DATASETS_DIR could not be cleaned of unfinished uploads');
+  });
   return {
     server,
     gate,
     streams: streams.serve(server, gate),
     started: host.started,
     async close() {
-      await models.close();
+      await Promise.all([models.close(), datasets.close(), jobs.close()]);
       await Promise.all([decoder.close(), streams.close()]);
     },
   };

@@ -41,10 +41,16 @@ export class Gate {
   #streams = 0;
   #streamsEnded = 0;
   #emptied: Deferred<undefined> | undefined;
+  readonly #closing = new AbortController();
 
   constructor(options: GateOptions) {
     this.#options = options;
     this.#throughput = new Throughput(options.clock);
+  }
+
+  /** Aborts, with `draining`, when the service begins to shut down: for what would go on for too long. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
   }
 
   /** Recordings that were let in and not answered yet. */
@@ -123,6 +129,10 @@ export class Gate {
   /** Lets nobody in any more; resolves when the last recording is answered. */
   async drain(): Promise<void> {
     this.#emptied ??= deferred<undefined>();
+    const { reason } = this.status;
+    this.#closing.abort(
+      new AppError('draining', reason, { details: { retryAfterSeconds: retrySeconds.draining } }),
+    );
     if (this.#inside === 0) this.#emptied.resolve(undefined);
     await this.#emptied.promise;
   }

@@ -4,8 +4,8 @@ import path from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AppError } from '../../shared/errors/app-error';
-import { readDatasetCsv } from './dataset-csv';
-import { unzip } from './unzip';
+import { readDatasetCsv } from '../../shared/datasets/dataset-csv';
+import { unzip } from '../../shared/datasets/unzip';
 
 /** ESC-50 (and in it ESC-10) as its author distributes it; some 600 MB. */
 export const esc50Url = 'https://github.com/karolpiczak/ESC-50/archive/refs/heads/master.zip';
@@ -53,8 +53,9 @@ export async function downloadEsc50(options: DownloadOptions): Promise<void> {
     await unzip({
       zipFile,
       folder: unpacked,
-      place: placeOf,
+      place: () => placeOf,
       maxBytes: maxUnpackedBytes,
+      maxFiles: 10_000,
       onEntry: (progress) => onProgress?.({ phase: 'unpack', ...progress }),
       signal,
     });

@@ -1,13 +1,13 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import path from 'node:path';
 import type { ClipDecoder } from '../../shared/audio/clip';
 import { windowSamples, type FrontEnd } from '../../shared/contracts/front-end';
-import { AppError, type ErrorCode } from '../../shared/errors/app-error';
+import { AppError } from '../../shared/errors/app-error';
 import { type ClipCache, openClipCache, sha256 } from './clip-cache';
-import { classesOf } from './dataset-classes';
-import { type DatasetListing, type DatasetRow, readDatasetCsv } from './dataset-csv';
-import { invalidDataset } from './dataset-problems';
+import { findClip, isClipFault, maxClipBytes, maxClipSeconds } from '../../shared/datasets/clip-file';
+import { classesOf } from '../../shared/datasets/dataset-classes';
+import { type DatasetListing, type DatasetRow, readDatasetCsv } from '../../shared/datasets/dataset-csv';
+import { invalidDataset } from '../../shared/datasets/dataset-problems';
 
 /** A recording, ready for the network. */
 export interface LabelledClip {
@@ -24,6 +24,8 @@ export interface Dataset {
   readonly classes: readonly string[];
   /** By filename, so that the same data are the same sequence however the CSV is sorted. */
   readonly clips: readonly LabelledClip[];
+  /** The CSV has no folds: they were made (shared/datasets/assign-folds.ts). */
+  readonly foldsMade: boolean;
   /** sha256 over every clip's name, fold, category and content hash. */
   readonly fingerprint: string;
 }
@@ -42,21 +44,6 @@ export interface LoadDatasetOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A recording longer than this is no clip; only its first window would be used. */
-const maxClipSeconds = 600;
-
-/** 600 s of stereo at 96 kHz and 24 bits take 346 MB; what is larger is no clip either. */
-const maxClipBytes = 512 * 2 ** 20;
-
-/** What says that a recording is at fault; any other failure ends the loading. */
-const clipFaults: readonly ErrorCode[] = [
-  'unsupported-media',
-  'undecodable-audio',
-  'empty-audio',
-  'non-finite-audio',
-  'clip-too-long',
-];
-
 /**
  * Reads a dataset: ESC-50 as it is distributed, or any folder with recordings and a CSV of `filename`,
  * `fold` and `category`.
@@ -72,6 +59,7 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
   const ordered = loaded.sort((a, b) => (a.row.filename < b.row.filename ? -1 : 1));
   return {
     classes,
+    foldsMade: listing.foldsMade,
     clips: ordered.map(({ row, samples }) => ({
       filename: row.filename,
       fold: row.fold,
@@ -96,10 +84,9 @@ async function loadClips(
   { rows, csvFile }: DatasetListing,
   options: LoadDatasetOptions,
 ): Promise<{ loaded: LoadedClip[]; faults: string[] }> {
-  const { folder, frontEnd, onProgress, signal } = options;
+  const { frontEnd, onProgress, signal } = options;
   const samples = windowSamples(frontEnd);
   const cache = await openClipCache(options.cacheFolder, { sampleRate: frontEnd.sampleRate, samples });
-  const places = [path.join(folder, 'audio'), path.dirname(csvFile), folder];
   const results: (LoadedClip | string)[] = [];
   let next = 0;
   let done = 0;
@@ -108,7 +95,7 @@ async function loadClips(
       const index = next++;
       try {
         if (signal?.aborted) throw new AppError('cancelled', 'Loading the dataset was cancelled.');
-        results[index] = await loadClip(rows[index]!, places, cache, options);
+        results[index] = await loadClip(rows[index]!, csvFile, cache, options);
       } catch (caught) {
         next = rows.length; // The other workers stop after the clip they have in hand.
         throw caught;
@@ -129,15 +116,15 @@ async function loadClips(
 /** @returns the clip, or what is wrong with it */
 async function loadClip(
   row: DatasetRow,
-  places: readonly string[],
+  csvFile: string,
   cache: ClipCache,
-  { frontEnd, decoder, signal }: LoadDatasetOptions,
+  { folder, frontEnd, decoder, signal }: LoadDatasetOptions,
 ): Promise<LoadedClip | string> {
-  const file = await findFile(places, row.filename);
+  const file = await findClip(folder, csvFile, row.filename);
   if (file === undefined) return `${row.filename} is missing`;
   if (file.bytes > maxClipBytes) return `${row.filename} is larger than ${maxClipBytes} bytes`;
   try {
-    const bytes = await readFile(file.path);
+    const bytes = await readFile(file.file);
     const contentHash = sha256(bytes).toString('hex');
     const cached = await cache.load(contentHash);
     if (cached) return { row, contentHash, samples: cached };
@@ -152,21 +139,9 @@ async function loadClip(
     return { row, contentHash, samples };
   } catch (caught) {
     if (isFileError(caught)) return `${row.filename} cannot be read: ${caught.message}`;
-    if (!(caught instanceof AppError) || !clipFaults.includes(caught.code)) throw caught;
+    if (!isClipFault(caught)) throw caught;
     return `${row.filename}: ${caught.message}`;
   }
-}
-
-async function findFile(
-  places: readonly string[],
-  filename: string,
-): Promise<{ path: string; bytes: number } | undefined> {
-  for (const place of places) {
-    const file = path.join(place, filename);
-    const found = await stat(file).catch(() => undefined);
-    if (found?.isFile()) return { path: file, bytes: found.size };
-  }
-  return undefined;
 }
 
 function isFileError(caught: unknown): caught is NodeJS.ErrnoException {

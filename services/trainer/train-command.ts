@@ -29,6 +29,8 @@ export async function trainCommand(command: TrainCommand, context: CommandContex
   const { dataset, engine, network } = workshop;
   const described = describeEngine(engine, network);
   say(context, `${dataset.clips.length} clips of ${dataset.classes.length} classes; engine ${described}`);
+  if (dataset.foldsMade)
+    say(context, 'The CSV has no column fold: clips were spread over folds, source by source');
   return command['cross-validate'] ? crossValidate(workshop) : [await trainOne(workshop)];
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { datasetNameSchema } from './dataset';
 import { epochMetricsSchema } from './report';
 
 /** One value, or several of which each is tried (grid search). */
@@ -34,10 +35,7 @@ export const jobRequestSchema = z.strictObject({
   hyperparameters: jobHyperparametersSchema.default({}),
   protocol: jobProtocolSchema.default({ testFold: 1, validationFold: 2, crossValidate: false }),
   /** A dataset's name; absent: the trainer's own (DATA_DIR). */
-  dataset: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9.-]{0,63}$/)
-    .optional(),
+  dataset: datasetNameSchema.optional(),
   seed: z.int().min(0).max(0xffffffff).default(1),
   /** What becomes of the version that the job makes: promoted when it passes the gate, or left for someone to decide. */
   promote: z.enum(['if-better', 'never']).default('never'),

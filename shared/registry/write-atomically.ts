@@ -71,7 +71,7 @@ export async function removeLeftovers(parent: string): Promise<void> {
   }
 }
 
-function isAlive(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
@@ -90,7 +90,8 @@ async function writeSynced(file: string, data: string | Uint8Array, flags: 'w' |
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** What was made or renamed in a folder outlives a loss of power. */
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {
     await handle.sync();

@@ -7,6 +7,8 @@ import { systemClock } from '../../shared/batching/clock';
 import type { ModelList } from '../../shared/contracts/service-status';
 import type { Manifest } from '../../shared/contracts/manifest';
 import type { Inference } from '../../shared/engine/inference';
+import type { JobQueue } from '../../shared/jobs/job-queue';
+import { FakeJobQueue } from './fake-job-queue';
 import { Metrics } from '../../shared/observability/metrics';
 import { createAssertAdmin } from '../../services/classifier/access/admin';
 import { createIdentify } from '../../services/classifier/access/api-keys';
@@ -14,6 +16,9 @@ import { createApp, routePaths } from '../../services/classifier/app';
 import type { Service } from '../../services/classifier/compose';
 import { composeStreams, streamTuning, type Streams } from '../../services/classifier/compose-streams';
 import { createClassifyClip } from '../../services/classifier/classify-clip';
+import { createClipChecks } from '../../services/classifier/datasets/check-clips';
+import { createDatasetStore } from '../../services/classifier/datasets/dataset-store';
+import type { IntakeLimits } from '../../services/classifier/datasets/intake';
 import { Gate } from '../../services/classifier/gate';
 import { createHttpServer } from '../../services/classifier/http-server';
 import { loadPageAssets } from '../../services/classifier/page-assets';
@@ -36,6 +41,8 @@ export interface HarnessOptions {
   readonly maxStreams?: number;
   readonly allowedOrigins?: readonly string[];
   readonly apiKeysFile?: string;
+  readonly jobs?: JobQueue;
+  readonly datasets?: { readonly folder: string; readonly limits?: Partial<IntakeLimits> };
   readonly tuning?: Partial<typeof streamTuning>;
 }
 
@@ -60,6 +67,9 @@ export const noModels: ModelList = {
   ...{ served: null, current: null, previous: null, pinned: null, shadow: null },
   ...{ problems: [], models: [] },
 };
+
+/** Where there are no datasets. */
+const noFolder = join(__dirname, 'no-datasets');
 
 const defaults = {
   maxRequests: 64,
@@ -106,7 +116,16 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
   });
   metrics.watchDrift(driftKinds, new Drift());
   watchLoad(metrics, gate, () => batcher.queuedItems);
+  const datasetLimits = {
+    maxBytes: 2 ** 20,
+    maxFiles: 100,
+    idleMs: options.idleMs,
+    ...options.datasets?.limits,
+  };
+  const checks = createClipChecks(decoder);
+  const datasets = createDatasetStore(options.datasets?.folder ?? noFolder, datasetLimits, checks);
   const app = createApp({
+    ...{ datasets, datasetLimits, jobs: options.jobs ?? new FakeJobQueue() },
     classifyClip: createClassifyClip({
       ...{ decoder, lease, onlooker: options.onlooker },
       maxClipSeconds: 600,
@@ -140,6 +159,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     started: model.started,
     close: async () => {
       await current.close();
+      await datasets.close();
       await streams.close();
     },
   };

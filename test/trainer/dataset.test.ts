@@ -261,7 +261,7 @@ describe('a dataset with problems', () => {
   });
 
   it.each<[string, Record<string, string>, Partial<LoadDatasetOptions>, RegExp]>([
-    ['no CSV', { 'a.txt': '' }, {}, /no CSV file with the columns filename, fold, category/],
+    ['no CSV', { 'a.txt': '' }, {}, /no CSV file with the columns filename, category/],
     ['no CSV with the columns', { 'a.csv': 'x,y\n1,2' }, {}, /no CSV file with the columns/],
     [
       'two CSVs to choose from',

@@ -5,11 +5,12 @@ import type { Metrics } from '../../../shared/observability/metrics';
 import type { Identify } from '../access/api-keys';
 import type { ClassifyClip } from '../classify-clip';
 import type { Gate } from '../gate';
+import type { UploadLimits } from './bounded-body';
 import { negotiateAnswer, sendAnswer } from './classify-answer';
 import { parseClassifyQuery } from './classify-query';
 import { contextOf, type RequestContext } from './request-context';
 import { requestTimeoutMs } from './request-timeout';
-import { readUpload, type UploadLimits } from './upload';
+import { readUpload } from './upload';
 
 export interface ClassifyRouteDeps {
   readonly classifyClip: ClassifyClip;

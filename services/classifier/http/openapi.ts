@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import {
   classificationSchema,
   predictionSchema,
@@ -14,11 +13,11 @@ import {
   servingChangeSchema,
   shadowRequestSchema,
 } from '../../../shared/contracts/service-status';
-import type { ErrorCode } from '../../../shared/errors/app-error';
 import { scoresSchema } from './classify-answer';
 import { classifyQuerySchema } from './classify-query';
-import { statusOf } from './error-middleware';
 import { componentSchemas, type Json } from './json-schemas';
+import { jobPaths, jobRequestSchemas, jobSchemas } from './openapi-jobs';
+import { problemResponses, queryParameters, requestIdParameter } from './openapi-parts';
 import { timeoutHeader, timeoutPattern } from './request-timeout';
 import { uploadField } from './upload';
 
@@ -36,6 +35,7 @@ const named = {
   ShadowRequest: shadowRequestSchema,
   ServingChange: servingChangeSchema,
   Problem: problemSchema,
+  ...jobSchemas,
 };
 
 /** The OpenAPI 3.1 document of the service, made from the schemas it works with. */
@@ -48,18 +48,19 @@ export function openApiDocument(version: string): Json {
       description: 'Send a recording, get what is to be heard in it. Errors are RFC 9457 problem documents.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    tags: [{ name: 'classification' }, { name: 'operation' }],
+    tags: [{ name: 'classification' }, { name: 'training' }, { name: 'operation' }],
     paths: {
       '/classify': { post: classifyOperation() },
       '/models': { get: getOperation('listModels', 'The versions in the registry', 'ModelList') },
       ...modelPaths(),
+      ...jobPaths(),
       '/healthz': { get: getOperation('health', 'Whether the process answers at all', 'Health') },
       '/readyz': { get: readyOperation() },
       '/metrics': { get: metricsOperation() },
       '/stream': { get: streamOperation() },
     },
     components: {
-      schemas: componentSchemas(named, 'output'),
+      schemas: { ...componentSchemas(named, 'output'), ...componentSchemas(jobRequestSchemas, 'input') },
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', description: 'Where API keys are asked for' },
       },
@@ -76,7 +77,7 @@ function classifyOperation(): Json {
       'WAV, FLAC, MP3, Ogg Vorbis and Opus, found by content; other containers where an ffmpeg is installed. ' +
       'A clip longer than the model’s window is judged window by window; the answer is the mean over those in which a class ' +
       'is heard, or `unknown`.',
-    parameters: [...queryParameters(), requestIdParameter, timeoutParameter],
+    parameters: [...queryParameters(classifyQuerySchema), requestIdParameter, timeoutParameter],
     security: [{}, { bearer: [] }],
     requestBody: {
       required: true,
@@ -258,39 +259,7 @@ function getOperation(operationId: string, summary: string, schema: keyof typeof
   };
 }
 
-/** A response for each status, naming the codes that share it. */
-function problemResponses(codes: readonly ErrorCode[]): Json {
-  const responses: Json = {};
-  for (const status of new Set(codes.map(statusOf))) {
-    const sharing = codes.filter((code) => statusOf(code) === status);
-    const comesBack = status === 429 || status === 503;
-    responses[status] = {
-      description: `Problem with code ${sharing.map((code) => `\`${code}\``).join(', ')}`,
-      ...(comesBack ? { headers: { 'Retry-After': retryAfterHeader } } : {}),
-      content: { 'application/problem+json': { schema: reference('Problem') } },
-    };
-  }
-  return responses;
-}
-
-function queryParameters(): Json[] {
-  const { properties = {} } = z.toJSONSchema(classifyQuerySchema);
-  return Object.entries(properties).map(([name, property]) => {
-    const { description, ...schema } = property as Json;
-    return { name, in: 'query', required: false, description, schema };
-  });
-}
-
 const stringHeader = { schema: { type: 'string' } };
-const retryAfterHeader = { description: 'Seconds', schema: { type: 'integer', minimum: 1 } };
-const requestIdParameter = {
-  name: 'X-Request-Id',
-  in: 'header',
-  required: false,
-  description: 'Taken over into the answer and the logs; made up when absent',
-  schema: { type: 'string', pattern: '^[A-Za-z0-9_.:-]{1,128}$' },
-};
-
 const timeoutParameter = {
   name: timeoutHeader,
   in: 'header',

@@ -3,7 +3,7 @@ import type { JobRequest } from '../../../shared/contracts/job';
 import { AppError } from '../../../shared/errors/app-error';
 import type { TrainCommand } from '../command-line';
 import type { TrainerConfig } from '../config';
-import { marksEsc10 } from '../dataset-csv';
+import { marksEsc10 } from '../../../shared/datasets/dataset-csv';
 
 /** What `npm run train` would be told for one run of a job, always to go on where it was. @throws AppError invalid-configuration */
 export async function commandOfJob(request: JobRequest, config: TrainerConfig): Promise<TrainCommand> {

@@ -4,7 +4,7 @@ import type { RunMessage, RunOrder } from '../../../shared/jobs/run-messages';
 import type { EpochMetrics } from '../../../shared/contracts/report';
 import { foldsOf, splitFolds } from '../folds';
 import { evaluateRun } from '../evaluate-run';
-import { readDatasetCsv } from '../dataset-csv';
+import { readDatasetCsv } from '../../../shared/datasets/dataset-csv';
 import { trainCommand } from '../train-command';
 import { trainFold } from '../train-fold';
 import { evaluationOptions, openWorkshop, type CommandContext } from '../workshop';

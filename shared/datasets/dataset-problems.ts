@@ -1,4 +1,4 @@
-import { AppError } from '../../shared/errors/app-error';
+import { AppError } from '../errors/app-error';
 
 /** More would scroll the first ones out of sight; `details.problems` has them all. */
 const shownProblems = 200;

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { assignFolds } from './assign-folds';
 import { type CsvRecord, findCsv, readCsv } from './csv-file';
 import { invalidDataset } from './dataset-problems';
 
@@ -17,14 +18,21 @@ export interface DatasetListing {
   readonly rows: readonly DatasetRow[];
   /** What is wrong with lines of the CSV; those lines are not among `rows`. */
   readonly problems: readonly string[];
+  /** The CSV has no column `fold`: the folds were made (assign-folds.ts). */
+  readonly foldsMade: boolean;
 }
 
-const requiredColumns = ['filename', 'fold', 'category'];
+type UnfoldedRow = Omit<DatasetRow, 'fold'> & { readonly fold: number | undefined; readonly source: string };
+
+const requiredColumns = ['filename', 'category'];
+/** ESC-50's names: fold, number of the recording, take of it, class. */
+const esc50Name = /^\d+-(\d+)-[A-Z]-\d+\.\w+$/;
 type Fields = ReadonlyMap<string, string>;
 
 /**
- * Reads the list of clips: a CSV with the columns `filename`, `fold` and `category`, and optionally
- * `target` and `esc10`, as ESC-50 has them.
+ * Reads the list of clips: a CSV with the columns `filename`, `category` and `fold`, and optionally
+ * `target` and `esc10`, as ESC-50 has them. Where it has no `fold`, folds are made; clips of one source stay together then:
+ * the column `source` says which those are, else names as ESC-50 has them, else every clip is its own.
  *
  * @param csv relative to the folder; without it, the one CSV in the folder or its `meta/` with those columns
  * @param esc10Only only the lines whose column `esc10` says True
@@ -42,7 +50,19 @@ export async function readDatasetCsv(
   const absent = wanted.filter((column) => !columns.includes(column));
   const csvName = path.basename(csvFile);
   if (absent.length > 0) throw invalidDataset(folder, [`${csvName} has no column ${absent.join(', ')}`]);
-  return { csvFile, ...checkLines(csvName, columns, lines, esc10Only) };
+  const { rows, problems } = checkLines(csvName, columns, lines, esc10Only);
+  if (columns.includes('fold')) return { csvFile, rows: rows.map(withFold), problems, foldsMade: false };
+  const made = assignFolds(rows);
+  return {
+    csvFile,
+    rows: rows.map((row, index) => withFold({ ...row, fold: made.folds[index] })),
+    problems: [...problems, ...made.problems],
+    foldsMade: true,
+  };
+}
+
+function withFold({ filename, fold, category, target }: UnfoldedRow): DatasetRow {
+  return { filename, fold: fold!, category, target };
 }
 
 /** Whether the CSV says which of its clips make up ESC-10. @throws AppError invalid-dataset */
@@ -56,8 +76,8 @@ function checkLines(
   columns: readonly string[],
   lines: readonly CsvRecord[],
   esc10Only: boolean,
-): { rows: DatasetRow[]; problems: string[] } {
-  const rows: DatasetRow[] = [];
+): { rows: UnfoldedRow[]; problems: string[] } {
+  const rows: UnfoldedRow[] = [];
   const problems: string[] = [];
   const seen = new Map<string, number>();
   for (const { fields: values, line } of lines) {
@@ -83,8 +103,8 @@ function rowProblems(fields: Fields, seen: ReadonlyMap<string, number>): string[
   if (filename === '') problems.push('the filename is empty');
   else if (leadsOut(filename)) problems.push(`${filename} leads out of the dataset's folder`);
   else if (firstLine !== undefined) problems.push(`${filename} is already listed in line ${firstLine}`);
-  const fold = fields.get('fold')!;
-  if (!isWholeNumber(fold) || Number(fold) < 1) {
+  const fold = fields.get('fold');
+  if (fold !== undefined && (!isWholeNumber(fold) || Number(fold) < 1)) {
     problems.push(`expected the fold as a whole number from 1 up, got "${fold}"`);
   }
   if (fields.get('category') === '') problems.push('the category is empty');
@@ -95,14 +115,23 @@ function rowProblems(fields: Fields, seen: ReadonlyMap<string, number>): string[
   return problems;
 }
 
-function toRow(fields: Fields): DatasetRow {
-  const target = fields.get('target');
+function toRow(fields: Fields): UnfoldedRow {
+  const [fold, target] = [fields.get('fold'), fields.get('target')];
   return {
     filename: cleanName(fields),
-    fold: Number(fields.get('fold')),
+    fold: fold === undefined ? undefined : Number(fold),
     category: fields.get('category')!,
     target: target === undefined ? undefined : Number(target),
+    source: sourceOf(fields),
   };
+}
+
+/** The prefixes keep a source's name and a file's apart. */
+function sourceOf(fields: Fields): string {
+  const source = fields.get('source') ?? '';
+  if (source !== '') return `source ${source}`;
+  const recording = esc50Name.exec(path.basename(fields.get('filename')!))?.[1];
+  return recording === undefined ? `file ${cleanName(fields)}` : `recording ${recording}`;
 }
 
 /** At most nine digits: beyond that no fold or target is meant. */

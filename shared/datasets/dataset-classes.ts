@@ -1,9 +1,8 @@
+import { fewestFolds } from './assign-folds';
 import type { DatasetRow } from './dataset-csv';
 
 /** What a manifest can hold. */
 const maxClasses = 1000;
-/** One fold each to train on, to choose the epoch by, and to test on. */
-const minFolds = 3;
 
 /**
  * The classes of a list of clips, in the order of the network's outputs: by `target` where it is given,
@@ -37,8 +36,8 @@ function sizeProblems(classes: number, folds: number): string[] {
   if (classes < 2 || classes > maxClasses) {
     problems.push(`expected 2 to ${maxClasses} categories, got ${classes}`);
   }
-  if (folds < minFolds) {
-    problems.push(`expected at least ${minFolds} folds (training, validation, test), got ${folds}`);
+  if (folds < fewestFolds) {
+    problems.push(`expected at least ${fewestFolds} folds (training, validation, test), got ${folds}`);
   }
   return problems;
 }

@@ -1,0 +1,65 @@
+import { Transform, type TransformCallback } from 'node:stream';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Request } from 'express';
+import { AppError } from '../../../shared/errors/app-error';
+import { cancellation } from '../../../shared/errors/cancellation';
+
+export interface UploadLimits {
+  /** Bytes of a recording at most. */
+  readonly maxBytes: number;
+  /** An upload from which nothing comes for so long is given up. */
+  readonly idleMs: number;
+}
+
+/** A request's body that breaks off, with the reason, when it grows too large, stalls, or its client is gone. */
+export class BoundedBody extends Transform {
+  readonly headers: IncomingHttpHeaders;
+  readonly #limits: UploadLimits;
+  readonly #idle: NodeJS.Timeout;
+  #allowedBytes: number;
+
+  constructor(req: Request, limits: UploadLimits, overheadBytes: number, signal: AbortSignal) {
+    super();
+    this.headers = req.headers;
+    this.#limits = limits;
+    this.#allowedBytes = limits.maxBytes + overheadBytes;
+    this.#idle = setTimeout(() => this.destroy(stalled(limits.idleMs)), limits.idleMs);
+    const abandon = (): void => {
+      this.destroy(cancellation(signal));
+    };
+    signal.addEventListener('abort', abandon, { once: true });
+    this.once('close', () => {
+      clearTimeout(this.#idle);
+      signal.removeEventListener('abort', abandon);
+    });
+    if (signal.aborted) abandon();
+    else req.pipe(this);
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.#idle.refresh();
+    this.#allowedBytes -= chunk.byteLength;
+    if (this.#allowedBytes < 0) done(tooLarge(this.#limits));
+    else done(null, chunk);
+  }
+}
+
+export function tooLarge({ maxBytes }: UploadLimits): AppError {
+  return new AppError('payload-too-large', `The upload is larger than ${maxBytes} bytes.`, {
+    details: { maxBytes },
+  });
+}
+
+function stalled(idleMs: number): AppError {
+  return new AppError(
+    'request-timeout',
+    `Nothing came for ${idleMs / 1000} s; send the upload without pauses.`,
+  );
+}
+
+/** @throws AppError unsupported-media */
+export function refuseEncoded(headers: IncomingHttpHeaders): void {
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+  if (encoding === 'identity' || encoding === '') return;
+  throw new AppError('unsupported-media', 'Send it without Content-Encoding: audio is compressed already.');
+}

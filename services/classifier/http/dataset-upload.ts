@@ -1,0 +1,111 @@
+import type { Readable } from 'node:stream';
+import type { Request, Response } from 'express';
+import multer, { MulterError, type StorageEngine } from 'multer';
+import { AppError } from '../../../shared/errors/app-error';
+import type { Intake, IntakeLimits } from '../datasets/intake';
+import { BoundedBody, refuseEncoded, tooLarge } from './bounded-body';
+
+export interface DatasetUploadLimits extends IntakeLimits {
+  readonly idleMs: number;
+}
+
+/** Of a form: a boundary and a part's head a file. */
+const overheadBytesPerFile = 1024;
+const archiveTypes = ['application/zip', 'application/x-zip-compressed', 'application/octet-stream'];
+
+/**
+ * Brings a request's files into `intake` as they come; nothing is kept in memory.
+ * @throws AppError malformed-request, payload-too-large, unsupported-media, request-timeout; or the signal's reason
+ */
+export async function readDatasetUpload(
+  req: Request,
+  res: Response,
+  intake: Intake,
+  limits: DatasetUploadLimits,
+  signal: AbortSignal,
+): Promise<void> {
+  const isForm = req.is('multipart/form-data') !== false;
+  const isArchive = req.is(archiveTypes) !== false;
+  refuseEncoded(req.headers);
+  if (!isForm && !isArchive) {
+    throw new AppError(
+      'unsupported-media',
+      'Send a form (multipart/form-data) with recordings and a CSV, or a zip as application/zip.',
+    );
+  }
+  const overheadBytes = isForm ? limits.maxFiles * overheadBytesPerFile : 0;
+  if (Number(req.headers['content-length'] ?? 0) > limits.maxBytes + overheadBytes) throw tooLarge(limits);
+  if (req.headers.expect?.toLowerCase() === '100-continue') res.writeContinue();
+  const body = new BoundedBody(req, limits, overheadBytes, signal);
+  if (isForm) await readForm(body, intake, limits);
+  else await intake.addArchive(body);
+}
+
+async function readForm(body: BoundedBody, intake: Intake, limits: DatasetUploadLimits): Promise<void> {
+  let failure: unknown;
+  /** The rest of an upload that is refused need not come. */
+  const fail = (caught: unknown): void => {
+    failure ??= caught;
+    body.destroy(caught as Error);
+  };
+  const read = multer({
+    storage: storageOf(intake, fail),
+    preservePath: true,
+    defParamCharset: 'utf8',
+    limits: { files: limits.maxFiles, fields: 0, headerPairs: 20 },
+  }).any();
+  await new Promise<void>((resolve, reject) => {
+    read(body as unknown as Request, undefined as unknown as Response, (error: unknown) => {
+      if (failure === undefined && (error === undefined || error === null)) resolve();
+      else reject(explain(failure ?? error, limits));
+    });
+  });
+}
+
+function storageOf(intake: Intake, fail: (caught: unknown) => void): StorageEngine {
+  // One after the other: a name's folder and the count of bytes are shared.
+  let last: Promise<void> = Promise.resolve();
+  const add = (name: string, content: Readable): Promise<void> =>
+    /\.zip$/i.test(name) ? intake.addArchive(content) : intake.addFile(name, content);
+  return {
+    _handleFile: (_req, file, done) => {
+      last = last.then(() => add(file.originalname, file.stream));
+      last.then(
+        () => {
+          done(null, {});
+        },
+        (caught: unknown) => {
+          file.stream.resume();
+          fail(caught);
+          done(caught);
+        },
+      );
+    },
+    // The whole folder is removed at once.
+    _removeFile: (_req, _file, done) => {
+      done(null);
+    },
+  };
+}
+
+function explain(error: unknown, { maxFiles }: DatasetUploadLimits): Error {
+  if (error instanceof AppError || isFileError(error)) return error;
+  if (error instanceof MulterError && error.code === 'LIMIT_FILE_COUNT') {
+    return new AppError('payload-too-large', `A dataset has at most ${maxFiles} files.`, {
+      details: { maxFiles },
+    });
+  }
+  if (error instanceof MulterError) {
+    return new AppError(
+      'malformed-request',
+      `${error.message}. Send files only; the name goes into the query: ?name=…`,
+    );
+  }
+  return new AppError('malformed-request', 'The body is not a well-formed multipart/form-data form.', {
+    cause: error,
+  });
+}
+
+function isFileError(caught: unknown): caught is NodeJS.ErrnoException {
+  return typeof caught === 'object' && caught !== null && 'syscall' in caught;
+}

@@ -1,0 +1,306 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { datasetDetailsSchema, type DatasetDetails } from '../../../shared/contracts/dataset';
+import { problemSchema, type Problem } from '../../../shared/contracts/problem';
+import { FakeJobQueue } from '../../support/fake-job-queue';
+import { RawConnection } from '../../support/raw-connection';
+import { startHarness, stopHarness, type Harness } from '../../support/service-harness';
+import { zipFile, type ZipEntry } from '../../support/zip-file';
+
+let folder: string;
+let harness: Harness;
+let jobs: FakeJobQueue;
+const maxBytes = 200_000;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'earshot-datasets-'));
+  jobs = new FakeJobQueue();
+  harness = await startHarness({ jobs, datasets: { folder, limits: { maxBytes, maxFiles: 40 } } });
+});
+afterEach(async () => {
+  await stopHarness(harness);
+  await rm(folder, { recursive: true });
+});
+
+const url = (path: string): string => `http://127.0.0.1:${harness.port}${path}`;
+const names = Array.from({ length: 6 }, (_, k) => `${k % 2 ? 'bell' : 'kettle'}-${k}.wav`);
+const csvOf = (list: readonly string[]): string =>
+  ['filename,category', ...list.map((name) => `${name},${name.split('-')[0]!}`)].join('\n');
+
+/** As a browser or curl would send it; the harness's decoder takes texts such as `1 1` for sound. */
+function form(files: Readonly<Record<string, string | Uint8Array>>): FormData {
+  const data = new FormData();
+  for (const [name, content] of Object.entries(files))
+    data.append('file', new Blob([typeof content === 'string' ? content : new Uint8Array(content)]), name);
+  return data;
+}
+
+const goodFiles = { ...Object.fromEntries(names.map((name) => [name, '1 1'])), 'sounds.csv': csvOf(names) };
+const upload = (body: FormData | Buffer, name = 'mine'): Promise<Response> =>
+  fetch(url(`/datasets?name=${name}`), {
+    method: 'POST',
+    ...(body instanceof FormData
+      ? { body }
+      : { body: new Uint8Array(body), headers: { 'content-type': 'application/zip' } }),
+  });
+const problemOf = async (response: Response): Promise<Problem> => problemSchema.parse(await response.json());
+
+async function detailsOf(name: string): Promise<DatasetDetails> {
+  return datasetDetailsSchema.parse(await (await fetch(url(`/datasets/${name}`))).json());
+}
+
+/** Once every clip has been decoded. */
+async function checked(name: string): Promise<DatasetDetails> {
+  for (;;) {
+    const details = await detailsOf(name);
+    if (details.check.state === 'done') return details;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+const textEntry = (name: string, content: string, more: Partial<ZipEntry> = {}): ZipEntry => ({
+  name,
+  content: Buffer.from(content),
+  ...more,
+});
+const goodEntries = [
+  ...names.map((name) => textEntry(`my sounds/audio/${name}`, '1 1')),
+  textEntry('my sounds/list.csv', csvOf(names)),
+];
+
+describe('POST /datasets', () => {
+  it('takes a form of recordings and a CSV, makes folds, and tells what it holds', async () => {
+    const response = await upload(form(goodFiles));
+    expect([response.status, response.headers.get('location')]).toEqual([201, '/datasets/mine']);
+    const details = await checked('mine');
+    expect(details).toMatchObject({ name: 'mine', clips: 6, classCount: 2, foldCount: 3, foldsMade: true });
+    expect(details.classes).toEqual([
+      { name: 'bell', clips: 3, folds: { 1: 1, 2: 1, 3: 1 } },
+      { name: 'kettle', clips: 3, folds: { 1: 1, 2: 1, 3: 1 } },
+    ]);
+    expect(details).toMatchObject({ problems: [], problemCount: 0, check: { checked: 6 } });
+    expect(await readdir(folder)).toEqual(['mine']);
+    expect(await readFile(join(folder, 'mine', 'audio', names[0]!), 'utf8')).toBe('1 1');
+  });
+
+  it.each([
+    ['as a body', () => zipFile(goodEntries)],
+    ['in a form', () => form({ 'sounds.zip': zipFile(goodEntries) })],
+    [
+      'deflated, with what macOS adds',
+      () =>
+        zipFile([
+          ...goodEntries.map((entry) => ({ ...entry, deflate: true })),
+          textEntry('__MACOSX/my sounds/._list.csv', 'x'),
+          textEntry('my sounds/.DS_Store', 'x'),
+        ]),
+    ],
+  ])('takes a zip %s', async (_, make) => {
+    expect((await upload(make())).status).toBe(201);
+    expect(await checked('mine')).toMatchObject({ clips: 6, problemCount: 0 });
+    expect((await readdir(join(folder, 'mine'))).sort()).toEqual(['audio', 'list.csv']);
+  });
+
+  const clips = (count: number, category: string): string[] =>
+    Array.from({ length: count }, (_, k) => `${category}-${k}.wav`);
+  it.each([
+    ['one class only', clips(6, 'bell'), 'expected 2 to 1000 categories, got 1'],
+    [
+      'too few clips of a class',
+      [...clips(5, 'bell'), ...clips(2, 'kettle')],
+      'category kettle has clips of 2 sources',
+    ],
+    ['no clips', [], 'expected 2 to 1000 categories, got 0'],
+  ])('refuses %s with 422 and every problem, and keeps nothing', async (_, list, message) => {
+    const response = await upload(
+      form({ ...Object.fromEntries(list.map((name) => [name, '1 1'])), 'a.csv': csvOf(list) }),
+    );
+    expect(response.status).toBe(422);
+    const problem = await problemOf(response);
+    expect(problem.code).toBe('invalid-dataset');
+    expect(problem.problems!.map((found) => found.message).join('\n')).toContain(message);
+    expect(JSON.stringify(problem)).not.toContain(folder);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('refuses recordings that the CSV names and nobody sent', async () => {
+    const response = await upload(form({ 'sounds.csv': csvOf(names), [names[0]!]: '1 1' }));
+    expect(response.status).toBe(422);
+    expect((await problemOf(response)).problems).toContainEqual({
+      at: 'dataset',
+      message: `${names[1]!} is missing`,
+    });
+  });
+
+  it('finds clips that cannot be decoded', async () => {
+    expect((await upload(form({ ...goodFiles, [names[2]!]: 'undecodable-audio' }))).status).toBe(201);
+    expect((await checked('mine')).problems).toEqual([`${names[2]!}: Failed with undecodable-audio.`]);
+  });
+
+  it.each([
+    ['a path out', '../evil.wav', 'leads out of the folder'],
+    ['an absolute path', '/etc/evil.wav', 'it is absolute'],
+    ['a backslash', 'a\\..\\evil.wav', 'a backslash'],
+    ['a device', 'aux.wav', 'means a device'],
+    ['a hidden file', '.evil.wav', 'it is hidden'],
+    ['a blank at its end', 'evil.wav ', 'a point or a blank'],
+    ['an archive', 'more.tar.gz', 'not unpacked'],
+    ['too long a name', `${'x'.repeat(250)}.wav`, 'longer than 200 bytes'],
+  ])('refuses %s in a form', async (_, name, reason) => {
+    const response = await upload(form({ ...goodFiles, [name]: '1 1' }));
+    expect(response.status).toBe(400);
+    expect((await problemOf(response)).detail).toContain(reason);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  const bomb = Buffer.alloc(150_000);
+  it.each<[string, () => ZipEntry[], string]>([
+    ['a path out', () => [textEntry('../evil.wav', 'x')], 'invalid relative path'],
+    ['an absolute path', () => [textEntry('/evil.wav', 'x')], 'absolute path'],
+    ['a backslash path out', () => [textEntry('..\\evil.wav', 'x')], 'invalid relative path'],
+    ['a link', () => [textEntry('link.wav', '/etc/passwd', { mode: 0o120_777 })], 'is a link'],
+    ['a device file', () => [textEntry('tty.wav', '', { mode: 0o020_666 })], 'is a link or no plain file'],
+    ['a device name', () => [textEntry('my sounds/NUL.wav', 'x')], 'means a device'],
+    ['an archive', () => [textEntry('inner.zip', 'x')], 'not unpacked'],
+    ['a name twice', () => [textEntry('my sounds/audio/BELL-1.wav', 'x')], 'twice'],
+    [
+      'an encrypted file',
+      () => [textEntry('secret.wav', 'x', { encrypted: true, deflate: true })],
+      'encrypted',
+    ],
+    ['overlapping files', () => [textEntry('again.wav', '1 1', { sharesBytesOf: 0 })], 'overlaps'],
+    [
+      'too much in all',
+      () => [0, 1].map((k) => ({ name: `${k}.wav`, content: bomb, deflate: true })),
+      'holds more than',
+    ],
+    [
+      'more than it says',
+      () => [{ name: 'liar.wav', content: bomb, deflate: true, claimedBytes: 10 }],
+      'too many bytes',
+    ],
+    [
+      'less than it says',
+      () => [{ name: 'liar.wav', content: bomb, deflate: true, claimedBytes: 150_001 }],
+      'not enough bytes',
+    ],
+    ['too many files', () => clips(41, 'x').map((name) => textEntry(name, 'x')), 'more than 40 files'],
+  ])('refuses a zip with %s', async (_, extra, reason) => {
+    const response = await upload(zipFile([...goodEntries, ...extra()]));
+    expect(response.status).toBe(400);
+    expect((await problemOf(response)).detail).toContain(reason);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it.each<[string, () => FormData | Buffer, number]>([
+    ['nothing at all', () => new FormData(), 400],
+    ['no archive', () => randomBytes(500), 400],
+    ['a cut archive', () => zipFile(goodEntries).subarray(0, -30), 400],
+    [
+      'a damaged archive',
+      () => Buffer.from(zipFile(goodEntries).toString('latin1').replace('1 1', '2 1'), 'latin1'),
+      400,
+    ],
+    ['both', () => form({ ...goodFiles, 'sounds.zip': zipFile(goodEntries) }), 400],
+    ['two of a name', () => form({ ...goodFiles, [names[0]!.toUpperCase()]: '1 1' }), 400],
+    ['too many bytes', () => form({ ...goodFiles, 'long.wav': Buffer.alloc(maxBytes) }), 413],
+    ['too many files', () => form(Object.fromEntries(clips(41, 'x').map((name) => [name, '1']))), 413],
+  ])('refuses %s, and keeps nothing', async (_, make, status) => {
+    expect((await upload(make())).status).toBe(status);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('refuses a name that is taken before a file is read, and bad names', async () => {
+    await mkdir(join(folder, 'mine'));
+    expect((await upload(form(goodFiles))).status).toBe(409);
+    for (const bad of ['Mine', '..', '.hidden', 'a%2Fb', ''])
+      expect((await upload(form(goodFiles), bad)).status).toBe(400);
+    expect((await fetch(url('/datasets'), { method: 'POST', body: form(goodFiles) })).status).toBe(400);
+    const json = { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } };
+    expect((await fetch(url('/datasets?name=x'), json)).status).toBe(415);
+  });
+
+  it('lets one of two at once win', async () => {
+    const statuses = (await Promise.all([1, 2, 3].map(() => upload(form(goodFiles))))).map(
+      ({ status }) => status,
+    );
+    expect(statuses.sort()).toEqual([201, 409, 409]);
+    expect(await readdir(folder)).toEqual(['mine']);
+  });
+
+  it('keeps nothing of an upload that breaks off', async () => {
+    const connection = await half();
+    connection.hangUp();
+    await expectNothing();
+  });
+
+  it('does not wait for an upload that is still coming when it shuts down', async () => {
+    const connection = await half();
+    void harness.gate.drain();
+    expect(await connection.until('draining')).toContain('503 Service Unavailable');
+    await expectNothing();
+    connection.hangUp();
+  });
+
+  /** Sends the half of an upload; resolves when its first bytes are on the disk. */
+  async function half(): Promise<RawConnection> {
+    const connection = new RawConnection(harness.port);
+    const head = [
+      'POST /datasets?name=mine HTTP/1.1',
+      `Host: 127.0.0.1:${harness.port}`,
+      'Content-Length: 5000',
+    ];
+    await connection.send(
+      `${[...head, 'Content-Type: application/zip', '', ''].join('\r\n')}${'x'.repeat(2000)}`,
+    );
+    for (;;) {
+      const [scratch] = await readdir(folder);
+      const archive = await readFile(join(folder, String(scratch), 'archive.zip')).catch(() =>
+        Buffer.alloc(0),
+      );
+      if (archive.length > 0) return connection;
+    }
+  }
+  async function expectNothing(): Promise<void> {
+    while ((await readdir(folder)).length > 0) await new Promise((resolve) => setImmediate(resolve));
+    expect((await fetch(url('/datasets/mine'))).status).toBe(404);
+  }
+});
+
+describe('datasets', () => {
+  it('may be put into the folder by hand, linked ones too', async () => {
+    const elsewhere = await mkdtemp(join(tmpdir(), 'earshot-hand-'));
+    for (const [name, content] of Object.entries(goodFiles)) await writeFile(join(elsewhere, name), content);
+    await symlink(elsewhere, join(folder, 'hand'));
+    await mkdir(join(folder, 'empty'));
+    await checked('hand');
+    expect(await (await fetch(url('/datasets'))).json()).toEqual({
+      datasets: [
+        { name: 'empty', clips: 0, classCount: 0, foldCount: 0, problemCount: 1 },
+        { name: 'hand', clips: 6, classCount: 2, foldCount: 3, problemCount: 0 },
+      ],
+    });
+    expect((await fetch(url('/datasets/hand'), { method: 'DELETE' })).status).toBe(204);
+    expect((await readdir(elsewhere)).length).toBe(7);
+    await rm(elsewhere, { recursive: true });
+  });
+
+  it('are deleted unless a job trains on them', async () => {
+    await upload(form(goodFiles));
+    const job = { kind: 'train', architecture: 'mel', dataset: 'mine' };
+    const headers = { 'content-type': 'application/json' };
+    const submitted = await fetch(url('/jobs'), { method: 'POST', body: JSON.stringify(job), headers });
+    expect(submitted.status).toBe(202);
+    const refused = await fetch(url('/datasets/mine'), { method: 'DELETE' });
+    expect([refused.status, (await problemOf(refused)).detail]).toEqual([
+      409,
+      expect.stringContaining('job-1'),
+    ]);
+    jobs.change('job-1', { state: 'finished' });
+    expect((await fetch(url('/datasets/mine'), { method: 'DELETE' })).status).toBe(204);
+    expect(await readdir(folder)).toEqual([]);
+    expect((await fetch(url('/datasets/mine'), { method: 'DELETE' })).status).toBe(404);
+  });
+});
