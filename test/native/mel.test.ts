@@ -7,9 +7,9 @@ import {
   melWeights,
   type MelArchitecture,
 } from '../support/native-mel';
-import { relativeError } from '../support/native-cnn';
 import { referenceMel } from '../support/reference-mel';
 import { referenceMelPass } from '../support/reference-mel-gradients';
+import { expectClose, forEachSet } from '../support/kernel-checks';
 import { provideTestKernels } from '../support/test-engine';
 
 let addon: KernelsAddon;
@@ -19,17 +19,6 @@ beforeAll(async () => {
 });
 
 const classes = 5;
-
-function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
-  expect(relativeError(actual, expected)).toBeLessThan(tolerance);
-}
-
-/** Every instruction set that this machine runs. */
-function forEachSet(work: (instructionSet: string) => void): void {
-  const sets = addon.instructionSets();
-  expect(sets).toContain('baseline');
-  for (const set of sets) work(set);
-}
 
 function zerosOf(weights: Readonly<Record<string, Float32Array>>): Float32Array[] {
   return Object.values(weights).map(({ length }) => new Float32Array(length));
@@ -54,7 +43,7 @@ describe('the native mel', () => {
       const near = crops.map((crop) => crop.map((value) => value / 30));
       const expected = referenceMel(weights, near, false);
       const features = Float32Array.from(near.flatMap((crop) => Array.from(crop)));
-      forEachSet((instructionSet) => {
+      forEachSet(addon, (instructionSet) => {
         const mel = addonMel(addon, name, classes, weights, { instructionSet });
         expectClose(mel.logits(features, clips), expected.flat(), 1e-4);
         expectClose(mel.logits(features.slice(0, frames * 64), 1), expected[0]!, 1e-4);
@@ -70,7 +59,7 @@ describe('the native mel', () => {
       const given = melBatch(clips, frames, classes, frames + 2);
       const expected = referenceMelPass(weights, given.crops, given.targets, 0.25, given.seed);
       const { batch, targets } = addonMelBatch(given);
-      forEachSet((instructionSet) => {
+      forEachSet(addon, (instructionSet) => {
         const mel = addonMel(addon, name, classes, weights, { instructionSet, dropout: 0.25 });
         const { loss, gradients } = mel.gradients(...batch, targets);
         expect(Math.abs(loss / expected.loss - 1)).toBeLessThan(1e-5);
@@ -97,7 +86,7 @@ describe('the native mel', () => {
     const { batch, targets } = addonMelBatch({ ...given, crops });
     const logits = referenceMel(weights, crops, false).flat();
     const { loss } = referenceMelPass(weights, crops, given.targets, 0, 0);
-    forEachSet((instructionSet) => {
+    forEachSet(addon, (instructionSet) => {
       const mel = addonMel(addon, 'mel-small', classes, weights, { instructionSet });
       expectClose(mel.logits(batch[0], 1), logits, 1e-4);
       const pass = mel.gradients(...batch, targets);
@@ -124,7 +113,7 @@ describe('the native mel', () => {
   it('gives the same bits on one, two and three threads', () => {
     const weights = melWeights('mel', classes, 21);
     const { batch, targets } = addonMelBatch(melBatch(10, 24, classes, 22));
-    forEachSet((instructionSet) => {
+    forEachSet(addon, (instructionSet) => {
       const outcomes = [1, 2, 3].map((threads) => {
         const mel = addonMel(addon, 'mel', classes, weights, { instructionSet, threads, dropout: 0.1 });
         mel.setMoments(zerosOf(weights), zerosOf(weights));
@@ -159,7 +148,7 @@ describe('the native mel', () => {
     const given = melBatch(3, 20, classes, 5);
     const { batch, targets } = addonMelBatch(given);
     const names = Object.keys(weights);
-    forEachSet((instructionSet) => {
+    forEachSet(addon, (instructionSet) => {
       const mel = addonMel(addon, 'mel-small', classes, weights, { instructionSet });
       mel.setMoments(zerosOf(weights), zerosOf(weights));
       mel.setAverages(Object.values(weights));
