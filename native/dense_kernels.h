@@ -44,6 +44,8 @@ struct DenseKernels {
   // Rows [first, last) of the kernel: the inputs' gradients, and the step or the kernel's gradient.
   void (*backward)(const DenseBackward&, int first, int last);
   void (*adam)(const AdamArrays&, const float* gradient, size_t count, const AdamStep&);
+  // means += (values − means) · share
+  void (*average)(float* means, const float* values, size_t count, float share);
   // Index of the first value that is not finite, `count` when all are.
   size_t (*find_non_finite)(const float* values, size_t count);
 };

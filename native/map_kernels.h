@@ -1,5 +1,5 @@
-// Two-dimensional convolutions and batch norm, what an instruction set offers to `mel`. A map is [row][column][channel], its channels
-// rounded up to kChannelStep with zeros; steps are in floats.
+// Two-dimensional convolutions and batch norm: what an instruction set offers to `mel`. A map is [row][column][channel],
+// its channels rounded up to kChannelStep with zeros; steps are in floats.
 #pragma once
 
 #include <cstddef>

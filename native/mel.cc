@@ -10,11 +10,13 @@ namespace {
 
 // Bounds the memory that a call can ask for: 20 s of frames at the front end's hop, eight times its crop.
 constexpr size_t kMaxFrames = 1024;
+// Values that an item of the optimiser takes at most.
+constexpr size_t kStretch = 16'384;
 
 }  // namespace
 
 Mel::Mel(const Kernels& kernels, int threads, const MelSize& size, double rate, const MelOptimiser& optimiser)
-    : Network(MelParameters(size).sizes, kMelBins, size.classes, 2),
+    : Network(MelParameters(size).sizes, kFewestFrames * kMelBins, size.classes, 2),
       kernels_(kernels),
       pool_(threads),
       size_(size),
@@ -23,10 +25,29 @@ Mel::Mel(const Kernels& kernels, int threads, const MelSize& size, double rate, 
       training_(kernels, size, parameters_, rate) {
   norms_.emplace_back(kMelBins);
   for (const NormPlace& place : parameters_.norms) norms_.emplace_back(place.channels);
+  const auto stretch = [&](size_t first, size_t count, bool learns, bool decays) {
+    for (size_t at = 0; at < count; at += kStretch) {
+      stretches_.push_back({first + at, std::min(kStretch, count - at), learns, decays});
+    }
+  };
+  // Kernels are drawn to zero; scales, shifts and biases are not; statistics do not learn.
+  const auto norm = [&](const NormPlace& place) {
+    const size_t channels = static_cast<size_t>(place.channels);
+    stretch(place.scale, 2 * channels, true, false);
+    stretch(place.mean, 2 * channels, false, false);
+  };
+  norm(parameters_.input_norm);
+  for (size_t layer = 0; layer < kMelLayers; layer++) {
+    stretch(parameters_.kernels[layer], parameters_.norms[layer].scale - parameters_.kernels[layer], true, true);
+    norm(parameters_.norms[layer]);
+  }
+  stretch(parameters_.dense_kernel, parameters_.dense_bias - parameters_.dense_kernel, true, true);
+  stretch(parameters_.dense_bias, static_cast<size_t>(size_.classes), true, false);
 }
 
 bool Mel::accepts(size_t length) const {
-  return length % kMelBins == 0 && length / kMelBins <= kMaxFrames && MelPlan::fits(static_cast<int>(length / kMelBins));
+  const size_t frames = length / kMelBins;
+  return length % kMelBins == 0 && frames >= kFewestFrames && frames <= kMaxFrames;
 }
 
 void Mel::prepare(int frames) {
@@ -77,37 +98,25 @@ StepResult Mel::step(const Batch& batch, double learning_rate, double step) {
   if (gradients_.size() == 0) gradients_ = AlignedArray<float>(total());
   const StepResult result = gradients(batch, gradients_.data());
   training_.update_running(values.data());
-  optimise(gradients_, learning_rate, step);
-  if (averages.size() > 0) average(step);
+  optimise(learning_rate, step);
   ready_ = false;
   return result;
 }
 
-// Kernels are drawn to zero, scales, shifts and biases are not.
-void Mel::optimise(const AlignedArray<float>& gradients, double learning_rate, double step) {
-  const auto update = [&](size_t at, size_t count, bool decays) {
-    const AdamStep adam = adam_step(learning_rate, step, optimiser_.beta2, decays ? optimiser_.weight_decay : 0);
-    kernels_.dense->adam({values.data() + at, first_moments.data() + at, second_moments.data() + at},
-                         gradients.data() + at, count, adam);
-  };
-  const auto update_norm = [&](const NormPlace& place) {
-    update(place.scale, static_cast<size_t>(place.channels), false);
-    update(place.shift, static_cast<size_t>(place.channels), false);
-  };
-  update_norm(parameters_.input_norm);
-  for (size_t layer = 0; layer < kMelLayers; layer++) {
-    const NormPlace& place = parameters_.norms[layer];
-    update(parameters_.kernels[layer], place.scale - parameters_.kernels[layer], true);
-    update_norm(place);
-  }
-  update(parameters_.dense_kernel, parameters_.dense_bias - parameters_.dense_kernel, true);
-  update(parameters_.dense_bias, static_cast<size_t>(size_.classes), false);
-}
-
-// services/trainer/optimiser.ts: over few steps it is the mean of all of them.
-void Mel::average(double step) {
-  const float decay = static_cast<float>(std::min(optimiser_.average_decay, step / (step + 9)));
-  for (size_t i = 0; i < total(); i++) averages[i] = averages[i] * decay + values[i] * (1 - decay);
+void Mel::optimise(double learning_rate, double step) {
+  const AdamStep plain = adam_step(learning_rate, step, optimiser_.beta2);
+  const AdamStep decaying = adam_step(learning_rate, step, optimiser_.beta2, optimiser_.weight_decay);
+  // services/trainer/optimiser.ts: over few steps it is the mean of all of them.
+  const double decay = std::min(optimiser_.average_decay, step / (step + 9));
+  pool_.run(static_cast<int>(stretches_.size()), [&](int item, int) {
+    const auto [at, count, learns, decays] = stretches_[static_cast<size_t>(item)];
+    if (learns) {
+      kernels_.dense->adam({values.data() + at, first_moments.data() + at, second_moments.data() + at},
+                           gradients_.data() + at, count, decays ? decaying : plain);
+    }
+    if (averages.size() == 0) return;
+    kernels_.dense->average(averages.data() + at, values.data() + at, count, static_cast<float>(1 - decay));
+  });
 }
 
 }  // namespace earshot

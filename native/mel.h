@@ -24,8 +24,7 @@ class Mel : public Network {
 
  private:
   void prepare(int frames);
-  void optimise(const AlignedArray<float>& gradients, double learning_rate, double step);
-  void average(double step);
+  void optimise(double learning_rate, double step);
   const float* judged() const { return averages.size() > 0 ? averages.data() : values.data(); }
 
   const Kernels& kernels_;
@@ -35,6 +34,12 @@ class Mel : public Network {
   const MelOptimiser optimiser_;
   MelTraining training_;
   AlignedArray<float> gradients_;
+  // A stretch of the values that an item of the optimiser takes.
+  struct Stretch {
+    size_t first, count;
+    bool learns, decays;
+  };
+  std::vector<Stretch> stretches_;
 
   // Inference: what is made anew when weights or frames change.
   bool ready_ = false;

@@ -110,7 +110,7 @@ MelParameters::MelParameters(const MelSize& size) {
     return NormPlace{scale, shift, mean, variance, channels};
   };
   input_norm = norm(kMelBins);
-  const auto layers = layers_of(size, 16);
+  const auto layers = layers_of(size, kFewestFrames);
   for (int i = 0; i < kMelLayers; i++) {
     const size_t at_layer = static_cast<size_t>(i);
     kernels[at_layer] = tensor(static_cast<size_t>(layers[at_layer].kernel_rows) * static_cast<size_t>(layers[at_layer].out));
@@ -122,7 +122,5 @@ MelParameters::MelParameters(const MelSize& size) {
 }
 
 MelPlan::MelPlan(const MelSize& size, int frames) : frames(frames), layers(layers_of(size, frames)) {}
-
-bool MelPlan::fits(int frames) { return frames >= 1 && ((frames - 1) / 2 + 1) / 8 >= 1; }
 
 }  // namespace earshot

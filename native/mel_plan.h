@@ -1,4 +1,4 @@
-// The layers of `mel` (shared/network/mel.ts) for inputs of so many frames: shapes, and where everything lies in memory.
+// The layers of `mel` (shared/network/mel.ts) for inputs of so many frames: shapes, and where all lies in memory.
 #pragma once
 
 #include <array>
@@ -10,6 +10,8 @@ namespace earshot {
 
 constexpr int kMelBins = 64;
 constexpr int kMelLayers = 7;
+// Of which the three poolings leave one.
+constexpr int kFewestFrames = 15;
 
 struct MelSize {
   int width;  // channels of the first convolutions: a multiple of 4, of which four are a multiple of kChannelStep
@@ -40,14 +42,15 @@ struct MelLayer {
   // From a row of the gradient with zeros around it to the next.
   long d_row() const { return columns == 1 ? padded_out : backward.row; }
   int kernel_rows;       // taps × in: rows of `out` values
-  size_t kernel_floats() const { return static_cast<size_t>(kernel_rows) * static_cast<size_t>(padded_out); }
-  size_t backward_floats() const {
-    return static_cast<size_t>(backward.tap_rows * backward.tap_columns * backward.in) * static_cast<size_t>(backward.out);
-  }
-  size_t map_floats() const { return static_cast<size_t>(rows) * static_cast<size_t>(columns) * static_cast<size_t>(padded_out); }
+  size_t kernel_floats() const { return floats(kernel_rows, padded_out); }
+  size_t backward_floats() const { return floats(backward.tap_rows * backward.tap_columns * backward.in, backward.out); }
+  size_t map_floats() const { return floats(rows * columns, padded_out); }
   int out_rows() const { return pooled ? rows / 2 : rows; }
   int out_columns() const { return pooled ? columns / 2 : columns; }
-  size_t result_floats() const { return static_cast<size_t>(out_rows()) * static_cast<size_t>(out_columns()) * static_cast<size_t>(padded_out); }
+  size_t result_floats() const { return floats(out_rows() * out_columns(), padded_out); }
+
+ private:
+  static size_t floats(int rows, int each) { return static_cast<size_t>(rows) * static_cast<size_t>(each); }
 };
 
 // The parameters in their order: what does not depend on the number of frames.
@@ -63,8 +66,6 @@ struct MelParameters {
 
 struct MelPlan {
   MelPlan(const MelSize& size, int frames);
-  // Whether anything is left of so many frames after the poolings.
-  static bool fits(int frames);
 
   int frames;
   std::array<MelLayer, kMelLayers> layers;

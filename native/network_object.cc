@@ -180,7 +180,6 @@ const float* NetworkObject::read_features(const Napi::Value& value, const Networ
   }
   const float* features = read_array<float>(value, "features", total);
   length = static_cast<int>(total / count);
-  if (!network.accepts(total / count)) refuse_value(value.Env(), "features: too few for this network");
   const size_t bad = kernels_->dense->find_non_finite(features, total);
   if (bad < total) {
     refuse_value(value.Env(), "features: the value at " + std::to_string(bad) + " is not finite");

@@ -139,6 +139,15 @@ void adam(const AdamArrays& arrays, const float* gradient, size_t count, const A
   store_tail(arrays.second + at, load(second), rest);
 }
 
+void average(float* means, const float* values, size_t count, float share) {
+  size_t at = 0;
+  for (; at + kLanes <= count; at += kLanes) {
+    const Vec mean = load(means + at);
+    store(means + at, fma(load(values + at) - mean, splat(share), mean));
+  }
+  for (; at < count; at++) means[at] += (values[at] - means[at]) * share;
+}
+
 // Gradients of kRows inputs for one or two vectors of clips.
 template <int kRows, int kClipVecs>
 EARSHOT_INLINE void input_tile(const DenseBackward& pass, int row, int clip, int padded) {
@@ -241,6 +250,6 @@ size_t find_non_finite(const float* values, size_t count) {
 }  // namespace
 
 extern const DenseKernels dense_kernels;
-const DenseKernels dense_kernels = {product, product_half, backward, adam, find_non_finite};
+const DenseKernels dense_kernels = {product, product_half, backward, adam, average, find_non_finite};
 
 }  // namespace earshot::EARSHOT_ISA

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { loadKernels, type KernelsAddon } from '../../shared/engine/native-network';
 import { createUniform } from '../../shared/network/random';
 import { addonBatch, addonCnn, cnnShapes, cnnWeights, noiseClips, type CnnSize } from '../support/native-cnn';
+import { addonMel, addonMelBatch, melBatch, melWeights } from '../support/native-mel';
 import { provideTestKernels } from '../support/test-engine';
 
 const size: CnnSize = { samples: 1000, classes: 3 };
@@ -24,6 +25,14 @@ function looseCnn(): Loose {
   const zeros = lengths.map((length) => new Float32Array(length));
   cnn.setMoments(zeros, zeros);
   return cnn as unknown as Loose;
+}
+
+function looseMel(): Loose {
+  const values = melWeights('mel-small', 3, 1);
+  const mel = addonMel(addon, 'mel-small', 3, values);
+  const zeros = Object.values(values).map(({ length }) => new Float32Array(length));
+  mel.setMoments(zeros, zeros);
+  return mel as unknown as Loose;
 }
 
 function detached(length: number): Float32Array {
@@ -130,6 +139,52 @@ describe('the addon', () => {
     expect(cnn['logits']!(features, 1)).toEqual(before);
   });
 
+  it.each([
+    [{ width: 10 }, 'width'],
+    [{ width: 0 }, 'width'],
+    [{ width: 1e6 }, 'width'],
+    [{ head: 24 }, 'head'],
+    [{ head: '64' }, 'head'],
+    [{ beta2: 1 }, 'beta2'],
+    [{ beta2: NaN }, 'beta2'],
+    [{ weightDecay: -0.1 }, 'weightDecay'],
+    [{ averageDecay: undefined }, 'averageDecay'],
+  ])('refuses to make a mel of %j and names %s', (given, named) => {
+    const figures = { width: 12, head: 64, beta2: 0.99, weightDecay: 0, averageDecay: 0 };
+    const make = (): unknown =>
+      (addon as unknown as Loose)['createMel']!({ ...options, ...figures, ...given });
+    expect(refusal(make)).toContain(named);
+  });
+
+  it('refuses crops of no whole frames, too few or too many, shares that are none, and means it does not keep', () => {
+    const mel = looseMel();
+    const { batch, targets } = addonMelBatch(melBatch(2, 16, 3, 1));
+    const [features, labels, masks] = batch;
+    const means = Object.values(melWeights('mel-small', 3, 1));
+    const rest = [0.01, 1] as const;
+    for (const [call, message] of [
+      [() => mel['logits']!(features.subarray(2), 2), 'features'],
+      [() => mel['logits']!(features, 3), 'features'],
+      [() => mel['logits']!(new Float32Array(14 * 64), 1), 'features'],
+      [() => mel['logits']!(new Float32Array(2000 * 64), 1), 'features'],
+      [() => mel['logits']!(new Float32Array(0), 1), 'features'],
+      [() => mel['logits']!(detached(1024), 1), 'features'],
+      [() => mel['logits']!(new Float32Array(64), 1), 'features'],
+      [() => mel['step']!(features, labels, masks, ...rest, targets.subarray(1)), 'targets'],
+      [() => mel['step']!(features, labels, masks, ...rest, detached(6)), 'targets'],
+      [() => mel['step']!(features, labels, masks, ...rest, labels), 'targets'],
+      [() => mel['step']!(features, labels, masks, ...rest, new Float32Array(6).fill(NaN)), 'at 0'],
+      [() => mel['gradients']!(features, labels, masks, new Float32Array(6).fill(2)), 'at 0'],
+      [() => mel['averages']!(), 'no averages'],
+      [() => mel['setAverages']!(means.slice(1)), 'averages'],
+      [() => looseCnn()['setAverages']!(Object.values(weights)), 'averages'],
+      [() => looseCnn()['gradients']!(...addonBatch(noiseClips(size, 2, 1)), targets), 'targets'],
+    ] as const) {
+      expect(refusal(call)).toContain(message);
+    }
+    expect(refusal(() => mel['step']!(features, labels, masks, ...rest, targets))).toBeUndefined();
+  });
+
   it('survives a caller whose getters dispose of the network', () => {
     const cnn = looseCnn();
     const tensors: unknown[] = Object.values(weights);
@@ -151,18 +206,23 @@ describe('the addon', () => {
     expect(refusal(() => bare['weights']!())).toContain('factory');
   });
 
-  it('answers two thousand random calls with a result, a TypeError or a RangeError', () => {
+  it.each([
+    ['cnn', looseCnn],
+    ['mel', looseMel],
+  ])('answers two thousand random calls of a %s with a result, a TypeError or a RangeError', (name, make) => {
     const uniform = createUniform(5);
     const pick = <T>(values: readonly T[]): T => values[Math.floor(uniform() * values.length)]!;
-    const [features, labels, masks] = addonBatch(noiseClips(size, 2, 3));
-    const tensors = Object.values(weights);
+    const mel = addonMelBatch(melBatch(2, 16, 3, 3));
+    const [features, labels, masks] = name === 'mel' ? mel.batch : addonBatch(noiseClips(size, 2, 3));
+    const tensors = Object.values(name === 'mel' ? melWeights('mel-small', 3, 1) : weights);
     const values: readonly unknown[] = [
       ...[undefined, null, true, 0, 1, 2, -1, 0.5, NaN, Infinity, 2 ** 31, 2 ** 53, '', 'conv1', Symbol('s')],
       ...[{}, [], () => 1, new ArrayBuffer(8), new DataView(new ArrayBuffer(8)), 10n, new Proxy([], {})],
       ...[features, labels, masks, tensors, features.subarray(0, 1000), detached(1000), new Uint8Array(1000)],
       ...[new Float32Array(new SharedArrayBuffer(4000)), Float32Array.of(NaN), tensors.slice(0, 9)],
+      mel.targets,
     ];
-    let cnn = looseCnn();
+    let network = make();
     let refused = 0;
     for (let call = 0; call < 2000; call++) {
       const method = pick([
@@ -173,14 +233,16 @@ describe('the addon', () => {
         'setMoments',
         'weights',
         'moments',
+        'setAverages',
+        'averages',
         'dispose',
       ]);
       const args = Array.from({ length: Math.floor(uniform() * 6) }, () => pick(values));
-      if (refusal(() => cnn[method]!(...args)) !== undefined) refused += 1;
-      if (method === 'dispose') cnn = looseCnn();
+      if (refusal(() => network[method]!(...args)) !== undefined) refused += 1;
+      if (method === 'dispose') network = make();
     }
     expect(refused).toBeGreaterThan(500);
-    expect(cnn['logits']!(features, 2)).toHaveLength(6);
+    expect(network['logits']!(features, 2)).toHaveLength(6);
   });
 
   it('computes the same in several JavaScript threads at once, and their end takes the networks along', async () => {

@@ -1,15 +1,8 @@
 import { loadKernels, type KernelsAddon } from '../../shared/engine/native-network';
+import { expectClose, forEachSet } from '../support/kernel-checks';
 import { provideTestKernels } from '../support/test-engine';
 import { referencePass } from '../support/reference-gradients';
-import {
-  addonBatch,
-  addonCnn,
-  cnnShapes,
-  cnnWeights,
-  noiseClips,
-  relativeError,
-  type CnnSize,
-} from '../support/native-cnn';
+import { addonBatch, addonCnn, cnnShapes, cnnWeights, noiseClips, type CnnSize } from '../support/native-cnn';
 
 let addon: KernelsAddon;
 
@@ -20,17 +13,6 @@ beforeAll(async () => {
 /** Lengths around every rounding in the kernels: one token, odd rows, tiles begun and tiles full, a second range. */
 const lengths = [64, 77, 98, 129, 1000, 1535, 1536, 1537, 4999, 6150];
 
-function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
-  expect(relativeError(actual, expected)).toBeLessThan(tolerance);
-}
-
-/** Every instruction set that this machine runs. */
-function forEachSet(work: (instructionSet: string) => void): void {
-  const sets = addon.instructionSets();
-  expect(sets).toContain('baseline');
-  for (const set of sets) work(set);
-}
-
 describe('the native cnn', () => {
   it.each(lengths)('gives the logits of double-precision loops: %i samples', (samples) => {
     const size: CnnSize = { samples, classes: 3 };
@@ -38,7 +20,7 @@ describe('the native cnn', () => {
     const clips = noiseClips(size, 4, samples);
     const { logits } = referencePass(weights, clips, 3, 0);
     const [features] = addonBatch(clips);
-    forEachSet((instructionSet) => {
+    forEachSet(addon, (instructionSet) => {
       const cnn = addonCnn(addon, size, weights, { instructionSet });
       expectClose(cnn.logits(features, 4), logits.flat(), 1e-5);
       // One clip alone takes another way through the linear layer.
@@ -59,7 +41,7 @@ describe('the native cnn', () => {
     const weights = cnnWeights(size, samples);
     const clips = noiseClips(size, count, samples + 1);
     const expected = referencePass(weights, clips, 5, 0.25);
-    forEachSet((instructionSet) => {
+    forEachSet(addon, (instructionSet) => {
       const cnn = addonCnn(addon, size, weights, { instructionSet, dropout: 0.25 });
       const { loss, gradients } = cnn.gradients(...addonBatch(clips));
       expect(Math.abs(loss / expected.loss - 1)).toBeLessThan(1e-5);
@@ -83,7 +65,7 @@ describe('the native cnn', () => {
     const clips = [{ ...clip!, samples: Float32Array.from({ length: 1537 }, (_value, i) => sample(i)) }];
     const expected = referencePass(weights, clips, 4, 0);
     const batch = addonBatch(clips);
-    forEachSet((instructionSet) => {
+    forEachSet(addon, (instructionSet) => {
       const cnn = addonCnn(addon, size, weights, { instructionSet });
       expectClose(cnn.logits(batch[0], 1), expected.logits[0]!, 1e-4);
       const { gradients } = cnn.gradients(...batch);
@@ -98,7 +80,7 @@ describe('the native cnn', () => {
     const weights = cnnWeights(size, 21);
     const clips = noiseClips(size, 5, 22);
     const zeros = Object.values(cnnShapes(size)).map((length) => new Float32Array(length));
-    forEachSet((instructionSet) => {
+    forEachSet(addon, (instructionSet) => {
       const outcomes = [1, 2, 3].map((threads) => {
         const cnn = addonCnn(addon, size, weights, { instructionSet, threads, dropout: 0.1 });
         cnn.setMoments(zeros, zeros);
@@ -119,7 +101,7 @@ describe('the native cnn', () => {
     const weights = cnnWeights(size, 4);
     const batch = addonBatch(noiseClips(size, 3, 5));
     const zeros = Object.values(cnnShapes(size)).map((length) => new Float32Array(length));
-    forEachSet((instructionSet) => {
+    forEachSet(addon, (instructionSet) => {
       const cnn = addonCnn(addon, size, weights, { instructionSet });
       cnn.setMoments(zeros, zeros);
       const state = Object.values(weights).map((tensor) => ({

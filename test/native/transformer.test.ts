@@ -1,5 +1,5 @@
 import { dropoutPlaces, loadKernels, type KernelsAddon } from '../../shared/engine/native-network';
-import { addonBatch, noiseClips, relativeError } from '../support/native-cnn';
+import { addonBatch, noiseClips } from '../support/native-cnn';
 import {
   addonTransformer,
   transformerHead,
@@ -7,6 +7,7 @@ import {
   type TransformerSize,
 } from '../support/native-transformer';
 import { referencePass, tokenCount, type ReferenceClip } from '../support/reference-gradients';
+import { expectClose, forEachSet } from '../support/kernel-checks';
 import { provideTestKernels } from '../support/test-engine';
 
 type Tensors = Record<string, Float32Array>;
@@ -18,17 +19,6 @@ let addon: KernelsAddon;
 beforeAll(async () => {
   addon = loadKernels(await provideTestKernels());
 });
-
-function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
-  expect(relativeError(actual, expected)).toBeLessThan(tolerance);
-}
-
-/** Every instruction set that this machine runs. */
-function forEachSet(work: (instructionSet: string) => void): void {
-  const sets = addon.instructionSets();
-  expect(sets).toContain('baseline');
-  for (const set of sets) work(set);
-}
 
 /** Logits and every gradient against double precision, on every instruction set. */
 function expectExact(
@@ -43,7 +33,7 @@ function expectExact(
   const steepest = Math.max(
     ...Object.values(training.gradients).flatMap((tensor) => [...tensor.map(Math.abs)]),
   );
-  forEachSet((instructionSet) => {
+  forEachSet(addon, (instructionSet) => {
     const transformer = addonTransformer(addon, { ...size, instructionSet }, weights, { dropout: rate });
     expectClose(transformer.logits(batch[0], clips.length), still.logits.flat(), forward);
     const { loss, gradients } = transformer.gradients(...batch);
@@ -128,7 +118,7 @@ describe('the native transformer', () => {
       const clips = [{ ...clip!, samples: Float32Array.from({ length: 1537 }, (_, i) => 1e6 * Math.sin(i)) }];
       const expected = referencePass(weights, clips, 4, 0, transformerHead(heads, 0));
       const batch = addonBatch(clips, dropoutPlaces.transformer);
-      forEachSet((instructionSet) => {
+      forEachSet(addon, (instructionSet) => {
         const transformer = addonTransformer(addon, { ...size, instructionSet }, weights);
         expectClose(transformer.logits(batch[0], 1), expected.logits[0]!, 1e-4);
         // Scores of 10¹⁰ leave a gradient no correct digit, but a number.
@@ -149,7 +139,7 @@ describe('the native transformer', () => {
     const clips = noiseClips(size, 2, 3);
     const expected = referencePass(weights, clips, 4, 0, transformerHead(heads, 0));
     const [features] = addonBatch(clips);
-    forEachSet((instructionSet) => {
+    forEachSet(addon, (instructionSet) => {
       const transformer = addonTransformer(addon, { ...size, instructionSet }, weights);
       expectClose(transformer.logits(features, 2), expected.logits.flat(), 1e-4);
       transformer.dispose();
@@ -160,7 +150,7 @@ describe('the native transformer', () => {
     const size = { samples: 1537, classes: 3, heads: 4, hidden: 8 } as const;
     const weights = transformerWeights(size, 3, 2);
     const [features] = addonBatch(noiseClips(size, 1, 1));
-    forEachSet((instructionSet) => {
+    forEachSet(addon, (instructionSet) => {
       const transformer = addonTransformer(addon, { ...size, instructionSet }, weights);
       for (const name of Object.keys(weights).filter((key) => !key.endsWith('key/bias'))) {
         const broken = { ...weights, [name]: Float32Array.from(weights[name]!).fill(NaN) };
@@ -177,7 +167,7 @@ describe('the native transformer', () => {
     const weights = transformerWeights(size, 4, 21);
     const clips = noiseClips(size, 11, 22);
     const zeros = Object.values(weights).map(({ length }) => new Float32Array(length));
-    forEachSet((instructionSet) => {
+    forEachSet(addon, (instructionSet) => {
       const outcomes = [1, 2, 3].map((threads) => {
         const options = { threads, dropout: 0.1 };
         const transformer = addonTransformer(addon, { ...size, instructionSet }, weights, options);

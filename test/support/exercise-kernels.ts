@@ -1,5 +1,6 @@
 import { dropoutPlaces, loadKernels, type KernelsAddon } from '../../shared/engine/native-network';
 import { addonBatch, addonCnn, cnnShapes, cnnWeights, noiseClips } from './native-cnn';
+import { addonMel, addonMelBatch, melBatch, melWeights } from './native-mel';
 import { addonTransformer, transformerWeights } from './native-transformer';
 
 /**
@@ -37,6 +38,7 @@ function main(path: string): void {
     });
     for (const seed of [1, 2, 1]) cached.logits(addonBatch(noiseClips(size, 2, seed))[0], 2);
     cached.dispose();
+    exerciseMel(addon, instructionSet);
   }
   process.stdout.write('clean\n');
 }
@@ -56,6 +58,25 @@ function exerciseTransformers(
     transformer.step(features, labels, masks, 0.01, 1);
     transformer.dispose();
   }
+}
+
+function exerciseMel(addon: KernelsAddon, instructionSet: string): void {
+  const weights = melWeights('mel-small', 3, 1);
+  const mel = addonMel(addon, 'mel-small', 3, weights, { instructionSet, dropout: 0.3 });
+  const zeros = Object.values(weights).map(({ length }) => new Float32Array(length));
+  mel.setMoments(zeros, zeros);
+  mel.setAverages(Object.values(weights));
+  for (const [frames, clips] of [
+    [15, 1],
+    [23, 5],
+    [16, 9],
+  ] as const) {
+    const { batch, targets } = addonMelBatch(melBatch(clips, frames, 3, frames));
+    mel.logits(batch[0], clips);
+    mel.gradients(...batch);
+    mel.step(...batch, 0.01, 1, targets);
+  }
+  mel.dispose();
 }
 
 main(process.argv[2]!);
