@@ -30,11 +30,16 @@ describeWithPrograms(['kubectl', 'kustomize'])('the pods of every overlay', () =
     podSpecs(parseObjects(renderOverlay(overlay))).map(([owner, pod]) => ({ overlay, owner, pod })),
   );
 
-  it('are of a deployment each, and of a job', () => {
+  it('are of the classifier, of Redis and of the trainers', () => {
     expect(pods.map(({ overlay, owner }) => `${overlay}: ${owner}`)).toEqual([
       'cpu: Deployment classifier',
+      'cpu-jobs: Deployment classifier',
+      'cpu-jobs: StatefulSet redis',
+      'cpu-jobs: ScaledJob trainer',
       'gpu: Deployment classifier',
-      'train: Job train',
+      'gpu-jobs: Deployment classifier',
+      'gpu-jobs: StatefulSet redis',
+      'gpu-jobs: ScaledJob trainer',
     ]);
   });
 

@@ -2,8 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stringify } from 'yaml';
 import { z } from 'zod';
-import { only, overlays, parseObjects, renderOverlay } from '../support/kubernetes';
+import { overlays, parseObjects, renderOverlay } from '../support/kubernetes';
 import { describeWithPrograms } from '../support/programs';
 
 /** The oldest version that has every field used here (preStop's own `sleep`), and the newest. */
@@ -31,6 +32,63 @@ const serviceMonitor = z.strictObject({
     ),
   }),
 });
+
+/** KEDA's, likewise; what its pods are made from is a Job's, and is held against Kubernetes' schema as one. */
+const scaledJob = z.strictObject({
+  apiVersion: z.literal('keda.sh/v1alpha1'),
+  kind: z.literal('ScaledJob'),
+  metadata: serviceMonitor.shape.metadata,
+  spec: z.strictObject({
+    pollingInterval: z.int().positive(),
+    minReplicaCount: z.int().min(0),
+    maxReplicaCount: z.int().positive(),
+    successfulJobsHistoryLimit: z.int(),
+    failedJobsHistoryLimit: z.int(),
+    scalingStrategy: z.strictObject({ strategy: z.enum(['default', 'custom', 'accurate', 'eager']) }),
+    triggers: z.array(
+      z.strictObject({
+        type: z.literal('redis'),
+        // All of them texts, numbers too.
+        metadata: z.strictObject({
+          address: z.string().regex(/^[\w.-]+:\d+$/),
+          listName: z.string(),
+          listLength: z.string().regex(/^\d+$/),
+          activationListLength: z.string().regex(/^\d+$/),
+        }),
+        authenticationRef: z.strictObject({ name: z.string() }),
+      }),
+    ),
+    jobTargetRef: z.looseObject({ template: z.looseObject({}) }),
+  }),
+});
+
+const triggerAuthentication = z.strictObject({
+  apiVersion: z.literal('keda.sh/v1alpha1'),
+  kind: z.literal('TriggerAuthentication'),
+  metadata: z.strictObject({ name: z.string(), namespace: z.string() }),
+  spec: z.strictObject({
+    secretTargetRef: z.array(z.strictObject({ parameter: z.string(), name: z.string(), key: z.string() })),
+  }),
+});
+
+const foreign: Readonly<Record<string, z.ZodType>> = {
+  ServiceMonitor: serviceMonitor,
+  ScaledJob: scaledJob,
+  TriggerAuthentication: triggerAuthentication,
+};
+
+/** With a Job behind it for each that KEDA would make. */
+function withScaledJobs(text: string): string {
+  const jobs = parseObjects(text)
+    .filter(({ kind }) => kind === 'ScaledJob')
+    .map(({ metadata, spec }) => ({
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata,
+      spec: (spec as { jobTargetRef: object }).jobTargetRef,
+    }));
+  return [text, ...jobs.map((job) => stringify(job))].join('---\n');
+}
 
 /** Each breaks a manifest in one place, and one object must be refused for it. */
 const breaks = [
@@ -63,7 +121,7 @@ function validate(texts: ReadonlyMap<string, string>, version: string): Map<stri
 }
 
 describeWithPrograms(['kubectl', 'kustomize'], ['kubernetes-validate'])('the manifests', () => {
-  const texts = new Map(overlays.map((overlay) => [overlay, renderOverlay(overlay)]));
+  const texts = new Map(overlays.map((overlay) => [overlay, withScaledJobs(renderOverlay(overlay))]));
   const broken = breaks.map(
     ([name, right, wrong]) => [name, texts.get('cpu')!.replace(right, wrong)] as const,
   );
@@ -76,7 +134,7 @@ describeWithPrograms(['kubectl', 'kustomize'], ['kubernetes-validate'])('the man
   /** The objects that have a schema there. */
   const objectsOf = (overlay: string): string[] =>
     parseObjects(texts.get(overlay)!)
-      .filter(({ kind }) => kind !== 'ServiceMonitor')
+      .filter(({ kind }) => foreign[kind] === undefined)
       .map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`);
 
   it.each(overlays.flatMap((overlay) => kubernetesVersions.map((version) => [overlay, version] as const)))(
@@ -91,11 +149,12 @@ describeWithPrograms(['kubectl', 'kustomize'], ['kubernetes-validate'])('the man
     expect(passed.get(newest)!.get(name)).toHaveLength(objectsOf('cpu').length - 1);
   });
 
-  it.each(['cpu', 'gpu'])(
-    'of %s ask the Prometheus operator for nothing that it does not know',
+  it.each(overlays)(
+    'of %s ask the operators of Prometheus and KEDA for nothing that they do not know',
     (overlay) => {
-      const monitor = only(parseObjects(texts.get(overlay)!), 'ServiceMonitor');
-      expect(serviceMonitor.safeParse(monitor).error).toBeUndefined();
+      const objects = parseObjects(texts.get(overlay)!).filter(({ kind }) => foreign[kind] !== undefined);
+      expect(objects.length).toBeGreaterThan(0);
+      for (const object of objects) expect(foreign[object.kind]!.safeParse(object).error).toBeUndefined();
     },
   );
 });

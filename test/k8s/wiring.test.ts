@@ -5,6 +5,7 @@ import { imageConfig, parseDockerfile } from '../image/dockerfile';
 import { checks, problemsOf, type Deployed } from '../support/deployment-checks';
 import {
   only,
+  overlays,
   parseObjects,
   podSpecs,
   projectFolder,
@@ -147,7 +148,7 @@ const breaks: readonly (readonly [keyof typeof checks, string, Break])[] = [
 ];
 
 describeWithPrograms(['kubectl', 'kustomize'])('the classifier as it is deployed', () => {
-  const objectsOf = new Map(['cpu', 'gpu', 'train'].map((name) => [name, parseObjects(renderOverlay(name))]));
+  const objectsOf = new Map(overlays.map((name) => [name, parseObjects(renderOverlay(name))]));
 
   it.each(['cpu', 'gpu'])('hangs together in the overlay %s', (overlay) => {
     expect(problemsOf({ objects: objectsOf.get(overlay)!, imageEnv })).toEqual([]);
@@ -163,11 +164,6 @@ describeWithPrograms(['kubectl', 'kustomize'])('the classifier as it is deployed
     expect(new Set(breaks.map(([name]) => name))).toEqual(new Set(Object.keys(checks)));
   });
 
-  it('is trained with room for its scratch volumes', () => {
-    const check = checks['scratch volumes beyond the limit of the pod']!;
-    expect(check({ objects: objectsOf.get('train')!, imageEnv })).toBe(false);
-  });
-
   it('computes on a GPU in the overlay gpu, and only there', () => {
     const gpus = ['cpu', 'gpu'].map((overlay) => {
       const [, { containers }] = podSpecs(objectsOf.get(overlay)!)[0]!;
@@ -176,20 +172,76 @@ describeWithPrograms(['kubectl', 'kustomize'])('the classifier as it is deployed
     expect(gpus).toEqual([undefined, 1]);
   });
 
-  it('gets its new versions from the training job', () => {
-    const objects = objectsOf.get('train')!;
-    const [, job] = podSpecs(objects)[0]!;
-    const config = readTrainerConfig(environmentOf(job.containers[0]!, imageEnv));
-    const mounted = job.containers[0]!.volumeMounts.map(({ mountPath }) => mountPath);
-    const needed = [config.modelsFolder, dirname(config.runsFolder), config.clipCacheFolder, '/tmp'];
-    expect(mounted.sort()).toEqual(needed.sort());
-    // The data set's folder is made by the first container, on the claim that both mount.
-    const [first] = job.initContainers!;
-    expect(first!.volumeMounts.map(({ mountPath }) => mountPath)).toEqual([dirname(config.dataFolder)]);
-    expect(readTrainerConfig(environmentOf(first!, imageEnv)).dataFolder).toBe(config.dataFolder);
-    expect(config.engineThreads).toBe(Number(job.containers[0]!.resources.limits['cpu']));
-    // The claim is the service's.
-    const claim = job.volumes.find(({ name }) => name === 'models')!.persistentVolumeClaim!.claimName;
-    expect(only(objectsOf.get('cpu')!, 'PersistentVolumeClaim').metadata.name).toBe(claim);
+  describe.each(['cpu-jobs', 'gpu-jobs'])('with training beside it, in the overlay %s', (overlay) => {
+    const objects = objectsOf.get(overlay)!;
+    const pods = new Map(podSpecs(objects));
+    const [classifier, trainer] = [pods.get('Deployment classifier')!, pods.get('ScaledJob trainer')!];
+    const labels = (component: string): object => ({
+      'app.kubernetes.io/name': 'earshot',
+      'app.kubernetes.io/component': component,
+    });
+
+    it('has trainers that read their settings, and find a volume where they write', () => {
+      const [first, container] = [trainer.initContainers![0]!, trainer.containers[0]!];
+      const config = readTrainerConfig(environmentOf(container, imageEnv));
+      const mounted = container.volumeMounts.map(({ mountPath }) => mountPath);
+      const needed = [config.modelsFolder, dirname(config.runsFolder), config.clipCacheFolder, '/tmp'];
+      expect(mounted.sort()).toEqual(needed.sort());
+      // The data set's folder is made by the first container, on the claim that both mount.
+      expect(first.volumeMounts.map(({ mountPath }) => mountPath)).toEqual([dirname(config.dataFolder)]);
+      expect(readTrainerConfig(environmentOf(first, imageEnv)).dataFolder).toBe(config.dataFolder);
+      expect(config.engineThreads).toBe(Number(container.resources.limits['cpu']));
+      expect(checks['scratch volumes beyond the limit of the pod']!({ objects, imageEnv })).toBe(false);
+    });
+
+    it('shares models and datasets between classifier and trainers, on any node', () => {
+      const claimsOf = ({ volumes }: PodSpec): string[] =>
+        volumes.flatMap(({ persistentVolumeClaim: claim }) => (claim === undefined ? [] : [claim.claimName]));
+      expect(claimsOf(classifier).sort()).toEqual(claimsOf(trainer).sort());
+      for (const claim of claimsOf(trainer)) {
+        expect(only(objects, 'PersistentVolumeClaim', claim).spec.accessModes).toEqual(['ReadWriteMany']);
+      }
+      const [environment, container] = [
+        environmentOf(classifier.containers[0]!, imageEnv),
+        trainer.containers[0]!,
+      ];
+      expect(environment['DATASETS_DIR']).toBe(environmentOf(container, imageEnv)['DATASETS_DIR']);
+      const models = classifier.containers[0]!.volumeMounts.find(({ name }) => name === 'models');
+      expect(models?.readOnly).toBe(false);
+    });
+
+    it('asks one Redis, by one secret, as the policies allow', () => {
+      const address = (container: Container): object | undefined =>
+        container.env?.find(({ name }) => name === 'REDIS_URL')?.valueFrom?.secretKeyRef;
+      expect(address(classifier.containers[0]!)).toEqual({ name: 'redis', key: 'url' });
+      expect(address(trainer.containers[0]!)).toEqual({ name: 'redis', key: 'url' });
+      const [trigger] = only(objects, 'ScaledJob').spec.triggers as { metadata: Record<string, string> }[];
+      const service = only(objects, 'Service', 'redis');
+      expect(trigger!.metadata['address']).toBe(`redis.${service.metadata.namespace}.svc:6379`);
+      expect(service.spec.selector).toEqual(labels('redis'));
+      expect(only(objects, 'StatefulSet').spec.template.metadata.labels).toEqual(labels('redis'));
+      const policies: readonly [policy: string, component: string][] = [
+        ['redis', 'redis'],
+        ['classifier-jobs', 'classifier'],
+        ['trainer', 'trainer'],
+      ];
+      for (const [policy, component] of policies) {
+        expect(only(objects, 'NetworkPolicy', policy).spec.podSelector.matchLabels).toEqual(
+          labels(component),
+        );
+      }
+      const asking = only(objects, 'NetworkPolicy', 'redis').spec.ingress[0].from[0].podSelector;
+      expect(asking.matchExpressions[0].values).toEqual(['classifier', 'trainer']);
+      for (const policy of ['classifier-jobs', 'trainer']) {
+        const [first] = only(objects, 'NetworkPolicy', policy).spec.egress as {
+          to: object[];
+          ports: object[];
+        }[];
+        expect(first).toEqual({
+          to: [{ podSelector: { matchLabels: labels('redis') } }],
+          ports: [{ port: 6379 }],
+        });
+      }
+    });
   });
 });

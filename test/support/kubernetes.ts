@@ -36,7 +36,7 @@ export interface Container {
   image: string;
   command?: string[];
   args?: string[];
-  env?: { name: string; value?: string }[];
+  env?: { name: string; value?: string; valueFrom?: { secretKeyRef: { name: string; key: string } } }[];
   envFrom?: { configMapRef: { name: string } }[];
   ports?: { name: string; containerPort: number; hostPort?: number }[];
   startupProbe?: Probe;
@@ -110,9 +110,18 @@ export function only(objects: readonly KubernetesObject[], kind: string, name?: 
 
 /** The pods that an overlay makes, by the name of what makes them. */
 export function podSpecs(objects: readonly KubernetesObject[]): (readonly [string, PodSpec])[] {
-  return objects
-    .filter(({ spec }) => (spec as { template?: object } | undefined)?.template !== undefined)
-    .map(({ kind, metadata, spec }) => [`${kind} ${metadata.name}`, spec.template.spec as PodSpec]);
+  return objects.flatMap(({ kind, metadata, spec }) => {
+    const { template, jobTargetRef } = (spec ?? {}) as {
+      template?: PodTemplate;
+      jobTargetRef?: { template: PodTemplate };
+    };
+    const pod = (template ?? jobTargetRef?.template)?.spec;
+    return pod === undefined ? [] : [[`${kind} ${metadata.name}`, pod] as const];
+  });
+}
+
+interface PodTemplate {
+  readonly spec: PodSpec;
 }
 
 /** 250m, 2, 5Gi, 26m of nginx (which means mebibytes) are not alike: only Kubernetes' quantities, as a number. */
