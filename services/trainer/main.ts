@@ -15,7 +15,8 @@ const usage = `${trainUsage}
 npm run reproduce -- [--data FOLDER] [--esc10-only] [--epochs N] [--seed N]
                   every run of the report's protocol that is missing; writes models/REPORT.md and .html
 npm run summary -- cnn|transformer|mel|mel-small [--heads N] [--hidden N] [--batch-size N]
-npm run trainer   works on the jobs of a Redis (REDIS_URL) until it is stopped
+npm run trainer -- [--until-idle SECONDS]
+                  works on the jobs of a Redis (REDIS_URL) until it is stopped, or until none came for so long
 npm run data      downloads ESC-50 (which holds ESC-10) into ./data`;
 
 /** sysexits.h: what a shell script can tell apart. */
@@ -50,7 +51,7 @@ async function main([verb, ...args]: readonly string[]): Promise<void> {
       await downloadData(config.dataFolder, stop.signal);
       return;
     case 'work':
-      await workCommand(__filename, config, stop.signal);
+      await workCommand(__filename, args, config, stop.signal);
       return;
     case 'job':
       await jobCommand(config, stop);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type Redis from 'ioredis';
 import type { Logger } from '../observability/logger';
 import type { StartRun } from './child-run';
@@ -17,6 +18,8 @@ export interface BullWorkerOptions {
 }
 
 export interface Worker {
+  /** Resolves when nothing was worked on for so long. */
+  untilIdle(idleMs: number): Promise<void>;
   /** Stops between two batches; what was begun goes back into the queue. */
   close(): Promise<void>;
 }
@@ -46,10 +49,12 @@ export function startBullWorker(options: BullWorkerOptions): Worker {
   const announce: Announce = (record) => addWork(bull, record);
   const stop = new AbortController();
   let working: Promise<void> | undefined;
+  let idleSinceMs = performance.now();
   const context = { store, announce, startRun, logger, signal: stop.signal, maxLosses };
   const processing = bull.process(1, async ({ data }) => {
     working = executeJob(data.id, data.turn, context).finally(() => {
       working = undefined;
+      idleSinceMs = performance.now();
     });
     await working;
   });
@@ -64,6 +69,13 @@ export function startBullWorker(options: BullWorkerOptions): Worker {
   tend();
   const tending = setInterval(tend, times.stalledIntervalMs);
   return {
+    async untilIdle(idleMs) {
+      for (let restMs = idleMs; working !== undefined || restMs > 0;) {
+        // What fails with its job's promise was told elsewhere.
+        await (working?.catch(() => undefined) ?? delay(restMs, undefined, { ref: false }));
+        restMs = idleSinceMs + idleMs - performance.now();
+      }
+    },
     async close() {
       stop.abort();
       clearInterval(tending);

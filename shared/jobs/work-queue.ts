@@ -3,7 +3,7 @@ import type Redis from 'ioredis';
 import type { JobRecord } from './job-record';
 
 /** Bull's list of what waits: `bull:training:wait`. */
-const queueName = 'training';
+export const queueName = 'training';
 
 export interface WorkItem {
   readonly id: string;

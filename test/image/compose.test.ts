@@ -15,6 +15,7 @@ interface Service {
   readonly volumes?: string[];
   readonly stop_grace_period?: string;
   readonly command?: string[];
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 interface Compose {
@@ -45,7 +46,8 @@ describe('the composition for one machine', () => {
 
   it.each(named)('pins $name, and mounts only what there is', ({ image, build, volumes: mounts = [] }) => {
     expect(build !== undefined || /:v?\d+\.\d+\.\d+$/.test(image)).toBe(true);
-    const sources = mounts.map((mount) => mount.split(':')[0]!);
+    // What a variable names is the user's.
+    const sources = mounts.filter((mount) => !mount.startsWith('$')).map((mount) => mount.split(':')[0]!);
     const missing = sources.filter((source) =>
       source.startsWith('.') ? !existsSync(join(projectFolder, source)) : !(source in volumes),
     );
@@ -57,6 +59,22 @@ describe('the composition for one machine', () => {
     expect([classifier!.read_only, trainer!.read_only]).toEqual([true, true]);
     expect(parseInt(classifier!.stop_grace_period!) * 1000).toBeGreaterThan(loadConfig({}).drainMs);
     expect(existsSync(join(projectFolder, trainer!.command![0]!))).toBe(true);
+  });
+
+  it('gives jobs from the classifier to trainers, through one Redis that forgets nothing', () => {
+    const { classifier, trainer, redis } = services;
+    for (const { environment } of [classifier!, trainer!]) {
+      expect(loadConfig({ ...environment, API_KEYS_FILE: '' })).toMatchObject({
+        redisUrl: 'redis://redis:6379',
+        datasetsFolder: '/datasets',
+      });
+    }
+    for (const mount of ['models:/app/models', 'datasets:/datasets']) {
+      expect([classifier!.volumes, trainer!.volumes]).toEqual(Array(2).fill(expect.arrayContaining([mount])));
+    }
+    expect(trainer!.command!.at(-1)).toBe('work');
+    expect(redis!.command).toEqual(expect.arrayContaining(['--appendonly', 'always', 'noeviction']));
+    expect(redis!.ports).toBeUndefined();
   });
 
   it('watches the classifier where it listens', () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readTrainerConfig } from '../../services/trainer/config';
+import { queueName } from '../../shared/jobs/work-queue';
 import { imageConfig, parseDockerfile } from '../image/dockerfile';
 import { checks, problemsOf, type Deployed } from '../support/deployment-checks';
 import {
@@ -216,6 +217,7 @@ describeWithPrograms(['kubectl', 'kustomize'])('the classifier as it is deployed
       expect(address(classifier.containers[0]!)).toEqual({ name: 'redis', key: 'url' });
       expect(address(trainer.containers[0]!)).toEqual({ name: 'redis', key: 'url' });
       const [trigger] = only(objects, 'ScaledJob').spec.triggers as { metadata: Record<string, string> }[];
+      expect(trigger!.metadata['listName']).toBe(`bull:${queueName}:wait`);
       const service = only(objects, 'Service', 'redis');
       expect(trigger!.metadata['address']).toBe(`redis.${service.metadata.namespace}.svc:6379`);
       expect(service.spec.selector).toEqual(labels('redis'));

@@ -8,12 +8,17 @@ import type { TrainerConfig } from '../config';
 /** A child stops between two batches, then its end is told to Redis; when that is gone too, another worker finds out by itself. */
 const closeMs = 30_000;
 
-/** `npm run trainer`: works on jobs from Redis until a signal. @throws AppError invalid-configuration without REDIS_URL */
+/**
+ * `npm run trainer`: works on jobs from Redis until a signal or, with `--until-idle SECONDS`, until none came for so long.
+ * @throws AppError invalid-configuration without REDIS_URL
+ */
 export async function workCommand(
   mainFile: string,
+  args: readonly string[],
   config: TrainerConfig,
   signal: AbortSignal,
 ): Promise<void> {
+  const idleMs = readIdleMs(args);
   if (config.redisUrl === undefined) {
     const message =
       'Trainers take their jobs from Redis: set REDIS_URL, here and for the classifier. Without it the classifier trains by itself.';
@@ -23,9 +28,20 @@ export async function workCommand(
   const startRun = createStartRun(mainFile, process.env);
   const worker = startBullWorker({ redisUrl: config.redisUrl, startRun, logger, times: config.lockTimes });
   logger.info('waiting for jobs');
-  if (!signal.aborted) await once(signal, 'abort');
-  logger.info('stopping: keeping what was computed');
+  const ends = [
+    ...(signal.aborted ? [] : [once(signal, 'abort')]),
+    ...(idleMs === undefined ? [] : [worker.untilIdle(idleMs)]),
+  ];
+  await Promise.race(ends);
+  logger.info(signal.aborted ? 'stopping: keeping what was computed' : 'no job came any more');
   const tooLate = setTimeout(() => process.exit(1), closeMs);
   await worker.close();
   clearTimeout(tooLate);
+}
+
+function readIdleMs(args: readonly string[]): number | undefined {
+  if (args.length === 0) return undefined;
+  const [option, seconds = ''] = args;
+  if (option === '--until-idle' && /^\d{1,6}$/.test(seconds)) return Number(seconds) * 1000;
+  throw new AppError('malformed-request', 'npm run trainer -- [--until-idle SECONDS]');
 }
