@@ -9,6 +9,7 @@ import { benchService } from './service-bench';
 import { benchSigterm } from './sigterm-bench';
 import { benchSoak } from './soak-bench';
 import { benchStreams } from './stream-bench';
+import { benchTrainers } from './trainers-bench';
 
 /** What an option asks for; without any: the engine, then the service. */
 const benches: Readonly<Record<string, () => Promise<void>>> = {
@@ -20,6 +21,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   '--robustness': benchRobustness,
   '--promotions': benchPromotions,
   '--reloads': benchReloads,
+  '--trainers': benchTrainers,
   '--peers': async () => {
     await benchEngine();
     await benchPeers();
