@@ -8,7 +8,7 @@ import { meanProbabilities } from '../decision/mean-probabilities';
 import { createNetwork } from '../network/create-network';
 import { ensembleParameters, splitMembers } from '../network/ensemble';
 import { decodeWeights, weightsFileNames } from '../registry/weights-file';
-import { stepBack, triedOutSteps } from '../threads/step-back';
+import { stepBack } from '../threads/step-back';
 import type { InferenceRequest, InferenceReply, InferenceStart } from './inference-messages';
 import { describeEngine, loadEngine } from './load-engine';
 import { createScorer } from './scorer';
@@ -20,7 +20,7 @@ const cachedFrames = 512;
 async function main(): Promise<void> {
   const port = parentPort!;
   const { choice, folder, manifest, warmUpBatches, triedOut } = workerData as InferenceStart;
-  stepBack(triedOut ? triedOutSteps : undefined);
+  if (triedOut) stepBack();
   const engine = await loadEngine(choice);
   const network = createNetwork(manifest.network, manifest.classes.length);
   const weightsManifest = JSON.parse(

@@ -1,7 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { classificationSchema, type Classification } from '../../shared/contracts/classification';
@@ -32,12 +31,6 @@ async function classify(url: string, wav: Buffer, query = ''): Promise<Response>
   return fetch(`${url}/classify${query}`, { method: 'POST', body: new Uint8Array(wav) });
 }
 
-/** The 19th field of `stat`; the second, a name in brackets, may hold spaces. */
-function niceness(process: number, thread: number): number {
-  const stat = readFileSync(`/proc/${process}/task/${thread}/stat`, 'utf8');
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
-}
-
 beforeAll(async () => {
   models = await mkdtemp(join(tmpdir(), 'earshot-models-'));
   await publishRandomModel(models, 'cnn-test-1');
@@ -50,18 +43,6 @@ afterEach(async () => {
 afterAll(() => rm(models, { recursive: true }));
 
 describe('the service as a process', () => {
-  it('keeps its computing threads behind the one that accepts and refuses', async () => {
-    const service = start();
-    const url = await service.url();
-    await service.line('loaded and warmed up');
-    await classify(url, tone(440, 1));
-    const main = niceness(service.child.pid!, service.child.pid!);
-    const threads = (await readdir(`/proc/${service.child.pid!}/task`)).map(Number);
-    const behind = threads.filter((thread) => niceness(service.child.pid!, thread) > main);
-    // One thread decodes and one infers, at the least.
-    expect(behind.length).toBeGreaterThanOrEqual(2);
-  });
-
   it('serves a model, gives simultaneous callers what each gets alone, and stops with 0', async () => {
     const service = start();
     const url = await service.url();

@@ -1,6 +1,5 @@
 import { parentPort } from 'node:worker_threads';
 import { AppError } from '../../errors/app-error';
-import { stepBack } from '../../threads/step-back';
 import { createContainerDecoder } from './container-decoder';
 import type { FromContainerThread, ToContainerThread } from './container-messages';
 import type { Piece, StreamDecoder } from './stream-decoder';
@@ -9,7 +8,6 @@ import type { Piece, StreamDecoder } from './stream-decoder';
 
 if (parentPort === null) throw new Error('container-worker is started by the container thread');
 const port = parentPort;
-stepBack();
 
 interface Stream {
   readonly decoder: StreamDecoder;
