@@ -54,9 +54,19 @@ export class AppError extends Error {
     this.details = options.details ?? {};
   }
 
-  /** Anything caught, as an AppError; what is not one becomes `internal` with the original as cause. */
+  /** Anything caught, as an AppError; what is not one becomes `storage-full` or else `internal`, with the original as cause. */
   static from(caught: unknown): AppError {
     if (caught instanceof AppError) return caught;
+    if (isDiskFull(caught)) {
+      const message = 'The disk is full: make room, and go on. What was kept before is whole.';
+      return new AppError('storage-full', message, { cause: caught });
+    }
     return new AppError('internal', 'Something went wrong on our side.', { cause: caught });
   }
+}
+
+/** What file systems say where there is no room, or no quota is left. */
+export function isDiskFull(caught: unknown): boolean {
+  const code = (caught as { readonly code?: unknown } | null | undefined)?.code;
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }

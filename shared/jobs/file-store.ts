@@ -1,6 +1,6 @@
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AppError } from '../errors/app-error';
+import { AppError, isDiskFull } from '../errors/app-error';
 import { removeLeftovers, writeFileAtomically } from '../registry/write-atomically';
 import { jobRecordSchema, type JobRecord } from './job-record';
 import type { JobStore } from './job-store';
@@ -28,9 +28,8 @@ export async function openFileStore(folder: string): Promise<JobStore> {
   const write = async (record: JobRecord): Promise<void> => {
     const { id } = record.job;
     await writeFileAtomically(fileOf(id), `${JSON.stringify(record)}\n`).catch((cause: unknown) => {
-      const full = ['ENOSPC', 'EDQUOT'].includes((cause as NodeJS.ErrnoException).code ?? '');
       const message = `The job could not be written to disk: ${(cause as Error).message}`;
-      throw new AppError(full ? 'storage-full' : 'unreachable', message, { cause });
+      throw new AppError(isDiskFull(cause) ? 'storage-full' : 'unreachable', message, { cause });
     });
     records.set(id, record);
     for (const listener of listeners) listener(id);

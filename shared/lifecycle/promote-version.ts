@@ -1,6 +1,6 @@
 import { maxPrevious, type GateCheck, type GateDecision } from '../contracts/lifecycle';
 import type { EngineChoice } from '../engine/choose-engine';
-import { AppError } from '../errors/app-error';
+import { AppError, isDiskFull } from '../errors/app-error';
 import { openRegistry, type Registry, type Version } from '../registry/registry';
 import { keepDecision, readReport } from '../registry/report-file';
 import { readServingState, writeServingState, type ServingReading } from '../registry/serving-state';
@@ -87,8 +87,7 @@ async function keep(folder: string, decision: GateDecision): Promise<void> {
   try {
     await keepDecision(folder, decision);
   } catch (cause) {
-    const full = ['ENOSPC', 'EDQUOT'].includes((cause as NodeJS.ErrnoException).code ?? '');
     const message = 'The decision cannot be written into the version’s report.json: nothing was changed.';
-    throw new AppError(full ? 'storage-full' : 'conflict', message, { cause });
+    throw new AppError(isDiskFull(cause) ? 'storage-full' : 'conflict', message, { cause });
   }
 }

@@ -3,7 +3,7 @@ import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { datasetNameSchema, type DatasetDetails, type DatasetList } from '../../../shared/contracts/dataset';
-import { AppError } from '../../../shared/errors/app-error';
+import { AppError, isDiskFull } from '../../../shared/errors/app-error';
 import { isAlive, syncFolder } from '../../../shared/registry/write-atomically';
 import type { ClipChecks } from './check-clips';
 import { countClips, problemsOf, readDataset, type ReadDataset } from './describe-dataset';
@@ -183,7 +183,7 @@ function invalid(problems: readonly string[]): AppError {
 function translate(caught: unknown, name: string): unknown {
   const code = (caught as NodeJS.ErrnoException).code ?? '';
   if (['EEXIST', 'ENOTEMPTY', 'ENOTDIR'].includes(code)) return taken(name);
-  if (['ENOSPC', 'EDQUOT'].includes(code)) {
+  if (isDiskFull(caught)) {
     return new AppError('storage-full', 'There is no room for this dataset; nothing of it was kept.', {
       cause: caught,
     });
