@@ -1,6 +1,5 @@
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { createDecoderPool } from '../shared/audio/decoder-pool';
+import { createDecoderPool, defaultDecodeThreads } from '../shared/audio/decoder-pool';
 import { sliceWindows } from '../shared/audio/windows';
 import { systemClock } from '../shared/batching/clock';
 import { MicroBatcher } from '../shared/batching/micro-batcher';
@@ -81,7 +80,7 @@ function figures(times: readonly number[][]): Figures {
 /** Decoder threads, batcher and inference thread as the service composes them. */
 async function openAlone(version: Version): Promise<{ answer: Answer; close(): Promise<void> }> {
   const { frontEnd } = version.manifest;
-  const decoder = createDecoderPool({ threads: Math.min(4, Math.max(1, availableParallelism() - 1)) });
+  const decoder = createDecoderPool({ threads: defaultDecodeThreads() });
   const choice = await chooseEngine({ wish: 'auto', onProgress: () => undefined, onFallback: console.error });
   const inference = await startInference({ choice, version, warmUpBatches: [1, 16] });
   const batcher = new MicroBatcher<Float32Array, Float32Array>({

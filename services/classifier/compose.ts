@@ -1,7 +1,6 @@
-import { availableParallelism } from 'node:os';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
-import { createDecoderPool } from '../../shared/audio/decoder-pool';
+import { createDecoderPool, defaultDecodeThreads } from '../../shared/audio/decoder-pool';
 import { systemClock } from '../../shared/batching/clock';
 import type { Logger } from '../../shared/observability/logger';
 import { Metrics } from '../../shared/observability/metrics';
@@ -45,7 +44,7 @@ const pageFolder = join(__dirname, '../../page');
 export function compose(config: Config, logger: Logger): Service {
   const metrics = new Metrics(routePaths);
   const decoder = createDecoderPool({
-    threads: config.decodeThreads ?? Math.min(4, Math.max(1, availableParallelism() - 1)),
+    threads: config.decodeThreads ?? defaultDecodeThreads(),
   });
   const models = composeModels(config, { metrics, logger, ready: warmUpDecoder(decoder) });
   const { host, onlooker } = models;

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../errors/app-error';
@@ -10,6 +11,11 @@ export interface DecoderPoolOptions extends DecodeOptions {
   readonly threads: number;
   /** A recording that takes longer is given up and its thread replaced. */
   readonly timeLimitMs?: number;
+}
+
+/** Decoding threads of a service: a core is left to the engine, and more than four are never kept busy. */
+export function defaultDecodeThreads(): number {
+  return Math.min(4, Math.max(1, availableParallelism() - 1));
 }
 
 interface Job {

@@ -137,3 +137,8 @@ export const reportSchema = z.strictObject({
   gate: gateDecisionSchema.optional(),
 });
 export type Report = z.infer<typeof reportSchema>;
+
+/** Of the weights that are served: the best epoch's where there is one. */
+export function servedEvaluation({ evaluations }: Pick<Report, 'evaluations'>): EpochEvaluation {
+  return evaluations.best ?? evaluations.last;
+}

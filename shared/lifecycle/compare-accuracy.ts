@@ -1,6 +1,6 @@
 import type { GateCheckResult } from '../contracts/lifecycle';
 import type { Manifest } from '../contracts/manifest';
-import type { Reference, Report } from '../contracts/report';
+import { servedEvaluation, type Reference, type Report } from '../contracts/report';
 import { mcnemarExact } from '../metrics/mcnemar';
 import { wilsonInterval } from '../metrics/wilson-interval';
 
@@ -80,7 +80,7 @@ interface Accuracy {
 }
 
 function accuracyOf({ manifest, report }: GateSubject): Accuracy {
-  const judged = report && (report.evaluations.best ?? report.evaluations.last).validation;
+  const judged = report && servedEvaluation(report).validation;
   return {
     accuracy: judged?.accuracy ?? manifest.metrics.validationAccuracy,
     interval: judged && wilsonInterval(judged.correct, judged.clips),

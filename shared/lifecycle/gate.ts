@@ -1,4 +1,5 @@
 import { gateChecks, type GateCheck, type GateCheckResult, type GateDecision } from '../contracts/lifecycle';
+import { servedEvaluation } from '../contracts/report';
 import { compareAccuracy, type GateSubject, type Measurement } from './compare-accuracy';
 
 /** What was measured of the candidate on the engine that would serve it. */
@@ -117,7 +118,7 @@ function checkRecall({ candidate, current }: GateInput): Measurement {
 
 /** Of the classes that validation clips are of. */
 function recallsOf({ report }: GateSubject): Map<string, number> | undefined {
-  const judged = report && (report.evaluations.best ?? report.evaluations.last).validation.perClass;
+  const judged = report && servedEvaluation(report).validation.perClass;
   const seen = judged?.filter(({ support }) => support > 0);
   return seen && seen.length > 0 ? new Map(seen.map((row) => [row.class, row.recall])) : undefined;
 }

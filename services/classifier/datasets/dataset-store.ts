@@ -44,6 +44,7 @@ export function createDatasetStore(folder: string, limits: IntakeLimits, checks:
   const root = resolve(folder);
   let intakes = 0;
 
+  const newScratch = (): string => join(root, `${scratchPrefix}${hostname()}-${process.pid}-${randomUUID()}`);
   const names = async (): Promise<string[]> => {
     const entries = await readdir(root).catch(() => []);
     return entries.filter((name) => datasetNameSchema.safeParse(name).success).sort();
@@ -102,7 +103,7 @@ export function createDatasetStore(folder: string, limits: IntakeLimits, checks:
     },
     receive: async (name, fill, signal) => {
       await assertFree(name);
-      const scratch = join(root, `${scratchPrefix}${hostname()}-${process.pid}-${randomUUID()}`);
+      const scratch = newScratch();
       intakes++;
       try {
         await mkdir(join(scratch, 'content'), { recursive: true });
@@ -127,7 +128,7 @@ export function createDatasetStore(folder: string, limits: IntakeLimits, checks:
     },
     remove: async (name) => {
       const path = await folderOf(name);
-      const scratch = join(root, `${scratchPrefix}${hostname()}-${process.pid}-${randomUUID()}`);
+      const scratch = newScratch();
       // Gone for everybody at once; a link goes, what it leads to stays.
       await rename(path, scratch);
       await syncFolder(root);

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { AppError } from '../../../shared/errors/app-error';
 
 /** Digits and a point to a number; whatever else stays what it is and is refused by the schema behind. */
 function numeral(value: unknown): unknown {
@@ -20,12 +19,3 @@ export const classifyQuerySchema = z.strictObject({
     .describe('`hf` answers as Hugging Face’s audio-classification task does: `[{label, score}]`'),
 });
 export type ClassifyQuery = z.infer<typeof classifyQuerySchema>;
-
-/** @throws AppError malformed-request that lists each problem */
-export function parseClassifyQuery(query: unknown): ClassifyQuery {
-  const parsed = classifyQuerySchema.safeParse(query);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) => ({ at: path.join('.'), message }));
-  const list = problems.map(({ at, message }) => (at === '' ? message : `${at}: ${message}`)).join('; ');
-  throw new AppError('malformed-request', `The query is not valid. ${list}.`, { details: { problems } });
-}

@@ -7,7 +7,8 @@ import type { ClassifyClip } from '../classify-clip';
 import type { Gate } from '../gate';
 import type { UploadLimits } from './bounded-body';
 import { negotiateAnswer, sendAnswer } from './classify-answer';
-import { parseClassifyQuery } from './classify-query';
+import { classifyQuerySchema } from './classify-query';
+import { parseWords } from './parse-words';
 import { contextOf, type RequestContext } from './request-context';
 import { requestTimeoutMs } from './request-timeout';
 import { readUpload } from './upload';
@@ -28,7 +29,7 @@ export function classifyRoute(deps: ClassifyRouteDeps): RequestHandler {
     const context = contextOf(res);
     const { requestId, signal } = context;
     const type = negotiateAnswer(req);
-    const { format, ...options } = parseClassifyQuery(req.query);
+    const { format, ...options } = parseWords(classifyQuerySchema, req.query, 'query');
     const deadlineMs = requestTimeoutMs(req.headers, deps.deadlineMs);
     deps.identify(req.headers);
     const visit = deps.gate.enter(deadlineMs);

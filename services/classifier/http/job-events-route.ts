@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import type { Request, RequestHandler, Response } from 'express';
-import type { Job } from '../../../shared/contracts/job';
 import { AppError } from '../../../shared/errors/app-error';
 import type { JobEvent, JobQueue } from '../../../shared/jobs/job-queue';
+import { isEnded } from '../../../shared/jobs/job-record';
 import type { Identify } from '../access/api-keys';
 import type { Gate } from '../gate';
 import { contextOf } from './request-context';
@@ -46,7 +46,7 @@ export function jobEventsRoute({ jobs, identify, gate }: JobEventsDeps): Request
       // A reader that leaves, or a service that shuts down, ends the stream; the job goes on.
       const signal = AbortSignal.any([contextOf(res).signal, gate.closing]);
       const events = jobs.events(job.id, { ...(after === undefined ? {} : { after }), signal });
-      await tell(res, events, hasEnded(job), signal);
+      await tell(res, events, isEnded(job), signal);
     } finally {
       inAll--;
       const left = open.get(caller)! - 1;
@@ -97,10 +97,6 @@ function lastEventId(req: Request): number | undefined {
   if (given === undefined || given === '') return undefined;
   if (/^\d{1,15}$/.test(given)) return Number(given);
   throw new AppError('malformed-request', 'Last-Event-ID is the id of an event of this job, a whole number.');
-}
-
-function hasEnded({ state }: Job): boolean {
-  return state === 'finished' || state === 'failed' || state === 'cancelled';
 }
 
 function tooMany(): AppError {

@@ -1,15 +1,14 @@
 import express, { type Express, type Request, type RequestHandler } from 'express';
-import type { z } from 'zod';
 import {
   promoteRequestSchema,
   shadowRequestSchema,
   type ServingChange,
 } from '../../../shared/contracts/service-status';
-import { AppError } from '../../../shared/errors/app-error';
 import type { AssertAdmin } from '../access/admin';
 import type { DescribeModels } from '../model/describe-models';
 import type { ModelAdmin } from '../model/model-admin';
 import { endpoint } from './endpoint';
+import { parseWords } from './parse-words';
 
 export interface ModelRoutesDeps {
   readonly models: DescribeModels;
@@ -54,7 +53,9 @@ export function modelRoutes(app: Express, { models, modelAdmin, assertAdmin }: M
     },
   });
   endpoint(app, '/models/:id/promote', {
-    post: change((id, by, body) => modelAdmin.promote(id, parse(promoteRequestSchema, body).waive, by)),
+    post: change((id, by, body) =>
+      modelAdmin.promote(id, parseWords(promoteRequestSchema, body ?? {}, 'body').waive, by),
+    ),
   });
   endpoint(app, '/models/:id/rollback', { post: change((id, by) => modelAdmin.rollBack(id, by)) });
   endpoint(app, '/models/:id/pin', {
@@ -62,18 +63,13 @@ export function modelRoutes(app: Express, { models, modelAdmin, assertAdmin }: M
     delete: change((id, by) => modelAdmin.unpin(id, by)),
   });
   endpoint(app, '/models/:id/shadow', {
-    post: change((id, by, body) => modelAdmin.shadow(id, parse(shadowRequestSchema, body).share, by)),
+    post: change((id, by, body) =>
+      modelAdmin.shadow(id, parseWords(shadowRequestSchema, body ?? {}, 'body').share, by),
+    ),
     delete: change((id, by) => modelAdmin.unshadow(id, by)),
   });
 }
 
 function idOf({ params }: Request): string {
   return String(params['id']);
-}
-
-function parse<T extends z.ZodType>(schema: T, body: unknown): z.infer<T> {
-  const parsed = schema.safeParse(body ?? {});
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`);
-  throw new AppError('malformed-request', problems.join('; '));
 }

@@ -1,5 +1,6 @@
 import type { ModelDetails, ModelList, ModelSummary } from '../../../shared/contracts/service-status';
 import type { ServingState } from '../../../shared/contracts/lifecycle';
+import { servedEvaluation } from '../../../shared/contracts/report';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Registry, RegistryListing, Version } from '../../../shared/registry/registry';
 import { readReport } from '../../../shared/registry/report-file';
@@ -79,7 +80,7 @@ export function createDescribeModels({
         return { ...corrupt(name, version.message), ...place, validation: null, gate: null };
       }
       const report = await readReport(version.folder);
-      const validation = report && (report.evaluations.best ?? report.evaluations.last).validation;
+      const validation = report && servedEvaluation(report).validation;
       return {
         ...summarise(version, served(), state),
         ...place,

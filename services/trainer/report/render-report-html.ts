@@ -1,5 +1,5 @@
 import type { Evaluation } from '../../../shared/contracts/evaluation';
-import type { Report } from '../../../shared/contracts/report';
+import { servedEvaluation, type Report } from '../../../shared/contracts/report';
 import { calibrationSection } from './calibration-section';
 import { interval, percent, ratio } from './format';
 import { type Markup, markup, trusted } from './markup';
@@ -44,7 +44,7 @@ ${configurationTable(report)}
 }
 
 function header({ version, configuration, evaluations }: Report): Markup {
-  const served = evaluations.best ?? evaluations.last;
+  const served = servedEvaluation({ evaluations });
   const { test, validation, epoch } = served;
   const { testFold, validationFold, trainFolds } = configuration.protocol;
   const { members = 1 } = configuration;

@@ -1,5 +1,5 @@
 import type { Evaluation } from '../../../shared/contracts/evaluation';
-import type { EpochEvaluation, Report } from '../../../shared/contracts/report';
+import { servedEvaluation, type EpochEvaluation, type Report } from '../../../shared/contracts/report';
 import { confusionChart } from './confusion-chart';
 import { curvesChart } from './curves-chart';
 import { interval, percent, ratio } from './format';
@@ -9,8 +9,7 @@ import { classTable } from './tables';
 
 /** Loss and accuracy over the epochs. */
 export function curves({ history, evaluations }: Report): Markup {
-  const marked = evaluations.best ?? evaluations.last;
-  const best = marked.epoch;
+  const best = servedEvaluation({ evaluations }).epoch;
   return markup`<h2>Training</h2>
 <p class="key"><span>training</span><span class="second">validation</span></p>
 <div class="pair">
