@@ -74,15 +74,16 @@ async function classifyWith(
   const queueMs = Math.max(0, performance.now() - decodedMs - inferenceMs);
 
   const saying = { classes, topK: options.topK, unknownBelow: manifest.calibration?.unknownBelow };
-  const judged = windows.map(({ samples }, index) => ({
+  const levels = windows.map(({ samples }) => levelOf(samples));
+  const judged = levels.map((level, index) => ({
     probabilities: outcomes[index]!.result.probabilities,
-    ...levelOf(samples),
+    ...level,
   }));
   const overall = verdictOfWindows(judged, saying);
   const verdicts = judged.map((window) => verdictOf(window, saying));
   deps.onlooker(
     manifest,
-    windows.map(({ samples }, index) => heardWindow(samples, verdicts[index]!)),
+    windows.map(({ samples }, index) => heardWindow(samples, levels[index]!, verdicts[index]!)),
   );
   deps.metrics.queueSeconds.observe(queueMs / 1000);
   deps.metrics.predictions.inc({ class: overall.label });
@@ -108,7 +109,12 @@ async function decode(
 ): Promise<Clip> {
   const stopTimer = metrics.decodeSeconds.startTimer();
   try {
-    const clip = await decoder.decode(bytes, { sampleRate, maxSeconds: maxClipSeconds, signal });
+    const clip = await decoder.decode(bytes, {
+      sampleRate,
+      maxSeconds: maxClipSeconds,
+      consume: true,
+      signal,
+    });
     metrics.audioSeconds.inc(clip.source.durationSeconds);
     return clip;
   } catch (caught) {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { soundLevelDbfs } from '../../shared/audio/level';
+import { levelOf } from '../../shared/audio/level';
 import type { Reference } from '../../shared/contracts/report';
 import {
   confidenceBin,
@@ -29,7 +29,7 @@ export function referenceOf(
     answers: probabilities.map((row, clip) => row.indexOf(highest[clip]!)),
     confidence: countBins(highest.map(confidenceBin), confidenceBins),
     levels: countBins(
-      clips.map(({ samples }) => levelBin(soundLevelDbfs(samples))),
+      clips.map(({ samples }) => levelBin(levelOf(samples).soundDecibels)),
       levelBins,
     ),
   };

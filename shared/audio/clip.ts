@@ -24,6 +24,8 @@ export interface DecodeRequest {
   readonly sampleRate: number;
   /** A recording longer than this is refused with `clip-too-long`, before it is decoded whole. */
   readonly maxSeconds: number;
+  /** The recording's bytes are not needed any more: they are moved to whoever decodes instead of copied, where they have a buffer to themselves. */
+  readonly consume?: boolean;
   readonly signal?: AbortSignal;
 }
 

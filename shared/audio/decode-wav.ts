@@ -19,6 +19,8 @@ const readers: Readonly<Record<WavCodec, ReadSample>> = {
   mulaw: (view, offset) => muLawTable[view.getUint8(offset)]!,
 };
 
+const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
 /** Interleaved samples, a whole number of frames of them, as one array a channel. */
 export function deinterleave(bytes: Uint8Array, codec: WavCodec, channels: number): Float32Array[] {
   const view = viewOf(bytes);
@@ -27,6 +29,12 @@ export function deinterleave(bytes: Uint8Array, codec: WavCodec, channels: numbe
     codec === 'pcm_u8' || codec === 'alaw' || codec === 'mulaw' ? 1 : Number(codec.slice(5, 7)) / 8;
   const stride = sampleBytes * channels;
   const samples = Math.floor(bytes.length / stride);
+  if (codec === 'pcm_s16le' && channels === 1 && isLittleEndian && bytes.byteOffset % 2 === 0) {
+    const integers = new Int16Array(bytes.buffer, bytes.byteOffset, samples);
+    const out = new Float32Array(samples);
+    for (let index = 0; index < samples; index += 1) out[index] = integers[index]! / 32_768;
+    return [out];
+  }
   return Array.from({ length: channels }, (_, channel) => {
     const out = new Float32Array(samples);
     let offset = channel * sampleBytes;

@@ -42,7 +42,7 @@ const cancelled = (): AppError => new AppError('cancelled', 'Decoding was called
  * Decodes on threads of its own. Threads start when a job finds none idle, so that a program that decodes nothing (a run whose
  * clips are all cached) pays nothing, and stay; a service starts its first by decoding a clip before it reports ready. Jobs
  * wait in order of arrival, as many as callers send: whoever faces the outside bounds what it has in flight.
- * The caller keeps its bytes; a copy goes to the thread. A job that is called off is dropped from the queue; when
+ * The caller keeps its bytes, and a copy goes to the thread, unless they are to be consumed. A job that is called off is dropped from the queue; when
  * already running its result is thrown away. A thread that dies or overruns the time limit fails its own job with
  * undecodable-audio and is replaced.
  * @throws RangeError for fewer than one thread
@@ -113,8 +113,8 @@ export function createDecoderPool({
       void thread.worker.terminate();
       dispatch();
     }, timeLimitMs);
-    const { sampleRate, maxSeconds } = job.request;
-    const bytes = new Uint8Array(job.bytes);
+    const { sampleRate, maxSeconds, consume } = job.request;
+    const bytes = consume === true ? movable(job.bytes) : new Uint8Array(job.bytes);
     const message: ToDecoderThread = { kind: 'decode', bytes, sampleRate, maxSeconds, options };
     thread.worker.postMessage(message, [bytes.buffer]);
   }
@@ -183,6 +183,13 @@ export function createDecoderPool({
       return closing;
     },
   };
+}
+
+/** The bytes where they have a buffer to themselves, a copy elsewhere: Node keeps small buffers of many owners in one. */
+function movable(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer } = bytes;
+  const isWhole = buffer instanceof ArrayBuffer && bytes.byteLength === buffer.byteLength;
+  return isWhole ? new Uint8Array(buffer) : new Uint8Array(bytes);
 }
 
 function toAppError({ code, message, details, cause }: FromDecoderThread & { kind: 'error' }): AppError {

@@ -7,22 +7,25 @@ function decibels(meanSquare: number): number {
   return max(floorDbfs, 10 * log10(meanSquare));
 }
 
-function meanSquare(samples: Float32Array, from: number, to: number): number {
-  let sum = 0;
-  for (let index = from; index < to; index += 1) sum += samples[index]! * samples[index]!;
-  return sum / (to - from);
+/** Four sums side by side, so that no addition waits for the one before. */
+function sumOfSquares(samples: Float32Array, from: number, to: number): number {
+  let [first, second, third, fourth] = [0, 0, 0, 0];
+  let index = from;
+  for (; index + 3 < to; index += 4) {
+    first += samples[index]! * samples[index]!;
+    second += samples[index + 1]! * samples[index + 1]!;
+    third += samples[index + 2]! * samples[index + 2]!;
+    fourth += samples[index + 3]! * samples[index + 3]!;
+  }
+  for (; index < to; index += 1) first += samples[index]! * samples[index]!;
+  return first + second + third + fourth;
 }
 
 /** Level of `samples` in dBFS: root mean square, where a square wave of full scale is 0. At least −120; so is that of no samples. */
 export function levelDbfs(samples: Float32Array): number {
-  return samples.length === 0 ? floorDbfs : decibels(meanSquare(samples, 0, samples.length));
-}
-
-/** `levelDbfs` of what comes before the zeros at the end: a recording that was filled up is no quieter for it. */
-export function soundLevelDbfs(samples: Float32Array): number {
-  let end = samples.length;
-  while (end > 0 && samples[end - 1] === 0) end -= 1;
-  return levelDbfs(samples.subarray(0, end));
+  return samples.length === 0
+    ? floorDbfs
+    : decibels(sumOfSquares(samples, 0, samples.length) / samples.length);
 }
 
 /** Level of the loudest block of `blockSamples` one after another: a short click in a long silence is not averaged away. */
@@ -30,7 +33,7 @@ export function loudestBlockDbfs(samples: Float32Array, blockSamples: number): n
   let loudest = 0;
   for (let from = 0; from < samples.length; from += blockSamples) {
     const to = Math.min(samples.length, from + blockSamples);
-    loudest = max(loudest, meanSquare(samples, from, to));
+    loudest = max(loudest, sumOfSquares(samples, from, to) / (to - from));
   }
   return decibels(loudest);
 }
@@ -41,15 +44,27 @@ export interface Level {
   readonly power: number;
   /** Of its loudest stretch of 23 ms at 44.1 kHz, dBFS. */
   readonly loudestDecibels: number;
+  /** Of what comes before the zeros at its end, dBFS: a recording that was filled up is no quieter for it. */
+  readonly soundDecibels: number;
 }
 
 /** 23 ms at 44.1 kHz. */
 const stretchSamples = 1024;
 
 export function levelOf(samples: Float32Array): Level {
+  let end = samples.length;
+  while (end > 0 && samples[end - 1] === 0) end -= 1;
+  let [sum, loudest] = [0, 0];
+  for (let from = 0; from < end; from += stretchSamples) {
+    const to = Math.min(samples.length, from + stretchSamples);
+    const squares = sumOfSquares(samples, from, to);
+    sum += squares;
+    loudest = max(loudest, squares / (to - from));
+  }
   return {
-    power: samples.length === 0 ? 0 : meanSquare(samples, 0, samples.length),
-    loudestDecibels: loudestBlockDbfs(samples, stretchSamples),
+    power: sum / max(1, samples.length),
+    loudestDecibels: decibels(loudest),
+    soundDecibels: decibels(sum / max(1, end)),
   };
 }
 

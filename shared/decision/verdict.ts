@@ -24,7 +24,7 @@ export interface VerdictOptions {
 
 /** What is said of one window: `unknown` of silence, and of what no class is probable enough for. */
 export function verdictOf(
-  { probabilities, loudestDecibels }: Omit<JudgedWindow, 'power'>,
+  { probabilities, loudestDecibels }: Pick<JudgedWindow, 'probabilities' | 'loudestDecibels'>,
   options: VerdictOptions,
 ): Verdict {
   const { classes, unknownBelow } = options;
@@ -41,7 +41,7 @@ const inaudibleDecibels = -85;
 /** A window this far below a clip's loudest is the silence around a sound, and not the sound. */
 const silenceDecibels = 25;
 
-export interface JudgedWindow extends Level {
+export interface JudgedWindow extends Pick<Level, 'power' | 'loudestDecibels'> {
   readonly probabilities: ArrayLike<number>;
 }
 

@@ -12,10 +12,16 @@ export interface InferenceStart {
 
 export interface InferenceRequest {
   readonly id: number;
-  readonly windows: readonly Float32Array[];
+  readonly windows: readonly Float32Array<ArrayBuffer>[];
 }
 
 export type InferenceReply =
   | { readonly ready: true; readonly engine: string }
-  | { readonly id: number; readonly probabilities: readonly Float32Array[]; readonly inferenceMs: number }
+  | {
+      readonly id: number;
+      readonly probabilities: readonly Float32Array[];
+      readonly inferenceMs: number;
+      /** The request's windows, for what comes next: memory of this size costs as much to get as to fill. */
+      readonly windows: readonly Float32Array<ArrayBuffer>[];
+    }
   | { readonly id: number; readonly error: string };

@@ -60,14 +60,17 @@ async function main(): Promise<void> {
 
   port.on('message', ({ id, windows }: InferenceRequest) => {
     const startedAt = performance.now();
-    let reply: InferenceReply;
     try {
       const probabilities = predict(windows);
-      reply = { id, probabilities, inferenceMs: performance.now() - startedAt };
+      const inferenceMs = performance.now() - startedAt;
+      const reply: InferenceReply = { id, probabilities, inferenceMs, windows };
+      port.postMessage(
+        reply,
+        windows.map(({ buffer }) => buffer),
+      );
     } catch (error) {
-      reply = { id, error: AppError.from(error).message };
+      port.postMessage({ id, error: AppError.from(error).message } satisfies InferenceReply);
     }
-    port.postMessage(reply);
   });
   const ready: InferenceReply = { ready: true, engine: describeEngine(engine, network.config) };
   port.postMessage(ready);

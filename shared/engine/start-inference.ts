@@ -35,6 +35,7 @@ export async function startInference(options: StartInferenceOptions): Promise<In
   };
   const worker = new Worker(join(__dirname, 'inference-worker.js'), { workerData: start });
   const waiting = new Map<number, Waiting>();
+  const copies = recycledCopies(Math.max(...warmUpBatches));
   let lastError = 'the thread ended';
   let nextId = 0;
 
@@ -54,6 +55,7 @@ export async function startInference(options: StartInferenceOptions): Promise<In
     worker.on('message', (reply: InferenceReply) => {
       if ('ready' in reply) resolve(reply.engine);
       else settle(waiting, reply);
+      if ('windows' in reply) copies.takeBack(reply.windows);
     });
     void exited.then((reason) => {
       reject(new AppError('engine-unavailable', `The inference thread did not start: ${reason}.`));
@@ -71,16 +73,36 @@ export async function startInference(options: StartInferenceOptions): Promise<In
           return;
         }
         // Copies are sent: windows of one clip may share a buffer, and the caller may ask again if this thread dies.
-        const request: InferenceRequest = { id: nextId++, windows: windows.map((window) => window.slice()) };
+        const request: InferenceRequest = { id: nextId++, windows: windows.map(copies.of) };
         waiting.set(request.id, { resolve, reject });
         worker.postMessage(
           request,
-          request.windows.map((window) => window.buffer as ArrayBuffer),
+          request.windows.map(({ buffer }) => buffer),
         );
       }),
     close: async () => {
       lastError = 'closed';
       await worker.terminate();
+    },
+  };
+}
+
+/** Copies of windows in memory that came back from earlier ones, as far as `most` of one length do. */
+function recycledCopies(most: number): {
+  readonly of: (window: Float32Array) => Float32Array<ArrayBuffer>;
+  readonly takeBack: (windows: readonly Float32Array<ArrayBuffer>[]) => void;
+} {
+  let idle: Float32Array<ArrayBuffer>[] = [];
+  return {
+    of(window) {
+      const copy = idle.at(-1)?.length === window.length ? idle.pop()! : new Float32Array(window.length);
+      copy.set(window);
+      return copy;
+    },
+    takeBack(windows) {
+      const length = windows[0]?.length;
+      if (idle[0]?.length !== length) idle = [];
+      idle.push(...windows.filter((window) => window.length === length).slice(0, most - idle.length));
     },
   };
 }

@@ -1,3 +1,4 @@
+import { levelOf } from '../../shared/audio/level';
 import { Drift } from '../../services/classifier/model/drift';
 import { heardWindow, type HeardWindow } from '../../services/classifier/model/heard-window';
 import type { Reference } from '../../shared/contracts/report';
@@ -17,7 +18,8 @@ const reference: Reference = {
 
 function heard(label: string, confidence: number, amplitude: number): HeardWindow {
   const predictions = [{ label, probability: confidence }];
-  return heardWindow(new Float32Array(100).fill(amplitude), {
+  const samples = new Float32Array(100).fill(amplitude);
+  return heardWindow(samples, levelOf(samples), {
     label,
     unknown: false,
     confidence,

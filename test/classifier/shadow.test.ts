@@ -1,3 +1,4 @@
+import { levelOf } from '../../shared/audio/level';
 import pino from 'pino';
 import { heardWindow, type HeardWindow } from '../../services/classifier/model/heard-window';
 import { Shadow } from '../../services/classifier/model/shadow';
@@ -37,7 +38,8 @@ afterEach(() => shadow.close());
 /** A window that the fake engine takes for `Math.floor(marker)`, and what the live model said of it. */
 function window(marker: number, label: string, confidence: number): HeardWindow {
   const predictions = [{ label, probability: confidence }];
-  return heardWindow(new Float32Array(100).fill(marker), { label, unknown: false, confidence, predictions });
+  const samples = new Float32Array(100).fill(marker);
+  return heardWindow(samples, levelOf(samples), { label, unknown: false, confidence, predictions });
 }
 
 const judged = (): number => shadow.figures!.agreed + shadow.figures!.disagreed;

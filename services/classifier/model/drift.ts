@@ -1,4 +1,3 @@
-import { soundLevelDbfs } from '../../../shared/audio/level';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { Reference } from '../../../shared/contracts/report';
 import {
@@ -45,11 +44,11 @@ export class Drift {
 
   readonly look = (manifest: Manifest, windows: readonly HeardWindow[]): void => {
     if (manifest.version !== this.#version) return;
-    for (const { samples, nearest, confidence } of windows) {
+    for (const { level, nearest, confidence } of windows) {
       this.#windows[this.#next] = {
         classes: this.#classes.indexOf(nearest),
         confidence: confidenceBin(confidence),
-        levels: levelBin(soundLevelDbfs(samples)),
+        levels: levelBin(level.soundDecibels),
       };
       this.#next = (this.#next + 1) % maxWindows;
     }

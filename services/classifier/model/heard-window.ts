@@ -1,3 +1,4 @@
+import type { Level } from '../../../shared/audio/level';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { Verdict } from '../../../shared/decision/verdict';
 
@@ -5,6 +6,7 @@ import type { Verdict } from '../../../shared/decision/verdict';
 export interface HeardWindow {
   /** Mono, at the judging model's rate; not to be changed. */
   readonly samples: Float32Array;
+  readonly level: Level;
   /** The most probable class, or `unknown`. */
   readonly label: string;
   /** The most probable class, known or not, and its probability. */
@@ -15,6 +17,10 @@ export interface HeardWindow {
 /** Looks on at what is judged. It keeps nobody waiting and never throws. */
 export type Onlooker = (manifest: Manifest, windows: readonly HeardWindow[]) => void;
 
-export function heardWindow(samples: Float32Array, { label, confidence, predictions }: Verdict): HeardWindow {
-  return { samples, label, nearest: predictions[0]!.label, confidence };
+export function heardWindow(
+  samples: Float32Array,
+  level: Level,
+  { label, confidence, predictions }: Verdict,
+): HeardWindow {
+  return { samples, level, label, nearest: predictions[0]!.label, confidence };
 }

@@ -1,6 +1,5 @@
 import { resample } from '../../../shared/audio/resample';
 import type { ShadowSettings } from '../../../shared/contracts/lifecycle';
-import { levelOf } from '../../../shared/audio/level';
 import { windowSamples } from '../../../shared/contracts/front-end';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { ShadowFigures } from '../../../shared/contracts/service-status';
@@ -110,7 +109,7 @@ export class Shadow {
       // One at a time, so that it steps aside between two.
       const { probabilities } = await inference.infer([fitted(window.samples, live, model.manifest)]);
       if (this.#model !== model) return;
-      const judged = { probabilities: probabilities[0]!, ...levelOf(window.samples) };
+      const judged = { probabilities: probabilities[0]!, ...window.level };
       const saying = { classes, topK: 1, unknownBelow: calibration?.unknownBelow };
       const { label, confidence } = verdictOf(judged, saying);
       const difference = confidence - window.confidence;

@@ -1,4 +1,4 @@
-import { levelOf } from '../../../shared/audio/level';
+import { levelOf, type Level } from '../../../shared/audio/level';
 import { EventDetector, type EventChange } from '../../../shared/decision/event-detector';
 import { verdictOf, type Verdict } from '../../../shared/decision/verdict';
 import type { Manifest } from '../../../shared/contracts/manifest';
@@ -64,8 +64,9 @@ export class Reporter {
 
   report(judgement: Judgement, lagMs: number): void {
     const { window, levelDbfs, probabilities } = judgement;
-    const verdict = this.#verdict(judgement);
-    if (verdict !== undefined) this.#onlooker(this.#manifest, [heardWindow(window.samples, verdict)]);
+    const level = levelOf(window.samples);
+    const verdict = this.#verdict(judgement, level);
+    if (verdict !== undefined) this.#onlooker(this.#manifest, [heardWindow(window.samples, level, verdict)]);
     this.#count(judgement, verdict, lagMs);
     this.#outbox.send({
       type: 'prediction',
@@ -86,11 +87,11 @@ export class Reporter {
   }
 
   /** Undefined for a silent window. */
-  #verdict({ window, probabilities }: Judgement): Verdict | undefined {
+  #verdict({ probabilities }: Judgement, level: Level): Verdict | undefined {
     if (probabilities === undefined) return undefined;
     const { classes, calibration } = this.#manifest;
     return verdictOf(
-      { probabilities, ...levelOf(window.samples) },
+      { probabilities, ...level },
       { classes, topK: this.#start.topK, unknownBelow: calibration?.unknownBelow },
     );
   }
