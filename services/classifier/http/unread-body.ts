@@ -10,18 +10,29 @@ export function hasUnreadBody(req: IncomingMessage): boolean {
   return announced && !req.complete;
 }
 
+/** What is announced to be no longer than this is read to its end: that is cheaper, for both sides, than a new connection. */
+const smallBytes = 1 << 20;
+
+/** Whether the rest is sure to come and short, so that the connection can serve the client's next request. */
+function isSmall({ headers }: IncomingMessage): boolean {
+  return headers.expect === undefined && Number(headers['content-length'] ?? Infinity) <= smallBytes;
+}
+
 /**
- * Sends the whole answer now, then throws away what still comes in, up to a bound, before the connection closes.
- * Closing at once would reset the connection, and a client still busy sending would never see the answer.
+ * Sends the whole answer now, then throws away what still comes in, up to a bound, before the connection closes; after a small
+ * body it stays open. Closing at once would reset the connection, and a client still busy sending would never see the answer.
  */
 export function endUnread(req: IncomingMessage, res: ServerResponse, body: Buffer, maxBytes: number): void {
-  res.setHeader('Connection', 'close');
+  if (!isSmall(req)) res.setHeader('Connection', 'close');
   res.write(body);
   let bytes = 0;
   const end = (): void => {
     clearTimeout(timer);
     req.off('data', count);
-    res.end();
+    // What did not come in time would be taken for the next request.
+    res.end(() => {
+      if (!req.complete) req.destroy();
+    });
   };
   const count = (chunk: Buffer): void => {
     bytes += chunk.byteLength;

@@ -180,7 +180,7 @@ describe('what is wrong with a request', () => {
 describe('an upload that is too large', () => {
   it('is refused by its announced length before a byte of it is read', async () => {
     const connection = new RawConnection(harness.port);
-    await connection.send(uploadHead(1001));
+    await connection.send(uploadHead(2_000_000));
     const received = await connection.until('"payload-too-large"');
     expect(received).toMatch(/^HTTP\/1\.1 413 [^]*Connection: close[^]*"maxBytes":1000/i);
     connection.hangUp();

@@ -38,6 +38,10 @@ describe('when there is too much to do', () => {
     await refused.send(uploadHead(500));
     const received = await refused.until('"overloaded"');
     expect(received).toMatch(/^HTTP\/1\.1 429 Too Many Requests\r\n[^]*Retry-After: [1-9]\d*\r\n/);
+    // The recording still comes, and is thrown away; the connection is as good as before.
+    await refused.send('x'.repeat(500));
+    await refused.send('GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n');
+    expect(await refused.until('200 OK')).toMatch(/"overloaded"/);
     refused.hangUp();
 
     harness.inference.release();
