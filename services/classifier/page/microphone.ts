@@ -52,6 +52,7 @@ export async function openMicrophone(onLost: () => void): Promise<Microphone> {
     };
   } catch (cause) {
     close();
+    if (cause instanceof MicrophoneError) throw cause;
     throw new MicrophoneError('The browser could not start listening. Reload the page and try again.', {
       cause,
     });
@@ -63,8 +64,19 @@ async function startCapture(context: AudioContext, media: MediaStream): Promise<
   const capture = new AudioWorkletNode(context, 'capture', { numberOfInputs: 1, numberOfOutputs: 1 });
   // A node that leads nowhere may be left out; this one plays nothing.
   context.createMediaStreamSource(media).connect(capture).connect(context.destination);
-  await context.resume();
+  await resume(context);
   return capture.port;
+}
+
+/** What a browser needs to start its clock; Firefox waits for ever where nothing can play sound. */
+const patienceMs = 8000;
+
+async function resume(context: AudioContext): Promise<void> {
+  await Promise.race([context.resume(), new Promise((done) => setTimeout(done, patienceMs))]);
+  if (context.state === 'running') return;
+  throw new MicrophoneError(
+    'The browser does not start its sound system. Plug in a loudspeaker or headphones (Firefox needs an output), then press Listen again.',
+  );
 }
 
 async function askForMicrophone(): Promise<MediaStream> {
