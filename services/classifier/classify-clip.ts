@@ -85,6 +85,7 @@ async function classifyWith(
     manifest,
     windows.map(({ samples }, index) => heardWindow(samples, levels[index]!, verdicts[index]!)),
   );
+  deps.decoder.takeBack(clip);
   deps.metrics.queueSeconds.observe(queueMs / 1000);
   deps.metrics.predictions.inc({ class: overall.label });
   deps.metrics.predictionConfidence.observe(overall.confidence);

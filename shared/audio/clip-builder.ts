@@ -56,7 +56,7 @@ function assertFinite(samples: Float32Array, firstSample: number): void {
  * piece are in memory. Throws an AppError: undecodable-audio (rate or channels), clip-too-long, non-finite-audio, empty-audio,
  * cancelled.
  */
-export function createClipBuilder({ sampleRate, maxSeconds, signal }: DecodeRequest): ClipBuilder {
+export function createClipBuilder({ sampleRate, maxSeconds, memory, signal }: DecodeRequest): ClipBuilder {
   const output: Float32Array[] = [];
   let first: StreamFormat | undefined;
   let current: StreamFormat | undefined;
@@ -107,6 +107,7 @@ export function createClipBuilder({ sampleRate, maxSeconds, signal }: DecodeRequ
       const samples = concatenate(
         output,
         output.reduce((sum, chunk) => sum + chunk.length, 0),
+        memory,
       );
       if (first === undefined || samples.length === 0) {
         throw new AppError('empty-audio', 'The recording holds no sound; send one with at least a sample.', {

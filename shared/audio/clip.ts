@@ -26,11 +26,15 @@ export interface DecodeRequest {
   readonly maxSeconds: number;
   /** The recording's bytes are not needed any more: they are moved to whoever decodes instead of copied, where they have a buffer to themselves. */
   readonly consume?: boolean;
+  /** Where the clip may be put, if it fits. */
+  readonly memory?: ArrayBuffer | undefined;
   readonly signal?: AbortSignal;
 }
 
 /** Decodes off the calling thread. Rejects with an AppError: unsupported-media, undecodable-audio, empty-audio, non-finite-audio, clip-too-long, cancelled. */
 export interface ClipDecoder {
-  decode(bytes: Uint8Array, request: DecodeRequest): Promise<Clip>;
+  decode(bytes: Uint8Array, request: Omit<DecodeRequest, 'memory'>): Promise<Clip>;
+  /** Nobody looks at the clip any more, nor at a part of it: later ones may be put where it is. */
+  takeBack(clip: Clip): void;
   close(): Promise<void>;
 }

@@ -9,6 +9,7 @@ export interface DecodeMessage {
   readonly bytes: Uint8Array;
   readonly sampleRate: number;
   readonly maxSeconds: number;
+  readonly memory: ArrayBuffer | undefined;
   readonly options: DecodeOptions;
 }
 

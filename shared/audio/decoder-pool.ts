@@ -20,7 +20,7 @@ export function defaultDecodeThreads(): number {
 
 interface Job {
   readonly bytes: Uint8Array;
-  readonly request: DecodeRequest;
+  readonly request: Omit<DecodeRequest, 'memory'>;
   readonly settle: (result: Clip | AppError) => void;
 }
 
@@ -34,6 +34,9 @@ interface Thread {
 const defaultTimeLimitMs = 45_000;
 /** What a cancelled thread has for ending ffmpeg and removing its file before the pool ends the thread. */
 const closeGraceMs = 2_000;
+/** Memory that is kept for the next clips, rather than left to be collected as garbage: of usual ones, and a few of them. */
+const spareBytes = 4 << 20;
+const maxSpare = 8;
 const resourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
 
 const cancelled = (): AppError => new AppError('cancelled', 'Decoding was called off.');
@@ -56,6 +59,7 @@ export function createDecoderPool({
     throw new RangeError(`expected at least one decoder thread, got ${threads}`);
   }
   const waiting: Job[] = [];
+  const spare: ArrayBuffer[] = [];
   const alive = new Set<Thread>();
   let closing: Promise<void> | undefined;
 
@@ -115,8 +119,9 @@ export function createDecoderPool({
     }, timeLimitMs);
     const { sampleRate, maxSeconds, consume } = job.request;
     const bytes = consume === true ? movable(job.bytes) : new Uint8Array(job.bytes);
-    const message: ToDecoderThread = { kind: 'decode', bytes, sampleRate, maxSeconds, options };
-    thread.worker.postMessage(message, [bytes.buffer]);
+    const memory = spare.pop();
+    const message: ToDecoderThread = { kind: 'decode', bytes, sampleRate, maxSeconds, memory, options };
+    thread.worker.postMessage(message, memory === undefined ? [bytes.buffer] : [bytes.buffer, memory]);
   }
 
   function dispatch(): void {
@@ -177,6 +182,10 @@ export function createDecoderPool({
         waiting.push(job);
         dispatch();
       });
+    },
+    takeBack({ samples: { buffer } }) {
+      const isWorthIt = buffer instanceof ArrayBuffer && buffer.byteLength <= spareBytes;
+      if (isWorthIt && spare.length < maxSpare) spare.push(buffer);
     },
     close() {
       closing ??= closeAll();

@@ -9,10 +9,10 @@ if (parentPort === null) throw new Error('decoder-worker is started by the decod
 const port = parentPort;
 let current: AbortController | undefined;
 
-async function answer({ bytes, sampleRate, maxSeconds, options }: DecodeMessage): Promise<void> {
+async function answer({ bytes, sampleRate, maxSeconds, memory, options }: DecodeMessage): Promise<void> {
   const { signal } = (current = new AbortController());
   try {
-    const clip = await decode(bytes, { sampleRate, maxSeconds, signal }, options);
+    const clip = await decode(bytes, { sampleRate, maxSeconds, memory, signal }, options);
     const message: FromDecoderThread = { kind: 'clip', clip };
     port.postMessage(message, [clip.samples.buffer as ArrayBuffer]);
   } catch (error) {

@@ -34,6 +34,20 @@ describe('createDecoderPool', () => {
     });
   });
 
+  it('puts later clips where earlier ones were that were given back, and only there', async () => {
+    await using({ threads: 1 }, async (pool) => {
+      const [kept, given] = [await pool.decode(wavOf(0.3), request), await pool.decode(wavOf(0.3), request)];
+      pool.takeBack(given);
+      // Shorter than what was given back, and the one after it longer than all.
+      for (const seconds of [0.2, 0.4]) {
+        const { samples } = await pool.decode(wavOf(seconds), request);
+        expect(largestDifference(samples, swell(seconds, 16_000))).toBe(0);
+      }
+      expect(given.samples.length).toBe(0);
+      expect(largestDifference(kept.samples, swell(0.3, 16_000))).toBe(0);
+    });
+  });
+
   it('passes code, message and details of an error on', async () => {
     await using({ threads: 1 }, async (pool) => {
       const error = await rejection(pool.decode(short.subarray(0, 30), request));

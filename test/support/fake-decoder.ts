@@ -38,6 +38,10 @@ export class FakeDecoder implements ClipDecoder {
     return new Promise((resolve) => this.#onDecode.push(resolve));
   }
 
+  takeBack(): void {
+    // Its clips are left to be collected.
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

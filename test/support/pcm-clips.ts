@@ -35,6 +35,10 @@ export class PcmDecoder implements ClipDecoder {
     return Promise.resolve({ source, sampleRate, samples });
   }
 
+  takeBack(): void {
+    // Its clips are left to be collected.
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

@@ -4,7 +4,7 @@ import type { Verdict } from '../../../shared/decision/verdict';
 
 /** A window that was judged, and what was said of it. */
 export interface HeardWindow {
-  /** Mono, at the judging model's rate; not to be changed. */
+  /** Mono, at the judging model's rate; not to be changed, and to be copied by who wants it for longer. */
   readonly samples: Float32Array;
   readonly level: Level;
   /** The most probable class, or `unknown`. */

@@ -85,7 +85,8 @@ export class Shadow {
     this.#count('dropped', windows.length - taken.length);
     if (taken.length === 0) return;
     this.#busy = true;
-    void this.#judge(model, manifest, taken)
+    const copies = taken.map((window) => ({ ...window, samples: window.samples.slice() }));
+    void this.#judge(model, manifest, copies)
       .catch(() => {
         // Its thread died, and is started again: what was on it is left out.
         this.#count('dropped', taken.length);
