@@ -74,10 +74,7 @@ async function classifyWith(
   const queueMs = Math.max(0, performance.now() - decodedMs - inferenceMs);
 
   const saying = { classes, topK: options.topK, unknownBelow: manifest.calibration?.unknownBelow };
-  const judged = windows.map(({ samples }, index) => ({
-    probabilities: outcomes[index]!.result.probabilities,
-    ...levelOf(samples),
-  }));
+  const judged = windows.map(({ samples }, index) => ({ ...outcomes[index]!.result, ...levelOf(samples) }));
   const overall = verdictOfWindows(judged, saying);
   const verdicts = judged.map((window) => verdictOf(window, saying));
   deps.onlooker(

@@ -1,5 +1,6 @@
 import type { Manifest } from '../contracts/manifest';
 import type { EngineChoice } from './choose-engine';
+import type { InferenceResult } from './inference';
 
 /** What crosses the border of the inference thread. */
 export interface InferenceStart {
@@ -17,5 +18,5 @@ export interface InferenceRequest {
 
 export type InferenceReply =
   | { readonly ready: true; readonly engine: string }
-  | { readonly id: number; readonly probabilities: readonly Float32Array[]; readonly inferenceMs: number }
+  | { readonly id: number; readonly result: InferenceResult }
   | { readonly id: number; readonly error: string };
