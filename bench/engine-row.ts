@@ -45,7 +45,7 @@ async function main(config: NetworkConfig, kernels: KernelsWish): Promise<void> 
   const engine = await loadEngine(choice);
   const trains = choice.kind !== 'wasm' || describeEngine(engine, config).includes('native');
   // First, while the process's memory is still what the engine itself takes.
-  const training = trains ? measureTraining(config, engine) : undefined;
+  const training = trains ? await measureTraining(config, engine) : undefined;
   const forward = batchSizes.map((size) => forwardMs(config, engine, size));
   const row: EngineRow = {
     engine: describeEngine(engine, config),
@@ -115,7 +115,10 @@ function hopMs(config: NetworkConfig, engine: LoadedEngine): number | undefined 
   return ms;
 }
 
-function measureTraining(config: NetworkConfig, engine: LoadedEngine): { ms: number; megabytes: number } {
+async function measureTraining(
+  config: NetworkConfig,
+  engine: LoadedEngine,
+): Promise<{ ms: number; megabytes: number }> {
   const { frontEnd, hyperparameters } = trainingDefaults[config.architecture];
   const network = createNetwork(config, classes);
   const clips = Array.from({ length: trainingBatch }, (_, index) => ({
@@ -126,7 +129,7 @@ function measureTraining(config: NetworkConfig, engine: LoadedEngine): { ms: num
   }));
   const protocol = { testFold: null, validationFold: 2, trainFolds: [1] };
   const settings = { network: config, hyperparameters, protocol, seed: 1 };
-  const [batch] = createRecipe({ settings, frontEnd, classes, clips }).batches(1);
+  const [batch] = await createRecipe({ settings, frontEnd, classes, clips }).batches(1);
   const start = freshState(network, 1, hyperparameters.optimizer === 'adamw');
   const learner = createLearner(network, start, hyperparameters, engine);
   const before = process.memoryUsage.rss();

@@ -6,8 +6,9 @@ import { createDecoderPool } from '../shared/audio/decoder-pool';
 import { levelOf } from '../shared/audio/level';
 import { windowInputs, inputLength } from '../shared/audio/window-inputs';
 import { sliceWindows } from '../shared/audio/windows';
+import { classLogits, familiarityOf } from '../shared/decision/familiarity';
 import { meanProbabilities } from '../shared/decision/mean-probabilities';
-import { verdictOfWindows } from '../shared/decision/verdict';
+import { verdictOfWindows, type Verdict } from '../shared/decision/verdict';
 import { chooseEngine } from '../shared/engine/choose-engine';
 import { loadEngine, type LoadedEngine } from '../shared/engine/load-engine';
 import { createScorer, type Scorer } from '../shared/engine/scorer';
@@ -52,16 +53,18 @@ export async function benchRobustness(): Promise<void> {
     console.log(
       `Version ${version.manifest.version}, clips of folds ${judges.map(({ fold }) => fold).join(', ')}\n`,
     );
-    console.log('| distortion | accuracy | 95 % interval | kept |\n|---|---|---|---|');
+    console.log('| distortion | accuracy | 95 % interval | kept | unknown |\n|---|---|---|---|---|');
     let undistorted = 0;
     for (const { name, apply } of distortions) {
       const heard = judges.flatMap(({ scorer, fold }) =>
         clips.filter((clip) => clip.fold === fold).map((clip) => ({ scorer, clip })),
       );
-      let correct = 0;
+      let [correct, unknown] = [0, 0];
       for (const [index, { scorer, clip }] of heard.entries()) {
         const sound = await apply(clip.samples, frontEnd.sampleRate, decode, index + 1);
-        if (judge(scorer, sound, version) === className(clip, version)) correct += 1;
+        const verdict = judge(scorer, sound, version);
+        if (verdict.predictions[0]!.label === className(clip, version)) correct += 1;
+        if (verdict.unknown) unknown += 1;
       }
       const accuracy = correct / heard.length;
       if (name === 'none') undistorted = accuracy;
@@ -70,6 +73,7 @@ export async function benchRobustness(): Promise<void> {
         percent(accuracy),
         `${percent(lower)} to ${percent(upper)}`,
         percent(accuracy / undistorted),
+        percent(unknown / heard.length),
       ];
       console.log(`| ${name} | ${cells.join(' | ')} |`);
     }
@@ -99,7 +103,7 @@ async function judgesOf({ folder, manifest }: Version, engine: LoadedEngine): Pr
 }
 
 /** As an upload is judged: windows, their inputs, the mean over those in which a class is heard. */
-function judge(scorer: Scorer, sound: Float32Array, { manifest }: Version): string {
+function judge(scorer: Scorer, sound: Float32Array, { manifest }: Version): Verdict {
   const { frontEnd, classes, calibration } = manifest;
   const windows = sliceWindows(
     sound,
@@ -114,16 +118,15 @@ function judge(scorer: Scorer, sound: Float32Array, { manifest }: Version): stri
       features.set(input, index * input.length);
     });
     const logits = scorer.logits(features, inputs.length);
-    const rows = inputs.map((_, row) => logits.subarray(row * classes.length, (row + 1) * classes.length));
-    const probabilities = meanProbabilities(rows, calibration?.temperature);
-    return { probabilities, ...levelOf(samples) };
+    const outputs = logits.length / inputs.length;
+    const rows = inputs.map((_, row) => logits.subarray(row * outputs, (row + 1) * outputs));
+    const probabilities = meanProbabilities(
+      rows.map((row) => classLogits(row, classes.length)),
+      calibration?.temperature,
+    );
+    return { probabilities, familiarity: familiarityOf(rows, classes.length), ...levelOf(samples) };
   });
-  const { predictions } = verdictOfWindows(judged, {
-    classes,
-    topK: 1,
-    unknownBelow: calibration?.unknownBelow,
-  });
-  return predictions[0]!.label;
+  return verdictOfWindows(judged, { classes, topK: 1, unknownBelow: calibration?.unknownBelow });
 }
 
 function percent(share: number): string {

@@ -75,10 +75,7 @@ async function classifyWith(
 
   const saying = { classes, topK: options.topK, unknownBelow: manifest.calibration?.unknownBelow };
   const levels = windows.map(({ samples }) => levelOf(samples));
-  const judged = levels.map((level, index) => ({
-    probabilities: outcomes[index]!.result.probabilities,
-    ...level,
-  }));
+  const judged = levels.map((level, index) => ({ ...outcomes[index]!.result, ...level }));
   const overall = verdictOfWindows(judged, saying);
   const verdicts = judged.map((window) => verdictOf(window, saying));
   deps.onlooker(

@@ -3,12 +3,10 @@ import { meanProbabilities } from '../../shared/decision/mean-probabilities';
 import { fitTemperature } from '../../shared/metrics/fit-temperature';
 import { reliability } from '../../shared/metrics/reliability';
 import { roc } from '../../shared/metrics/roc';
+import type { ClipAnswers } from './predict';
 
-/** Logits of each input of a clip, clip by clip. */
-export type ClipLogits = readonly (readonly Float32Array[])[];
-
-/** What the unknown threshold is chosen against: logits of sounds that are none of the classes, by kind. */
-export type OtherSounds = Readonly<Record<string, ClipLogits>>;
+/** What the unknown threshold is judged against: answers to sounds that are none of the classes, by kind. */
+export type OtherSounds = Readonly<Record<string, ClipAnswers>>;
 
 /** Share of the validation clips that the threshold lets pass. */
 const trueAcceptRate = 0.95;
@@ -16,22 +14,31 @@ const trueAcceptRate = 0.95;
 /** Temperature and threshold of a version, on clips that its networks were not trained on. */
 export function calibrate(
   labels: readonly number[],
-  logits: ClipLogits,
+  known: ClipAnswers,
   others: OtherSounds,
 ): CalibrationReport {
+  const { logits } = known;
   const temperature = fitTemperature(labels, logits);
-  const probabilities = (rows: ClipLogits, t: number): Float32Array[] =>
+  const probabilities = (rows: ClipAnswers['logits'], t: number): Float32Array[] =>
     rows.map((inputs) => meanProbabilities(inputs, t));
-  const scoresOf = (rows: ClipLogits): number[] => probabilities(rows, temperature).map(highest);
+  const scores = knownScores(known, temperature);
   return {
     temperature,
     before: reliability(labels, probabilities(logits, 1)),
     after: reliability(labels, probabilities(logits, temperature)),
-    unknown: rejectUnknown(
-      scoresOf(logits),
-      Object.entries(others).map(([kind, rows]) => [kind, scoresOf(rows)]),
-    ),
+    unknown: rejectUnknown(scores, scoresByKind(others, temperature), thresholdOf(scores)),
   };
+}
+
+/** The score that `trueAcceptRate` of the clips reach. */
+function thresholdOf(scores: readonly number[]): number {
+  const ordered = [...scores].sort((a, b) => a - b);
+  return ordered[Math.floor((1 - trueAcceptRate) * ordered.length)]!;
+}
+
+/** What is held against the threshold: each clip's highest probability times its familiarity (shared/decision/verdict.ts). */
+export function knownScores({ logits, familiarity }: ClipAnswers, temperature: number): number[] {
+  return logits.map((rows, clip) => highest(meanProbabilities(rows, temperature)) * familiarity[clip]!);
 }
 
 function highest(row: Float32Array): number {
@@ -41,9 +48,18 @@ function highest(row: Float32Array): number {
   );
 }
 
-function rejectUnknown(known: readonly number[], others: readonly [string, number[]][]): UnknownReport {
-  const ordered = [...known].sort((a, b) => a - b);
-  const threshold = ordered[Math.floor((1 - trueAcceptRate) * known.length)]!;
+type ScoresByKind = readonly (readonly [kind: string, scores: readonly number[]])[];
+
+export function scoresByKind(others: OtherSounds, temperature: number): ScoresByKind {
+  return Object.entries(others).map(([kind, answers]) => [kind, knownScores(answers, temperature)]);
+}
+
+/** How well scores tell clips from other sounds, and what a threshold lets pass of each. */
+export function rejectUnknown(
+  known: readonly number[],
+  others: ScoresByKind,
+  threshold: number,
+): UnknownReport {
   const accepted = (scores: readonly number[]): number =>
     scores.filter((score) => score >= threshold).length / scores.length;
   const all = others.flatMap(([, scores]) => scores);

@@ -20,6 +20,7 @@ const trainOptionsSchema = z.strictObject({
   'test-fold': z.union([z.literal('none').transform(() => null), wholeNumber]).default(1),
   'validation-fold': wholeNumber.default(2),
   seed: wholeNumber.pipe(z.int().min(0).max(0xffffffff)).default(1),
+  seeds: wholeNumber.pipe(z.int().min(1).max(20)).default(1),
   dropout: decimal.optional(),
   heads: wholeNumber.optional(),
   hidden: wholeNumber.optional(),
@@ -49,6 +50,8 @@ export const trainUsage = `npm run train -- [options]
   --blind                          leaves the test fold unread: validation figures only
   --validation-fold N              chooses the epoch, default 2; the other folds train
   --cross-validate                 every fold but the test fold validates in turn
+  --seeds N                        of a cross-validation: so many from --seed on, default 1; the first's networks are
+                                   published, the others calibrate what averaging gives
   --seed N                         equal seeds give equal weights, default 1
   --dropout N                      default 0.1 (mel: 0.3)
   --heads 1|2|4, --hidden N        transformer: default 4 and 1024

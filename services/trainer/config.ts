@@ -35,6 +35,8 @@ export interface TrainerConfig {
   readonly logLevel: (typeof logLevels)[number];
   /** Decoded clips. */
   readonly clipCacheFolder: string;
+  /** Spectrograms of what networks are trained on. */
+  readonly spectrogramCacheFolder: string;
 }
 
 /** @throws AppError invalid-configuration listing every variable that is wrong */
@@ -61,6 +63,7 @@ export function readTrainerConfig(environment: NodeJS.ProcessEnv): TrainerConfig
     engineKernels: ENGINE_KERNELS,
     engineThreads: ENGINE_THREADS,
     clipCacheFolder: join(XDG_CACHE_HOME, 'earshot', 'clips'),
+    spectrogramCacheFolder: join(XDG_CACHE_HOME, 'earshot', 'spectrograms'),
   });
 }
 

@@ -5,7 +5,7 @@ import { evaluateClassifier } from '../../shared/metrics/evaluate-classifier';
 import { reliability } from '../../shared/metrics/reliability';
 import { ensembleParameters, joinMembers, splitMembers } from '../../shared/network/ensemble';
 import { decodeWeights, encodeWeights } from '../../shared/registry/weights-file';
-import { calibrate, type ClipLogits } from './calibrate';
+import { calibrate, knownScores, rejectUnknown, scoresByKind } from './calibrate';
 import {
   largestDifference,
   othersJudged,
@@ -15,19 +15,24 @@ import {
 import type { LabelledClip } from './dataset';
 import type { FoldSplit } from './folds';
 import { goldenOf } from './golden';
-import { examplesOf, predictLogits, type Example } from './predict';
+import { answersOf, examplesOf, joinAnswers, type ClipAnswers, type Example } from './predict';
 import { referenceOf } from './reference';
 import type { TrainedRun } from './train';
 
 export interface FoldRun {
   readonly run: TrainedRun;
   readonly split: FoldSplit;
+  /** Of the same fold with other seeds: not published, they only show what averaging does. */
+  readonly peers: readonly TrainedRun[];
 }
 
 /**
  * Judges the last epochs of several folds' runs as one version. On the validation folds each clip is judged by the one
  * network that was not trained on it, so the figures are of single networks and chosen by nothing; on the test fold by all
- * networks together, as served. Temperature and threshold come from the validation folds.
+ * networks together, as served.
+ *
+ * Averaged networks are less sure than each of them, so temperature and threshold need averaged answers: a validation
+ * clip's come from all networks that were not trained on it, its fold's run and that run's peers.
  */
 export function evaluateEnsemble(
   runs: readonly FoldRun[],
@@ -43,43 +48,55 @@ export function evaluateEnsemble(
   const served = splitMembers(network, rounded, runs.length).map((values) =>
     createScorer(network, values, engine),
   );
-  const judge = (scorer: Scorer, examples: readonly Example[]): Float32Array[][] =>
-    predictLogits(scorer, examples, frontEnd, classes.length);
-  const together = (examples: readonly Example[]): Float32Array[][] => {
-    const byMember = served.map((scorer) => judge(scorer, examples));
-    return examples.map((_, clip) => byMember.flatMap((rows) => rows[clip]!));
-  };
+  const groups = runs.map(({ peers }, member) => [
+    served[member]!,
+    ...peers.map(({ lastWeights }) => createScorer(network, lastWeights, engine)),
+  ]);
+  const judge = (scorers: readonly Scorer[], examples: readonly Example[]): ClipAnswers =>
+    answersOf(scorers, examples, frontEnd, classes.length);
   try {
     const folds = runs.map(({ split }) => examplesOf(split.validation, frontEnd));
     const labels = folds.flat().map(({ label }) => label);
-    const logits = folds.flatMap((examples, member) => judge(served[member]!, examples));
-    const exactLogits = folds.flatMap((examples, member) => judge(exact[member]!, examples));
-    const calibration = calibrate(labels, logits, othersJudged(served, options));
-    const evaluate = (truth: readonly number[], rows: ClipLogits): ReturnType<typeof evaluateClassifier> => {
-      const probabilities = rows.map((inputs) => meanProbabilities(inputs, calibration.temperature));
+    const single = joinAnswers(folds.map((examples, member) => judge([served[member]!], examples)));
+    const averaged = joinAnswers(folds.map((examples, member) => judge(groups[member]!, examples)));
+    const exactLogits = folds.flatMap((examples, member) => judge([exact[member]!], examples).logits);
+    const calibration = calibrate(labels, averaged, othersJudged(groups, options));
+    const { temperature } = calibration;
+    const evaluate = (
+      truth: readonly number[],
+      { logits }: ClipAnswers,
+    ): ReturnType<typeof evaluateClassifier> => {
+      const probabilities = logits.map((rows) => meanProbabilities(rows, temperature));
       return evaluateClassifier({ labels: truth, probabilities, classes });
     };
     const epoch = runs[0]!.run.progress.history.length;
-    const validation = evaluate(labels, logits);
-    const { temperature } = calibration;
+    const validation = evaluate(labels, single);
     const validationClips = runs.flatMap(({ split }) => split.validation);
     const common = {
       encoded,
-      maxLogitError: largestDifference(exactLogits.flat(), logits.flat()),
-      reference: referenceOf(validationClips, logits, temperature),
+      maxLogitError: largestDifference(exactLogits.flat(), single.logits.flat()),
+      reference: referenceOf(validationClips, averaged.logits, temperature),
       golden: goldenOf(served, options, temperature, describeEngine(engine, network.config)),
     };
     const test = examplesOf(testClips, frontEnd);
     if (test.length === 0) return { ...common, last: { epoch, validation }, calibration };
     const testLabels = test.map(({ label }) => label);
-    const testLogits = together(test);
-    const testProbabilities = testLogits.map((rows) => meanProbabilities(rows, calibration.temperature));
+    const answers = judge(served, test);
+    const testProbabilities = answers.logits.map((rows) => meanProbabilities(rows, temperature));
     return {
       ...common,
-      last: { epoch, validation, test: evaluate(testLabels, testLogits) },
-      calibration: { ...calibration, test: reliability(testLabels, testProbabilities) },
+      last: { epoch, validation, test: evaluate(testLabels, answers) },
+      calibration: {
+        ...calibration,
+        test: reliability(testLabels, testProbabilities),
+        unknownTest: rejectUnknown(
+          knownScores(answers, temperature),
+          scoresByKind(othersJudged([served], options), temperature),
+          calibration.unknown.threshold,
+        ),
+      },
     };
   } finally {
-    for (const scorer of [...exact, ...served]) scorer.dispose();
+    for (const scorer of [...exact, ...groups.flat()]) scorer.dispose();
   }
 }

@@ -14,10 +14,10 @@ import {
   type WeightsDtype,
   type WeightValues,
 } from '../../shared/registry/weights-file';
-import { calibrate, type ClipLogits, type OtherSounds } from './calibrate';
+import { calibrate, type OtherSounds } from './calibrate';
 import type { FoldSplit } from './folds';
 import { goldenOf } from './golden';
-import { examplesOf, predictLogits, type Example } from './predict';
+import { answersOf, examplesOf, joinAnswers, type ClipAnswers, type Example } from './predict';
 import { referenceOf } from './reference';
 import type { TrainedRun } from './train';
 
@@ -72,7 +72,7 @@ export function evaluateRun(run: TrainedRun, split: FoldSplit, options: Evaluati
     const calibration =
       Object.keys(options.madeSounds).length === 0
         ? undefined
-        : calibrate(labels, judged.validationLogits, othersJudged([scorer], options));
+        : calibrate(labels, judged.validation, othersJudged([[scorer]], options));
     const described = describeEngine(engine, network.config);
     return {
       ...judged,
@@ -89,27 +89,27 @@ export function evaluateRun(run: TrainedRun, split: FoldSplit, options: Evaluati
     best: served.evaluation,
     last: last.evaluation,
     ...(served.calibration === undefined ? {} : { calibration: served.calibration }),
-    reference: referenceOf(split.validation, served.validationLogits, served.calibration?.temperature),
+    reference: referenceOf(split.validation, served.validation.logits, served.calibration?.temperature),
     golden: served.golden,
   };
 }
 
-/** The made sounds' logits: each sound once for each of the networks. */
+/** The answers to the made sounds: each sound once for each group of networks that are averaged. */
 export function othersJudged(
-  scorers: readonly Scorer[],
+  groups: readonly (readonly Scorer[])[],
   { madeSounds, frontEnd, classes }: EvaluationOptions,
 ): OtherSounds {
   return Object.fromEntries(
-    Object.entries(madeSounds).map(([kind, examples]): [string, ClipLogits] => [
+    Object.entries(madeSounds).map(([kind, examples]) => [
       kind,
-      scorers.flatMap((scorer) => predictLogits(scorer, examples, frontEnd, classes.length)),
+      joinAnswers(groups.map((scorers) => answersOf(scorers, examples, frontEnd, classes.length))),
     ]),
   );
 }
 
 interface Judged {
   readonly evaluation: EpochEvaluation;
-  readonly validationLogits: ClipLogits;
+  readonly validation: ClipAnswers;
   readonly logits: readonly Float32Array[];
 }
 
@@ -121,11 +121,11 @@ function judgeEpoch(
 ): Judged {
   const judge = (
     clips: readonly Example[],
-  ): { logits: Float32Array[][]; evaluation: EpochEvaluation['validation'] } => {
-    const logits = predictLogits(scorer, clips, frontEnd, classes.length);
+  ): { answers: ClipAnswers; evaluation: EpochEvaluation['validation'] } => {
+    const answers = answersOf([scorer], clips, frontEnd, classes.length);
     const labels = labelsOf(clips);
-    const probabilities = logits.map((rows) => meanProbabilities(rows));
-    return { logits, evaluation: evaluateClassifier({ labels, probabilities, classes }) };
+    const probabilities = answers.logits.map((rows) => meanProbabilities(rows));
+    return { answers, evaluation: evaluateClassifier({ labels, probabilities, classes }) };
   };
   const validation = judge(examples.validation);
   const test = examples.test.length === 0 ? undefined : judge(examples.test);
@@ -135,8 +135,8 @@ function judgeEpoch(
       validation: validation.evaluation,
       ...(test === undefined ? {} : { test: test.evaluation }),
     },
-    validationLogits: validation.logits,
-    logits: [...validation.logits, ...(test?.logits ?? [])].flat(),
+    validation: validation.answers,
+    logits: [...validation.answers.logits, ...(test?.answers.logits ?? [])].flat(),
   };
 }
 

@@ -5,6 +5,7 @@ import type {
   FoldResult,
   Spread,
 } from '../../shared/contracts/report';
+import { spread } from '../../shared/metrics/spread';
 import type { VersionEvaluation } from './evaluate-run';
 
 /** One fold's line in a cross-validation. */
@@ -34,14 +35,33 @@ export function evaluationLines({ best, last, calibration }: VersionEvaluation):
   };
   const lines = [...(best === undefined ? [] : [line('best-validation', best)]), line('last', last)];
   if (calibration === undefined) return lines.join('\n');
-  const { temperature, before, after, unknown } = calibration;
+  const { temperature, before, after, test, unknown, unknownTest } = calibration;
   return [
     ...lines,
     `temperature ${temperature.toFixed(3)}: expected calibration error ${percent(before.expectedCalibrationError)} → ` +
       `${percent(after.expectedCalibrationError)}; unknown below ${percent(unknown.threshold)}: AUROC ` +
       `${unknown.auroc.toFixed(3)}, ${percent(unknown.falseAcceptRate)} of other sounds accepted at ` +
       `${percent(unknown.trueAcceptRate)} of the clips`,
+    ...(test === undefined
+      ? []
+      : [`test: expected calibration error ${percent(test.expectedCalibrationError)}`]),
+    ...(unknownTest === undefined
+      ? []
+      : [
+          `test, all networks: AUROC ${unknownTest.auroc.toFixed(3)}, ${percent(unknownTest.falseAcceptRate)} of other ` +
+            `sounds accepted at ${percent(unknownTest.trueAcceptRate)} of the clips`,
+        ]),
   ].join('\n');
+}
+
+/** Mean and spread over seeds of what the folds' last epochs gave on average. */
+export function seedLines(summaries: readonly CrossValidation[]): string {
+  const means = summaries.map(({ last }) => last.validationAccuracy.mean);
+  const { mean, standardDeviation } = spread(means);
+  return (
+    `last epochs, mean ± standard deviation over ${means.length} seeds (${means.map(percent).join(', ')}): ` +
+    `validation ${percent(mean)} ± ${percent(standardDeviation ?? 0)}`
+  );
 }
 
 /** Mean and spread over the folds, for the best and the last epochs. */

@@ -4,7 +4,7 @@ import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { Golden } from '../../shared/contracts/lifecycle';
 import { meanProbabilities } from '../../shared/decision/mean-probabilities';
 import type { Scorer } from '../../shared/engine/scorer';
-import { predictLogits } from './predict';
+import { answersOf } from './predict';
 
 /**
  * What a version's networks answer to the golden clips, computed as their evaluation is.
@@ -18,18 +18,13 @@ export function goldenOf(
 ): Golden {
   const clips = goldenClips(frontEnd.sampleRate, frontEnd.windowSeconds);
   const examples = clips.map(({ samples }) => ({ label: 0, inputs: windowInputs(samples, frontEnd) }));
-  const byMember = scorers.map((scorer) => predictLogits(scorer, examples, frontEnd, classes.length));
+  const { logits } = answersOf(scorers, examples, frontEnd, classes.length);
   return {
     formatVersion: 1,
     engine,
     clips: clips.map(({ name }, clip) => ({
       clip: name,
-      probabilities: [
-        ...meanProbabilities(
-          byMember.flatMap((rows) => rows[clip]!),
-          temperature,
-        ),
-      ],
+      probabilities: [...meanProbabilities(logits[clip]!, temperature)],
     })),
   };
 }

@@ -1,5 +1,6 @@
 import { inputLength, windowInputs } from '../../shared/audio/window-inputs';
 import type { FrontEnd } from '../../shared/contracts/front-end';
+import { classLogits, familiarityOf } from '../../shared/decision/familiarity';
 import type { Scorer } from '../../shared/engine/scorer';
 import type { LabelledClip } from './dataset';
 
@@ -16,12 +17,41 @@ export function examplesOf(clips: readonly LabelledClip[], frontEnd: FrontEnd): 
   return clips.map(({ label, samples }) => ({ label, inputs: windowInputs(samples, frontEnd) }));
 }
 
-/** For each example the logits of each of its inputs, in their order. */
-export function predictLogits(
-  scorer: Scorer,
+/** What a version, or one network, says of clips. */
+export interface ClipAnswers {
+  /** Clip by clip, of each input of each network. */
+  readonly logits: readonly (readonly Float32Array[])[];
+  /** Of each clip; 1 where the networks do not judge it. */
+  readonly familiarity: readonly number[];
+}
+
+/** The answers of networks that are averaged. */
+export function answersOf(
+  scorers: readonly Scorer[],
   examples: readonly Example[],
   frontEnd: FrontEnd,
   classes: number,
+): ClipAnswers {
+  const byScorer = scorers.map((scorer) => predictOutputs(scorer, examples, frontEnd));
+  const outputs = examples.map((_, clip) => byScorer.flatMap((rows) => rows[clip]!));
+  return {
+    logits: outputs.map((rows) => rows.map((row) => classLogits(row, classes))),
+    familiarity: outputs.map((rows) => familiarityOf(rows, classes) ?? 1),
+  };
+}
+
+export function joinAnswers(answers: readonly ClipAnswers[]): ClipAnswers {
+  return {
+    logits: answers.flatMap(({ logits }) => logits),
+    familiarity: answers.flatMap(({ familiarity }) => familiarity),
+  };
+}
+
+/** For each example the outputs of each of its inputs, in their order. */
+export function predictOutputs(
+  scorer: Scorer,
+  examples: readonly Example[],
+  frontEnd: FrontEnd,
 ): Float32Array[][] {
   const length = inputLength(frontEnd);
   const inputs = examples.flatMap((example) => example.inputs);
@@ -33,8 +63,9 @@ export function predictLogits(
       features.set(input, index * length);
     });
     const values = scorer.logits(features, batch.length);
+    const outputs = values.length / batch.length;
     for (let row = 0; row < batch.length; row++) {
-      rows.push(values.slice(row * classes, (row + 1) * classes));
+      rows.push(values.slice(row * outputs, (row + 1) * outputs));
     }
   }
   let next = 0;

@@ -2,17 +2,19 @@ import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { Hyperparameters } from '../../shared/contracts/manifest';
 import { AppError } from '../../shared/errors/app-error';
 import { deriveSeed } from '../../shared/network/random';
-import { createCropStream } from './augment/crop-stream';
+import { createCropStream, type CropStream } from './augment/crop-stream';
+import { trainingSpectra } from './augment/training-spectra';
 import { batchesOf, type Batch } from './batches';
 import type { LabelledClip } from './dataset';
 import type { RunSettings } from './run-settings';
 import { warmUpThenCosine } from './schedule';
+import { noCache, openSpectrogramCache } from './spectrogram-cache';
 
 /** What a run is fed, and how fast it learns: all of it a function of the settings, the seed and the place in the run. */
 export interface Recipe {
   readonly clipsPerEpoch: number;
   /** @param epoch 1 for the first */
-  batches(epoch: number): Iterable<Batch>;
+  batches(epoch: number): Promise<Iterable<Batch>>;
   /** @param step 1 for the first of the run */
   learningRate(step: number): number;
 }
@@ -22,6 +24,8 @@ export interface RecipeOptions {
   readonly frontEnd: FrontEnd;
   readonly classes: number;
   readonly clips: readonly LabelledClip[];
+  /** Of spectrograms; absent: nothing is kept. */
+  readonly cacheFolder?: string | undefined;
 }
 
 /** Optimiser steps between two validations. */
@@ -32,7 +36,7 @@ export function stepsPerEpoch(hyperparameters: Hyperparameters, clips: number): 
 }
 
 /** The report's recipe (`adam`) or `mel`'s (`adamw`). */
-export function createRecipe({ settings, frontEnd, classes, clips }: RecipeOptions): Recipe {
+export function createRecipe({ settings, frontEnd, classes, clips, cacheFolder }: RecipeOptions): Recipe {
   const { hyperparameters, seed } = settings;
   const { batchSize } = hyperparameters;
   switch (hyperparameters.optimizer) {
@@ -40,10 +44,12 @@ export function createRecipe({ settings, frontEnd, classes, clips }: RecipeOptio
       return {
         clipsPerEpoch: clips.length,
         batches: (epoch) =>
-          batchesOf(clips, {
-            ...{ frontEnd, classes, batchSize },
-            shuffleSeed: deriveSeed(seed, 'shuffle', epoch),
-          }),
+          Promise.resolve(
+            batchesOf(clips, {
+              ...{ frontEnd, classes, batchSize },
+              shuffleSeed: deriveSeed(seed, 'shuffle', epoch),
+            }),
+          ),
         learningRate: () => hyperparameters.learningRate,
       };
     case 'adamw': {
@@ -51,15 +57,30 @@ export function createRecipe({ settings, frontEnd, classes, clips }: RecipeOptio
         throw new AppError('internal', 'This recipe augments mel power, which the front end does not have.');
       }
       const { stepsPerEpoch, epochs, warmUp, learningRate, augmentation } = hyperparameters;
-      const stream = createCropStream({ clips, classes, frontEnd, batchSize, seed, augmentation });
+      const labels = clips.map(({ label }) => label);
       const steps = stepsPerEpoch * epochs;
+      let stream: CropStream | undefined;
+      const openStream = async (): Promise<CropStream> =>
+        createCropStream({
+          ...{ labels, classes, frontEnd, batchSize, seed, augmentation },
+          spectra: await trainingSpectra({
+            ...{ clips, frontEnd, augmentation, seed },
+            cache: cacheFolder === undefined ? noCache : await openSpectrogramCache(cacheFolder, frontEnd),
+          }),
+        });
       return {
         clipsPerEpoch: stepsPerEpoch * batchSize,
-        batches: function* (epoch) {
-          for (let step = 0; step < stepsPerEpoch; step++) yield stream((epoch - 1) * stepsPerEpoch + step);
+        batches: async (epoch) => {
+          // Not before they are asked for: a run that is complete needs no spectrograms.
+          stream ??= await openStream();
+          return batchesFrom(stream, (epoch - 1) * stepsPerEpoch, stepsPerEpoch);
         },
         learningRate: (step) => learningRate * warmUpThenCosine(step - 1, steps, warmUp),
       };
     }
   }
+}
+
+function* batchesFrom(stream: CropStream, first: number, count: number): Generator<Batch> {
+  for (let step = first; step < first + count; step++) yield stream(step);
 }

@@ -9,7 +9,7 @@ import {
   levelBins,
 } from '../../shared/decision/distribution';
 import { meanProbabilities } from '../../shared/decision/mean-probabilities';
-import type { ClipLogits } from './calibrate';
+import type { ClipAnswers } from './predict';
 import type { LabelledClip } from './dataset';
 
 /**
@@ -18,7 +18,7 @@ import type { LabelledClip } from './dataset';
  */
 export function referenceOf(
   clips: readonly LabelledClip[],
-  logits: ClipLogits,
+  logits: ClipAnswers['logits'],
   temperature: number | undefined,
 ): Reference {
   const probabilities = logits.map((rows) => meanProbabilities(rows, temperature));

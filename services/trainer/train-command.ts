@@ -1,19 +1,22 @@
 import { join } from 'node:path';
-import type { FoldResult } from '../../shared/contracts/report';
+import type { CrossValidation, FoldResult } from '../../shared/contracts/report';
 import { describeEngine } from '../../shared/engine/load-engine';
 import { summariseFolds } from '../../shared/metrics/summarise-folds';
 import { openRegistry, type Version } from '../../shared/registry/registry';
 import { writeFileAtomically } from '../../shared/registry/write-atomically';
 import type { TrainCommand } from './command-line';
-import { evaluateEnsemble, type FoldRun } from './evaluate-ensemble';
+import { evaluateEnsemble } from './evaluate-ensemble';
 import { evaluateRun } from './evaluate-run';
-import { crossValidationLines, evaluationLines, foldResult } from './fold-figures';
-import { foldsOf, splitFolds } from './folds';
+import { crossValidationLines, evaluationLines, foldResult, seedLines } from './fold-figures';
+import { foldsOf, splitFolds, type FoldSplit } from './folds';
 import { meanHistory } from './mean-history';
 import { networksOf, publishVersion, type PublishedNetworks } from './publish-version';
+import type { TrainedRun } from './train';
 import { trainFold } from './train-fold';
+import { withFamiliarity } from './unknown/with-familiarity';
 import {
   evaluationOptions,
+  familiarityOptions,
   openWorkshop,
   versionFacts,
   type CommandContext,
@@ -38,7 +41,8 @@ async function trainOne(workshop: Workshop): Promise<Version> {
   const { command, dataset } = workshop;
   const folds = { testFold: command['test-fold'], validationFold: command['validation-fold'] };
   const split = splitFolds(dataset, folds, command.blind);
-  const { run, folder } = await trainFold(workshop, split);
+  const { run: trained, folder } = await trainFold(workshop, split);
+  const run = await withFamiliarity(trained, split, familiarityOptions(workshop));
   const evaluation = evaluateRun(run, split, evaluationOptions(workshop));
   say(workshop, evaluationLines(evaluation));
   const version = await publish(workshop, networksOf(run, evaluation));
@@ -48,29 +52,32 @@ async function trainOne(workshop: Workshop): Promise<Version> {
 
 /**
  * Every fold but the test fold validates in turn. The report's networks are only compared; networks of the other recipe
- * are published together, as one version, and only that version sees the test fold.
+ * are published together, as one version, and only that version sees the test fold. Of several seeds the first's networks
+ * are published; the others' show what averaging does.
  */
 async function crossValidate(workshop: Workshop): Promise<Version[]> {
-  const { command, config, dataset, hyperparameters } = workshop;
+  const { command, dataset, hyperparameters } = workshop;
   const testFold = command['test-fold'];
   const together = hyperparameters.optimizer === 'adamw';
   const folds = foldsOf(dataset.clips).filter((fold) => fold !== testFold);
-  const results: FoldResult[] = [];
-  const runs: FoldRun[] = [];
-  for (const validationFold of folds) {
-    const split = splitFolds(dataset, { testFold, validationFold }, together || command.blind);
-    const { run } = await trainFold(workshop, split);
-    const evaluation = evaluateRun(run, split, evaluationOptions(workshop));
-    results.push(foldResult({ ...split.protocol, validationFold }, evaluation));
-    runs.push({ run, split });
-    say(workshop, evaluationLines(evaluation));
+  const splits = folds.map((validationFold) =>
+    splitFolds(dataset, { testFold, validationFold }, together || command.blind),
+  );
+  const seeds = Array.from({ length: command.seeds }, (_, index) => command.seed + index);
+  const bySeed: TrainedRun[][] = [];
+  const summaries: CrossValidation[] = [];
+  for (const seed of seeds) {
+    const { runs, results } = await trainFolds({ ...workshop, command: { ...command, seed } }, splits);
+    bySeed.push(runs);
+    summaries.push(await keepSummary(workshop, seed, summariseFolds(testFold, results)));
   }
-  const summary = summariseFolds(testFold, results);
-  const name = `cross-validation-${command.architecture}-t${testFold ?? 'none'}-s${command.seed}.json`;
-  const file = join(config.runsFolder, name);
-  await writeFileAtomically(file, `${JSON.stringify(summary, null, 2)}\n`);
-  say(workshop, `${crossValidationLines(summary)}\nWritten to ${file}`);
+  if (seeds.length > 1) say(workshop, seedLines(summaries));
   if (!together || testFold === null) return [];
+  const [first, ...others] = bySeed;
+  const runs = splits.map((split, fold) => ({
+    ...{ split, run: first![fold]! },
+    peers: others.map((ofSeed) => ofSeed[fold]!),
+  }));
   const test = command.blind ? [] : dataset.clips.filter(({ fold }) => fold === testFold);
   const evaluation = evaluateEnsemble(runs, test, evaluationOptions(workshop));
   say(workshop, `${runs.length} networks together:\n${evaluationLines(evaluation)}`);
@@ -82,9 +89,44 @@ async function crossValidate(workshop: Workshop): Promise<Version[]> {
     engine: progress.engine,
     history: meanHistory(runs.map(({ run }) => run.progress.history)),
     evaluation,
-    crossValidation: summary,
+    crossValidation: summaries[0]!,
   });
   return [version];
+}
+
+/** One run a split, all of one seed. */
+async function trainFolds(
+  workshop: Workshop,
+  splits: readonly FoldSplit[],
+): Promise<{ runs: TrainedRun[]; results: FoldResult[] }> {
+  const runs: TrainedRun[] = [];
+  const results: FoldResult[] = [];
+  for (const split of splits) {
+    const trained = await trainFold(workshop, split);
+    const run = await withFamiliarity(trained.run, split, familiarityOptions(workshop));
+    const evaluation = evaluateRun(run, split, evaluationOptions(workshop));
+    const { trainFolds: folds } = split.protocol;
+    // Splits of a cross-validation have a validation fold each.
+    results.push(
+      foldResult({ validationFold: split.protocol.validationFold!, trainFolds: folds }, evaluation),
+    );
+    runs.push(run);
+    say(workshop, evaluationLines(evaluation));
+  }
+  return { runs, results };
+}
+
+async function keepSummary(
+  workshop: Workshop,
+  seed: number,
+  summary: CrossValidation,
+): Promise<CrossValidation> {
+  const { config, command } = workshop;
+  const name = `cross-validation-${command.architecture}-t${command['test-fold'] ?? 'none'}-s${seed}.json`;
+  const file = join(config.runsFolder, name);
+  await writeFileAtomically(file, `${JSON.stringify(summary, null, 2)}\n`);
+  say(workshop, `${crossValidationLines(summary)}\nWritten to ${file}`);
+  return summary;
 }
 
 async function publish(workshop: Workshop, networks: PublishedNetworks): Promise<Version> {

@@ -38,6 +38,7 @@ export async function trainFold(
       split,
       dataFingerprint: dataset.fingerprint,
       engine,
+      cacheFolder: config.spectrogramCacheFolder,
       store: {
         ...store,
         save: async (saved) => {

@@ -13,7 +13,7 @@ import { assertConverging } from './divergence';
 import type { FoldSplit } from './folds';
 import { createLearner, type Learner } from './learner';
 import { freshState, modelWeights } from './network-state';
-import { examplesOf, predictLogits, type Example } from './predict';
+import { examplesOf, predictOutputs, type Example } from './predict';
 import { createRecipe, type Recipe } from './recipe';
 import type { RunSettings } from './run-settings';
 import type { RunProgress, RunStore, SavedRun } from './run-store';
@@ -26,6 +26,8 @@ export interface TrainOptions {
   readonly dataFingerprint: string;
   readonly engine: LoadedEngine;
   readonly store: RunStore;
+  /** Of what training prepares its input from; absent: nothing is kept. */
+  readonly cacheFolder?: string;
   readonly onBatch?: (progress: BatchProgress) => void;
   /** Called when the epoch is safely on disk. */
   readonly onEpoch?: (metrics: EpochMetrics, progress: RunProgress) => Promise<void> | void;
@@ -118,7 +120,7 @@ async function trainEpoch(
   const clips = recipe.clipsPerEpoch;
   const [totals, done] = [{ loss: 0, correct: 0 }, { clips: 0 }];
   let step = stepsBefore;
-  for (const batch of recipe.batches(epoch)) {
+  for (const batch of await recipe.batches(epoch)) {
     const seed = deriveSeed(settings.seed, 'step', step++);
     const result = learner.step(batch, recipe.learningRate(step), seed);
     totals.loss += result.loss;
@@ -140,9 +142,9 @@ async function trainEpoch(
 function validate(
   learner: Learner,
   examples: readonly Example[],
-  { frontEnd, classes }: TrainOptions,
+  { frontEnd }: TrainOptions,
 ): { validationLoss: number; validationAccuracy: number } {
-  const logits = predictLogits(learner, examples, frontEnd, classes.length);
+  const logits = predictOutputs(learner, examples, frontEnd);
   const labels = examples.map(({ label }) => label);
   const probabilities = logits.map((rows) => meanProbabilities(rows));
   const correct = probabilities.filter((row, index) => indexOfHighest(row) === labels[index]).length;

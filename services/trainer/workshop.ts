@@ -17,6 +17,7 @@ import type { FoldSplit } from './folds';
 import type { VersionFacts } from './publish-version';
 import type { RunSettings } from './run-settings';
 import { otherSounds } from './unknown/other-sounds';
+import type { FamiliarityOptions } from './unknown/with-familiarity';
 
 /** The project's folder: this file is compiled to dist/services/trainer. */
 const projectFolder = resolve(__dirname, '..', '..', '..');
@@ -113,6 +114,11 @@ export function settingsOf(
 export function evaluationOptions(workshop: Workshop): EvaluationOptions {
   const { frontEnd, dataset, command, madeSounds, engine } = workshop;
   return { frontEnd, classes: dataset.classes, dtype: command.precision, madeSounds, engine };
+}
+
+export function familiarityOptions(workshop: Workshop): FamiliarityOptions {
+  const { frontEnd, dataset, engine, config } = workshop;
+  return { frontEnd, classes: dataset.classes, engine, cacheFolder: config.spectrogramCacheFolder };
 }
 
 /** What a version says of its making beside its run. */

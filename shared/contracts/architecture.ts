@@ -21,6 +21,8 @@ export const transformerSchema = z.strictObject({
 export const melSchema = z.strictObject({
   architecture: z.enum(['mel', 'mel-small']),
   dropout: probability.default(0.3),
+  /** One output more than there are classes, fitted when the rest is trained (shared/decision/familiarity.ts). */
+  familiarity: z.literal(true).optional(),
 });
 
 export const networkConfigSchema = z.discriminatedUnion('architecture', [

@@ -6,7 +6,7 @@ const ratio = z.number().min(0).max(1);
 export const calibrationSchema = z.strictObject({
   /** Divides the logits. */
   temperature: z.number().positive(),
-  /** A window whose highest probability is below this is `unknown`. */
+  /** A window whose highest probability, times its familiarity where that is judged, is below this is `unknown`. */
   unknownBelow: ratio,
 });
 
@@ -29,7 +29,7 @@ export type Reliability = z.infer<typeof reliabilitySchema>;
 /** How well what is none of the classes is told from what is one. */
 export const unknownReportSchema = z.strictObject({
   threshold: ratio,
-  /** Share of the validation clips at or above the threshold. */
+  /** Share of the clips at or above the threshold. */
   trueAcceptRate: ratio,
   /** Share of the other sounds there. */
   falseAcceptRate: ratio,
@@ -47,5 +47,7 @@ export const calibrationReportSchema = z.strictObject({
   /** On the test fold, with the temperature of the validation clips, if it was looked at. */
   test: reliabilitySchema.optional(),
   unknown: unknownReportSchema,
+  /** The served networks together, with that threshold, on the clips of the test fold. */
+  unknownTest: unknownReportSchema.optional(),
 });
 export type CalibrationReport = z.infer<typeof calibrationReportSchema>;

@@ -18,20 +18,21 @@ export interface Verdict {
 export interface VerdictOptions {
   readonly classes: readonly string[];
   readonly topK: number;
-  /** A highest probability below this is no class; absent: everything is one. */
+  /** A highest probability, times the familiarity, below this is no class; absent: everything is one. */
   readonly unknownBelow: number | undefined;
 }
 
 /** What is said of one window: `unknown` of silence, and of what no class is probable enough for. */
 export function verdictOf(
-  { probabilities, loudestDecibels }: Pick<JudgedWindow, 'probabilities' | 'loudestDecibels'>,
+  { probabilities, familiarity = 1, loudestDecibels }: Omit<JudgedWindow, 'power'>,
   options: VerdictOptions,
 ): Verdict {
   const { classes, unknownBelow } = options;
   const predictions = topK(probabilities, classes, Math.max(1, options.topK));
   const { label, probability } = predictions[0]!;
   const unknown =
-    unknownBelow !== undefined && (probability < unknownBelow || loudestDecibels < inaudibleDecibels);
+    unknownBelow !== undefined &&
+    (probability * familiarity < unknownBelow || loudestDecibels < inaudibleDecibels);
   return { label: unknown ? unknownLabel : label, unknown, confidence: probability, predictions };
 }
 
@@ -43,6 +44,8 @@ const silenceDecibels = 25;
 
 export interface JudgedWindow extends Pick<Level, 'power' | 'loudestDecibels'> {
   readonly probabilities: ArrayLike<number>;
+  /** How likely it is like the training clips at all; absent: nobody judged it. */
+  readonly familiarity?: number | undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Manifest } from '../contracts/manifest';
 import type { EngineChoice } from './choose-engine';
+import type { InferenceResult } from './inference';
 
 /** What crosses the border of the inference thread. */
 export interface InferenceStart {
@@ -19,8 +20,7 @@ export type InferenceReply =
   | { readonly ready: true; readonly engine: string }
   | {
       readonly id: number;
-      readonly probabilities: readonly Float32Array[];
-      readonly inferenceMs: number;
+      readonly result: InferenceResult;
       /** The request's windows, for what comes next: memory of this size costs as much to get as to fill. */
       readonly windows: readonly Float32Array<ArrayBuffer>[];
     }

@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { inputLength, windowInputs } from '../audio/window-inputs';
 import { AppError } from '../errors/app-error';
+import { classLogits, familiarityOf } from '../decision/familiarity';
 import { meanProbabilities } from '../decision/mean-probabilities';
 import { createNetwork } from '../network/create-network';
 import { ensembleParameters, splitMembers } from '../network/ensemble';
 import { decodeWeights, weightsFileNames } from '../registry/weights-file';
 import { stepBack } from '../threads/step-back';
+import type { InferenceResult } from './inference';
 import type { InferenceRequest, InferenceReply, InferenceStart } from './inference-messages';
 import { describeEngine, loadEngine } from './load-engine';
 import { createScorer } from './scorer';
@@ -34,7 +36,7 @@ async function main(): Promise<void> {
     createScorer(network, member, engine, { cachedFrames }),
   );
 
-  const predict = (windows: readonly Float32Array[]): Float32Array[] => {
+  const predict = (windows: readonly Float32Array[]): Omit<InferenceResult, 'inferenceMs'> => {
     const inputs = windows.map((window) => windowInputs(window, manifest.frontEnd));
     const all = inputs.flat();
     const length = inputLength(manifest.frontEnd);
@@ -42,17 +44,24 @@ async function main(): Promise<void> {
     all.forEach((input, index) => {
       features.set(input, index * length);
     });
-    const logits = scorers.map((scorer) => scorer.logits(features, all.length));
-    const classes = manifest.classes.length;
+    const outputs = scorers.map((scorer) => scorer.logits(features, all.length));
     let next = 0;
-    return inputs.map((views) => {
+    const rows = inputs.map((views) => {
       const start = next;
       next += views.length;
-      const rows = logits.flatMap((scores) =>
-        views.map((_, view) => scores.subarray((start + view) * classes, (start + view + 1) * classes)),
-      );
-      return meanProbabilities(rows, manifest.calibration?.temperature);
+      return outputs.flatMap((values) => views.map((_, view) => rowOf(values, start + view, all.length)));
     });
+    const classes = manifest.classes.length;
+    const familiarity = rows.map((ofWindow) => familiarityOf(ofWindow, classes));
+    return {
+      probabilities: rows.map((ofWindow) =>
+        meanProbabilities(
+          ofWindow.map((row) => classLogits(row, classes)),
+          manifest.calibration?.temperature,
+        ),
+      ),
+      ...(familiarity.every((value) => value !== undefined) ? { familiarity } : {}),
+    };
   };
 
   // The first batch of a size pays for planning and memory; a caller should not.
@@ -61,9 +70,9 @@ async function main(): Promise<void> {
   port.on('message', ({ id, windows }: InferenceRequest) => {
     const startedAt = performance.now();
     try {
-      const probabilities = predict(windows);
-      const inferenceMs = performance.now() - startedAt;
-      const reply: InferenceReply = { id, probabilities, inferenceMs, windows };
+      const scores = predict(windows);
+      const result = { ...scores, inferenceMs: performance.now() - startedAt };
+      const reply: InferenceReply = { id, result, windows };
       port.postMessage(
         reply,
         windows.map(({ buffer }) => buffer),
@@ -74,6 +83,11 @@ async function main(): Promise<void> {
   });
   const ready: InferenceReply = { ready: true, engine: describeEngine(engine, network.config) };
   port.postMessage(ready);
+}
+
+function rowOf(values: Float32Array, row: number, rows: number): Float32Array {
+  const length = values.length / rows;
+  return values.subarray(row * length, (row + 1) * length);
 }
 
 void main();

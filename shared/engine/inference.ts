@@ -22,5 +22,7 @@ export interface Inference {
 
 export interface InferenceResult {
   readonly probabilities: readonly Float32Array[];
+  /** Of each window, where the model judges it (shared/decision/familiarity.ts). */
+  readonly familiarity?: readonly number[];
   readonly inferenceMs: number;
 }

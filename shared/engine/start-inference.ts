@@ -111,5 +111,5 @@ function settle(waiting: Map<number, Waiting>, reply: Exclude<InferenceReply, { 
   const caller = waiting.get(reply.id);
   waiting.delete(reply.id);
   if ('error' in reply) caller?.reject(new AppError('internal', reply.error));
-  else caller?.resolve({ probabilities: reply.probabilities, inferenceMs: reply.inferenceMs });
+  else caller?.resolve(reply.result);
 }

@@ -55,6 +55,7 @@ function convLayers({ architecture }: MelConfig): ConvLayer[] {
 export function createMel(config: MelConfig, classes: number): Network {
   const layers = convLayers(config);
   const statistics = 3 * melSizes[config.architecture].head;
+  const outputs = classes + (config.familiarity === true ? 1 : 0);
   const classify = (weights: Weights, maps: tf.Tensor4D, training?: TrainingMode): tf.Tensor2D =>
     linear(weights, dropout(overTime(maps), config.dropout, training, 'statistics'), 'dense');
   return {
@@ -62,7 +63,7 @@ export function createMel(config: MelConfig, classes: number): Network {
     parameters: [
       ...batchNormParameters('input', melBins, 'applied'),
       ...layers.flatMap(convParameters),
-      ...linearParameters('dense', statistics, classes),
+      ...linearParameters('dense', statistics, outputs),
     ],
     forward: (weights, input, training) =>
       tf.tidy(() => {
@@ -77,8 +78,8 @@ export function createMel(config: MelConfig, classes: number): Network {
         }
         return classify(weights, maps, training);
       }),
-    inference: inferenceForm(layers, linearParameters('dense', statistics, classes), classify),
-    layers: (batchSize) => summaries(layers, batchSize, statistics, classes),
+    inference: inferenceForm(layers, linearParameters('dense', statistics, outputs), classify),
+    layers: (batchSize) => summaries(layers, batchSize, statistics, outputs),
   };
 }
 
@@ -152,7 +153,7 @@ function summaries(
   layers: readonly ConvLayer[],
   batchSize: number,
   statistics: number,
-  classes: number,
+  outputs: number,
 ): LayerSummary[] {
   let [frames, bins] = [tableFrames, melBins];
   const rows: LayerSummary[] = [
@@ -184,6 +185,6 @@ function summaries(
       ...{ layer: 'mean, maximum, deviation over time; dropout', outputShape: [batchSize, statistics] },
       ...{ parameters: 0, multiplyAdds: 0 },
     },
-    linearLayer(`linear ${statistics} → ${classes}`, [batchSize], statistics, classes),
+    linearLayer(`linear ${statistics} → ${outputs}`, [batchSize], statistics, outputs),
   ];
 }

@@ -41,10 +41,11 @@ async function hear(sound: Float32Array): Promise<Verdict> {
     frontEnd.windowSeconds,
     frontEnd.windowSeconds / 2,
   );
-  const { probabilities } = await inference.infer(windows.map(({ samples }) => samples));
+  const { probabilities, familiarity } = await inference.infer(windows.map(({ samples }) => samples));
   return verdictOfWindows(
     windows.map(({ samples }, index) => ({
       probabilities: probabilities[index]!,
+      familiarity: familiarity?.[index],
       ...levelOf(samples),
     })),
     { classes, topK: 1, unknownBelow: calibration?.unknownBelow },

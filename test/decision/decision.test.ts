@@ -1,4 +1,5 @@
 import { mean } from '../../shared/decision/mean';
+import { classLogits, familiarityOf } from '../../shared/decision/familiarity';
 import { meanProbabilities } from '../../shared/decision/mean-probabilities';
 import { topK } from '../../shared/decision/top-k';
 import { verdictOf, verdictOfWindows } from '../../shared/decision/verdict';
@@ -59,6 +60,18 @@ describe('meanProbabilities', () => {
   });
 });
 
+describe('familiarity', () => {
+  it('is the mean probability of the output after the classes', () => {
+    // Log-odds of ln 3 and −ln 3: 0.75 and 0.25; and of 0: 0.5.
+    const outputs = [Math.log(3), -Math.log(3), 0].map((odds) => Float32Array.of(5, 1, odds));
+    expect(familiarityOf(outputs.slice(0, 1), 2)).toBeCloseTo(0.75, 6);
+    expect(familiarityOf(outputs, 2)).toBeCloseTo(0.5, 6);
+    expect(familiarityOf([Float32Array.of(5, 1)], 2)).toBeUndefined();
+    expect(classLogits(outputs[0]!, 2)).toEqual(Float32Array.of(5, 1));
+    expect(classLogits(Float32Array.of(5, 1), 2)).toEqual(Float32Array.of(5, 1));
+  });
+});
+
 describe('a verdict', () => {
   const options = { classes: ['dog', 'rain', 'clock'], topK: 2, unknownBelow: 0.5 };
   const window = (
@@ -87,6 +100,21 @@ describe('a verdict', () => {
       label: 'rain',
       unknown: false,
     });
+  });
+
+  it('is unknown where the most probable class is probable but the sound is not familiar', () => {
+    const sure = window([0.1, 0.8, 0.1]);
+    expect(verdictOf({ ...sure, familiarity: 0.7 }, options)).toMatchObject({
+      label: 'rain',
+      confidence: 0.8,
+    });
+    expect(verdictOf({ ...sure, familiarity: 0.6 }, options)).toMatchObject({
+      unknown: true,
+      confidence: 0.8,
+    });
+    const strange = { ...sure, familiarity: 0.1 };
+    expect(verdictOfWindows([strange, window([0.6, 0.2, 0.2])], options).label).toBe('dog');
+    expect(verdictOfWindows([strange, strange], options).label).toBe('unknown');
   });
 
   it('of a clip is that of the windows in which a class is heard', () => {

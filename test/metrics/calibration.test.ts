@@ -1,6 +1,7 @@
 import { meanProbabilities } from '../../shared/decision/mean-probabilities';
 import { fitTemperature } from '../../shared/metrics/fit-temperature';
 import { reliability } from '../../shared/metrics/reliability';
+import { type ClipAnswers } from '../../services/trainer/predict';
 import { calibrate } from '../../services/trainer/calibrate';
 
 describe('reliability', () => {
@@ -42,9 +43,13 @@ describe('calibrating a version', () => {
   it('lets 95 % of the clips pass and counts what else does', () => {
     const logits = Array.from({ length: 100 }, (_, clip) => [Float32Array.of(clip / 20, 0)]);
     const labels = logits.map((_, clip) => (clip % 7 === 0 ? 1 : 0));
-    const { unknown, temperature } = calibrate(labels, logits, {
-      weak: [[Float32Array.of(0.1, 0)], [Float32Array.of(0, 0)]],
-      strong: [[Float32Array.of(4, 0)]],
+    const answers = (rows: Float32Array[][], familiarity = 1): ClipAnswers => ({
+      ...{ logits: rows, familiarity: rows.map(() => familiarity) },
+    });
+    const { unknown, temperature } = calibrate(labels, answers(logits), {
+      weak: answers([[Float32Array.of(0.1, 0)], [Float32Array.of(0, 0)]]),
+      strong: answers([[Float32Array.of(4, 0)]]),
+      strange: answers([[Float32Array.of(4, 0)]], 0.5),
     });
     // The sixth lowest, clip 5, is the first to pass.
     expect(unknown.trueAcceptRate).toBe(0.95);
@@ -52,9 +57,10 @@ describe('calibrating a version', () => {
     expect(unknown.kinds).toEqual([
       { kind: 'weak', sounds: 2, falseAcceptRate: 0 },
       { kind: 'strong', sounds: 1, falseAcceptRate: 1 },
+      { kind: 'strange', sounds: 1, falseAcceptRate: 0 },
     ]);
-    expect(unknown.falseAcceptRate).toBeCloseTo(1 / 3, 10);
-    // Pairs won: weak 98 (0.1 lies between clips 1 and 3, ties clip 2) and 99.5, strong 19.5 of 100 each.
-    expect(unknown.auroc).toBeCloseTo((97.5 + 99.5 + 19.5) / 300, 6);
+    expect(unknown.falseAcceptRate).toBeCloseTo(1 / 4, 10);
+    // Pairs won of 100 each: weak 97.5 (0.1 ties clip 2) and 99.5, strong 19.5; strange, however sure, is below half and loses to all.
+    expect(unknown.auroc).toBeCloseTo((97.5 + 99.5 + 19.5 + 100) / 400, 6);
   });
 });

@@ -73,15 +73,17 @@ describe('training mel-small', () => {
     const [whole, killed] = [await publishedManifest('whole'), await publishedManifest('killed')];
     expect(killed.weights.sha256).toBe(whole.weights.sha256);
     expect(whole.calibration!.temperature).toBeGreaterThan(0);
-    expect(whole.calibration!.unknownBelow).toBeGreaterThanOrEqual(0.5);
+    expect(whole.calibration!.unknownBelow).toBeGreaterThan(0);
+    expect(whole.network).toMatchObject({ familiarity: true });
     expect(whole.frontEnd.kind).toBe('log-mel');
   });
 
   it('publishes the networks of a cross-validation together, which answer as one', async () => {
-    await train('together', ['--cross-validate', '--epochs=1']);
+    const output = await train('together', ['--cross-validate', '--epochs=1', '--seeds=2']);
+    expect(output).toContain('over 2 seeds');
     const [version] = (await openRegistry(join(folder, 'together', 'models')).list()).versions;
     expect(version!.manifest).toMatchObject({
-      ...{ members: 4, epochRule: 'last', parameters: 4 * 78_318 },
+      ...{ members: 4, epochRule: 'last', parameters: 4 * 78_511 },
       protocol: { testFold: 1, validationFold: null, trainFolds: [2, 3, 4, 5] },
     });
     const report = reportSchema.parse(
@@ -100,15 +102,20 @@ describe('training mel-small', () => {
       (_, i) => 0.4 * Math.sin((2 * Math.PI * 3000 * i) / 44_100),
     );
     const answers: Float32Array[] = [];
+    const familiar: number[][] = [];
     for (const wish of ['cpu', 'wasm'] as const) {
       const choice = await chooseTestEngine(wish);
       const inference = await startInference({ choice, version: version!, warmUpBatches: [1] });
-      const { probabilities } = await inference.infer([tone, tone.subarray(0, 50_000)]);
+      const { probabilities, familiarity } = await inference.infer([tone, tone.subarray(0, 50_000)]);
       answers.push(...probabilities);
+      familiar.push([...familiarity!]);
       await inference.close();
     }
     expect(answers[0]!.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 5);
     for (const window of [0, 1]) {
+      expect(Math.abs(familiar[0]![window]! - familiar[1]![window]!)).toBeLessThan(1e-4);
+      expect(familiar[0]![window]).toBeGreaterThan(0);
+      expect(familiar[0]![window]).toBeLessThan(1);
       answers[window]!.forEach((probability, index) => {
         expect(Math.abs(answers[window + 2]![index]! - probability)).toBeLessThan(1e-4);
       });

@@ -6,9 +6,10 @@ import type { Inference, InferenceResult } from '../../../shared/engine/inferenc
 import type { Metrics } from '../../../shared/observability/metrics';
 import { InferenceSupervisor, type EngineState } from '../inference-supervisor';
 
-/** One window's probabilities, and what its whole batch took on the engine. */
+/** What a model says of one window, and what its whole batch took on the engine. */
 export interface WindowScores {
   readonly probabilities: Float32Array;
+  readonly familiarity: number | undefined;
   readonly inferenceMs: number;
 }
 
@@ -66,10 +67,12 @@ export class LoadedModel implements ServedModel {
     this.started = supervisor.started;
     this.batcher = new MicroBatcher<Float32Array, WindowScores>({
       run: async (windows) => {
-        const { probabilities, inferenceMs } = await supervisor.infer(windows);
+        const { probabilities, familiarity, inferenceMs } = await supervisor.infer(windows);
         metrics.batchSize.observe(windows.length);
         metrics.inferenceSeconds.observe(inferenceMs / 1000);
-        return probabilities.map((scores) => ({ probabilities: scores, inferenceMs }));
+        return probabilities.map((scores, window) => ({
+          ...{ probabilities: scores, familiarity: familiarity?.[window], inferenceMs },
+        }));
       },
       ...batching,
       clock: options.clock,

@@ -63,7 +63,7 @@ export class Reporter {
   }
 
   report(judgement: Judgement, lagMs: number): void {
-    const { window, levelDbfs, probabilities } = judgement;
+    const { window, levelDbfs } = judgement;
     const level = levelOf(window.samples);
     const verdict = this.#verdict(judgement, level);
     if (verdict !== undefined) this.#onlooker(this.#manifest, [heardWindow(window.samples, level, verdict)]);
@@ -80,18 +80,18 @@ export class Reporter {
     });
     this.#leftOut = 0;
     // Silence, and what is none of the classes, makes no event of one.
-    const known = verdict?.unknown === false ? probabilities : undefined;
+    const known = verdict?.unknown === false ? judgement.scores?.probabilities : undefined;
     const scores = known ?? new Float32Array(this.#manifest.classes.length);
     this.#atSeconds = window.endSeconds;
     this.#tell(this.#detector?.push(window.endSeconds, scores) ?? []);
   }
 
   /** Undefined for a silent window. */
-  #verdict({ probabilities }: Judgement, level: Level): Verdict | undefined {
-    if (probabilities === undefined) return undefined;
+  #verdict({ scores }: Judgement, level: Level): Verdict | undefined {
+    if (scores === undefined) return undefined;
     const { classes, calibration } = this.#manifest;
     return verdictOf(
-      { probabilities, ...level },
+      { ...scores, ...level },
       { classes, topK: this.#start.topK, unknownBelow: calibration?.unknownBelow },
     );
   }

@@ -1,6 +1,6 @@
 import { floorDbfs, levelDbfs, loudestBlockDbfs } from '../../../shared/audio/level';
 import type { SlidingWindow } from '../../../shared/audio/sliding-windows';
-import type { WindowBatcher } from '../model/loaded-model';
+import type { WindowBatcher, WindowScores } from '../model/loaded-model';
 
 /** What is known of one window. */
 export interface Judgement {
@@ -8,7 +8,7 @@ export interface Judgement {
   /** Of what is new in it. */
   readonly levelDbfs: number;
   /** Undefined when it was silent and nobody was asked. */
-  readonly probabilities: Float32Array | undefined;
+  readonly scores: WindowScores | undefined;
 }
 
 /** The gate listens to the loudest block of this length. */
@@ -34,11 +34,11 @@ export async function judgeWindows(
     signal,
     'stream',
   );
-  const scores = new Map(loud.map((window, index) => [window, outcomes[index]!.result.probabilities]));
+  const scores = new Map(loud.map((window, index) => [window, outcomes[index]!.result]));
   return windows.map((window) => ({
     window,
     levelDbfs: newLevel(window),
-    probabilities: scores.get(window),
+    scores: scores.get(window),
   }));
 }
 

@@ -1,7 +1,6 @@
 import {
   copyCrop,
   cropLevel,
-  melSpectrogram,
   toDecibels,
   toUnitLevel,
   type MelSpectrogram,
@@ -10,14 +9,12 @@ import type { Augmentation } from '../../../shared/contracts/augmentation';
 import type { LogMelFrontEnd } from '../../../shared/contracts/front-end';
 import { createUniform, deriveSeed, permutation } from '../../../shared/network/random';
 import type { Batch } from '../batches';
-import type { LabelledClip } from '../dataset';
 import { colour, mixInto, recordElsewhere } from './augment-crop';
-import { noiseBank } from './noise-bank';
-import { otherBank } from './other-bank';
-import { speedCopy } from './speed-copy';
+import type { TrainingSpectra } from './training-spectra';
 
 export interface CropStreamOptions {
-  readonly clips: readonly LabelledClip[];
+  readonly labels: readonly number[];
+  readonly spectra: TrainingSpectra;
   readonly classes: number;
   readonly frontEnd: LogMelFrontEnd;
   readonly batchSize: number;
@@ -25,36 +22,24 @@ export interface CropStreamOptions {
   readonly augmentation: Augmentation;
 }
 
-interface Spectrograms {
-  /** By clip, then by speed. */
-  readonly spectrograms: readonly (readonly MelSpectrogram[])[];
-  readonly noises: readonly MelSpectrogram[];
-  readonly otherSounds: readonly MelSpectrogram[];
-}
-
 /** A crop as quiet as silence beside its clip is drawn again, but not for ever. */
 const maxDraws = 6;
 
+/** The batch of a step, 0 for the first. */
+export type CropStream = (step: number) => Batch;
+
 /**
  * The training clips as an endless reshuffled stream of augmented crops: the batch of a step is a function of the seed
- * and the step. The spectrograms of all clips at all speeds are made once, for the first batch, so that no other step
- * transforms anything, and a run that is complete none.
+ * and the step. All transforms were made before: a step only takes from the spectrograms.
  */
-export function createCropStream(options: CropStreamOptions): (step: number) => Batch {
-  const { clips, classes, frontEnd, batchSize, seed, augmentation } = options;
+export function createCropStream(options: CropStreamOptions): CropStream {
+  const { labels: labelOf, classes, frontEnd, batchSize, seed, augmentation } = options;
+  const { clips, noises, otherSounds } = options.spectra;
   const { cropFrames, melBins, rangeDecibels } = frontEnd;
   const { others = 0 } = augmentation;
-  let made: Spectrograms | undefined;
   const cropSize = cropFrames * melBins;
 
   return (step) => {
-    const { spectrograms, noises, otherSounds } = (made ??= {
-      spectrograms: clips.map(({ samples }) =>
-        augmentation.speeds.map((speed) => melSpectrogram(speedCopy(samples, speed), frontEnd)),
-      ),
-      noises: noiseBank(frontEnd, seed),
-      otherSounds: others > 0 ? otherBank(frontEnd, seed) : [],
-    });
     const chosen = Array.from({ length: batchSize }, (_, slot) => {
       const place = step * batchSize + slot;
       const order = permutation(clips.length, deriveSeed(seed, 'shuffle', Math.floor(place / clips.length)));
@@ -62,7 +47,7 @@ export function createCropStream(options: CropStreamOptions): (step: number) => 
     });
     const crops = chosen.map((clip, slot) => {
       const uniform = createUniform(deriveSeed(seed, 'crop', step, slot));
-      const speeds = spectrograms[clip]!;
+      const speeds = clips[clip]!;
       return drawCrop(speeds[Math.floor(uniform() * speeds.length)]!, uniform, frontEnd);
     });
     const partners = permutation(batchSize, deriveSeed(seed, 'partners', step));
@@ -75,7 +60,7 @@ export function createCropStream(options: CropStreamOptions): (step: number) => 
       const share = uniform() < augmentation.mixing ? uniform() : 1;
       const crop = features.subarray(slot * cropSize, (slot + 1) * cropSize);
       const target = targets.subarray(slot * classes, (slot + 1) * classes);
-      const [own, other] = [clips[clip]!.label, clips[chosen[partner]!]!.label];
+      const [own, other] = [labelOf[clip]!, labelOf[chosen[partner]!]!];
       labels[slot] = share < 0.5 ? other : own;
       if (others > 0 && uniform() < others) {
         crop.set(drawCrop(otherSounds[Math.floor(uniform() * otherSounds.length)]!, uniform, frontEnd));

@@ -27,6 +27,7 @@ export async function commandOfJob(request: JobRequest, config: TrainerConfig): 
     'validation-fold': protocol.validationFold,
     'cross-validate': protocol.crossValidate,
     seed,
+    seeds: 1,
     precision: 'float16',
     data: dataset === undefined ? undefined : join(config.datasetsFolder, dataset),
     // Of the trainer's own data, what the served models know.

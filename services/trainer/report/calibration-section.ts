@@ -1,11 +1,12 @@
-import type { CalibrationReport, Reliability } from '../../../shared/contracts/calibration';
+import type { CalibrationReport, Reliability, UnknownReport } from '../../../shared/contracts/calibration';
 import { percent } from './format';
 import { type Markup, markup } from './markup';
 import { reliabilityChart } from './reliability-chart';
 import { unknownTable } from './tables';
 
 /** Whether the probabilities mean what they say, and what happens to sounds that are none of the classes. */
-export function calibrationSection({ temperature, before, after, test, unknown }: CalibrationReport): Markup {
+export function calibrationSection(calibration: CalibrationReport): Markup {
+  const { temperature, before, after, test, unknown, unknownTest } = calibration;
   const figure = (name: string, figures: Reliability): Markup => markup`<figure>
 <figcaption>${name} <span>error ${percent(figures.expectedCalibrationError)}, loss ${figures.loss.toFixed(3)}</span></figcaption>
 ${reliabilityChart(name, figures)}</figure>`;
@@ -15,8 +16,15 @@ ten bins; the error is their mean distance over the clips.</p>
 <div class="pair">${figure('Validation, before', before)}${figure('Validation, after', after)}
 ${test === undefined ? '' : figure('Test, after', test)}</div>
 <h3>Unknown</h3>
-<p class="quiet">A window is unknown when its highest probability is below ${percent(unknown.threshold)}; that lets
-${percent(unknown.trueAcceptRate)} of the validation clips pass, and ${percent(unknown.falseAcceptRate)} of sounds that are none
-of the classes (AUROC ${unknown.auroc.toFixed(3)}).</p>
+<p class="quiet">A window is unknown when its highest probability, times its familiarity, is below ${percent(unknown.threshold)};
+that lets ${percent(unknown.trueAcceptRate)} of the validation clips pass, and ${percent(unknown.falseAcceptRate)} of sounds that
+are none of the classes (AUROC ${unknown.auroc.toFixed(3)}). No sound of these kinds was trained on.</p>
+${unknownTable(unknown)}
+${unknownTest === undefined ? '' : testedUnknown(unknownTest)}`;
+}
+
+function testedUnknown(unknown: UnknownReport): Markup {
+  return markup`<p class="quiet">All networks together, as served, on the test clips: ${percent(unknown.trueAcceptRate)} pass, and
+${percent(unknown.falseAcceptRate)} of the other sounds (AUROC ${unknown.auroc.toFixed(3)}).</p>
 ${unknownTable(unknown)}`;
 }

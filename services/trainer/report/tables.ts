@@ -135,6 +135,7 @@ function factsOf(settings: object): [string, string | number][] {
   return Object.entries(settings).flatMap(([name, value]: [string, unknown]): [string, string | number][] => {
     if (Array.isArray(value)) return [[inWords(name), value.join(', ')]];
     if (typeof value === 'object' && value !== null) return factsOf(value);
+    if (typeof value === 'boolean') return [[inWords(name), value ? 'yes' : 'no']];
     return [[inWords(name), value as string | number]];
   });
 }
