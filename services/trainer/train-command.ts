@@ -130,8 +130,9 @@ async function keepSummary(
 }
 
 async function publish(workshop: Workshop, networks: PublishedNetworks): Promise<Version> {
-  await workshop.beforeSave?.();
-  const registry = openRegistry(workshop.config.modelsFolder);
+  const { fence, config } = workshop;
+  await fence?.assertMine();
+  const registry = openRegistry(config.modelsFolder, fence);
   const version = await publishVersion(registry, networks, await versionFacts(workshop));
   say(workshop, `Published ${version.folder} (report.html inside)`);
   return version;

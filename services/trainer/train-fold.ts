@@ -17,9 +17,10 @@ export async function trainFold(
   split: FoldSplit,
 ): Promise<{ run: TrainedRun; folder: string }> {
   const { command, frontEnd, hyperparameters, config, output, signal, dataset, engine } = workshop;
-  const { beforeSave, onEpoch } = workshop;
+  const { fence, onEpoch } = workshop;
   const settings = settingsOf(workshop, split);
-  const store = await openRunStore(config.runsFolder, runName(settings, dataset.fingerprint));
+  const name = runName(settings, dataset.fingerprint);
+  const store = await openRunStore(config.runsFolder, name, fence?.attempt);
   await prepareStore(store, command, hyperparameters.epochs);
   const history = (await store.load())?.progress.history ?? [];
   const metricsLog = await openMetricsLog(join(store.folder, 'metrics.jsonl'), history);
@@ -42,7 +43,7 @@ export async function trainFold(
       store: {
         ...store,
         save: async (saved) => {
-          await beforeSave?.();
+          await fence?.assertMine();
           await store.save(saved);
         },
       },

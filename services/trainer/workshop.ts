@@ -13,6 +13,7 @@ import { networkOf, trainingOf, type TrainCommand } from './command-line';
 import type { TrainerConfig } from './config';
 import { loadDataset, type Dataset } from './dataset';
 import type { EvaluationOptions } from './evaluate-run';
+import type { Fence } from './fence';
 import type { FoldSplit } from './folds';
 import type { VersionFacts } from './publish-version';
 import type { RunSettings } from './run-settings';
@@ -26,8 +27,8 @@ export interface CommandContext {
   readonly config: TrainerConfig;
   readonly output: TextStream;
   readonly signal: AbortSignal;
-  /** Before anything is kept or published: throws when the work is no longer this process's. */
-  readonly beforeSave?: () => Promise<void>;
+  /** Of a job; a run by hand has none. */
+  readonly fence?: Fence;
   readonly onEpoch?: (metrics: EpochMetrics, history: readonly EpochMetrics[], epochs: number) => void;
 }
 

@@ -38,14 +38,23 @@ export interface Registry {
   candidates(forced?: string): Promise<readonly [Version, ...Version[]]>;
   /** The first of `candidates`. @throws AppError as it does */
   choose(forced?: string): Promise<Version>;
-  /** Adds a version whole or not at all. @throws AppError invalid-checkpoint when the name is taken */
+  /**
+   * Adds a version whole or not at all.
+   * @throws AppError invalid-checkpoint when the name is taken, conflict when the scratch folder is not there any more
+   */
   publish(manifest: Manifest, content: FolderContent): Promise<Version>;
 }
 
 export const manifestFileName = 'manifest.json';
 
-/** The versions in `folder`, read anew at every call: trainers add to it while services run. */
-export function openRegistry(folder: string): Registry {
+/**
+ * The versions in `folder`, read anew at every call: trainers add to it while services run.
+ * @param scratchFolder on the same file system, where versions are put together; absent: in `folder`
+ */
+export function openRegistry(
+  folder: string,
+  { scratchFolder }: { readonly scratchFolder?: string } = {},
+): Registry {
   const list = async (): Promise<RegistryListing> => {
     const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
     const versions: Version[] = [];
@@ -86,13 +95,20 @@ export function openRegistry(folder: string): Registry {
       const versionFolder = join(folder, manifest.version);
       await removeLeftovers(folder);
       try {
-        await writeFolderAtomically(versionFolder, {
-          ...content,
-          [manifestFileName]: `${JSON.stringify(manifest, null, 2)}\n`,
-        });
+        const whole = { ...content, [manifestFileName]: `${JSON.stringify(manifest, null, 2)}\n` };
+        await writeFolderAtomically(versionFolder, whole, scratchFolder);
       } catch (cause) {
-        const taken = ['ENOTEMPTY', 'EEXIST'].includes((cause as NodeJS.ErrnoException).code ?? '');
-        if (!taken) throw cause;
+        const code = (cause as NodeJS.ErrnoException).code ?? '';
+        if (code === 'ENOENT' && scratchFolder !== undefined) {
+          throw new AppError(
+            'conflict',
+            'This job was overtaken by a later attempt: nothing was published.',
+            {
+              cause,
+            },
+          );
+        }
+        if (!['ENOTEMPTY', 'EEXIST'].includes(code)) throw cause;
         throw new AppError('invalid-checkpoint', `The version ${manifest.version} exists already.`, {
           cause,
         });

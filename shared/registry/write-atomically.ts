@@ -6,14 +6,20 @@ import { dirname, join } from 'node:path';
 export type FolderContent = Readonly<Record<string, string | Uint8Array>>;
 
 /**
- * Makes `folder` appear complete or not at all: files are written and synced in a hidden folder beside it, which is
- * then renamed. A process killed on the way leaves only the hidden folder, which readers ignore.
- * @throws the file system's error; ENOTEMPTY or EEXIST when the folder exists
+ * Makes `folder` appear complete or not at all: files are written and synced in a hidden folder, which is then renamed. A process
+ * killed on the way leaves only the hidden folder, which readers ignore.
+ * @param scratchParent an existing folder for the hidden one; absent: it is beside `folder`
+ * @throws the file system's error; ENOTEMPTY or EEXIST when the folder exists, ENOENT when `scratchParent` is gone before the end
  */
-export async function writeFolderAtomically(folder: string, content: FolderContent): Promise<void> {
+export async function writeFolderAtomically(
+  folder: string,
+  content: FolderContent,
+  scratchParent?: string,
+): Promise<void> {
   const parent = dirname(folder);
-  const scratch = join(parent, `.${process.pid}-${Date.now()}.tmp`);
-  await mkdir(scratch, { recursive: true });
+  if (scratchParent === undefined) await mkdir(parent, { recursive: true });
+  const scratch = join(scratchParent ?? parent, `.${process.pid}-${Date.now()}.tmp`);
+  await mkdir(scratch);
   try {
     for (const [name, data] of Object.entries(content)) await writeSynced(join(scratch, name), data);
     await syncFolder(scratch);

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { createBullQueue } from '../../shared/jobs/create-bull-queue';
 import type { JobQueue } from '../../shared/jobs/job-queue';
 import { identifyProcess } from '../../shared/jobs/process-lock';
@@ -60,8 +60,7 @@ describe('trainers on Redis', () => {
       ({ attempts, progress }) => attempts === 2 && progress!.epoch > before.progress!.epoch,
     );
     expect(after.progress!.epoch).toBeGreaterThan(3);
-    const fence = await readFile(`${fixture.folder}/runs/jobs/${job.id}/${job.id}.attempt`, 'utf8');
-    expect(fence).toBe('2');
+    expect(await readdir(`${fixture.folder}/models/.jobs/${job.id}`)).toEqual(['2']);
     await queue.cancel(job.id);
     second.kill('SIGTERM');
     expect(await once(second, 'close')).toEqual([0, null]);

@@ -1,23 +1,39 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../../shared/errors/app-error';
-import { writeFileAtomically } from '../../../shared/registry/write-atomically';
+import { attemptsFolder } from '../../../shared/jobs/attempt-folders';
+import type { Fence } from '../fence';
 
 /**
- * Marks a job's folder as this attempt's. A worker that was taken for lost, and lives, has an earlier one: its child finds the mark
- * before it saves an epoch or publishes, and stops.
- * @returns throws AppError conflict when a later attempt has the folder
+ * Makes a job this attempt's. A worker that was taken for lost, and lives, has an earlier one: its child finds the later attempt's
+ * folder before it saves or publishes, and stops. Should it be held up just between that look and the writing, the writing itself
+ * changes nothing: a run's files have the attempt in their names (`openRunStore`), and a version is put together in the attempt's
+ * folder, which is not where it was any more.
+ * @throws AppError conflict when a later attempt has the job
  */
-export async function raiseFence(folder: string, id: string, attempt: number): Promise<() => Promise<void>> {
-  const file = join(folder, `${id}.attempt`);
-  await mkdir(folder, { recursive: true });
-  const latest = async (): Promise<number> => Number(await readFile(file, 'utf8').catch(() => '0'));
+export async function raiseFence(modelsFolder: string, id: string, attempt: number): Promise<Fence> {
+  const folder = attemptsFolder(modelsFolder, id);
+  const scratchFolder = join(folder, String(attempt));
   const assertMine = async (): Promise<void> => {
-    if ((await latest()) > attempt) {
-      throw new AppError('conflict', `Attempt ${attempt} of this job was overtaken by a later one.`);
-    }
+    if ((await attempts(folder)).every((other) => other <= attempt)) return;
+    throw new AppError('conflict', `Attempt ${attempt} of this job was overtaken by a later one.`);
   };
+  // First to be seen, then to look: of two that begin at once at least one sees the other.
+  await mkdir(scratchFolder, { recursive: true });
   await assertMine();
-  await writeFileAtomically(file, String(attempt));
-  return assertMine;
+  for (const earlier of (await attempts(folder)).filter((other) => other < attempt)) {
+    await rename(join(folder, String(earlier)), join(scratchFolder, `.${earlier}`)).catch(ignoreGone);
+  }
+  for (const left of await readdir(scratchFolder)) {
+    await rm(join(scratchFolder, left), { recursive: true, force: true });
+  }
+  return { attempt, scratchFolder, assertMine };
+}
+
+async function attempts(folder: string): Promise<number[]> {
+  return (await readdir(folder)).map(Number);
+}
+
+function ignoreGone(error: unknown): void {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
 }

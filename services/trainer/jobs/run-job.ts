@@ -20,13 +20,12 @@ export interface RunJobContext extends CommandContext {
 /** A job's state is its own (a folder for it and its runs), whoever else trains the same. */
 export async function runJob({ job, children }: RunOrder, context: RunJobContext): Promise<RunMessage> {
   const { request, parent, id, attempts } = job;
-  const folder = join(context.config.runsFolder, 'jobs', parent ?? id);
-  const assertMine = await raiseFence(folder, id, attempts);
-  const config = { ...context.config, runsFolder: folder };
+  const fence = await raiseFence(context.config.modelsFolder, id, attempts);
+  const config = { ...context.config, runsFolder: join(context.config.runsFolder, 'jobs', parent ?? id) };
   const onEpoch = (metrics: EpochMetrics, history: readonly EpochMetrics[], epochs: number): void => {
     context.onProgress(progressAfter(metrics, history, epochs));
   };
-  const own = { ...context, config, beforeSave: assertMine, onEpoch };
+  const own = { ...context, config, fence, onEpoch };
   if (parent !== undefined) return { type: 'finished', result: await trainRun(request, own) };
   if (!isParent(request)) return { type: 'finished', result: await publishRuns(request, [], id, own) };
   if (children.length === 0) return { type: 'planned', runs: await plan(request, own) };
