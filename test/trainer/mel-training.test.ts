@@ -102,7 +102,12 @@ describe('training mel-small', () => {
     const answers: Float32Array[] = [];
     for (const wish of ['cpu', 'wasm'] as const) {
       const choice = await chooseTestEngine(wish);
-      const inference = await startInference({ choice, version: version!, warmUpBatches: [1] });
+      const inference = await startInference({
+        choice,
+        version: version!,
+        warmUpBatches: [1],
+        limitMs: 60_000,
+      });
       const { probabilities } = await inference.infer([tone, tone.subarray(0, 50_000)]);
       answers.push(...probabilities);
       await inference.close();
