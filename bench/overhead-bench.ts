@@ -82,7 +82,7 @@ async function openAlone(version: Version): Promise<{ answer: Answer; close(): P
   const { frontEnd } = version.manifest;
   const decoder = createDecoderPool({ threads: defaultDecodeThreads() });
   const choice = await chooseEngine({ wish: 'auto', onProgress: () => undefined, onFallback: console.error });
-  const inference = await startInference({ choice, version, warmUpBatches: [1, 16] });
+  const inference = await startInference({ choice, version, warmUpBatches: [1, 16], limitMs: 60_000 });
   const batcher = new MicroBatcher<Float32Array, Float32Array>({
     run: async (windows) => (await inference.infer(windows)).probabilities,
     maxItems: 16,

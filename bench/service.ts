@@ -22,13 +22,19 @@ export async function startService(env: Readonly<Record<string, string>> = {}): 
     env: { ...process.env, PORT: '0', LOG_LEVEL: 'info', ...env },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
-  const port = await new Promise<number>((found) => {
+  const port = await new Promise<number>((found, fail) => {
+    child.once('exit', () => {
+      fail(new Error('The service ended before it listened.'));
+    });
     createInterface({ input: child.stdout }).on('line', (line) => {
       const match = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(line);
       if (match !== null) found(Number(match[1]));
     });
   });
-  while ((await call(port, 'GET', '/readyz')).status !== 200) await sleep(50);
+  while ((await call(port, 'GET', '/readyz')).status !== 200) {
+    if (child.exitCode !== null) throw new Error('The service ended before it was ready: see its log.');
+    await sleep(50);
+  }
   return {
     child,
     port,

@@ -14,22 +14,30 @@ const trainerMain = join(__dirname, '../trainer/main.js');
 
 /**
  * With REDIS_URL the queue that trainers work on; without, one on disk that this service's own child processes work on. That one is
- * opened at once where jobs may be waiting, else by the first question: a service that nobody asks for jobs keeps no folder.
+ * opened at once where jobs may be waiting, else by the first job: a service that has none keeps no folder.
  */
 export function composeJobs(config: Config, logger: Logger): JobQueue {
   if (config.redisUrl !== undefined) return createBullQueue(config.redisUrl, { logger });
-  const { jobsFolder, modelsFolder, datasetsFolder } = config;
-  const env = { ...process.env, MODELS_DIR: modelsFolder, DATASETS_DIR: datasetsFolder };
+  const { jobsFolder, modelsFolder, datasetsFolder, runsFolder, runsKeepMs } = config;
+  const env = {
+    ...process.env,
+    ...{ MODELS_DIR: modelsFolder, DATASETS_DIR: datasetsFolder, RUNS_DIR: runsFolder },
+  };
+  const exists = (): boolean => existsSync(jobsFolder);
   const queue = openOnDemand(async () => {
     try {
-      return await createEmbeddedQueue(jobsFolder, { startRun: createStartRun(trainerMain, env), logger });
+      return await createEmbeddedQueue(jobsFolder, {
+        startRun: createStartRun(trainerMain, env),
+        leftovers: { runsFolder, modelsFolder, keepMs: runsKeepMs },
+        logger,
+      });
     } catch (cause) {
       if (cause instanceof AppError) throw cause;
       const message = 'JOBS_DIR cannot be written to: name a folder that can be, or a Redis (REDIS_URL).';
       throw new AppError('storage-full', message, { cause });
     }
-  });
-  if (existsSync(jobsFolder)) {
+  }, exists);
+  if (exists()) {
     queue.open().catch((error: unknown) => {
       logger.warn({ err: error }, 'waiting jobs are not worked on');
     });

@@ -45,7 +45,9 @@ export function composeModels(config: Config, { metrics, logger, ready }: Models
         manifest: version.manifest,
         start: async () => {
           const warmUpBatches = triedOut ? [1] : [1, config.batchMaxWindows];
-          const load = startInference({ choice: await engine(), version, warmUpBatches, triedOut });
+          const choice = await engine();
+          const limitMs = config.modelLoadMs;
+          const load = startInference({ choice, version, warmUpBatches, limitMs, triedOut });
           const [inference] = await Promise.all([load, ready]);
           return inference;
         },
@@ -76,6 +78,7 @@ export function composeModels(config: Config, { metrics, logger, ready }: Models
     ...{ registry, shadow, drift, metrics, logger, load: loader(false) },
     modelsFolder: config.modelsFolder,
     forced: config.modelVersion,
+    limitMs: config.modelLoadMs,
     clock: systemClock,
   });
   metrics.watchDrift(driftKinds, drift);

@@ -22,6 +22,7 @@ import { createModelAdmin } from './model/model-admin';
 import { loadPageAssets } from './page-assets';
 import type { StreamServer } from './stream/stream-server';
 import { warmUpDecoder } from './warm-up-decoder';
+import { watchJobs } from './watch-jobs';
 import { watchLoad } from './watch-load';
 
 export interface Service {
@@ -78,6 +79,12 @@ export function compose(config: Config, logger: Logger): Service {
   const datasetLimits = { maxBytes: config.maxDatasetBytes, maxFiles: maxDatasetFiles, idleMs: uploadIdleMs };
   const datasets = createDatasetStore(config.datasetsFolder, datasetLimits, createClipChecks(decoder));
   const jobs = composeJobs(config, logger);
+  watchJobs(metrics.jobs, jobs, () => systemClock.now());
+  const modelAdmin = createModelAdmin({
+    ...{ ...models, modelsFolder, metrics, logger },
+    limitMs: config.modelLoadMs,
+  });
+  const now = (): number => systemClock.now();
   const app = createApp({
     jobs,
     datasets,
@@ -91,8 +98,8 @@ export function compose(config: Config, logger: Logger): Service {
     uploadLimits: { maxBytes: config.maxUploadBytes, idleMs: uploadIdleMs },
     deadlineMs: config.requestDeadlineMs,
     page: loadPageAssets(pageFolder),
-    models: createDescribeModels({ ...models, modelsFolder, now: () => systemClock.now() }),
-    modelAdmin: createModelAdmin({ ...models, modelsFolder }),
+    models: createDescribeModels({ ...models, admin: modelAdmin, modelsFolder, now }),
+    modelAdmin,
     assertAdmin: createAssertAdmin(identify),
   });
   const server = createHttpServer(app);

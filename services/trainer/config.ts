@@ -10,6 +10,9 @@ const environmentSchema = z.object({
   DATA_DIR: z.string().min(1).default(join('data', 'ESC-50')),
   RUNS_DIR: z.string().min(1).default('runs'),
   MODELS_DIR: z.string().min(1).default('models'),
+  MODEL_LOAD_SECONDS: z.coerce.number().pipe(z.number().min(1).max(3600)).default(120),
+  /** After its job has ended; for what can be resumed, after its job is forgotten. */
+  RUNS_KEEP_HOURS: z.coerce.number().pipe(z.number().min(0).max(87_600)).default(168),
   ENGINE: z.enum(engineWishes).default('auto'),
   ENGINE_KERNELS: z.enum(kernelsWishes).default('auto'),
   ENGINE_THREADS: z.coerce.number().pipe(z.int().positive()).optional(),
@@ -24,7 +27,10 @@ const environmentSchema = z.object({
 export interface TrainerConfig {
   readonly dataFolder: string;
   readonly runsFolder: string;
+  readonly runsKeepMs: number;
   readonly modelsFolder: string;
+  /** How long the gate lets a version load, and then be measured. */
+  readonly modelLoadMs: number;
   readonly engine: (typeof engineWishes)[number];
   readonly engineKernels: (typeof kernelsWishes)[number];
   readonly engineThreads: number | undefined;
@@ -50,11 +56,14 @@ export function readTrainerConfig(environment: NodeJS.ProcessEnv): TrainerConfig
   }
   const { DATA_DIR, RUNS_DIR, MODELS_DIR, DATASETS_DIR, REDIS_URL, JOB_LOCK_SECONDS, LOG_LEVEL } =
     parsed.data;
-  const { ENGINE, ENGINE_KERNELS, ENGINE_THREADS, XDG_CACHE_HOME } = parsed.data;
+  const { ENGINE, ENGINE_KERNELS, ENGINE_THREADS, XDG_CACHE_HOME, MODEL_LOAD_SECONDS, RUNS_KEEP_HOURS } =
+    parsed.data;
   return Object.freeze({
     dataFolder: resolve(DATA_DIR),
     runsFolder: resolve(RUNS_DIR),
+    runsKeepMs: RUNS_KEEP_HOURS * 3_600_000,
     modelsFolder: resolve(MODELS_DIR),
+    modelLoadMs: MODEL_LOAD_SECONDS * 1000,
     datasetsFolder: resolve(DATASETS_DIR),
     redisUrl: REDIS_URL,
     lockTimes: JOB_LOCK_SECONDS === undefined ? lockTimes : lockTimesFor(JOB_LOCK_SECONDS * 1000),

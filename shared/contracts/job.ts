@@ -42,6 +42,25 @@ export const jobRequestSchema = z.strictObject({
 });
 export type JobRequest = z.infer<typeof jobRequestSchema>;
 
+const everywhere = ['learningRate', 'batchSize', 'epochs', 'dropout'] as const;
+/** Those that an architecture has. */
+const hyperparametersOf: Readonly<Record<JobRequest['architecture'], readonly string[]>> = {
+  cnn: [...everywhere, 'batchNorm'],
+  transformer: [...everywhere, 'heads', 'hidden'],
+  mel: [...everywhere, 'stepsPerEpoch'],
+  'mel-small': [...everywhere, 'stepsPerEpoch'],
+};
+
+/** A new job: asked for with what its architecture has. Jobs that are kept are not judged again. */
+export const newJobSchema = jobRequestSchema.superRefine(({ architecture, hyperparameters }, context) => {
+  const known = hyperparametersOf[architecture];
+  for (const name of Object.keys(hyperparameters)) {
+    if (known.includes(name)) continue;
+    const message = `${architecture} has none; it has ${known.join(', ')}`;
+    context.addIssue({ code: 'custom', path: ['hyperparameters', name], message });
+  }
+});
+
 export const jobStateSchema = z.enum(['queued', 'running', 'finished', 'failed', 'cancelled']);
 export type JobState = z.infer<typeof jobStateSchema>;
 

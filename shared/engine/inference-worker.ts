@@ -12,7 +12,7 @@ import { decodeWeights, weightsFileNames } from '../registry/weights-file';
 import { stepBack } from '../threads/step-back';
 import type { InferenceResult } from './inference';
 import type { InferenceRequest, InferenceReply, InferenceStart } from './inference-messages';
-import { describeEngine, loadEngine } from './load-engine';
+import { describeEngine, loadScoringEngine } from './load-engine';
 import { createScorer } from './scorer';
 
 /** Enough for fifty streams whose windows share eight of nine frames, and for a long recording's. */
@@ -23,7 +23,7 @@ async function main(): Promise<void> {
   const port = parentPort!;
   const { choice, folder, manifest, warmUpBatches, triedOut } = workerData as InferenceStart;
   if (triedOut) stepBack();
-  const engine = await loadEngine(choice);
+  const engine = await loadScoringEngine(choice, manifest.network);
   const network = createNetwork(manifest.network, manifest.classes.length);
   const weightsManifest = JSON.parse(
     await readFile(join(folder, weightsFileNames.manifest), 'utf8'),

@@ -23,12 +23,26 @@ interface NativeBackend extends tf.KernelBackend {
 const require_ = createRequire(__filename);
 
 /**
+ * Loads what scores this network in the calling thread: where the kernels compute it, nothing but them, which spares each thread
+ * TensorFlow with its own threads and memory.
+ * @throws AppError as loadEngine does
+ */
+export async function loadScoringEngine(choice: EngineChoice, config: NetworkConfig): Promise<LoadedEngine> {
+  if (choice.kernels === undefined || !isNative(config)) return loadEngine(choice);
+  return loadedAs(choice);
+}
+
+/**
  * Makes the chosen engine TensorFlow.js's backend in the calling thread.
  * @throws AppError engine-unavailable when it does not load, or when CUDA was asked for and no GPU computes
  */
 export async function loadEngine(choice: EngineChoice): Promise<LoadedEngine> {
   const current = tf.getBackend() as string | undefined;
   if (current !== backendName(choice)) await registerBackend(choice);
+  return loadedAs(choice);
+}
+
+function loadedAs(choice: EngineChoice): LoadedEngine {
   const { kind, kernels } = choice;
   return { kind, description: describe(choice), ...(kernels && { kernels }) };
 }

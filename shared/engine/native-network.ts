@@ -126,6 +126,8 @@ interface MelOptions extends AddonOptions, NativeOptimiser {
 export interface KernelsAddon {
   /** Those that this machine runs, the fastest first: `avx512`, `avx2`, `baseline`. */
   instructionSets(): string[];
+  /** Gives the system back what was freed, on every thread; where its C library cannot, nothing happens. */
+  releaseMemory(): void;
   createCnn(options: CnnOptions): AddonNetwork;
   createTransformer(options: TransformerOptions): AddonNetwork;
   createMel(options: MelOptions): AddonNetwork;

@@ -3,14 +3,18 @@ import { Worker } from 'node:worker_threads';
 import { AppError } from '../errors/app-error';
 import type { Version } from '../registry/registry';
 import type { EngineChoice } from './choose-engine';
+import { withinLimit } from '../threads/within-limit';
 import type { Inference, InferenceResult } from './inference';
 import type { InferenceReply, InferenceRequest, InferenceStart } from './inference-messages';
+import { loadKernels } from './native-network';
 
 export interface StartInferenceOptions {
   readonly choice: EngineChoice;
   readonly version: Version;
   /** Batch sizes to compute once before the thread is called ready. */
   readonly warmUpBatches: readonly number[];
+  /** After so long a start is given up. */
+  readonly limitMs: number;
   /** Nobody waits for its answers: it computes when nobody else does, as far as the system allows. */
   readonly triedOut?: boolean;
 }
@@ -20,12 +24,15 @@ interface Waiting {
   readonly reject: (error: AppError) => void;
 }
 
+/** Threads that were given up while they loaded a folder, and have not ended: they are stuck in code that cannot be stopped. */
+const stuck = new Map<string, Worker>();
+
 /**
  * Loads a version into a thread of its own and warms it up.
- * @throws AppError engine-unavailable when the engine or the weights do not load
+ * @throws AppError engine-unavailable when the engine or the weights do not load, or not in time
  */
 export async function startInference(options: StartInferenceOptions): Promise<Inference> {
-  const { choice, version, warmUpBatches, triedOut = false } = options;
+  const { choice, version, warmUpBatches, limitMs, triedOut = false } = options;
   const start: InferenceStart = {
     choice,
     folder: version.folder,
@@ -33,6 +40,10 @@ export async function startInference(options: StartInferenceOptions): Promise<In
     warmUpBatches,
     triedOut,
   };
+  if (stuck.has(version.folder)) {
+    const message = `The thread that was given up loading ${version.manifest.version} still hangs: see its files' disk.`;
+    throw new AppError('engine-unavailable', message);
+  }
   const worker = new Worker(join(__dirname, 'inference-worker.js'), { workerData: start });
   const waiting = new Map<number, Waiting>();
   const copies = recycledCopies(Math.max(...warmUpBatches));
@@ -47,11 +58,14 @@ export async function startInference(options: StartInferenceOptions): Promise<In
       const failure = new AppError('engine-unavailable', `The inference thread is gone: ${lastError}.`);
       for (const { reject } of waiting.values()) reject(failure);
       waiting.clear();
+      if (stuck.get(version.folder) === worker) stuck.delete(version.folder);
+      // What the thread had is free, and would be kept: a reload after the other, RSS would grow by a batch for every thread.
+      if (choice.kernels !== undefined) loadKernels(choice.kernels.path).releaseMemory();
       resolve(lastError);
     });
   });
 
-  const engine = await new Promise<string>((resolve, reject) => {
+  const ready = new Promise<string>((resolve, reject) => {
     worker.on('message', (reply: InferenceReply) => {
       if ('ready' in reply) resolve(reply.engine);
       else settle(waiting, reply);
@@ -61,6 +75,14 @@ export async function startInference(options: StartInferenceOptions): Promise<In
       reject(new AppError('engine-unavailable', `The inference thread did not start: ${reason}.`));
     });
   });
+  const engine = await withinLimit(`Loading ${version.manifest.version}`, limitMs, ready).catch(
+    (error: unknown) => {
+      // Nobody waits for its end: it may never come.
+      if (worker.threadId !== -1) stuck.set(version.folder, worker);
+      void worker.terminate();
+      throw error;
+    },
+  );
 
   return {
     manifest: version.manifest,

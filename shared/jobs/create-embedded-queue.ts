@@ -9,7 +9,8 @@ import { openFileStore } from './file-store';
 import type { JobQueue } from './job-queue';
 import type { Announce } from './job-store';
 import { livingProcess, lockForProcess, writeProcess } from './process-lock';
-import { tendJobs } from './tend-jobs';
+import type { Leftovers } from './sweep-runs';
+import { createTending, tendJobs } from './tend-jobs';
 
 /** How often what was left behind is looked for. */
 const tendMs = 30_000;
@@ -18,6 +19,7 @@ export interface EmbeddedQueueOptions {
   readonly startRun: StartRun;
   readonly logger: Logger;
   readonly maxLosses?: number;
+  readonly leftovers?: Leftovers;
 }
 
 /**
@@ -27,7 +29,7 @@ export interface EmbeddedQueueOptions {
  */
 export async function createEmbeddedQueue(
   folder: string,
-  { startRun, logger, maxLosses = 10 }: EmbeddedQueueOptions,
+  { startRun, logger, maxLosses = 10, leftovers }: EmbeddedQueueOptions,
 ): Promise<JobQueue> {
   const unlock = await lockForProcess(join(folder, 'owner.lock'));
   const childFile = join(folder, 'child.lock');
@@ -75,18 +77,20 @@ export async function createEmbeddedQueue(
       signal: stop.signal,
       maxLosses,
     };
+    const tending = createTending(store, announce, leftovers);
     const tend = (): void => {
-      tendJobs(store, announce).catch((error: unknown) => {
+      tending.tend().catch((error: unknown) => {
         logger.error({ err: error }, 'jobs could not be looked after');
       });
     };
     await tendJobs(store, announce);
-    const tending = setInterval(tend, tendMs).unref();
+    tend();
+    const timer = setInterval(tend, tendMs).unref();
     return {
       ...createJobQueue(store, announce),
       async close() {
         stop.abort();
-        clearInterval(tending);
+        clearInterval(timer);
         await working;
         await unlock();
       },

@@ -20,20 +20,15 @@ export function createJobQueue(store: JobStore, announce: Announce): Omit<JobQue
   };
   return {
     async submit(request, key) {
-      const records = await store.all();
-      const known = records.find((record) => key !== undefined && record.key === key);
-      const waiting = records.filter(({ job }) => job.parent === undefined && job.state === 'queued');
-      if (known === undefined && waiting.length >= maxWaiting) {
+      const wanted = newRecord(randomUUID(), request, key === undefined ? {} : { key });
+      const record = await store.insert([wanted], maxWaiting);
+      if (record === undefined) {
         throw new AppError(
           'overloaded',
-          `${waiting.length} jobs wait already: cancel some, or try again when they are done.`,
-          {
-            details: { retryAfterSeconds: 60 },
-          },
+          `${maxWaiting} jobs wait already: cancel some, or try again when they are done.`,
+          { details: { retryAfterSeconds: 60 } },
         );
       }
-      const wanted = newRecord(randomUUID(), request, key === undefined ? {} : { key });
-      const record = await store.insert([wanted]);
       if (!isDeepStrictEqual(record.job.request, request)) {
         throw new AppError(
           'conflict',
@@ -47,6 +42,14 @@ export function createJobQueue(store: JobStore, announce: Announce): Omit<JobQue
     async list({ state, limit = 100 } = {}) {
       const jobs = (await store.all()).map(({ job }) => job).reverse();
       return jobs.filter((job) => state === undefined || job.state === state).slice(0, limit);
+    },
+    async survey() {
+      const records = await store.all();
+      const since = records.flatMap(({ job, waitingSince = job.createdAt }) =>
+        job.state === 'queued' ? [Date.parse(waitingSince)] : [],
+      );
+      const oldestWaiting = since.length === 0 ? undefined : new Date(Math.min(...since));
+      return { jobs: records.map(({ job }) => job), oldestWaiting };
     },
     events: (id, options) => jobEvents(store, id, options),
     async cancel(id) {

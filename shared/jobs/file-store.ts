@@ -2,7 +2,7 @@ import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, isDiskFull } from '../errors/app-error';
 import { removeLeftovers, writeFileAtomically } from '../registry/write-atomically';
-import { jobRecordSchema, type JobRecord } from './job-record';
+import { jobRecordSchema, waitsAsJob, type JobRecord } from './job-record';
 import type { JobStore } from './job-store';
 
 /**
@@ -14,6 +14,15 @@ export async function openFileStore(folder: string): Promise<JobStore> {
   await mkdir(folder, { recursive: true });
   await removeLeftovers(folder);
   const records = await loadRecords(folder);
+  const byKey = new Map<string, string>();
+  const waiting = new Set<string>();
+  const index = (record: JobRecord): void => {
+    const { id } = record.job;
+    if (record.key !== undefined) byKey.set(record.key, id);
+    if (waitsAsJob(record)) waiting.add(id);
+    else waiting.delete(id);
+  };
+  for (const record of records.values()) index(record);
   const listeners = new Set<(id: string | undefined) => void>();
   const fileOf = (id: string): string => join(folder, `${id}.json`);
   let sequence = Math.max(0, ...[...records.values()].map((record) => record.sequence));
@@ -32,15 +41,16 @@ export async function openFileStore(folder: string): Promise<JobStore> {
       throw new AppError(isDiskFull(cause) ? 'storage-full' : 'unreachable', message, { cause });
     });
     records.set(id, record);
+    index(record);
     for (const listener of listeners) listener(id);
   };
 
   return {
-    insert: (added) =>
+    insert: (added, maxWaiting = Infinity) =>
       exclusively(async () => {
-        const key = added[0]?.key;
-        const known = [...records.values()].find((record) => key !== undefined && record.key === key);
-        if (known !== undefined) return known;
+        const known = byKey.get(added[0]?.key ?? '');
+        if (known !== undefined) return records.get(known);
+        if (waiting.size >= maxWaiting) return undefined;
         for (const record of added) {
           if (!records.has(record.job.id)) await write({ ...record, sequence: ++sequence });
         }
@@ -58,6 +68,9 @@ export async function openFileStore(folder: string): Promise<JobStore> {
       exclusively(async () => {
         for (const id of ids) {
           await rm(fileOf(id), { force: true });
+          const key = records.get(id)?.key;
+          if (key !== undefined) byKey.delete(key);
+          waiting.delete(id);
           records.delete(id);
         }
       }),

@@ -6,6 +6,13 @@ export interface JobEvent {
   readonly job: Job;
 }
 
+/** All jobs, runs among them, for who counts them. */
+export interface JobSurvey {
+  readonly jobs: readonly Job[];
+  /** Since when the one waits that has waited longest. */
+  readonly oldestWaiting: Date | undefined;
+}
+
 /**
  * Where jobs wait, and what is known of them. Whatever `submit` has answered outlives this process, its workers and the
  * machine's power.
@@ -24,6 +31,7 @@ export interface JobQueue {
   get(id: string): Promise<Job>;
   /** The newest first. */
   list(filter?: { readonly state?: JobState; readonly limit?: number }): Promise<readonly Job[]>;
+  survey(): Promise<JobSurvey>;
   /**
    * The job as it is, then after every change, until it has ended or `signal` aborts.
    * @param after the id of the last event that the reader has seen

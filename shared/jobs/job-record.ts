@@ -12,6 +12,8 @@ export const jobRecordSchema = z.strictObject({
   ready: z.boolean(),
   /** Which piece of work that is: a parent has one before its runs and one after them. */
   turn: z.int().min(0),
+  /** Since when it is ready; absent in records from before it was kept. */
+  waitingSince: z.iso.datetime().optional(),
   /** Workers lost in a row without a new epoch. */
   losses: z.int().min(0),
   key: z.string().optional(),
@@ -22,24 +24,31 @@ export function isEnded({ state }: Pick<Job, 'state'>): boolean {
   return state === 'finished' || state === 'failed' || state === 'cancelled';
 }
 
+/** Whether it counts among the jobs that may wait: runs of a job that was taken do not. */
+export function waitsAsJob({ job }: JobRecord): boolean {
+  return job.parent === undefined && job.state === 'queued';
+}
+
 export function newRecord(
   id: string,
   request: JobRequest,
   more: { readonly key?: string; readonly parent?: string } = {},
 ): JobRecord {
   const { key, parent } = more;
+  const createdAt = new Date().toISOString();
   return {
     job: {
       id,
       request,
       state: 'queued',
-      createdAt: new Date().toISOString(),
+      createdAt,
       attempts: 0,
       ...(parent === undefined ? {} : { parent }),
     },
     revision: 1,
     sequence: 0,
     ready: true,
+    waitingSince: createdAt,
     turn: 0,
     losses: 0,
     ...(key === undefined ? {} : { key }),

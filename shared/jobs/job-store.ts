@@ -4,9 +4,10 @@ import type { JobRecord } from './job-record';
 export interface JobStore {
   /**
    * Adds records that are not there yet and gives them their place in the order; those that are there stay as they are.
-   * @returns the first one; where its key is known already, the one that has the key, and nothing is added
+   * @param maxWaiting nothing is added where so many jobs wait (`waitsAsJob`) already
+   * @returns the first one; where its key is known already, the one that has the key, and nothing is added; undefined: too many wait
    */
-  insert(records: readonly JobRecord[]): Promise<JobRecord>;
+  insert(records: readonly JobRecord[], maxWaiting?: number): Promise<JobRecord | undefined>;
   read(id: string): Promise<JobRecord | undefined>;
   /** In the order of submission. */
   all(): Promise<readonly JobRecord[]>;

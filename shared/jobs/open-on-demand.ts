@@ -1,7 +1,16 @@
+import { AppError } from '../errors/app-error';
+import { createJobQueue } from './create-job-queue';
 import type { JobQueue } from './job-queue';
 
-/** A queue that is opened by whatever is asked of it first, and again by the next question where that failed. */
-export function openOnDemand(create: () => Promise<JobQueue>): JobQueue & { open(): Promise<JobQueue> } {
+/**
+ * A queue that is opened by the first job that comes, or by any question where there is something to be opened; again by the next one
+ * where that failed.
+ * @param exists whether anything was ever kept: while nothing was, questions are answered without opening it
+ */
+export function openOnDemand(
+  create: () => Promise<JobQueue>,
+  exists: () => boolean,
+): JobQueue & { open(): Promise<JobQueue> } {
   let opening: Promise<JobQueue> | undefined;
   const open = (): Promise<JobQueue> => {
     opening ??= create().catch((error: unknown) => {
@@ -10,19 +19,34 @@ export function openOnDemand(create: () => Promise<JobQueue>): JobQueue & { open
     });
     return opening;
   };
+  const asked = (): Promise<Omit<JobQueue, 'close'>> =>
+    opening === undefined && !exists() ? Promise.resolve(nothingKept) : open();
   return {
     open,
     submit: async (request, key) => (await open()).submit(request, key),
-    get: async (id) => (await open()).get(id),
-    list: async (filter) => (await open()).list(filter),
+    get: async (id) => (await asked()).get(id),
+    list: async (filter) => (await asked()).list(filter),
+    survey: async () => (await asked()).survey(),
     async *events(id, options) {
-      yield* (await open()).events(id, options);
+      yield* (await asked()).events(id, options);
     },
-    cancel: async (id) => (await open()).cancel(id),
-    resume: async (id) => (await open()).resume(id),
+    cancel: async (id) => (await asked()).cancel(id),
+    resume: async (id) => (await asked()).resume(id),
     async close() {
       const queue = await opening?.catch(() => undefined);
       await queue?.close();
     },
   };
 }
+
+const refuse = (): Promise<never> => Promise.reject(new AppError('internal', 'Nothing is kept here.'));
+
+const nothingKept = createJobQueue(
+  {
+    ...{ insert: refuse, replace: refuse, remove: refuse },
+    read: () => Promise.resolve(undefined),
+    all: () => Promise.resolve([]),
+    watch: () => () => undefined,
+  },
+  refuse,
+);

@@ -4,7 +4,8 @@ import { updateRecord, type Announce, type JobStore } from './job-store';
 
 /** A record that is to be worked on (again). */
 export function readied(record: JobRecord): JobRecord {
-  return { ...record, ready: true, turn: record.turn + 1, losses: 0 };
+  const waitingSince = new Date().toISOString();
+  return { ...record, ready: true, waitingSince, turn: record.turn + 1, losses: 0 };
 }
 
 /** As before it ended: waiting, without what its end left. */

@@ -10,34 +10,51 @@ export interface RedisStoreOptions {
   readonly reach: <T>(commands: () => Promise<T>) => Promise<T>;
 }
 
-const keys = { records: 'earshot:jobs', idempotency: 'earshot:job-keys', sequence: 'earshot:job-sequence' };
+const keys = {
+  records: 'earshot:jobs',
+  idempotency: 'earshot:job-keys',
+  sequence: 'earshot:job-sequence',
+  /** Ids of the jobs that `waitsAsJob`. */
+  waiting: 'earshot:jobs-waiting',
+};
 const channel = 'earshot:job-changes';
 
-/** KEYS: records, idempotency, sequence. ARGV: the key or '', then id and record in turn. */
-const insertScript = `
+/** What the scripts do after a record was written. */
+const indexFunction = `
+  local function index(waiting, id, record)
+    local job = cjson.decode(record).job
+    redis.call(job.state == 'queued' and not job.parent and 'sadd' or 'srem', waiting, id)
+  end`;
+
+/** KEYS: records, idempotency, sequence, waiting. ARGV: the key or '', how many may wait or -1, then id and record in turn. */
+const insertScript = `${indexFunction}
   if ARGV[1] ~= '' then
     local known = redis.call('hget', KEYS[2], ARGV[1])
     if known then
       local record = redis.call('hget', KEYS[1], known)
       if record then return record end
     end
-    redis.call('hset', KEYS[2], ARGV[1], ARGV[2])
   end
-  for i = 2, #ARGV, 2 do
+  local most = tonumber(ARGV[2])
+  if most >= 0 and redis.call('scard', KEYS[4]) >= most then return false end
+  if ARGV[1] ~= '' then redis.call('hset', KEYS[2], ARGV[1], ARGV[3]) end
+  for i = 3, #ARGV, 2 do
     if redis.call('hexists', KEYS[1], ARGV[i]) == 0 then
       local sequence = redis.call('incr', KEYS[3])
       local record = string.gsub(ARGV[i + 1], '"sequence":0', '"sequence":' .. sequence, 1)
       redis.call('hset', KEYS[1], ARGV[i], record)
+      index(KEYS[4], ARGV[i], record)
       redis.call('publish', '${channel}', ARGV[i])
     end
   end
-  return redis.call('hget', KEYS[1], ARGV[2])`;
+  return redis.call('hget', KEYS[1], ARGV[3])`;
 
-/** KEYS: records. ARGV: id, the revision that is replaced, record. */
-const replaceScript = `
+/** KEYS: records, waiting. ARGV: id, the revision that is replaced, record. */
+const replaceScript = `${indexFunction}
   local before = redis.call('hget', KEYS[1], ARGV[1])
   if not before or cjson.decode(before).revision ~= tonumber(ARGV[2]) then return 0 end
   redis.call('hset', KEYS[1], ARGV[1], ARGV[3])
+  index(KEYS[2], ARGV[1], ARGV[3])
   redis.call('publish', '${channel}', ARGV[1])
   return 1`;
 
@@ -63,16 +80,15 @@ export function openRedisStore({ client, subscriber, reach }: RedisStoreOptions)
   if (subscriber.status === 'ready') subscribe();
 
   return {
-    insert: (added) =>
+    insert: (added, maxWaiting = -1) =>
       reach(async () => {
         const given = added.flatMap((record) => [record.job.id, serialise(record)]);
-        const { records, idempotency, sequence } = keys;
+        const { records, idempotency, sequence, waiting } = keys;
         const stored = await client.eval(
-          ...[insertScript, 3, records, idempotency, sequence],
-          added[0]!.key ?? '',
-          ...given,
+          ...[insertScript, 4, records, idempotency, sequence, waiting],
+          ...[added[0]!.key ?? '', maxWaiting, ...given],
         );
-        return parse(stored as string);
+        return stored === null ? undefined : parse(stored as string);
       }),
     read: (id) =>
       reach(async () => {
@@ -88,13 +104,15 @@ export function openRedisStore({ client, subscriber, reach }: RedisStoreOptions)
       reach(async () => {
         const { id } = record.job;
         const before = record.revision - 1;
-        return (await client.eval(replaceScript, 1, keys.records, id, before, JSON.stringify(record))) === 1;
+        const given = [id, before, JSON.stringify(record)];
+        return (await client.eval(replaceScript, 2, keys.records, keys.waiting, ...given)) === 1;
       }),
     remove: (ids) =>
       reach(async () => {
         const stored = await client.hmget(keys.records, ...ids);
         const known = stored.flatMap((text) => (text === null ? [] : (parse(text).key ?? [])));
         await client.hdel(keys.records, ...ids);
+        await client.srem(keys.waiting, ...ids);
         if (known.length > 0) await client.hdel(keys.idempotency, ...known);
       }),
     watch(listener) {

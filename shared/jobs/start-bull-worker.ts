@@ -6,7 +6,8 @@ import { executeJob } from './execute-job';
 import type { Announce } from './job-store';
 import { assertRedisUrl, connectPatiently } from './redis-connection';
 import { openRedisStore } from './redis-store';
-import { tendJobs } from './tend-jobs';
+import type { Leftovers } from './sweep-runs';
+import { createTending } from './tend-jobs';
 import { addWork, lockTimes, openWorkQueue, type LockTimes } from './work-queue';
 
 export interface BullWorkerOptions {
@@ -15,6 +16,7 @@ export interface BullWorkerOptions {
   readonly logger: Logger;
   readonly times?: LockTimes;
   readonly maxLosses?: number;
+  readonly leftovers?: Leftovers;
 }
 
 export interface Worker {
@@ -61,13 +63,14 @@ export function startBullWorker(options: BullWorkerOptions): Worker {
   processing.catch((error: unknown) => {
     if (!stop.signal.aborted) logger.error({ err: error }, 'jobs can no longer be taken');
   });
+  const tending = createTending(store, announce, options.leftovers);
   const tend = (): void => {
-    tendJobs(store, announce).catch((error: unknown) => {
+    tending.tend().catch((error: unknown) => {
       if (!stop.signal.aborted) logger.warn({ err: error }, 'jobs could not be looked after');
     });
   };
   tend();
-  const tending = setInterval(tend, times.stalledIntervalMs);
+  const timer = setInterval(tend, times.stalledIntervalMs);
   return {
     async untilIdle(idleMs) {
       for (let restMs = idleMs; working !== undefined || restMs > 0;) {
@@ -78,7 +81,7 @@ export function startBullWorker(options: BullWorkerOptions): Worker {
     },
     async close() {
       stop.abort();
-      clearInterval(tending);
+      clearInterval(timer);
       await Promise.all([bull.close(), working]);
       for (const connection of connections) connection.disconnect();
     },

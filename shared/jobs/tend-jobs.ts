@@ -1,6 +1,27 @@
 import { isEnded } from './job-record';
 import type { Announce, JobStore } from './job-store';
 import { settleParent } from './parent-job';
+import { sweepRuns, type Leftovers } from './sweep-runs';
+
+/** How often folders of jobs are looked at that may be of no more use. */
+const sweepMs = 600_000;
+
+/** Tends jobs when called and every now and then, and sweeps up what they leave; a sweep that fails comes again. */
+export function createTending(
+  store: JobStore,
+  announce: Announce,
+  leftovers?: Leftovers,
+): { tend(): Promise<void> } {
+  let nextSweepMs = 0;
+  return {
+    async tend() {
+      await tendJobs(store, announce);
+      if (leftovers === undefined || performance.now() < nextSweepMs) return;
+      await sweepRuns(store, leftovers, new Date());
+      nextSweepMs = performance.now() + sweepMs;
+    },
+  };
+}
 
 /** Jobs that have ended and are kept, runs aside. */
 const maxEnded = 1000;

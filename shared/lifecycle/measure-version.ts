@@ -2,6 +2,7 @@ import { goldenClips } from '../audio/golden-clips';
 import type { EngineChoice } from '../engine/choose-engine';
 import type { Inference } from '../engine/inference';
 import { startInference } from '../engine/start-inference';
+import { withinLimit } from '../threads/within-limit';
 import { readGolden } from '../registry/golden-file';
 import type { Version } from '../registry/registry';
 import { gateLimits, type Measured } from './gate';
@@ -9,37 +10,49 @@ import { measureParity } from './golden-parity';
 
 const timedWindows = 9;
 
+export interface MeasureOptions {
+  readonly choice: EngineChoice;
+  readonly limitMs: number;
+}
+
 /**
  * What the gate must know of a candidate and only an engine can tell: loads it into a thread of its own, computes the golden clips
  * and takes the time of single windows. The current version is timed too, where the candidate needs the comparison.
- * @throws AppError engine-unavailable when it does not load, invalid-checkpoint when its golden file is damaged
+ * @param how on which engine, and how long a version may take to load, and then to be measured
+ * @throws AppError engine-unavailable when it does not load, or something takes too long; invalid-checkpoint when its golden file is damaged
  */
 export async function measureVersion(
   candidate: Version,
   current: Version | undefined,
-  choice: EngineChoice,
+  how: MeasureOptions,
 ): Promise<Measured> {
-  const golden = await readGolden(candidate.folder);
-  const measured = await withInference(candidate, choice, async (inference) => ({
-    engine: inference.engine,
-    parity: golden === undefined ? undefined : await measureParity(inference, golden),
-    windowMs: await medianWindowMs(inference),
-  }));
+  const measured = await withInference(candidate, how, async (inference) => {
+    const golden = await readGolden(candidate.folder);
+    return {
+      engine: inference.engine,
+      parity: golden === undefined ? undefined : await measureParity(inference, golden),
+      windowMs: await medianWindowMs(inference),
+    };
+  });
   const compare = measured.windowMs > gateLimits.latencyBudgetMs && current !== undefined;
-  const currentWindowMs = compare ? await withInference(current, choice, medianWindowMs) : undefined;
+  const currentWindowMs = compare ? await withInference(current, how, medianWindowMs) : undefined;
   return { ...measured, currentWindowMs };
 }
 
 async function withInference<T>(
   version: Version,
-  choice: EngineChoice,
+  { choice, limitMs }: MeasureOptions,
   use: (inference: Inference) => Promise<T>,
 ): Promise<T> {
-  const inference = await startInference({ choice, version, warmUpBatches: [1] });
+  const inference = await startInference({ choice, version, warmUpBatches: [1], limitMs });
   try {
-    return await use(inference);
-  } finally {
+    const used = await withinLimit(`Measuring ${version.manifest.version}`, limitMs, use(inference));
     await inference.close();
+    return used;
+  } catch (error) {
+    // A thread that hangs may never end.
+    void inference.close();
+    throw error;
   }
 }
 

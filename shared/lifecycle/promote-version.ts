@@ -12,6 +12,8 @@ export interface PromoteOptions {
   readonly version: string;
   /** Where parity and latency are measured. */
   readonly choice: EngineChoice;
+  /** How long a version may take to load, and then to be measured. */
+  readonly limitMs: number;
   /** Who asks, for the record. */
   readonly by: string;
   /** Checks that shall not count. */
@@ -27,17 +29,17 @@ export interface Promotion {
 /**
  * Passes a version through the gate and, when it passes, makes it the one that serves; services see that and load it. A refusal is no
  * error. The decision is kept in the version's `report.json` either way.
- * @throws AppError not-found, invalid-checkpoint or engine-unavailable when it cannot be judged; conflict when a version is pinned,
+ * @throws AppError not-found, invalid-checkpoint or engine-unavailable when it cannot be judged, or not in time; conflict when a version is pinned,
  *   when it serves already, or when another change came first; storage-full
  */
 export async function promoteVersion(options: PromoteOptions): Promise<Promotion> {
-  const { modelsFolder, version: name, choice, by, waive = [] } = options;
+  const { modelsFolder, version: name, choice, limitMs, by, waive = [] } = options;
   const registry = openRegistry(modelsFolder);
   const reading = await readServingState(modelsFolder);
   const candidate = await registry.read(name);
   assertMayBePromoted(reading, name);
   const current = await currentVersion(registry, reading, name);
-  const measured = await measureVersion(candidate, current, choice);
+  const measured = await measureVersion(candidate, current, { choice, limitMs });
   const decision = decideGate({
     candidate: { manifest: candidate.manifest, report: await readReport(candidate.folder) },
     current: current && { manifest: current.manifest, report: await readReport(current.folder) },

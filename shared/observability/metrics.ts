@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import { closeCodes } from '../contracts/stream';
 import { errorCodes, type ErrorCode } from '../errors/app-error';
+import { JobMetrics } from './job-metrics';
 
 /** Containers with a series of their own; an upload in which none was found counts as `unknown`, all else as `other`. */
 const formats = [
@@ -29,10 +30,11 @@ export interface ModelLabels {
   readonly engine: string;
 }
 
-/** Every Prometheus metric of the classifier: base units, closed sets of labels, series that start at 0. */
+/** Every Prometheus metric of the classifier, those of jobs in job-metrics.ts: base units, closed sets of labels, series that start at 0. */
 export class Metrics {
   readonly registry = new Registry();
   readonly #registers = [this.registry];
+  readonly jobs = new JobMetrics(this.registry);
 
   readonly requestSeconds = new Histogram({
     name: 'earshot_http_request_duration_seconds',
@@ -184,6 +186,12 @@ export class Metrics {
     buckets,
     registers: this.#registers,
   });
+  readonly gateDecisions = new Counter({
+    name: 'earshot_gate_decisions_total',
+    help: 'Versions that were to be promoted here: the gate passed them, refused them, or failed to judge them.',
+    labelNames: ['result'] as const,
+    registers: this.#registers,
+  });
   readonly shadowWindows = new Counter({
     name: 'earshot_shadow_windows_total',
     help: 'Windows that the shadow was to judge: it said the same, something else, or left them out.',
@@ -211,6 +219,7 @@ export class Metrics {
     for (const code of streamCloseCodes) this.#streamsClosed.inc({ code }, 0);
     this.streamDroppedSeconds.inc({ reason: 'overload' }, 0);
     for (const result of ['loaded', 'failed']) this.modelReloads.inc({ result }, 0);
+    for (const result of ['passed', 'refused', 'failed']) this.gateDecisions.inc({ result }, 0);
     for (const outcome of ['agreed', 'disagreed', 'dropped']) this.shadowWindows.inc({ outcome }, 0);
     for (const reason of decodeFailures) {
       for (const format of formats) this.#decodeFailures.inc({ format, reason }, 0);

@@ -6,6 +6,25 @@ export function toHalf(values: Float32Array): Uint16Array {
   return Uint16Array.from(values, toHalfBits);
 }
 
+/** By their bits; made when first asked for. */
+let halves: Float32Array | undefined;
+
+/** The values of IEEE 754 binary16 bits. */
+export function fromHalf(bits: Uint16Array): Float32Array {
+  const table = (halves ??= Float32Array.from({ length: 0x10000 }, (_, index) => fromHalfBits(index)));
+  const values = new Float32Array(bits.length);
+  for (let index = 0; index < bits.length; index += 1) values[index] = table[bits[index]!]!;
+  return values;
+}
+
+function fromHalfBits(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >>> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
+  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
 function toHalfBits(value: number): number {
   scratch[0] = value;
   const bits = scratchBits[0]!;

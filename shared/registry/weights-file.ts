@@ -1,8 +1,8 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type { io } from '@tensorflow/tfjs-core';
 import { createHash } from 'node:crypto';
 import { AppError } from '../errors/app-error';
 import type { Network, WeightArrays } from '../network/network';
-import { toHalf } from './half-precision';
+import { fromHalf, toHalf } from './half-precision';
 
 export type WeightsDtype = 'float32' | 'float16';
 
@@ -10,7 +10,7 @@ export type WeightValues = WeightArrays;
 
 export interface EncodedWeights {
   /** TensorFlow.js's weights manifest, the content of `weights.json`. */
-  readonly manifest: tf.io.WeightsManifestConfig;
+  readonly manifest: io.WeightsManifestConfig;
   /** The content of `weights.bin`. */
   readonly bytes: Buffer;
   readonly sha256: string;
@@ -27,7 +27,7 @@ export function encodeWeights(
   values: WeightValues,
   dtype: WeightsDtype,
 ): EncodedWeights {
-  const specs: tf.io.WeightsManifestEntry[] = [];
+  const specs: io.WeightsManifestEntry[] = [];
   const parts: Buffer[] = [];
   for (const { name, shape } of network.parameters) {
     const data = values[name];
@@ -47,28 +47,32 @@ export function encodeWeights(
 }
 
 /**
- * Values by parameter name; half precision comes back as float32.
+ * Values by parameter name; half precision comes back as float32. Plain arrays: no engine has to be loaded.
  * @throws AppError invalid-checkpoint when they are not those of `network`
  */
 export function decodeWeights(
   network: Pick<Network, 'parameters'>,
-  manifest: tf.io.WeightsManifestConfig,
+  manifest: io.WeightsManifestConfig,
   bytes: Uint8Array,
 ): WeightValues {
-  const specs = manifest.flatMap((group) => group.weights);
-  // A copy: tfjs's decoder wants an ArrayBuffer that starts with the weights.
-  const tensors = tf.io.decodeWeights(Uint8Array.from(bytes).buffer, specs);
-  try {
-    return Object.fromEntries(
-      network.parameters.map(({ name, shape }) => {
-        const tensor = tensors[name];
-        if (tensor?.shape.join() === shape.join()) return [name, tensor.dataSync<'float32'>()];
-        const [expected, got] = [shape.join(' × '), tensor?.shape.join(' × ') ?? 'nothing'];
-        const message = `The weights hold ${got} for ${name}, expected ${expected}.`;
-        throw new AppError('invalid-checkpoint', message);
-      }),
-    );
-  } finally {
-    tf.dispose(tensors);
+  const stored = new Map<string, { readonly shape: readonly number[]; readonly values: Float32Array }>();
+  let offset = 0;
+  for (const { name, shape, quantization } of manifest.flatMap((group) => group.weights)) {
+    const length = shape.reduce((product, size) => product * size, 1);
+    const isHalf = quantization?.dtype === 'float16';
+    // A copy, which begins where an array may.
+    const part = new Uint8Array(bytes.subarray(offset, (offset += length * (isHalf ? 2 : 4))));
+    if (offset > bytes.length) throw new AppError('invalid-checkpoint', `The weights end within ${name}.`);
+    const values = isHalf ? fromHalf(new Uint16Array(part.buffer)) : new Float32Array(part.buffer);
+    stored.set(name, { shape, values });
   }
+  return Object.fromEntries(
+    network.parameters.map(({ name, shape }) => {
+      const found = stored.get(name);
+      if (found?.shape.join() === shape.join()) return [name, found.values];
+      const [expected, got] = [shape.join(' × '), found?.shape.join(' × ') ?? 'nothing'];
+      const message = `The weights hold ${got} for ${name}, expected ${expected}.`;
+      throw new AppError('invalid-checkpoint', message);
+    }),
+  );
 }

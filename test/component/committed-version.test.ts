@@ -20,7 +20,12 @@ let decoder: ClipDecoder;
 
 beforeAll(async () => {
   version = await openRegistry(join(projectFolder, 'models')).choose();
-  inference = await startInference({ choice: await chooseTestEngine(), version, warmUpBatches: [1] });
+  inference = await startInference({
+    choice: await chooseTestEngine(),
+    version,
+    warmUpBatches: [1],
+    limitMs: 60_000,
+  });
   decoder = createDecoderPool({ threads: 2 });
 });
 afterAll(async () => {

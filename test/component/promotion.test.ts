@@ -1,4 +1,5 @@
-import { copyFile, cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { copyFile, cp, mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { classificationSchema, type Classification } from '../../shared/contracts/classification';
@@ -246,6 +247,51 @@ describe('a promotion', () => {
     await cp(join(pristine, second), join(models, second), { recursive: true });
     await service.lineWith({ msg: 'the model is loaded and warmed up', version: second });
     expect(await list(url)).toMatchObject({ served: { version: second }, problems: [] });
+  });
+
+  it('whose loading hangs is given up in time: what served serves on, and says why', async () => {
+    const { service, url } = await start({ MODEL_LOAD_SECONDS: '1' });
+    const weights = join(models, second, 'weights.json');
+    await rm(weights);
+    // Whoever opens it waits for somebody to write: a disk that does not answer.
+    expect(spawnSync('mkfifo', [weights]).status).toBe(0);
+    try {
+      const refused = await post(url, `${second}/promote`);
+      const reason = `Loading ${second} took more than 1 s, and was given up.`;
+      expect([refused.status, await refused.json()]).toEqual([
+        503,
+        expect.objectContaining({ detail: reason }),
+      ]);
+      expect(await service.line('could not be judged')).toMatchObject({ version: second, reason });
+      expect(await list(url)).toMatchObject({ current: null, problems: [{ version: second, reason }] });
+      const change = {
+        change: 'promote' as const,
+        by: 'a test',
+        previous: [first],
+        pinned: null,
+        shadow: null,
+      };
+      await writeServingState(models, 0, { ...change, current: second });
+      expect(await service.line('what was promoted cannot be served')).toMatchObject({
+        version: second,
+        serving: first,
+        reason: expect.stringContaining('still hangs'),
+      });
+      expect(await list(url)).toMatchObject({ served: { version: first }, current: second });
+      const metrics = await (await fetch(`${url}/metrics`)).text();
+      expect(metrics).toMatch(/earshot_gate_decisions_total\{result="failed"\} 1\n/);
+      expect(metrics).toMatch(/earshot_model_reload_total\{result="failed"\} [1-9]/);
+      expect((await classify(url, tone(440, 6))).model.version).toBe(first);
+    } finally {
+      // Each waiting reader gets its end; what serves is followed again when the file is whole.
+      const content = await readFile(join(pristine, second, 'weights.json'));
+      const writer = await open(weights, 'w');
+      await rm(weights);
+      await writeFile(weights, content);
+      await writer.close();
+    }
+    await service.lineWith({ msg: 'the model is loaded and warmed up', version: second });
+    expect(await list(url)).toMatchObject({ served: { version: second }, current: second });
   });
 
   it('that was cut off in its file changes nothing, and the next one counts', async () => {

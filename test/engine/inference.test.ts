@@ -1,7 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, open as openFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chooseEngine, type EngineWish } from '../../shared/engine/choose-engine';
+import { setImmediate } from 'node:timers/promises';
+import { chooseEngine, type EngineChoice, type EngineWish } from '../../shared/engine/choose-engine';
 import type { Inference } from '../../shared/engine/inference';
 import { provideEngine } from '../../shared/engine/provide';
 import { startInference } from '../../shared/engine/start-inference';
@@ -28,6 +30,7 @@ async function start(wish: EngineWish): Promise<Inference> {
     choice: await chooseTestEngine(wish),
     version: await openRegistry(folder).choose(),
     warmUpBatches: [1],
+    limitMs: 60_000,
   });
   open.push(inference);
   return inference;
@@ -84,6 +87,50 @@ describe('the inference thread', () => {
     expect(await outcome).toMatchObject({ code: 'engine-unavailable' });
     await expect(inference.exited).resolves.toBe('closed');
     await expect(inference.infer([window(7)])).rejects.toMatchObject({ code: 'engine-unavailable' });
+  });
+});
+
+describe('a version that does not load in time', () => {
+  /** An addon that never comes back from its loading on any thread but this one: in code that can be stopped, or in none. */
+  async function hangingAddon(name: string, hang: string): Promise<EngineChoice> {
+    const path = join(folder, `${name}.cjs`);
+    await writeFile(
+      path,
+      `if (!require('node:worker_threads').isMainThread) { ${hang} } module.exports = { releaseMemory: () => undefined };`,
+    );
+    return { kind: 'wasm', kernels: { path, instructionSet: 'none', threads: 1, forced: true } };
+  }
+
+  it('is given up with the reason, its thread ended', async () => {
+    const version = await openRegistry(folder).choose();
+    const choice = await hangingAddon('endless', 'for (;;);');
+    const start = (): Promise<Inference> =>
+      startInference({ choice, version, warmUpBatches: [1], limitMs: 1500 });
+    const [code, message] = ['engine-unavailable', 'Loading random took more than 1.5 s, and was given up.'];
+    await expect(start()).rejects.toMatchObject({ code, message });
+    await expect(start()).rejects.toMatchObject({ code });
+  });
+
+  it('is not tried again while the thread before is stuck in what cannot be stopped', async () => {
+    const version = await openRegistry(folder).choose();
+    const pipe = join(folder, 'pipe');
+    spawnSync('mkfifo', [pipe]);
+    // Waits for somebody to write.
+    const choice = await hangingAddon('stuck', `require('node:fs').readFileSync(${JSON.stringify(pipe)});`);
+    const start = (): Promise<Inference> =>
+      startInference({ choice, version, warmUpBatches: [1], limitMs: 1500 });
+    await expect(start()).rejects.toThrow('took more than 1.5 s');
+    await expect(start()).rejects.toThrow('still hangs');
+    const writer = await openFile(pipe, 'w');
+    await writeFile(join(folder, 'stuck.cjs'), 'module.exports = { releaseMemory: () => undefined };');
+    await writer.close();
+    const again = async (): Promise<string> => start().then(String, String);
+    let told = await again();
+    while (told.includes('still hangs')) {
+      await setImmediate(); // its end is an event
+      told = await again();
+    }
+    expect(told).toContain('The inference thread did not start');
   });
 });
 

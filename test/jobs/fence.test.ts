@@ -114,7 +114,9 @@ describe('an attempt that was taken for lost while it was held up', () => {
     const raised = await Promise.all(attempts.map((attempt) => attempt.step('raise')));
     expect(raised[3]).toBe('done');
     const outcomes = await Promise.all(
-      attempts.map((attempt, index) => (raised[index] === 'done' ? attempt.step('publish') : 'conflict')),
+      attempts.map(async (attempt, index) =>
+        raised[index] === 'done' ? attempt.step('publish') : 'conflict',
+      ),
     );
     expect(outcomes).toEqual(['conflict', 'conflict', 'conflict', 'done']);
     expect(await published()).toEqual(['of-attempt-4']);

@@ -1,4 +1,4 @@
-import { toHalf } from '../../shared/registry/half-precision';
+import { fromHalf, toHalf } from '../../shared/registry/half-precision';
 
 /** A binary16 value by its definition: sign, 5 bits of exponent, 10 of fraction. */
 function fromBits(bits: number): number {
@@ -20,6 +20,11 @@ describe('half precision', () => {
     expect(toHalf(Float32Array.of(1, -2, 65_504, 2 ** -24))).toEqual(
       Uint16Array.of(0x3c00, 0xc000, 0x7bff, 1),
     );
+  });
+
+  it('gives each of the 65,536 its value', () => {
+    const bits = Uint16Array.from({ length: 0x10000 }, (_, index) => index);
+    expect(fromHalf(bits)).toEqual(Float32Array.from(bits, fromBits));
   });
 
   it('rounds the middle between two halves to the even one, and anything else to the nearer', () => {

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Job, JobRequest } from '../../shared/contracts/job';
 import { AppError } from '../../shared/errors/app-error';
-import type { JobEvent, JobQueue } from '../../shared/jobs/job-queue';
+import type { JobEvent, JobQueue, JobSurvey } from '../../shared/jobs/job-queue';
 
 /** A queue in memory without workers: the test says what becomes of a job. */
 export class FakeJobQueue implements JobQueue {
@@ -43,6 +43,14 @@ export class FakeJobQueue implements JobQueue {
   list({ state, limit = 100 }: { state?: Job['state']; limit?: number } = {}): Promise<readonly Job[]> {
     const jobs = [...this.history.keys()].reverse().map((id) => this.#latest(id));
     return Promise.resolve(jobs.filter((job) => state === undefined || job.state === state).slice(0, limit));
+  }
+
+  survey(): Promise<JobSurvey> {
+    const jobs = [...this.history.keys()].map((id) => this.#latest(id));
+    const waiting = jobs
+      .filter(({ state }) => state === 'queued')
+      .map(({ createdAt }) => new Date(createdAt));
+    return Promise.resolve({ jobs, oldestWaiting: waiting[0] });
   }
 
   async *events(

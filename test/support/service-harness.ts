@@ -25,6 +25,7 @@ import { loadPageAssets } from '../../services/classifier/page-assets';
 import { Drift, driftKinds } from '../../services/classifier/model/drift';
 import type { Onlooker } from '../../services/classifier/model/heard-window';
 import { LoadedModel, type Lease, type WindowBatcher } from '../../services/classifier/model/loaded-model';
+import { watchJobs } from '../../services/classifier/watch-jobs';
 import { watchLoad } from '../../services/classifier/watch-load';
 import { FakeDecoder } from './fake-decoder';
 import { FakeInference, manifest } from './fake-inference';
@@ -116,6 +117,8 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
   });
   metrics.watchDrift(driftKinds, new Drift());
   watchLoad(metrics, gate, () => batcher.queuedItems);
+  const jobs = options.jobs ?? new FakeJobQueue();
+  watchJobs(metrics.jobs, jobs, () => systemClock.now());
   const datasetLimits = {
     maxBytes: 2 ** 20,
     maxFiles: 100,
@@ -125,7 +128,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
   const checks = createClipChecks(decoder);
   const datasets = createDatasetStore(options.datasets?.folder ?? noFolder, datasetLimits, checks);
   const app = createApp({
-    ...{ datasets, datasetLimits, jobs: options.jobs ?? new FakeJobQueue() },
+    ...{ datasets, datasetLimits, jobs },
     classifyClip: createClassifyClip({
       ...{ decoder, lease, onlooker: options.onlooker },
       maxClipSeconds: 600,
@@ -143,7 +146,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     models: { list: options.listModels, details: nothing },
     modelAdmin: {
       ...{ promote: nothing, rollBack: nothing, pin: nothing, unpin: nothing },
-      ...{ shadow: nothing, unshadow: nothing },
+      ...{ shadow: nothing, unshadow: nothing, problem: undefined },
     },
     assertAdmin: createAssertAdmin(identify),
   });

@@ -105,7 +105,12 @@ describe('training mel-small', () => {
     const familiar: number[][] = [];
     for (const wish of ['cpu', 'wasm'] as const) {
       const choice = await chooseTestEngine(wish);
-      const inference = await startInference({ choice, version: version!, warmUpBatches: [1] });
+      const inference = await startInference({
+        choice,
+        version: version!,
+        warmUpBatches: [1],
+        limitMs: 60_000,
+      });
       const { probabilities, familiarity } = await inference.infer([tone, tone.subarray(0, 50_000)]);
       answers.push(...probabilities);
       familiar.push([...familiarity!]);

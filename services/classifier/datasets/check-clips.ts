@@ -14,6 +14,8 @@ export interface ClipCheck {
 export interface ClipChecks {
   /** What is known by now; begins a check when there is none of the folder as it is. */
   of(folder: string, listing: DatasetListing, state: string): ClipCheck;
+  /** The same, of a check that was begun; undefined: there is none of the folder as it is. */
+  known(folder: string, state: string): ClipCheck | undefined;
   close(): Promise<void>;
 }
 
@@ -48,10 +50,15 @@ export function createClipChecks(decoder: ClipDecoder): ClipChecks {
     }
     check.state = 'done';
   };
+  const known: ClipChecks['known'] = (folder, state) => {
+    const check = checks.get(folder);
+    return check?.of === state ? check : undefined;
+  };
   return {
+    known,
     of: (folder, listing, state) => {
-      const known = checks.get(folder);
-      if (known?.of === state) return known;
+      const begun = known(folder, state);
+      if (begun !== undefined) return begun;
       const check: Running = { of: state, state: 'running', checked: 0, problems: [] };
       if (checks.size >= maxRemembered) checks.delete([...checks.keys()][0]!);
       checks.set(folder, check);

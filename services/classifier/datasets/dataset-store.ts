@@ -7,6 +7,7 @@ import { AppError, isDiskFull } from '../../../shared/errors/app-error';
 import { isAlive, syncFolder } from '../../../shared/registry/write-atomically';
 import type { ClipChecks } from './check-clips';
 import { countClips, problemsOf, readDataset, type ReadDataset } from './describe-dataset';
+import { Summaries, type Summary } from './summaries';
 import { Intake, syncFolders, type IntakeLimits } from './intake';
 
 /** The datasets in a folder: one folder each, uploaded or put there by hand. */
@@ -42,6 +43,7 @@ const abandonedMs = 24 * 3_600_000;
 
 export function createDatasetStore(folder: string, limits: IntakeLimits, checks: ClipChecks): DatasetStore {
   const root = resolve(folder);
+  const summaries = new Summaries();
   let intakes = 0;
 
   const newScratch = (): string => join(root, `${scratchPrefix}${hostname()}-${process.pid}-${randomUUID()}`);
@@ -69,10 +71,17 @@ export function createDatasetStore(folder: string, limits: IntakeLimits, checks:
   const describe = async (name: string): Promise<DatasetDetails> => {
     const path = await folderOf(name);
     try {
-      return details(name, path, await readDataset(path));
+      return details(name, path, await summaries.reading(path, () => readDataset(path)));
     } catch (caught) {
       return unreadable(name, problemsOf(caught));
     }
+  };
+  /** What the list says of a dataset that has not changed since it was read. */
+  const remembered = async (name: string): Promise<Summary | undefined> => {
+    const path = join(root, name);
+    const summary = await summaries.find(path);
+    const check = summary && checks.known(path, summary.state);
+    return check && { ...summary, problemCount: summary.problemCount + check.problems.length };
   };
   const assertFree = async (name: string): Promise<void> => {
     const parsed = datasetNameSchema.safeParse(name);
@@ -94,7 +103,7 @@ export function createDatasetStore(folder: string, limits: IntakeLimits, checks:
     list: async () => {
       const datasets: DatasetList['datasets'] = [];
       for (const name of await names()) {
-        const found = await describe(name).catch(() => undefined);
+        const found = (await remembered(name)) ?? (await describe(name).catch(() => undefined));
         if (found === undefined) continue; // Deleted meanwhile.
         const { clips, classCount, foldCount, problemCount } = found;
         datasets.push({ name, clips, classCount, foldCount, problemCount });
@@ -129,6 +138,7 @@ export function createDatasetStore(folder: string, limits: IntakeLimits, checks:
     remove: async (name) => {
       const path = await folderOf(name);
       const scratch = newScratch();
+      summaries.forget(path);
       // Gone for everybody at once; a link goes, what it leads to stays.
       await rename(path, scratch);
       await syncFolder(root);

@@ -1,6 +1,6 @@
 import express, { type Express, type Request, type RequestHandler } from 'express';
 import { z } from 'zod';
-import { jobRequestSchema, jobSchema, jobStateSchema, type JobRequest } from '../../../shared/contracts/job';
+import { jobSchema, jobStateSchema, newJobSchema, type JobRequest } from '../../../shared/contracts/job';
 import { AppError } from '../../../shared/errors/app-error';
 import type { AssertAdmin } from '../access/admin';
 import type { Caller } from '../access/api-keys';
@@ -79,7 +79,7 @@ function submitRoute({ jobs, datasets, assertAdmin, gate }: JobRoutesDeps): Requ
     express.json({ limit: maxBodyBytes }),
     async (req, res) => {
       const key = idempotencyKey(req, res.locals['caller'] as Caller);
-      const wanted = parseWords(jobRequestSchema, req.body, 'body');
+      const wanted = parseWords(newJobSchema, req.body, 'body');
       await assertDataset(wanted, datasets);
       const { job } = await jobs.submit(wanted, key);
       res.status(202).location(`/jobs/${job.id}`).json(job);

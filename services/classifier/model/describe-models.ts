@@ -5,6 +5,7 @@ import { AppError } from '../../../shared/errors/app-error';
 import type { Registry, RegistryListing, Version } from '../../../shared/registry/registry';
 import { readReport } from '../../../shared/registry/report-file';
 import { readServingState } from '../../../shared/registry/serving-state';
+import type { ModelAdmin } from './model-admin';
 import type { ModelHost } from './model-host';
 import type { Shadow } from './shadow';
 
@@ -15,6 +16,7 @@ export interface DescribeDeps {
   readonly registry: Registry;
   readonly host: ModelHost;
   readonly shadow: Shadow;
+  readonly admin: Pick<ModelAdmin, 'problem'>;
   readonly modelsFolder: string;
   readonly now: () => number;
 }
@@ -30,6 +32,7 @@ export function createDescribeModels({
   registry,
   host,
   shadow,
+  admin,
   modelsFolder,
   now,
 }: DescribeDeps): DescribeModels {
@@ -59,7 +62,7 @@ export function createDescribeModels({
         shadow: shadow.figures ?? null,
         problems: [
           ...unreadable.map((reason) => ({ reason })),
-          ...(problem === undefined ? [] : [{ version: problem.version, reason: problem.reason }]),
+          ...[problem, admin.problem].flatMap((found) => (found === undefined ? [] : [{ ...found }])),
         ],
         models: [
           ...versions.map((version) => summarise(version, served(), state)),

@@ -4,8 +4,10 @@ import type { EngineChoice } from '../../../shared/engine/choose-engine';
 import { AppError } from '../../../shared/errors/app-error';
 import { changeServing } from '../../../shared/lifecycle/change-serving';
 import { promoteVersion } from '../../../shared/lifecycle/promote-version';
+import type { Logger } from '../../../shared/observability/logger';
+import type { Metrics } from '../../../shared/observability/metrics';
 import { readServingState } from '../../../shared/registry/serving-state';
-import type { ModelHost } from './model-host';
+import type { FollowProblem, ModelHost } from './model-host';
 
 /** The changes of what serves, for this process and for all others on the same folder. `by`: who asks. */
 export interface ModelAdmin {
@@ -16,16 +18,24 @@ export interface ModelAdmin {
   unpin(version: string, by: string): Promise<ServingChange>;
   shadow(version: string, share: number, by: string): Promise<ServingChange>;
   unshadow(version: string, by: string): Promise<ServingChange>;
+  /** The last version that the gate could not judge, and why; forgotten when one is judged. */
+  readonly problem: FollowProblem | undefined;
 }
 
 export interface ModelAdminDeps {
   readonly host: ModelHost;
   readonly modelsFolder: string;
   readonly engine: () => Promise<EngineChoice>;
+  /** How long a version may take to load for the gate, and then to be measured. */
+  readonly limitMs: number;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
 }
 
-export function createModelAdmin({ host, modelsFolder, engine }: ModelAdminDeps): ModelAdmin {
+export function createModelAdmin(deps: ModelAdminDeps): ModelAdmin {
+  const { host, modelsFolder, engine, limitMs, metrics, logger } = deps;
   let judging = false;
+  let unjudged: FollowProblem | undefined;
   /** What was changed is there to be used when the caller hears of it, in this process at least. */
   const followed = async (serving: ServingState): Promise<ServingChange> => {
     await host.follow();
@@ -37,13 +47,26 @@ export function createModelAdmin({ host, modelsFolder, engine }: ModelAdminDeps)
     };
   };
   return {
+    get problem() {
+      return unjudged;
+    },
     async promote(version, waive, by) {
       // Each loads a model beside those that serve: one at a time bounds the memory.
       if (judging) throw new AppError('conflict', 'Another version is being judged: ask again when it is.');
       judging = true;
       try {
         const choice = await engine();
-        const { promoted, decision } = await promoteVersion({ modelsFolder, version, choice, by, waive });
+        const options = { modelsFolder, version, choice, limitMs, by, waive };
+        const { promoted, decision } = await promoteVersion(options).catch((caught: unknown) => {
+          const { code, message: reason } = AppError.from(caught);
+          if (code !== 'engine-unavailable') throw caught;
+          metrics.gateDecisions.inc({ result: 'failed' });
+          unjudged = { version, reason };
+          logger.error(unjudged, 'a version could not be judged: what served serves on');
+          throw caught;
+        });
+        unjudged = undefined;
+        metrics.gateDecisions.inc({ result: promoted ? 'passed' : 'refused' });
         if (!promoted) throw refusal(decision);
         const { state } = await readServingState(modelsFolder);
         return { ...(await followed(state!)), decision };

@@ -9,6 +9,7 @@ import { readGolden } from '../../../shared/registry/golden-file';
 import type { Registry, Version } from '../../../shared/registry/registry';
 import { readReport } from '../../../shared/registry/report-file';
 import { readServingState } from '../../../shared/registry/serving-state';
+import { withinLimit } from '../../../shared/threads/within-limit';
 import type { EngineState } from '../inference-supervisor';
 import type { Drift } from './drift';
 import type { Lease, LoadedModel } from './loaded-model';
@@ -21,6 +22,8 @@ export interface ModelHostOptions {
   readonly forced: string | undefined;
   /** Begins to load a version; `LoadedModel.started` says when it can answer. */
   readonly load: (version: Version) => LoadedModel;
+  /** After so long its golden clips are given up; `load` bounds the loading. */
+  readonly limitMs: number;
   readonly shadow: Shadow;
   readonly drift: Drift;
   readonly clock: Clock;
@@ -183,13 +186,14 @@ export class ModelHost {
 
   /** Loads a version and gives it to those who ask from now on. @throws whatever speaks against it; the one before stays then */
   async #serve(version: Version): Promise<void> {
-    const { load, drift, metrics, logger } = this.#options;
+    const { load, limitMs, drift, metrics, logger } = this.#options;
     const report = await readReport(version.folder);
     const model = load(version);
     this.#loading = model;
     try {
       await model.started;
-      await assertParity(version, model);
+      const what = `Trying ${version.manifest.version} on its golden clips`;
+      await withinLimit(what, limitMs, assertParity(version, model));
       if (this.#closed) throw new AppError('draining', 'The service is shutting down.');
     } catch (error) {
       // A thread that hangs cannot even be ended: nobody waits for it.

@@ -18,7 +18,8 @@ export async function promoteResult(
   });
   for (let attempt = 1; ; attempt++) {
     try {
-      const options = { modelsFolder: config.modelsFolder, version, choice, by: `job ${job}` };
+      const { modelsFolder, modelLoadMs: limitMs } = config;
+      const options = { modelsFolder, version, choice, limitMs, by: `job ${job}` };
       const { promoted, decision } = await promoteVersion(options);
       if (promoted) return `${version} passed the gate and serves.`;
       const reasons = decision.checks
@@ -27,9 +28,9 @@ export async function promoteResult(
       return `${version} was not promoted: ${reasons.join(' ')}`;
     } catch (caught) {
       const error = AppError.from(caught);
-      if (error.code !== 'conflict') throw error;
+      if (error.code !== 'conflict' && error.code !== 'engine-unavailable') throw error;
       // Another change may have come first; pinned, or serving already, it says so again.
-      if (attempt === 3) return `${version} was not promoted: ${error.message}`;
+      if (attempt === 3 || error.code !== 'conflict') return `${version} was not promoted: ${error.message}`;
     }
   }
 }

@@ -1,5 +1,5 @@
-import { join } from 'node:path';
 import type { JobProgress, JobRequest, JobResult } from '../../../shared/contracts/job';
+import { jobRunsFolder } from '../../../shared/jobs/sweep-runs';
 import type { RunMessage, RunOrder } from '../../../shared/jobs/run-messages';
 import type { EpochMetrics } from '../../../shared/contracts/report';
 import { foldsOf, splitFolds } from '../folds';
@@ -21,7 +21,7 @@ export interface RunJobContext extends CommandContext {
 export async function runJob({ job, children }: RunOrder, context: RunJobContext): Promise<RunMessage> {
   const { request, parent, id, attempts } = job;
   const fence = await raiseFence(context.config.modelsFolder, id, attempts);
-  const config = { ...context.config, runsFolder: join(context.config.runsFolder, 'jobs', parent ?? id) };
+  const config = { ...context.config, runsFolder: jobRunsFolder(context.config.runsFolder, parent ?? id) };
   const onEpoch = (metrics: EpochMetrics, history: readonly EpochMetrics[], epochs: number): void => {
     context.onProgress(progressAfter(metrics, history, epochs));
   };

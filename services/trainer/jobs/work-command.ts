@@ -26,7 +26,9 @@ export async function workCommand(
   }
   const logger = createLogger(config.logLevel);
   const startRun = createStartRun(mainFile, process.env);
-  const worker = startBullWorker({ redisUrl: config.redisUrl, startRun, logger, times: config.lockTimes });
+  const { redisUrl, lockTimes: times, runsFolder, modelsFolder, runsKeepMs: keepMs } = config;
+  const leftovers = { runsFolder, modelsFolder, keepMs };
+  const worker = startBullWorker({ redisUrl, startRun, logger, times, leftovers });
   logger.info('waiting for jobs');
   const ends = [
     ...(signal.aborted ? [] : [once(signal, 'abort')]),

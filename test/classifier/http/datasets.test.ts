@@ -1,8 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import fileSystem, { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { datasetDetailsSchema, type DatasetDetails } from '../../../shared/contracts/dataset';
+import { basename, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import {
+  datasetDetailsSchema,
+  type DatasetDetails,
+  type DatasetList,
+} from '../../../shared/contracts/dataset';
 import { problemSchema, type Problem } from '../../../shared/contracts/problem';
 import { FakeJobQueue } from '../../support/fake-job-queue';
 import { RawConnection } from '../../support/raw-connection';
@@ -285,6 +290,41 @@ describe('datasets', () => {
     expect((await fetch(url('/datasets/hand'), { method: 'DELETE' })).status).toBe(204);
     expect((await readdir(elsewhere)).length).toBe(7);
     await rm(elsewhere, { recursive: true });
+  });
+
+  it('are listed without reading what was read before, and read again when they change', async () => {
+    for (const name of ['first', 'second']) {
+      await mkdir(join(folder, name));
+      for (const [file, content] of Object.entries(goodFiles))
+        await writeFile(join(folder, name, file), content);
+    }
+    // As if they had been there for a while: what changed just now might change again unnoticed.
+    await setTimeout(2100);
+    const listed = async (): Promise<number[]> => {
+      const { datasets } = (await (await fetch(url('/datasets'))).json()) as DatasetList;
+      return datasets.map(({ clips }) => clips);
+    };
+    await Promise.all([checked('first'), checked('second')]);
+    const reads = jest.spyOn(fileSystem, 'readFile');
+    const readCsvs = (): string[] => {
+      const files = reads.mock.calls.map(([file]) => basename(file as string));
+      reads.mockClear();
+      return files.filter((name) => name.endsWith('.csv'));
+    };
+    try {
+      expect(await listed()).toEqual([6, 6]);
+      expect(readCsvs()).toEqual([]);
+      const more = [...names, 'kettle-9.wav'];
+      await writeFile(join(folder, 'second', 'kettle-9.wav'), '1 1');
+      await writeFile(join(folder, 'second', 'sounds.csv'), csvOf(more));
+      expect(await listed()).toEqual([6, 7]);
+      expect(readCsvs().length).toBeGreaterThan(0);
+      await rm(join(folder, 'first', names[0]!));
+      const { datasets } = (await (await fetch(url('/datasets'))).json()) as DatasetList;
+      expect(datasets.map(({ problemCount }) => problemCount)).toEqual([1, 0]);
+    } finally {
+      reads.mockRestore();
+    }
   });
 
   it('are deleted unless a job trains on them', async () => {

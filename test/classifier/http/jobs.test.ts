@@ -51,6 +51,20 @@ describe('POST /jobs', () => {
     ['too much', JSON.stringify({ ...wanted, x: 'x'.repeat(40_000) }), {}, 400, 'too large'],
     ['an unknown word', { ...wanted, dogs: 1 }, {}, 400, 'dogs'],
     ['a wrong value', { ...wanted, hyperparameters: { epochs: 0 } }, {}, 400, 'hyperparameters.epochs'],
+    [
+      'heads of a network without attention',
+      { ...wanted, architecture: 'cnn', hyperparameters: { heads: 2 } },
+      {},
+      400,
+      'hyperparameters.heads: cnn has none; it has learningRate, batchSize, epochs, dropout, batchNorm',
+    ],
+    [
+      'steps an epoch where an epoch is all clips',
+      { ...wanted, architecture: 'transformer', hyperparameters: { stepsPerEpoch: [5, 9] } },
+      {},
+      400,
+      'hyperparameters.stepsPerEpoch',
+    ],
     ['no such dataset', { ...wanted, dataset: 'none' }, {}, 400, 'There is no dataset none'],
   ])('refuses %s in words', async (_, body, headers, status, words) => {
     const response = await submit(body, headers);
