@@ -19,8 +19,21 @@ const readers: Readonly<Record<WavCodec, ReadSample>> = {
   mulaw: (view, offset) => muLawTable[view.getUint8(offset)]!,
 };
 
+/** The commonest by far, without a call for each sample. */
+function deinterleave16(bytes: Uint8Array, channels: number): Float32Array[] {
+  const samples = Math.floor(bytes.length / (2 * channels));
+  return Array.from({ length: channels }, (_, channel) => {
+    const out = new Float32Array(samples);
+    for (let index = 0, at = 2 * channel; index < samples; index += 1, at += 2 * channels) {
+      out[index] = (((bytes[at]! | (bytes[at + 1]! << 8)) << 16) >> 16) / 32_768;
+    }
+    return out;
+  });
+}
+
 /** Interleaved samples, a whole number of frames of them, as one array a channel. */
 export function deinterleave(bytes: Uint8Array, codec: WavCodec, channels: number): Float32Array[] {
+  if (codec === 'pcm_s16le') return deinterleave16(bytes, channels);
   const view = viewOf(bytes);
   const read = readers[codec];
   const sampleBytes =

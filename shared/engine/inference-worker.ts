@@ -2,7 +2,6 @@ import type { io } from '@tensorflow/tfjs-core';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { inputLength, windowInputs } from '../audio/window-inputs';
 import { AppError } from '../errors/app-error';
 import { meanProbabilities } from '../decision/mean-probabilities';
 import { createNetwork } from '../network/create-network';
@@ -11,7 +10,7 @@ import { decodeWeights, weightsFileNames } from '../registry/weights-file';
 import { stepBack } from '../threads/step-back';
 import type { InferenceRequest, InferenceReply, InferenceStart } from './inference-messages';
 import { describeEngine, loadEngine } from './load-engine';
-import { createScorer } from './scorer';
+import { createWindowScorer } from './window-scorer';
 
 /** Enough for fifty streams whose windows share eight of nine frames, and for a long recording's. */
 const cachedFrames = 512;
@@ -30,30 +29,15 @@ async function main(): Promise<void> {
   const members = manifest.members ?? 1;
   const stored = { parameters: ensembleParameters(network, members) };
   const values = decodeWeights(stored, weightsManifest, bytes);
-  const scorers = splitMembers(network, values, members).map((member) =>
-    createScorer(network, member, engine, { cachedFrames }),
+  const scorer = createWindowScorer(
+    network,
+    splitMembers(network, values, members),
+    manifest.frontEnd,
+    engine,
+    { cachedFrames },
   );
-
-  const predict = (windows: readonly Float32Array[]): Float32Array[] => {
-    const inputs = windows.map((window) => windowInputs(window, manifest.frontEnd));
-    const all = inputs.flat();
-    const length = inputLength(manifest.frontEnd);
-    const features = new Float32Array(all.length * length);
-    all.forEach((input, index) => {
-      features.set(input, index * length);
-    });
-    const logits = scorers.map((scorer) => scorer.logits(features, all.length));
-    const classes = manifest.classes.length;
-    let next = 0;
-    return inputs.map((views) => {
-      const start = next;
-      next += views.length;
-      const rows = logits.flatMap((scores) =>
-        views.map((_, view) => scores.subarray((start + view) * classes, (start + view + 1) * classes)),
-      );
-      return meanProbabilities(rows, manifest.calibration?.temperature);
-    });
-  };
+  const predict = (windows: readonly Float32Array[]): Float32Array[] =>
+    scorer.logits(windows).map((rows) => meanProbabilities(rows, manifest.calibration?.temperature));
 
   // The first batch of a size pays for planning and memory; a caller should not.
   for (const size of warmUpBatches) predict(Array.from({ length: size }, () => new Float32Array(1)));
