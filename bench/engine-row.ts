@@ -1,10 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { inputLength, inputsPerWindow, windowInputs } from '../shared/audio/window-inputs';
+import { inputLength, windowInputs } from '../shared/audio/window-inputs';
 import type { NetworkConfig } from '../shared/contracts/architecture';
 import { windowSamples } from '../shared/contracts/front-end';
 import { chooseEngine, type KernelsWish } from '../shared/engine/choose-engine';
 import { describeEngine, loadEngine, type LoadedEngine } from '../shared/engine/load-engine';
+import { createNativeEnsemble } from '../shared/engine/native-ensemble';
 import { createScorer } from '../shared/engine/scorer';
+import { createWindowScorer } from '../shared/engine/window-scorer';
 import { createNetwork } from '../shared/network/create-network';
 import { initialWeights } from '../shared/network/initial-weights';
 import type { Network } from '../shared/network/network';
@@ -21,6 +23,7 @@ export interface EngineRow {
   readonly engine: string;
   /** Milliseconds a clip, as all that follows. */
   readonly frontEndMs: number;
+  /** Of log-mel networks with their front end. */
   readonly forwardMs: readonly number[];
   /** A window that shares 8 of 9 frames with the one before it, as a stream's next one does. */
   readonly hopMs: number | undefined;
@@ -35,7 +38,15 @@ export const batchSizes = [1, 8, 32] as const;
 const classes = 10;
 const trainingBatch = 32;
 
-async function main(config: NetworkConfig, kernels: KernelsWish): Promise<void> {
+/** What a row is about. */
+export interface RowSubject {
+  readonly config: NetworkConfig;
+  /** Networks whose answers are averaged; several are not trained together. */
+  readonly members: number;
+  readonly kernels: KernelsWish;
+}
+
+async function main({ config, members, kernels }: RowSubject): Promise<void> {
   const choice = await chooseEngine({
     wish: 'auto',
     kernels,
@@ -43,13 +54,13 @@ async function main(config: NetworkConfig, kernels: KernelsWish): Promise<void> 
     onFallback: console.error,
   });
   const engine = await loadEngine(choice);
-  const trains = choice.kind !== 'wasm' || describeEngine(engine, config).includes('native');
+  const computes = choice.kind !== 'wasm' || describeEngine(engine, config).includes('native');
   // First, while the process's memory is still what the engine itself takes.
-  const training = trains ? await measureTraining(config, engine) : undefined;
-  const forward = batchSizes.map((size) => forwardMs(config, engine, size));
+  const training = computes && members === 1 ? await measureTraining(config, engine) : undefined;
+  const forward = batchSizes.map((size) => forwardMs(config, members, engine, size));
   const row: EngineRow = {
     engine: describeEngine(engine, config),
-    frontEndMs: frontEndMs(config),
+    frontEndMs: frontEndMs(config, engine),
     forwardMs: forward,
     hopMs: hopMs(config, engine),
     trainingMs: training?.ms,
@@ -72,11 +83,15 @@ function timed(run: () => void): number {
   return fastest;
 }
 
-/** The waveform to the network's inputs, on the calling thread. */
-function frontEndMs({ architecture }: NetworkConfig): number {
-  const { frontEnd } = trainingDefaults[architecture];
+/** The waveform to the network's inputs. */
+function frontEndMs(config: NetworkConfig, { kernels }: LoadedEngine): number {
+  const { frontEnd } = trainingDefaults[config.architecture];
   const window = noise(windowSamples(frontEnd));
-  return timed(() => windowInputs(window, frontEnd));
+  const network = createNetwork(config, classes);
+  const native = kernels && createNativeEnsemble(kernels, network, [publishedWeights(network)], frontEnd);
+  const ms = timed(() => native?.inputs([window]) ?? windowInputs(window, frontEnd));
+  native?.dispose();
+  return ms;
 }
 
 /** A fresh network's, as they come out of a version's file. */
@@ -85,13 +100,20 @@ function publishedWeights(network: Network): WeightValues {
   return decodeWeights(network, manifest, bytes);
 }
 
-function forwardMs(config: NetworkConfig, engine: LoadedEngine, size: number): number {
+function forwardMs(config: NetworkConfig, members: number, engine: LoadedEngine, size: number): number {
   const { frontEnd } = trainingDefaults[config.architecture];
   const network = createNetwork(config, classes);
-  const scorer = createScorer(network, publishedWeights(network), engine);
-  const inputs = size * inputsPerWindow(frontEnd);
-  const features = noise(inputs * inputLength(frontEnd));
-  const ms = timed(() => scorer.logits(features, inputs)) / size;
+  const weights = Array.from({ length: members }, () => publishedWeights(network));
+  if (frontEnd.kind === 'log-mel') {
+    const scorer = createWindowScorer(network, weights, frontEnd, engine);
+    const windows = Array.from({ length: size }, () => noise(windowSamples(frontEnd)));
+    const ms = timed(() => scorer.logits(windows)) / size;
+    scorer.dispose();
+    return ms;
+  }
+  const scorer = createScorer(network, weights[0]!, engine);
+  const features = noise(size * inputLength(frontEnd));
+  const ms = timed(() => scorer.logits(features, size)) / size;
   scorer.dispose();
   return ms;
 }
@@ -155,8 +177,7 @@ function noise(length: number): Float32Array {
 }
 
 if (require.main === module) {
-  const { config, kernels } = JSON.parse(process.argv[2]!) as { config: NetworkConfig; kernels: KernelsWish };
-  main(config, kernels).catch((error: unknown) => {
+  main(JSON.parse(process.argv[2]!) as RowSubject).catch((error: unknown) => {
     console.error(error);
     process.exitCode = 1;
   });

@@ -1,4 +1,5 @@
 import { availableParallelism, cpus } from 'node:os';
+import { benchDecode } from './decode-bench';
 import { benchEngine } from './engine-bench';
 import { benchOverload } from './overload-bench';
 import { benchOverhead } from './overhead-bench';
@@ -13,6 +14,8 @@ import { benchTrainers } from './trainers-bench';
 
 /** What an option asks for; without any: the engine, then the service. */
 const benches: Readonly<Record<string, () => Promise<void>>> = {
+  '--engine': benchEngine,
+  '--decode': benchDecode,
   '--streams': benchStreams,
   '--overhead': benchOverhead,
   '--overload': benchOverload,
@@ -37,6 +40,7 @@ async function main(): Promise<void> {
   for (const [, bench] of chosen) await bench();
   if (chosen.length > 0) return;
   await benchEngine();
+  await benchDecode();
   await benchService();
 }
 

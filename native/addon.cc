@@ -8,8 +8,10 @@
 #endif
 
 #include "cnn.h"
+#include "ensemble_object.h"
 #include "mel.h"
 #include "network_object.h"
+#include "resample_object.h"
 #include "transformer.h"
 
 namespace earshot {
@@ -21,6 +23,11 @@ constexpr int kMinSamples = 64;
 constexpr int kMaxSamples = 2'880'000;
 // Units of a transformer's feed-forward block (shared/contracts/architecture.ts).
 constexpr int kMaxHidden = 8192;
+
+// What the addon keeps for one JavaScript thread.
+struct ThreadData {
+  Napi::FunctionReference network, ensemble, resampler;
+};
 
 const Kernels& read_kernels(const Napi::Object& options) {
   const std::string isa = read_text(options.Get("instructionSet"), "instructionSet");
@@ -78,7 +85,9 @@ double read_share(const Napi::Object& options, const char* name) {
 template <typename Made, typename... Arguments>
 Napi::Value create(Napi::Env env, const Kernels& kernels, Arguments&&... arguments) {
   try {
-    return NetworkObject::create(env, std::make_unique<Made>(kernels, std::forward<Arguments>(arguments)...), kernels);
+    const Napi::FunctionReference& constructor = env.GetInstanceData<ThreadData>()->network;
+    return NetworkObject::create(constructor, std::make_unique<Made>(kernels, std::forward<Arguments>(arguments)...),
+                                 kernels);
   } catch (const std::bad_alloc&) {
     throw Napi::RangeError::New(env, "There is not enough memory.");
   }
@@ -100,16 +109,42 @@ Napi::Value create_transformer(const Napi::CallbackInfo& info) {
   return create<Transformer>(info.Env(), is.kernels, is.threads, read_samples(options), is.classes, is.rate, heads, hidden);
 }
 
+MelSize read_size(const Napi::Object& options, int classes) {
+  const int width = read_count(options.Get("width"), "width", 4, 256);
+  const int head = read_count(options.Get("head"), "head", kChannelStep, 4096);
+  if (width % (kChannelStep / 4) != 0) refuse_value(options.Env(), "width: expected a multiple of 4");
+  if (head % kChannelStep != 0) refuse_value(options.Env(), "head: expected a multiple of 16");
+  return {width, head, classes};
+}
+
 Napi::Value create_mel(const Napi::CallbackInfo& info) {
   const Napi::Object options = read_options(info);
   const CommonOptions is = read_common(options);
-  const int width = read_count(options.Get("width"), "width", 4, 256);
-  const int head = read_count(options.Get("head"), "head", kChannelStep, 4096);
-  if (width % (kChannelStep / 4) != 0) refuse_value(info.Env(), "width: expected a multiple of 4");
-  if (head % kChannelStep != 0) refuse_value(info.Env(), "head: expected a multiple of 16");
+  const MelSize size = read_size(options, is.classes);
   const MelOptimiser optimiser{read_share(options, "beta2"), read_share(options, "weightDecay"),
                                read_share(options, "averageDecay")};
-  return create<Mel>(info.Env(), is.kernels, is.threads, MelSize{width, head, is.classes}, is.rate, optimiser);
+  return create<Mel>(info.Env(), is.kernels, is.threads, size, is.rate, optimiser);
+}
+
+Napi::Value create_mel_ensemble(const Napi::CallbackInfo& info) {
+  const Napi::Object options = read_options(info);
+  const Kernels& kernels = read_kernels(options);
+  const int threads = read_count(options.Get("threads"), "threads", 1, 256);
+  const MelSize size = read_size(options, read_count(options.Get("classes"), "classes", 1, 1000));
+  const int members = read_count(options.Get("members"), "members", 1, 64);
+  return guarded(info.Env(), [&] {
+    auto ensemble = std::make_unique<MelEnsemble>(kernels, threads, size, members, read_log_mel(options));
+    const Napi::FunctionReference& constructor = info.Env().GetInstanceData<ThreadData>()->ensemble;
+    return EnsembleObject::create(constructor, std::move(ensemble), kernels);
+  });
+}
+
+Napi::Value create_resampler(const Napi::CallbackInfo& info) {
+  const Napi::Object options = read_options(info);
+  return guarded(info.Env(), [&] {
+    const Napi::FunctionReference& constructor = info.Env().GetInstanceData<ThreadData>()->resampler;
+    return ResampleObject::create(constructor, options, read_kernels(options));
+  });
 }
 
 Napi::Value instruction_sets(const Napi::CallbackInfo& info) {
@@ -129,11 +164,13 @@ Napi::Value release_memory(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
-  NetworkObject::define(env);
+  env.SetInstanceData(new ThreadData{NetworkObject::define(env), EnsembleObject::define(env), ResampleObject::define(env)});
   exports.Set("instructionSets", Napi::Function::New(env, instruction_sets, "instructionSets"));
   exports.Set("releaseMemory", Napi::Function::New(env, release_memory, "releaseMemory"));
   exports.Set("createCnn", Napi::Function::New(env, create_cnn, "createCnn"));
   exports.Set("createMel", Napi::Function::New(env, create_mel, "createMel"));
+  exports.Set("createMelEnsemble", Napi::Function::New(env, create_mel_ensemble, "createMelEnsemble"));
+  exports.Set("createResampler", Napi::Function::New(env, create_resampler, "createResampler"));
   exports.Set("createTransformer", Napi::Function::New(env, create_transformer, "createTransformer"));
   return exports;
 }

@@ -5,7 +5,12 @@
 #define NAPI_VERSION 8
 #include <napi.h>
 
+#include <algorithm>
+#include <new>
 #include <string>
+#include <vector>
+
+#include "aligned.h"
 
 namespace earshot {
 
@@ -43,6 +48,11 @@ struct ArrayKind<float> {
   static constexpr const char* name = "Float32Array";
 };
 template <>
+struct ArrayKind<double> {
+  static constexpr napi_typedarray_type type = napi_float64_array;
+  static constexpr const char* name = "Float64Array";
+};
+template <>
 struct ArrayKind<int32_t> {
   static constexpr napi_typedarray_type type = napi_int32_array;
   static constexpr const char* name = "Int32Array";
@@ -65,6 +75,41 @@ T* read_array(const Napi::Value& value, const std::string& name, size_t length) 
                                   std::to_string(array.ElementLength()));
   }
   return value.As<Napi::TypedArrayOf<T>>().Data();
+}
+
+// The tensors of `sizes`, one after the other.
+inline AlignedArray<float> read_tensors(const Napi::Value& value, const std::string& name,
+                                        const std::vector<size_t>& sizes) {
+  if (!value.IsArray()) refuse_type(value.Env(), name, "an array of Float32Array");
+  const auto tensors = value.As<Napi::Array>();
+  if (tensors.Length() != sizes.size()) {
+    refuse_value(value.Env(), name + ": expected " + std::to_string(sizes.size()) + " tensors, got " +
+                                  std::to_string(tensors.Length()));
+  }
+  size_t total = 0;
+  for (const size_t size : sizes) total += size;
+  AlignedArray<float> read(total);
+  float* to = read.data();
+  for (uint32_t i = 0; i < sizes.size(); i++) {
+    // Copied at once: reading the next element may run a getter, which may detach this one.
+    const float* from = read_array<float>(tensors.Get(i), name + "[" + std::to_string(i) + "]", sizes[i]);
+    to = std::copy_n(from, sizes[i], to);
+  }
+  return read;
+}
+
+// JavaScript gets an error whatever goes wrong in here.
+template <typename Work>
+Napi::Value guarded(Napi::Env env, Work work) {
+  try {
+    return work();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw Napi::RangeError::New(env, "There is not enough memory.");
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(env, error.what());
+  }
 }
 
 }  // namespace earshot

@@ -6,7 +6,9 @@
 
 #include "dense_kernels.h"
 #include "encoder_kernels.h"
+#include "front_end_kernels.h"
 #include "map_kernels.h"
+#include "resample_kernels.h"
 #include "trunk_kernels.h"
 
 namespace earshot {
@@ -19,6 +21,8 @@ struct Kernels {
   const DenseKernels* dense;
   const EncoderKernels* encoder;
   const MapKernels* maps;
+  const FrontEndKernels* front_end;
+  const ResampleKernels* resample;
 };
 
 // All that this processor runs, the fastest first; never empty.

@@ -35,8 +35,23 @@ struct NormGradient {
   const float *offset, *slope;
 };
 
+// Tiles of 2 × 2 outputs of a 3 × 3 convolution with ReLU and, perhaps, the largest of each tile behind it. A tile's 16
+// values lie `in_step` and `out_step` apart, [tile][channel] each.
+struct WinogradTiles {
+  int rows, columns;  // tiles
+  int map_rows;       // of the output from here on: half of the last tiles may lie beyond
+  int in, out;        // channels, multiples of kChannelStep
+  bool pooled;
+  long row;           // in the input, from one row to the next
+  long in_step, out_step;
+  long out_row, out_column;
+};
+
 struct MapKernels {
   void (*convolve)(const Convolution&, const float* input, const float* kernel, float* output);
+  // The 16 values of every tile, out of the input with its zeros around it; and the outputs out of their 16 products.
+  void (*winograd_input)(const WinogradTiles&, const float* input, float* values);
+  void (*winograd_output)(const WinogradTiles&, const float* products, const float* bias, float* output);
   // Adds to `gradient`, laid out as the kernel.
   void (*kernel_gradient)(const Convolution&, const float* input, const float* d_output, float* gradient);
   // Mean of each channel, and the sum of squares around it.

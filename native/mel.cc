@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "adam_step.h"
+#include "layout.h"
 
 namespace earshot {
 
@@ -22,9 +23,8 @@ Mel::Mel(const Kernels& kernels, int threads, const MelSize& size, double rate, 
       size_(size),
       parameters_(size),
       optimiser_(optimiser),
-      training_(kernels, size, parameters_, rate) {
-  norms_.emplace_back(kMelBins);
-  for (const NormPlace& place : parameters_.norms) norms_.emplace_back(place.channels);
+      training_(kernels, size, parameters_, rate),
+      weights_(size, parameters_) {
   const auto stretch = [&](size_t first, size_t count, bool learns, bool decays) {
     for (size_t at = 0; at < count; at += kStretch) {
       stretches_.push_back({first + at, std::min(kStretch, count - at), learns, decays});
@@ -52,41 +52,25 @@ bool Mel::accepts(size_t length) const {
 
 void Mel::prepare(int frames) {
   if (!plan_ || plan_->frames != frames) {
+    rooms_.clear();
     plan_ = std::make_unique<MelPlan>(size_, frames);
-    tapes_.clear();
-    statistics_.clear();
-    for (int worker = 0; worker < pool_.threads(); worker++) {
-      tapes_.emplace_back(*plan_);
-      statistics_.emplace_back(static_cast<size_t>(size_.statistics()));
-    }
+    for (int worker = 0; worker < pool_.threads(); worker++) rooms_.emplace_back(*kernels_.maps, *plan_, size_);
   }
-  if (ready_) return;
-  packed_.clear();
-  norms_[0].use_running(judged(), parameters_.input_norm);
-  for (size_t layer = 0; layer < kMelLayers; layer++) {
-    packed_.emplace_back(plan_->layers[layer].kernel_floats());
-    pack_forward(plan_->layers[layer], judged() + parameters_.kernels[layer], packed_[layer].data());
-    norms_[layer + 1].use_running(judged(), parameters_.norms[layer]);
-  }
+  if (!ready_) weights_.take(judged());
   ready_ = true;
 }
 
 void Mel::infer(const float* features, int clips, int length, float* logits) {
   prepare(length / kMelBins);
-  const MelPass pass{*kernels_.maps, *plan_, norms_, packed_};
-  const float* kernel = judged() + parameters_.dense_kernel;
-  const float* bias = judged() + parameters_.dense_bias;
-  pool_.run(clips, [&](int clip, int worker) {
-    MelTape& tape = tapes_[static_cast<size_t>(worker)];
-    const float* crop = features + static_cast<size_t>(clip) * static_cast<size_t>(length);
-    for (int layer = 0; layer < kMelLayers; layer++) run_layer(pass, layer, crop, tape);
-    const float* statistics = statistics_[static_cast<size_t>(worker)].data();
-    over_time(pass, tape, statistics_[static_cast<size_t>(worker)].data());
-    float* row = logits + static_cast<size_t>(clip) * static_cast<size_t>(classes);
-    std::copy_n(bias, classes, row);
-    for (int i = 0; i < size_.statistics(); i++) {
-      for (int c = 0; c < classes; c++) row[c] += statistics[i] * kernel[i * classes + c];
+  const int each = crops_at_once(1, clips, pool_.threads());
+  pool_.run(parts(clips, each), [&](int item, int worker) {
+    const int first = item * each, count = std::min(each, clips - first);
+    std::array<const float*, kMostCrops> crops;
+    for (int i = 0; i < count; i++) {
+      crops[static_cast<size_t>(i)] = features + static_cast<size_t>(first + i) * static_cast<size_t>(length);
     }
+    float* rows = logits + static_cast<size_t>(first) * static_cast<size_t>(classes);
+    rooms_[static_cast<size_t>(worker)].judge(weights_, crops.data(), count, rows);
   });
 }
 

@@ -1,6 +1,7 @@
 // `mel` and `mel-small` (shared/network/mel.ts): inputs are crops [frames × 64] of any number of frames that leaves one.
 #pragma once
 
+#include "mel_inference.h"
 #include "mel_training.h"
 
 namespace earshot {
@@ -44,10 +45,8 @@ class Mel : public Network {
   // Inference: what is made anew when weights or frames change.
   bool ready_ = false;
   std::unique_ptr<MelPlan> plan_;
-  std::vector<MelNorm> norms_;
-  std::vector<AlignedArray<float>> packed_;
-  std::vector<MelTape> tapes_;                    // by worker
-  std::vector<AlignedArray<float>> statistics_;  // by worker
+  MelWeights weights_;
+  std::vector<MelRoom> rooms_;  // by worker
 };
 
 }  // namespace earshot

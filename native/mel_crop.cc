@@ -19,6 +19,13 @@ MelTape::MelTape(const MelPlan& plan) : result(plan.layers[kHeadLayer].result_fl
   }
 }
 
+void pack_forward(const MelLayer& layer, const float* kernel, float* packed) {
+  for (int row = 0; row < layer.kernel_rows; row++) {
+    std::copy_n(kernel + static_cast<size_t>(row) * static_cast<size_t>(layer.out), layer.out,
+                packed + static_cast<size_t>(row) * static_cast<size_t>(layer.padded_out));
+  }
+}
+
 void run_layer(const MelPass& pass, int layer, const float* crop, MelTape& tape) {
   const size_t at = static_cast<size_t>(layer);
   const MelLayer& is = pass.plan.layers[at];
@@ -31,19 +38,18 @@ void run_layer(const MelPass& pass, int layer, const float* crop, MelTape& tape)
   pass.kernels.convolve(is.forward, tape.inputs[at].data(), pass.packed[at].data(), tape.maps[at].data());
 }
 
-void over_time(const MelPass& pass, MelTape& tape, float* statistics) {
-  const MelLayer& head = pass.plan.layers[kHeadLayer];
-  const int channels = head.out;
-  pass.kernels.normalise(pass.layer_norm(kHeadLayer), tape.maps[kHeadLayer].data(), tape.result.data(), channels, 0);
+void over_time(const MapKernels& kernels, const MapNorm& norm, const float* map, float* result, float* statistics) {
+  const int channels = norm.channels;
+  kernels.normalise(norm, map, result, channels, 0);
   float* means = statistics;
   float* highest = means + channels;
   float* deviations = highest + channels;
-  pass.kernels.moments(tape.result.data(), head.rows, channels, means, deviations);
-  const float frames = static_cast<float>(head.rows);
+  kernels.moments(result, norm.rows, channels, means, deviations);
+  const float frames = static_cast<float>(norm.rows);
   for (int c = 0; c < channels; c++) deviations[c] = std::sqrt(deviations[c] / frames + kLeastVariance);
-  std::copy_n(tape.result.data(), channels, highest);
-  for (int t = 1; t < head.rows; t++) {
-    const float* row = tape.result.data() + static_cast<size_t>(t) * static_cast<size_t>(channels);
+  std::copy_n(result, channels, highest);
+  for (int t = 1; t < norm.rows; t++) {
+    const float* row = result + static_cast<size_t>(t) * static_cast<size_t>(channels);
     for (int c = 0; c < channels; c++) highest[c] = row[c] > highest[c] ? row[c] : highest[c];
   }
 }

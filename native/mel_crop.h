@@ -27,12 +27,15 @@ struct MelTape {
   AlignedArray<float> result;                     // [frames][head], the last norm's
 };
 
+// [kernel_rows][out] → the layer's forward kernel [kernel_rows][padded_out].
+void pack_forward(const MelLayer& layer, const float* kernel, float* packed);
+
 // The layer's input out of the crop (layer 0) or the map before, then its map.
 void run_layer(const MelPass& pass, int layer, const float* crop, MelTape& tape);
 
-// Mean, maximum and deviation of each of the head's channels over time, out of the last map.
+// The norm's result [frames][head] out of the last map, and the mean, maximum and deviation of each channel over time.
 // @param statistics [3 × head]
-void over_time(const MelPass& pass, MelTape& tape, float* statistics);
+void over_time(const MapKernels& kernels, const MapNorm& norm, const float* map, float* result, float* statistics);
 
 // @param d_result [frames][head], written: the gradients of the tape's result
 void over_time_backward(const MelPlan& plan, const MelTape& tape, const float* statistics, const float* d_statistics,

@@ -14,6 +14,11 @@ size_t padded(int channels) { return static_cast<size_t>(padded_channels(channel
 
 }  // namespace
 
+FoldedNorm fold_norm(const float* values, const NormPlace& place, size_t channel) {
+  const double factor = values[place.scale + channel] / std::sqrt(values[place.variance + channel] + kEpsilon);
+  return {factor, values[place.shift + channel] - values[place.mean + channel] * factor};
+}
+
 MelNorm::MelNorm(int channels)
     : variance_(padded(channels)),
       inverse_(padded(channels)),

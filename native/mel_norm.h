@@ -14,6 +14,14 @@ struct CropSums {
   AlignedArray<float> values;
 };
 
+// A norm by its running statistics, for one channel: z = x · factor + shift.
+struct FoldedNorm {
+  double factor, shift;
+};
+
+// @param values the network's
+FoldedNorm fold_norm(const float* values, const NormPlace& place, size_t channel);
+
 class MelNorm {
  public:
   explicit MelNorm(int channels);

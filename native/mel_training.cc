@@ -31,13 +31,6 @@ void pack_backward(const MelLayer& layer, const float* kernel, float* packed) {
 
 }  // namespace
 
-void pack_forward(const MelLayer& layer, const float* kernel, float* packed) {
-  for (int row = 0; row < layer.kernel_rows; row++) {
-    std::copy_n(kernel + static_cast<size_t>(row) * static_cast<size_t>(layer.out), layer.out,
-                packed + static_cast<size_t>(row) * static_cast<size_t>(layer.padded_out));
-  }
-}
-
 MelTraining::Crop::Crop(const MelPlan& plan, const MelSize& size)
     : tape(plan),
       statistics(static_cast<size_t>(size.statistics())),
@@ -143,7 +136,8 @@ StepResult MelTraining::forward(ThreadPool& pool, const Batch& batch, const floa
 // From the last map to the loss, and back to the sums of the head's norm.
 void MelTraining::classify(const Batch& batch, int at, const float* values, Crop& crop) {
   const int statistics = size_.statistics(), classes = size_.classes;
-  over_time(shared(), crop.tape, crop.statistics.data());
+  const MapNorm norm = shared().layer_norm(kHeadLayer);
+  over_time(*kernels_.maps, norm, crop.tape.maps[kHeadLayer].data(), crop.tape.result.data(), crop.statistics.data());
   const uint32_t* words = batch.masks + static_cast<size_t>(at) * 2;
   const DropoutMask mask(rate_, words[1]);
   const uint32_t start = words[0] * static_cast<uint32_t>(statistics);

@@ -64,7 +64,4 @@ class MelTraining {
   std::vector<AlignedArray<float>> partials_;  // a kernel's gradient of each group of crops
 };
 
-// [kernel_rows][out] → the layer's forward kernel [kernel_rows][padded_out].
-void pack_forward(const MelLayer& layer, const float* kernel, float* packed);
-
 }  // namespace earshot

@@ -9,30 +9,10 @@ namespace {
 // Clips of one call: bounds the memory that a call can ask for.
 constexpr int kMaxClips = 1024;
 
-// What the addon keeps for one JavaScript thread.
-struct ThreadData {
-  Napi::FunctionReference constructor;
-};
-
-// JavaScript gets an error whatever goes wrong in here.
-template <typename Work>
-Napi::Value guarded(Napi::Env env, Work work) {
-  try {
-    return work();
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::bad_alloc&) {
-    throw Napi::RangeError::New(env, "There is not enough memory.");
-  } catch (const std::exception& error) {
-    throw Napi::Error::New(env, error.what());
-  }
-}
-
 }  // namespace
 
-void NetworkObject::define(Napi::Env env) {
-  auto data = std::make_unique<ThreadData>();
-  data->constructor = Napi::Persistent(DefineClass(
+Napi::FunctionReference NetworkObject::define(Napi::Env env) {
+  return Napi::Persistent(DefineClass(
       env, "NativeNetwork",
       {
           InstanceMethod<&NetworkObject::set_weights>("setWeights"),
@@ -46,16 +26,16 @@ void NetworkObject::define(Napi::Env env) {
           InstanceMethod<&NetworkObject::gradients>("gradients"),
           InstanceMethod<&NetworkObject::dispose>("dispose"),
       }));
-  env.SetInstanceData(data.release());
 }
 
-Napi::Value NetworkObject::create(Napi::Env env, std::unique_ptr<Network> network, const Kernels& kernels) {
-  const Napi::Object object = env.GetInstanceData<ThreadData>()->constructor.New({});
+Napi::Value NetworkObject::create(const Napi::FunctionReference& constructor, std::unique_ptr<Network> network,
+                                  const Kernels& kernels) {
+  const Napi::Object object = constructor.New({});
   NetworkObject& wrapped = *Unwrap(object);
   const int64_t bytes = static_cast<int64_t>(network->total() * sizeof(float));
   wrapped.network_ = std::move(network);
   wrapped.kernels_ = &kernels;
-  Napi::MemoryManagement::AdjustExternalMemory(env, bytes);
+  Napi::MemoryManagement::AdjustExternalMemory(object.Env(), bytes);
   return object;
 }
 
@@ -77,24 +57,6 @@ Napi::Value NetworkObject::dispose(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-AlignedArray<float> NetworkObject::read_tensors(const Napi::Value& value, const std::string& name) const {
-  const std::shared_ptr<Network> network = this->network(value.Env());
-  if (!value.IsArray()) refuse_type(value.Env(), name, "an array of Float32Array");
-  const auto tensors = value.As<Napi::Array>();
-  if (tensors.Length() != network->sizes.size()) {
-    refuse_value(value.Env(), name + ": expected " + std::to_string(network->sizes.size()) + " tensors, got " +
-                                  std::to_string(tensors.Length()));
-  }
-  AlignedArray<float> read(network->total());
-  float* to = read.data();
-  for (uint32_t i = 0; i < network->sizes.size(); i++) {
-    // Copied at once: reading the next element may run a getter, which may detach this one.
-    const float* from = read_array<float>(tensors.Get(i), name + "[" + std::to_string(i) + "]", network->sizes[i]);
-    to = std::copy_n(from, network->sizes[i], to);
-  }
-  return read;
-}
-
 Napi::Value NetworkObject::write_tensors(Napi::Env env, const Network& network, const float* values) {
   Napi::Array tensors = Napi::Array::New(env, network.sizes.size());
   for (uint32_t i = 0; i < network.sizes.size(); i++) {
@@ -108,7 +70,7 @@ Napi::Value NetworkObject::write_tensors(Napi::Env env, const Network& network, 
 
 Napi::Value NetworkObject::set_weights(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    AlignedArray<float> weights = read_tensors(info[0], "weights");
+    AlignedArray<float> weights = read_tensors(info[0], "weights", this->network(info.Env())->sizes);
     const std::shared_ptr<Network> network = this->network(info.Env());
     network->values = std::move(weights);
     network->weights_changed();
@@ -118,8 +80,8 @@ Napi::Value NetworkObject::set_weights(const Napi::CallbackInfo& info) {
 
 Napi::Value NetworkObject::set_moments(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    AlignedArray<float> first = read_tensors(info[0], "first moments");
-    AlignedArray<float> second = read_tensors(info[1], "second moments");
+    AlignedArray<float> first = read_tensors(info[0], "first moments", this->network(info.Env())->sizes);
+    AlignedArray<float> second = read_tensors(info[1], "second moments", this->network(info.Env())->sizes);
     const std::shared_ptr<Network> network = this->network(info.Env());
     network->first_moments = std::move(first);
     network->second_moments = std::move(second);
@@ -130,7 +92,7 @@ Napi::Value NetworkObject::set_moments(const Napi::CallbackInfo& info) {
 Napi::Value NetworkObject::set_averages(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     if (!this->network(info.Env())->mixes()) refuse_type(info.Env(), "averages", "none: this network keeps none");
-    AlignedArray<float> averages = read_tensors(info[0], "averages");
+    AlignedArray<float> averages = read_tensors(info[0], "averages", this->network(info.Env())->sizes);
     const std::shared_ptr<Network> network = this->network(info.Env());
     network->averages = std::move(averages);
     network->weights_changed();

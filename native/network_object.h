@@ -12,8 +12,9 @@ namespace earshot {
 class NetworkObject : public Napi::ObjectWrap<NetworkObject> {
  public:
   // The constructor stays inside the addon: objects come from `create`.
-  static void define(Napi::Env env);
-  static Napi::Value create(Napi::Env env, std::unique_ptr<Network> network, const Kernels& kernels);
+  static Napi::FunctionReference define(Napi::Env env);
+  static Napi::Value create(const Napi::FunctionReference& constructor, std::unique_ptr<Network> network,
+                            const Kernels& kernels);
 
   explicit NetworkObject(const Napi::CallbackInfo& info);
   void Finalize(Napi::Env env) override;
@@ -38,7 +39,6 @@ class NetworkObject : public Napi::ObjectWrap<NetworkObject> {
   const float* read_targets(const Napi::Value& value, const Network& network, size_t clips) const;
   // @param length receives the inputs of each clip
   const float* read_features(const Napi::Value& value, const Network& network, int clips, int& length) const;
-  AlignedArray<float> read_tensors(const Napi::Value& value, const std::string& name) const;
   static Napi::Value write_tensors(Napi::Env env, const Network& network, const float* values);
   static Napi::Object write_result(Napi::Env env, const StepResult& result);
 

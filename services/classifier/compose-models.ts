@@ -30,14 +30,22 @@ interface ModelsDeps {
   readonly logger: Logger;
   /** What else must be ready before the first answer. */
   readonly ready: Promise<void>;
+  /** Told what computes, as soon as it is known. */
+  readonly onEngine: (choice: EngineChoice) => void;
 }
 
 /** The models of the process and what looks after them; the first starts loading, and what is promoted is followed. */
-export function composeModels(config: Config, { metrics, logger, ready }: ModelsDeps): Models {
+export function composeModels(config: Config, deps: ModelsDeps): Models {
+  const { metrics, logger, ready, onEngine } = deps;
   // Whoever loads a model hears of it.
   ready.catch(() => undefined);
   const registry = openRegistry(config.modelsFolder);
-  const engine = engineChooser(config, logger);
+  const choose = engineChooser(config, logger);
+  const engine = async (): Promise<EngineChoice> => {
+    const choice = await choose();
+    onEngine(choice);
+    return choice;
+  };
   const loader =
     (triedOut: boolean) =>
     (version: Version): LoadedModel =>

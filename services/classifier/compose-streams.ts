@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { createContainerThread } from '../../shared/audio/stream/container-thread';
 import { systemClock } from '../../shared/batching/clock';
+import type { KernelsChoice } from '../../shared/engine/kernels-addon';
 import type { Logger } from '../../shared/observability/logger';
 import type { Metrics } from '../../shared/observability/metrics';
 import type { Identify } from './access/api-keys';
@@ -26,6 +27,8 @@ export interface StreamsDeps {
   readonly lease: () => Lease;
   /** The model that answers now; undefined until one does. */
   readonly model: () => ServedModel | undefined;
+  /** The native kernels, once they are known. */
+  readonly kernels?: () => KernelsChoice | undefined;
   readonly onlooker: Onlooker;
   readonly identify: Identify;
   readonly metrics: Metrics;
@@ -48,10 +51,11 @@ export function composeStreams(
   deps: StreamsDeps,
   tuning = streamTuning,
 ): Streams {
-  const { lease, model, onlooker, identify, metrics, logger } = deps;
+  const { lease, model, kernels, onlooker, identify, metrics, logger } = deps;
   const containers = createContainerThread();
   const registry = new StreamRegistry({
     lease,
+    ...(kernels && { kernels }),
     onlooker,
     containers,
     metrics,

@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { createDecoderPool, defaultDecodeThreads } from '../../shared/audio/decoder-pool';
 import { systemClock } from '../../shared/batching/clock';
+import type { KernelsChoice } from '../../shared/engine/kernels-addon';
 import type { Logger } from '../../shared/observability/logger';
 import { Metrics } from '../../shared/observability/metrics';
 import { version as packageVersion } from '../../package.json';
@@ -44,10 +45,17 @@ const pageFolder = join(__dirname, '../../page');
 /** Builds everything that the service consists of; the model starts loading. */
 export function compose(config: Config, logger: Logger): Service {
   const metrics = new Metrics(routePaths);
+  let kernels: KernelsChoice | undefined;
   const decoder = createDecoderPool({
     threads: config.decodeThreads ?? defaultDecodeThreads(),
+    kernels: () => kernels,
   });
-  const models = composeModels(config, { metrics, logger, ready: warmUpDecoder(decoder) });
+  const models = composeModels(config, {
+    ...{ metrics, logger, ready: warmUpDecoder(decoder) },
+    onEngine: (choice) => {
+      kernels = choice.kernels;
+    },
+  });
   const { host, onlooker } = models;
   const { modelsFolder } = config;
   const identify = createIdentify(config.apiKeysFile, systemClock);
@@ -55,6 +63,7 @@ export function compose(config: Config, logger: Logger): Service {
   const streams = composeStreams(config, {
     ...{ lease, onlooker, identify, metrics, logger },
     model: () => host.current,
+    kernels: () => kernels,
   });
   const gate = new Gate({
     maxRequests: config.maxConcurrentRequests,

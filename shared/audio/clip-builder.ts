@@ -2,7 +2,7 @@ import { AppError } from '../errors/app-error';
 import type { Clip, DecodeRequest, SourceFormat } from './clip';
 import { indexOfNonFinite } from './finite';
 import { mixToMono } from './mono';
-import { concatenate, createResampler, type Resampler } from './resample';
+import { concatenate, createResampler, type ResampleArithmetic, type Resampler } from './resample';
 
 /** What a decoder knows of its stream before the first sample. */
 export interface StreamFormat extends Omit<SourceFormat, 'durationSeconds'> {
@@ -56,7 +56,10 @@ function assertFinite(samples: Float32Array, firstSample: number): void {
  * piece are in memory. Throws an AppError: undecodable-audio (rate or channels), clip-too-long, non-finite-audio, empty-audio,
  * cancelled.
  */
-export function createClipBuilder({ sampleRate, maxSeconds, memory, signal }: DecodeRequest): ClipBuilder {
+export function createClipBuilder(
+  { sampleRate, maxSeconds, memory, signal }: DecodeRequest,
+  arithmetic?: ResampleArithmetic,
+): ClipBuilder {
   const output: Float32Array[] = [];
   let first: StreamFormat | undefined;
   let current: StreamFormat | undefined;
@@ -90,7 +93,7 @@ export function createClipBuilder({ sampleRate, maxSeconds, memory, signal }: De
       assertNotTooLong(streamSamples + (format.claimedSamples ?? 0), format.sampleRate);
       first ??= format;
       current = format;
-      resampler ??= createResampler(format.sampleRate, sampleRate);
+      resampler ??= createResampler(format.sampleRate, sampleRate, arithmetic);
     },
     push(channels) {
       if (signal?.aborted === true) throw new AppError('cancelled', 'Decoding was called off.');

@@ -1,3 +1,5 @@
+import type { KernelsChoice } from '../engine/kernels-addon';
+import { nativeResampling } from '../engine/native-resampling';
 import { AppError } from '../errors/app-error';
 import type { Clip, DecodeRequest } from './clip';
 import { createClipBuilder, type ClipBuilder } from './clip-builder';
@@ -11,7 +13,10 @@ import { sniff } from './sniff';
 import { parseWavHeader } from './wav-header';
 
 /** How the machine decodes; the same for every recording. */
-export type DecodeOptions = FfmpegOptions;
+export interface DecodeOptions extends FfmpegOptions {
+  /** The native kernels, where there are: they resample. */
+  readonly kernels?: KernelsChoice | undefined;
+}
 
 type Decode = (bytes: Uint8Array, builder: ClipBuilder) => void | Promise<void>;
 
@@ -75,7 +80,8 @@ export async function decode(
 ): Promise<Clip> {
   if (bytes.length === 0)
     throw new AppError('empty-audio', 'The recording is empty: it has no bytes at all.');
-  const builder = createClipBuilder(request);
+  const { kernels } = options;
+  const builder = createClipBuilder(request, kernels && nativeResampling(kernels));
   try {
     await chooseDecoder(bytes, request, options)(bytes, builder);
     return builder.finish();

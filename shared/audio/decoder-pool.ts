@@ -1,16 +1,19 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import type { KernelsChoice } from '../engine/kernels-addon';
 import { AppError } from '../errors/app-error';
 import type { Clip, ClipDecoder, DecodeRequest } from './clip';
-import type { DecodeOptions } from './decode';
+import type { FfmpegOptions } from './ffmpeg';
 import type { FromDecoderThread, ToDecoderThread } from './decoder-messages';
 
-export interface DecoderPoolOptions extends DecodeOptions {
+export interface DecoderPoolOptions extends FfmpegOptions {
   /** Recordings decoded at the same time. */
   readonly threads: number;
   /** A recording that takes longer is given up and its thread replaced. */
   readonly timeLimitMs?: number;
+  /** The native kernels, asked for at every recording: a service learns of them while it starts. */
+  readonly kernels?: () => KernelsChoice | undefined;
 }
 
 /** Decoding threads of a service: a core is left to the engine, and more than four are never kept busy. */
@@ -53,6 +56,7 @@ const cancelled = (): AppError => new AppError('cancelled', 'Decoding was called
 export function createDecoderPool({
   threads,
   timeLimitMs = defaultTimeLimitMs,
+  kernels = () => undefined,
   ...options
 }: DecoderPoolOptions): ClipDecoder {
   if (!Number.isInteger(threads) || threads < 1) {
@@ -120,7 +124,15 @@ export function createDecoderPool({
     const { sampleRate, maxSeconds, consume } = job.request;
     const bytes = consume === true ? movable(job.bytes) : new Uint8Array(job.bytes);
     const memory = spare.pop();
-    const message: ToDecoderThread = { kind: 'decode', bytes, sampleRate, maxSeconds, memory, options };
+    const settings = { ...options, kernels: kernels() };
+    const message: ToDecoderThread = {
+      kind: 'decode',
+      bytes,
+      sampleRate,
+      maxSeconds,
+      memory,
+      options: settings,
+    };
     thread.worker.postMessage(message, memory === undefined ? [bytes.buffer] : [bytes.buffer, memory]);
   }
 

@@ -8,8 +8,31 @@ export interface Resampler {
   finish(): Float32Array;
 }
 
+/** Output samples first…first+count−1; `signal` starts at the absolute input index `signalStart`, silence is around it. */
+export type ComputeOutputs = (
+  first: number,
+  count: number,
+  signal: Float32Array,
+  signalStart: number,
+) => Float32Array;
+
+/** Another way to compute than here, for a reduced ratio of output to input rate; undefined where it knows none. */
+export type ResampleArithmetic = (
+  up: number,
+  down: number,
+  filter: ResampleFilter,
+) => ComputeOutputs | undefined;
+
 /** Everything that depends on the two rates alone, shared by all resamplers between them. */
 interface Plan {
+  readonly up: number;
+  readonly down: number;
+  readonly taps: number;
+  readonly compute: ComputeOutputs;
+}
+
+/** What the WebAssembly kernel works on. */
+interface KernelPlan {
   readonly up: number;
   readonly down: number;
   readonly filter: ResampleFilter;
@@ -25,14 +48,14 @@ const maxBatch = 2048;
 const batchInputSamples = 65_536;
 /** Uploads come at any rate: the plans kept are few, the least recently used goes. */
 const maxPlans = 8;
-const plans = new Map<string, Plan>();
+const portable: ResampleArithmetic = () => undefined;
+const plansByArithmetic = new WeakMap<ResampleArithmetic, Map<string, Plan>>();
 
 function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
-function createPlan(up: number, down: number): Plan {
-  const filter = designFilter(up, down);
+function createKernelPlan(up: number, down: number, filter: ResampleFilter): KernelPlan {
   const batch = Math.min(maxBatch, Math.max(1, Math.floor((batchInputSamples * up) / down)));
   const sampleCount = Math.ceil(((batch + 1) * down) / up) + filter.taps;
   const dots = filter.interpolated ? 2 * batch : batch;
@@ -48,7 +71,26 @@ function createPlan(up: number, down: number): Plan {
   };
 }
 
-function planFor(fromHz: number, toHz: number): Plan {
+function createPlan(up: number, down: number, arithmetic: ResampleArithmetic): Plan {
+  const filter = designFilter(up, down);
+  const { taps } = filter;
+  const compute = arithmetic(up, down, filter);
+  if (compute !== undefined) return { up, down, taps, compute };
+  const plan = createKernelPlan(up, down, filter);
+  return {
+    ...{ up, down, taps },
+    compute: (first, count, signal, signalStart) => {
+      const chunks: Float32Array[] = [];
+      for (let done = 0; done < count; done += plan.batch) {
+        const some = Math.min(plan.batch, count - done);
+        chunks.push(computeBatch(plan, first + done, some, signal, signalStart));
+      }
+      return concatenate(chunks, count);
+    },
+  };
+}
+
+function planFor(fromHz: number, toHz: number, arithmetic: ResampleArithmetic): Plan {
   for (const rate of [fromHz, toHz]) {
     if (!Number.isInteger(rate) || rate <= 0) {
       throw new RangeError(`expected a sample rate in whole Hz, got ${rate}`);
@@ -57,7 +99,9 @@ function planFor(fromHz: number, toHz: number): Plan {
   const divisor = greatestCommonDivisor(fromHz, toHz);
   const [up, down] = [toHz / divisor, fromHz / divisor];
   const key = `${up}/${down}`;
-  const plan = plans.get(key) ?? createPlan(up, down);
+  const plans = plansByArithmetic.get(arithmetic) ?? new Map<string, Plan>();
+  plansByArithmetic.set(arithmetic, plans);
+  const plan = plans.get(key) ?? createPlan(up, down, arithmetic);
   plans.delete(key);
   plans.set(key, plan);
   const oldest = plans.keys().next();
@@ -65,9 +109,8 @@ function planFor(fromHz: number, toHz: number): Plan {
   return plan;
 }
 
-/** Output samples first…first+count−1; `signal` starts at the absolute input index `signalStart`. */
 function computeBatch(
-  plan: Plan,
+  plan: KernelPlan,
   first: number,
   count: number,
   signal: Float32Array,
@@ -148,28 +191,27 @@ export function resampledLength(inputSamples: number, fromHz: number, toHz: numb
  * time k/toHz (the filter's delay is taken out; before and after the signal is silence), and there are
  * `round(n · toHz / fromHz)` of them after `finish()`. The output is bit for bit the same however the input is cut
  * into chunks. Equal rates pass samples through. Rates are whole Hz; a non-positive or broken one is a RangeError.
+ * @param arithmetic the native kernels', where there are; its outputs are these to within 1e-6
  */
-export function createResampler(fromHz: number, toHz: number): Resampler {
-  const plan = planFor(fromHz, toHz);
-  const { up, down, batch, filter } = plan;
+export function createResampler(
+  fromHz: number,
+  toHz: number,
+  arithmetic: ResampleArithmetic = portable,
+): Resampler {
+  const { up, down, taps, compute } = planFor(fromHz, toHz, arithmetic);
   let history: Float32Array = new Float32Array(0);
   let historyStart = 0;
   let received = 0;
   let produced = 0;
 
   function produce(until: number): Float32Array {
-    const chunks: Float32Array[] = [];
-    const first = produced;
-    while (produced < until) {
-      const count = Math.min(batch, until - produced);
-      chunks.push(computeBatch(plan, produced, count, history, historyStart));
-      produced += count;
-    }
-    return concatenate(chunks, until - first);
+    const output = compute(produced, until - produced, history, historyStart);
+    produced = until;
+    return output;
   }
 
   function forget(): void {
-    const needed = Math.floor((produced * down) / up) - filter.taps / 2 + 1;
+    const needed = Math.floor((produced * down) / up) - taps / 2 + 1;
     const drop = Math.max(0, Math.min(needed - historyStart, history.length));
     history = history.slice(drop);
     historyStart += drop;
@@ -181,7 +223,7 @@ export function createResampler(fromHz: number, toHz: number): Resampler {
       if (up === down) return chunk.slice();
       history = concatenate([history, chunk], history.length + chunk.length);
       // Complete is each output whose last tap, at floor(k·down/up) + taps/2, has come in.
-      const complete = Math.ceil(((received - filter.taps / 2) * up) / down);
+      const complete = Math.ceil(((received - taps / 2) * up) / down);
       const output = produce(Math.max(produced, complete));
       forget();
       return output;
@@ -196,8 +238,13 @@ export function createResampler(fromHz: number, toHz: number): Resampler {
 }
 
 /** The whole of `samples` at `toHz`; the same samples as `createResampler` gives in any chunking. */
-export function resample(samples: Float32Array, fromHz: number, toHz: number): Float32Array {
-  const resampler = createResampler(fromHz, toHz);
+export function resample(
+  samples: Float32Array,
+  fromHz: number,
+  toHz: number,
+  arithmetic: ResampleArithmetic = portable,
+): Float32Array {
+  const resampler = createResampler(fromHz, toHz, arithmetic);
   const chunks = [resampler.push(samples), resampler.finish()];
   return concatenate(chunks, chunks[0]!.length + chunks[1]!.length);
 }

@@ -3,7 +3,7 @@ import { availableParallelism, homedir } from 'node:os';
 import { join } from 'node:path';
 import { AppError } from '../errors/app-error';
 import { buildKernels } from './build-kernels';
-import { loadKernels, type KernelsChoice } from './native-network';
+import { loadKernels, type KernelsChoice } from './kernels-addon';
 import { provideEngine, type NativeEngineKind } from './provide';
 
 export const engineWishes = ['auto', 'cuda', 'cpu', 'wasm'] as const;

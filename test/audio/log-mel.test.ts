@@ -3,17 +3,8 @@ import { createPowerSpectrum } from '../../shared/audio/power-spectrum';
 import { inputLength, inputsPerWindow, windowInputs } from '../../shared/audio/window-inputs';
 import { melFrontEnd, reportFrontEnd, type LogMelFrontEnd } from '../../shared/contracts/front-end';
 import { createUniform } from '../../shared/network/random';
+import { fadingChirp as sound } from '../support/native-ensemble';
 import { referenceCrops } from '../support/reference-front-end';
-
-/** A chirp over noise that fades out: loud and quiet, low and high. */
-function sound(length: number, sampleRate: number): Float32Array {
-  const uniform = createUniform(4);
-  return Float32Array.from({ length }, (_, i) => {
-    const seconds = i / sampleRate;
-    const chirp = Math.sin(2 * Math.PI * (200 + 900 * seconds) * seconds);
-    return (0.5 * chirp + 0.1 * (uniform() - 0.5)) * Math.exp(-1.5 * seconds);
-  });
-}
 
 function largestDifference(actual: readonly Float32Array[], expected: readonly number[][]): number {
   let largest = 0;

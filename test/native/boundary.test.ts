@@ -1,8 +1,10 @@
 import { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
-import { loadKernels, type KernelsAddon } from '../../shared/engine/native-network';
+import { loadKernels, type KernelsAddon } from '../../shared/engine/kernels-addon';
+import { addonFrontEnd } from '../../shared/engine/native-ensemble';
 import { createUniform } from '../../shared/network/random';
 import { addonBatch, addonCnn, cnnShapes, cnnWeights, noiseClips, type CnnSize } from '../support/native-cnn';
+import { addonEnsemble, ensembleWeights, smallFrontEnd } from '../support/native-ensemble';
 import { addonMel, addonMelBatch, melBatch, melWeights } from '../support/native-mel';
 import { provideTestKernels } from '../support/test-engine';
 
@@ -34,6 +36,25 @@ function looseMel(): Loose {
   mel.setMoments(zeros, zeros);
   return mel as unknown as Loose;
 }
+
+function looseEnsemble(): Loose {
+  return addonEnsemble(addon, {}) as unknown as Loose;
+}
+
+const networkMethods = [
+  ...[
+    'logits',
+    'step',
+    'gradients',
+    'setWeights',
+    'setMoments',
+    'weights',
+    'moments',
+    'setAverages',
+    'averages',
+  ],
+  'dispose',
+];
 
 function detached(length: number): Float32Array {
   const array = new Float32Array(length);
@@ -185,6 +206,109 @@ describe('the addon', () => {
     expect(refusal(() => mel['step']!(features, labels, masks, ...rest, targets))).toBeUndefined();
   });
 
+  it.each([
+    [{ members: 0 }, 'members'],
+    [{ members: 65 }, 'members'],
+    [{ width: 13 }, 'width'],
+    [{ fftSamples: 24 }, 'fftSamples'],
+    [{ fftSamples: 8 }, 'fftSamples'],
+    [{ hopSamples: 0 }, 'hopSamples'],
+    [{ hopSamples: 1, windowSamples: 100_000 }, 'hopSamples'],
+    [{ windowSamples: 1e9 }, 'windowSamples'],
+    [{ cropFrames: 14 }, 'cropFrames'],
+    [{ crops: 65 }, 'crops'],
+    [{ rangeDecibels: NaN }, 'rangeDecibels'],
+    [{ silenceDecibels: -1 }, 'silenceDecibels'],
+    [{ filterFirst: new Int32Array(64).fill(-1) }, 'filter 0 reaches'],
+    [{ filterFirst: new Int32Array(64).fill(129) }, 'reaches beyond'],
+    [{ filterFirst: new Int32Array(63) }, 'filterFirst'],
+    [{ filterCounts: new Int32Array(64).fill(2 ** 31 - 1) }, 'reaches beyond'],
+    [{ filterWeights: new Float64Array(5) }, 'filterWeights'],
+    [{ filterWeights: new Float32Array(300) }, 'filterWeights'],
+  ])('refuses to make an ensemble of %j and names %s', (given, named) => {
+    const figures = { members: 2, width: 12, head: 64, ...addonFrontEnd(smallFrontEnd) };
+    const make = (): unknown =>
+      (addon as unknown as Loose)['createMelEnsemble']!({ ...options, ...figures, ...given });
+    expect(refusal(make)).toContain(named);
+  });
+
+  it('refuses windows and weights of an ensemble that do not fit, and survives getters that dispose of it', () => {
+    const ensemble = looseEnsemble();
+    const tensors = Object.values(ensembleWeights[0]!);
+    const window = new Float32Array(8000);
+    for (const [call, message] of [
+      [() => ensemble['logits']!(window), 'windows'],
+      [() => ensemble['logits']!([]), 'windows'],
+      [() => ensemble['crops']!(new Array(1025).fill(window)), 'windows'],
+      [() => ensemble['logits']!([window, null]), 'windows[1]'],
+      [() => ensemble['logits']!([new Float64Array(8000)]), 'windows[0]'],
+      [() => ensemble['logits']!([window, Float32Array.of(0, Infinity)]), 'at 1 is not finite'],
+      [() => ensemble['setWeights']!(2, tensors), 'member'],
+      [() => ensemble['setWeights']!(0, tensors.slice(1)), 'weights'],
+      [() => ensemble['setWeights']!(0, [window, ...tensors.slice(1)]), 'weights[0]'],
+    ] as const) {
+      expect(refusal(call)).toContain(message);
+    }
+    const before = ensemble['logits']!([window]);
+    // A detached window is an empty one, and that is silence.
+    expect(ensemble['logits']!([detached(8000)])).toBeDefined();
+    expect(ensemble['logits']!([window])).toEqual(before);
+    const treacherous: unknown[] = [window, window];
+    Object.defineProperty(treacherous, 1, {
+      get: () => {
+        structuredClone(window.buffer, { transfer: [window.buffer] });
+        ensemble['dispose']!();
+        return new Float32Array(8000);
+      },
+    });
+    expect(refusal(() => ensemble['logits']!(treacherous))).toContain('disposed');
+    const bare = Reflect.construct((ensemble as object).constructor, []) as Loose;
+    expect(refusal(() => bare['logits']!([new Float32Array(8000)]))).toContain('factory');
+  });
+
+  it('refuses to resample what does not fit', () => {
+    const loose = addon as unknown as Loose;
+    const figures = { instructionSet: 'baseline', up: 2, down: 3, taps: 32, rows: new Float32Array(64) };
+    for (const [given, message] of [
+      [{ up: 0 }, 'up'],
+      [{ up: 1 << 20, taps: 16 }, 'taps'],
+      [{ taps: 31, rows: new Float32Array(62) }, 'taps'],
+      [{ down: 5 }, 'down'],
+      [{ down: NaN }, 'down'],
+      [{ rows: new Float32Array(63) }, 'rows'],
+      [{ rows: detached(64) }, 'rows'],
+      [{ instructionSet: 'z80' }, 'z80'],
+    ] as const) {
+      expect(refusal(() => loose['createResampler']!({ ...figures, ...given }))).toContain(message);
+    }
+    const resampler = loose['createResampler']!(figures) as Loose;
+    const signal = new Float32Array(100);
+    for (const [args, message] of [
+      [[[], 0, 0, 1], 'signal'],
+      [[new Float64Array(9), 0, 0, 1], 'signal'],
+      [[signal, -1, 0, 1], 'start'],
+      [[signal, 0, 2 ** 60, 1], 'first'],
+      [[signal, 0, 0.5, 1], 'first'],
+      [[signal, 0, 0, -1], 'count'],
+      [[signal, 0, 0, 2 ** 31], 'count'],
+      [[signal, 0, 0], 'count'],
+    ] as const) {
+      expect(refusal(() => resampler['compute']!(...args))).toContain(message);
+    }
+    // Outputs of no known sample are those of silence.
+    for (const args of [
+      [detached(100), 0, 0, 9],
+      [signal, 2 ** 46, 0, 9],
+      [signal, 0, 2 ** 46, 9],
+      [signal, 50, 7, 9],
+    ]) {
+      expect(resampler['compute']!(...args)).toEqual(new Float32Array(9));
+    }
+    expect(resampler['compute']!(signal, 0, 0, 0)).toHaveLength(0);
+    const bare = Reflect.construct((resampler as object).constructor, []) as Loose;
+    expect(refusal(() => bare['compute']!(signal, 0, 0, 1))).toContain('factory');
+  });
+
   it('survives a caller whose getters dispose of the network', () => {
     const cnn = looseCnn();
     const tensors: unknown[] = Object.values(weights);
@@ -207,43 +331,62 @@ describe('the addon', () => {
   });
 
   it.each([
-    ['cnn', looseCnn],
-    ['mel', looseMel],
-  ])('answers two thousand random calls of a %s with a result, a TypeError or a RangeError', (name, make) => {
-    const uniform = createUniform(5);
-    const pick = <T>(values: readonly T[]): T => values[Math.floor(uniform() * values.length)]!;
-    const mel = addonMelBatch(melBatch(2, 16, 3, 3));
-    const [features, labels, masks] = name === 'mel' ? mel.batch : addonBatch(noiseClips(size, 2, 3));
-    const tensors = Object.values(name === 'mel' ? melWeights('mel-small', 3, 1) : weights);
-    const values: readonly unknown[] = [
-      ...[undefined, null, true, 0, 1, 2, -1, 0.5, NaN, Infinity, 2 ** 31, 2 ** 53, '', 'conv1', Symbol('s')],
-      ...[{}, [], () => 1, new ArrayBuffer(8), new DataView(new ArrayBuffer(8)), 10n, new Proxy([], {})],
-      ...[features, labels, masks, tensors, features.subarray(0, 1000), detached(1000), new Uint8Array(1000)],
-      ...[new Float32Array(new SharedArrayBuffer(4000)), Float32Array.of(NaN), tensors.slice(0, 9)],
-      mel.targets,
-    ];
-    let network = make();
-    let refused = 0;
-    for (let call = 0; call < 2000; call++) {
-      const method = pick([
-        'logits',
-        'step',
-        'gradients',
-        'setWeights',
-        'setMoments',
-        'weights',
-        'moments',
-        'setAverages',
-        'averages',
-        'dispose',
-      ]);
-      const args = Array.from({ length: Math.floor(uniform() * 6) }, () => pick(values));
-      if (refusal(() => network[method]!(...args)) !== undefined) refused += 1;
-      if (method === 'dispose') network = make();
-    }
-    expect(refused).toBeGreaterThan(500);
-    expect(network['logits']!(features, 2)).toHaveLength(6);
-  });
+    ['cnn', looseCnn, networkMethods],
+    ['mel', looseMel, networkMethods],
+    ['ensemble', looseEnsemble, ['logits', 'crops', 'setWeights', 'dispose']],
+  ])(
+    'answers two thousand random calls of a %s with a result, a TypeError or a RangeError',
+    (name, make, methods) => {
+      const uniform = createUniform(5);
+      const pick = <T>(values: readonly T[]): T => values[Math.floor(uniform() * values.length)]!;
+      const mel = addonMelBatch(melBatch(2, 16, 3, 3));
+      const [features, labels, masks] = name === 'mel' ? mel.batch : addonBatch(noiseClips(size, 2, 3));
+      const tensors = Object.values(name === 'mel' ? melWeights('mel-small', 3, 1) : weights);
+      const values: readonly unknown[] = [
+        ...[
+          undefined,
+          null,
+          true,
+          0,
+          1,
+          2,
+          -1,
+          0.5,
+          NaN,
+          Infinity,
+          2 ** 31,
+          2 ** 53,
+          '',
+          'conv1',
+          Symbol('s'),
+        ],
+        ...[{}, [], () => 1, new ArrayBuffer(8), new DataView(new ArrayBuffer(8)), 10n, new Proxy([], {})],
+        ...[
+          features,
+          labels,
+          masks,
+          tensors,
+          features.subarray(0, 1000),
+          detached(1000),
+          new Uint8Array(1000),
+        ],
+        ...[new Float32Array(new SharedArrayBuffer(4000)), Float32Array.of(NaN), tensors.slice(0, 9)],
+        ...[mel.targets, [features], [features, features.subarray(0, 1000)], [detached(1000)]],
+        ...[[Float32Array.of(NaN)], Object.values(ensembleWeights[0]!)],
+      ];
+      let network = make();
+      let refused = 0;
+      for (let call = 0; call < 2000; call++) {
+        const method = pick(methods);
+        const args = Array.from({ length: Math.floor(uniform() * 6) }, () => pick(values));
+        if (refusal(() => network[method]!(...args)) !== undefined) refused += 1;
+        if (method === 'dispose') network = make();
+      }
+      expect(refused).toBeGreaterThan(500);
+      const good = name === 'ensemble' ? [[features]] : [features, 2];
+      expect(refusal(() => network['logits']!(...good))).toBeUndefined();
+    },
+  );
 
   it('computes the same in several JavaScript threads at once, and their end takes the networks along', async () => {
     const [features] = addonBatch(noiseClips(size, 2, 4));

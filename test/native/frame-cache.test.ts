@@ -1,4 +1,4 @@
-import { loadKernels, type KernelsAddon } from '../../shared/engine/native-network';
+import { loadKernels, type KernelsAddon } from '../../shared/engine/kernels-addon';
 import { createUniform } from '../../shared/network/random';
 import { toHalf } from '../../shared/registry/half-precision';
 import { addonCnn, cnnWeights, relativeError } from '../support/native-cnn';

@@ -1,4 +1,4 @@
-import { loadKernels, type KernelsAddon } from '../../shared/engine/native-network';
+import { loadKernels, type KernelsAddon } from '../../shared/engine/kernels-addon';
 import {
   addonMel,
   addonMelBatch,

@@ -1,4 +1,5 @@
-import { dropoutPlaces, loadKernels, type KernelsAddon } from '../../shared/engine/native-network';
+import { loadKernels, type KernelsAddon } from '../../shared/engine/kernels-addon';
+import { dropoutPlaces } from '../../shared/engine/native-network';
 import { addonBatch, noiseClips } from '../support/native-cnn';
 import {
   addonTransformer,

@@ -1,5 +1,9 @@
-import { dropoutPlaces, loadKernels, type KernelsAddon } from '../../shared/engine/native-network';
+import { loadKernels, type KernelsAddon } from '../../shared/engine/kernels-addon';
+import { dropoutPlaces } from '../../shared/engine/native-network';
+import { createResampler } from '../../shared/audio/resample';
+import { nativeResampling } from '../../shared/engine/native-resampling';
 import { addonBatch, addonCnn, cnnShapes, cnnWeights, noiseClips } from './native-cnn';
+import { addonEnsemble, fadingChirp, smallFrontEnd } from './native-ensemble';
 import { addonMel, addonMelBatch, melBatch, melWeights } from './native-mel';
 import { addonTransformer, transformerWeights } from './native-transformer';
 
@@ -39,6 +43,8 @@ function main(path: string): void {
     for (const seed of [1, 2, 1]) cached.logits(addonBatch(noiseClips(size, 2, seed))[0], 2);
     cached.dispose();
     exerciseMel(addon, instructionSet);
+    exerciseEnsemble(addon, instructionSet);
+    exerciseResampler(path, instructionSet);
   }
   process.stdout.write('clean\n');
 }
@@ -77,6 +83,32 @@ function exerciseMel(addon: KernelsAddon, instructionSet: string): void {
     mel.step(...batch, 0.01, 1, targets);
   }
   mel.dispose();
+}
+
+function exerciseEnsemble(addon: KernelsAddon, instructionSet: string): void {
+  for (const [fftSamples, cropFrames] of [
+    [16, 15],
+    [256, 30],
+    [512, 41],
+  ] as const) {
+    const frontEnd = { ...smallFrontEnd, fftSamples, cropFrames };
+    const ensemble = addonEnsemble(addon, { frontEnd, instructionSet });
+    for (const length of [0, 1, 77, 2000, 8000, 9000]) ensemble.logits([fadingChirp(length, 8000)]);
+    ensemble.logits([8000, 3, 1234].map((length) => fadingChirp(length, 8000)));
+    ensemble.dispose();
+  }
+}
+
+function exerciseResampler(path: string, instructionSet: string): void {
+  for (const [fromHz, toHz] of [
+    [44_100, 16_000],
+    [48_000, 16_000],
+    [16_000, 44_100],
+  ] as const) {
+    const resampler = createResampler(fromHz, toHz, nativeResampling({ path, instructionSet }));
+    for (const length of [0, 1, 3, 77, 2000, 5001]) resampler.push(fadingChirp(length, fromHz));
+    resampler.finish();
+  }
 }
 
 main(process.argv[2]!);

@@ -1,4 +1,5 @@
-import { dropoutPlaces, type KernelsAddon } from '../../shared/engine/native-network';
+import type { KernelsAddon } from '../../shared/engine/kernels-addon';
+import { dropoutPlaces } from '../../shared/engine/native-network';
 import { createUniform } from '../../shared/network/random';
 import { tokenCount, type ReferenceClip } from './reference-gradients';
 

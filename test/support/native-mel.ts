@@ -1,4 +1,5 @@
-import { dropoutPlaces, type KernelsAddon } from '../../shared/engine/native-network';
+import type { KernelsAddon } from '../../shared/engine/kernels-addon';
+import { dropoutPlaces } from '../../shared/engine/native-network';
 import { createMel, melSizes } from '../../shared/network/mel';
 import { initialWeights } from '../../shared/network/initial-weights';
 import type { Network } from '../../shared/network/network';

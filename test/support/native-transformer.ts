@@ -1,4 +1,4 @@
-import type { KernelsAddon } from '../../shared/engine/native-network';
+import type { KernelsAddon } from '../../shared/engine/kernels-addon';
 import { createNetwork } from '../../shared/network/create-network';
 import { initialWeights } from '../../shared/network/initial-weights';
 import type { ReferenceHead } from './reference-gradients';

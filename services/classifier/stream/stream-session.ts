@@ -3,12 +3,19 @@ import type { ContainerThread } from '../../../shared/audio/stream/container-thr
 import { clippedShare } from '../../../shared/audio/level';
 import { createPcmDecoder } from '../../../shared/audio/stream/pcm-decoder';
 import type { Piece, StreamDecoder } from '../../../shared/audio/stream/stream-decoder';
-import { createResampler, resample, type Resampler } from '../../../shared/audio/resample';
+import {
+  createResampler,
+  resample,
+  type ResampleArithmetic,
+  type Resampler,
+} from '../../../shared/audio/resample';
 import { SlidingWindows, type SlidingWindow } from '../../../shared/audio/sliding-windows';
 import type { Clock } from '../../../shared/batching/clock';
 import { deferred, type Deferred } from '../../../shared/batching/deferred';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { DoneMessage, StartMessage } from '../../../shared/contracts/stream';
+import type { KernelsChoice } from '../../../shared/engine/kernels-addon';
+import { nativeResampling } from '../../../shared/engine/native-resampling';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Metrics } from '../../../shared/observability/metrics';
 import type { Onlooker } from '../model/heard-window';
@@ -20,6 +27,8 @@ import { fitWindow, refitWindow } from './window-fit';
 import { judgeWindows } from './window-judge';
 
 export interface SessionDeps {
+  /** The native kernels, once they are known: they resample. */
+  readonly kernels?: () => KernelsChoice | undefined;
   /** The model that answers now. @throws AppError starting */
   readonly lease: () => Lease;
   readonly onlooker: Onlooker;
@@ -213,7 +222,10 @@ export class StreamSession {
     if (this.#resampler?.fromHz !== sampleRate) {
       if (this.#resampler !== undefined) this.#take(this.#resampler.resampler.finish(), arrivedMs);
       const toHz = this.#manifest.frontEnd.sampleRate;
-      this.#resampler = { fromHz: sampleRate, resampler: createResampler(sampleRate, toHz) };
+      this.#resampler = {
+        fromHz: sampleRate,
+        resampler: createResampler(sampleRate, toHz, this.#arithmetic),
+      };
     }
     this.#take(this.#resampler.resampler.push(samples), arrivedMs);
     while (this.#isAhead && this.#windows.waitingSeconds > this.#limits.bufferedSeconds && this.#judging) {
@@ -256,6 +268,11 @@ export class StreamSession {
     }
   }
 
+  get #arithmetic(): ResampleArithmetic | undefined {
+    const kernels = this.#deps.kernels?.();
+    return kernels && nativeResampling(kernels);
+  }
+
   /** What was heard and not judged yet goes to the new model, at its rate. @throws AppError conflict when it hears too little at once */
   #changeModel(manifest: Manifest): void {
     const { sampleRate: fromHz } = this.#manifest.frontEnd;
@@ -265,7 +282,7 @@ export class StreamSession {
       if (this.#resampler !== undefined) this.#windows.push(this.#resampler.resampler.finish());
       this.#resampler = undefined;
       this.#windows = this.#windows.continued({ sampleRate: toHz, windowSeconds }, (samples) =>
-        resample(samples, fromHz, toHz),
+        resample(samples, fromHz, toHz, this.#arithmetic),
       );
       this.#arrivals.rescale(toHz / fromHz);
       this.#windowSeconds = windowSeconds;

@@ -1,0 +1,27 @@
+// A resampler between two rates as JavaScript sees it.
+#pragma once
+
+#include <memory>
+
+#include "arguments.h"
+#include "resample_plan.h"
+
+namespace earshot {
+
+class ResampleObject : public Napi::ObjectWrap<ResampleObject> {
+ public:
+  // The constructor stays inside the addon: objects come from `create`.
+  static Napi::FunctionReference define(Napi::Env env);
+  // @param options instructionSet's kernels apart: up, down, taps, rows
+  static Napi::Value create(const Napi::FunctionReference& constructor, const Napi::Object& options,
+                            const Kernels& kernels);
+
+  explicit ResampleObject(const Napi::CallbackInfo& info);
+
+ private:
+  Napi::Value compute(const Napi::CallbackInfo& info);
+
+  std::unique_ptr<ResamplePlan> plan_;
+};
+
+}  // namespace earshot
