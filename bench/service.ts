@@ -13,7 +13,7 @@ export interface BenchService {
   readonly child: ChildProcess;
   readonly port: number;
   /** The next line of its log with this message, of those that come from now on. */
-  logged(message: string): Promise<void>;
+  readonly logged: (message: string) => Promise<void>;
   stop(): Promise<number>;
 }
 
