@@ -1,10 +1,12 @@
 import { availableParallelism, cpus } from 'node:os';
 import { benchDecode } from './decode-bench';
 import { benchEngine } from './engine-bench';
+import { benchOutage } from './outage-bench';
 import { benchOverload } from './overload-bench';
 import { benchOverhead } from './overhead-bench';
 import { benchPeers } from './peer-bench';
-import { benchPromotions, benchReloads } from './promotion-bench';
+import { benchPromotions } from './promotion-bench';
+import { benchReloads } from './reload-bench';
 import { benchRobustness } from './robustness-bench';
 import { benchService } from './service-bench';
 import { benchSigterm } from './sigterm-bench';
@@ -25,6 +27,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   '--promotions': benchPromotions,
   '--reloads': benchReloads,
   '--trainers': benchTrainers,
+  '--outage': benchOutage,
   '--peers': async () => {
     await benchEngine();
     await benchPeers();

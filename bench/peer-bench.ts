@@ -16,10 +16,12 @@ const secondsPerRound = 4;
 const rounds = 3;
 const connectionCounts = [1, 8, 32];
 
+type Peer = Omit<BenchService, 'logged'>;
+
 interface Contender {
   readonly name: string;
   readonly body: (wav: Buffer) => RequestBody;
-  start(version: Version): Promise<BenchService>;
+  start(version: Version): Promise<Peer>;
 }
 
 const form = (wav: Buffer): RequestBody => formBody('audio/wav', wav);
@@ -161,7 +163,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function startScript(script: string, { folder }: Version): Promise<BenchService> {
+async function startScript(script: string, { folder }: Version): Promise<Peer> {
   const port = await freePort();
   return startPeer(port, python(), [
     join(peersFolder, script),
@@ -171,7 +173,7 @@ async function startScript(script: string, { folder }: Version): Promise<BenchSe
   ]);
 }
 
-async function startBentoml({ folder }: Version): Promise<BenchService> {
+async function startBentoml({ folder }: Version): Promise<Peer> {
   const port = await freePort();
   const command = process.env['PEERS_PYTHON'] === undefined ? 'bentoml' : join(dirname(python()), 'bentoml');
   const args = ['serve', 'bentoml_service:Classifier', '--host', '127.0.0.1', '--port', String(port)];
@@ -183,7 +185,7 @@ async function startPeer(
   command: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
-): Promise<BenchService> {
+): Promise<Peer> {
   const threads = String(availableParallelism());
   const child = spawn(command, args, {
     cwd: peersFolder,

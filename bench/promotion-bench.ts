@@ -4,32 +4,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Classification } from '../shared/contracts/classification';
 import { openRegistry } from '../shared/registry/registry';
-import { newestGeneration, writeServingState } from '../shared/registry/serving-state';
 import { median, quantile } from './median';
-import {
-  call,
-  option,
-  projectFolder,
-  residentMegabytes,
-  slope,
-  sleep,
-  startService,
-  type BenchService,
-} from './service';
+import { call, option, projectFolder, sleep, startService } from './service';
 
 const connections = 32;
 const clips = ['dog', 'rooster', 'clock_tick'];
 /** Under the same load without promotions, before and after them. */
 const steadyMs = 10_000;
 
-interface Folder {
+export interface Folder {
   readonly path: string;
   /** Two versions with the same network and different answers. */
   readonly versions: readonly [string, string];
 }
 
 /** The version that `MODEL_VERSION` names (else the one that would serve) and a twin that is less sure of everything. */
-async function prepareModels(): Promise<Folder> {
+export async function prepareModels(): Promise<Folder> {
   const path = await mkdtemp(join(tmpdir(), 'earshot-bench-models-'));
   const { manifest, folder } = await openRegistry(join(projectFolder, 'models')).choose(
     process.env['MODEL_VERSION'],
@@ -136,50 +126,4 @@ export async function benchPromotions(): Promise<void> {
     await service.stop();
     await rm(path, { recursive: true });
   }
-}
-
-/** Reloads that succeed, then reloads of a damaged version that cannot: resident memory must stay where it is. */
-export async function benchReloads(): Promise<void> {
-  const times = option('times', 1000);
-  const { path, versions } = await prepareModels();
-  // A warm-up of one window: what is looked for is what a reload leaves behind, not what it computes.
-  const service = await startService({ MODELS_DIR: path, MODEL_VERSION: '', BATCH_MAX_WINDOWS: '1' });
-  try {
-    console.log(`\n${times} good and ${times} corrupt reloads of ${versions[0]}:`);
-    console.log('\n| reloads | done | ms each | MB at the end | slope, MB per 100 |\n|---|---|---|---|---|');
-    await reload('good', service, path, times, (turn) => versions[turn % 2]!);
-    await rm(join(path, versions[1], 'weights.bin'));
-    await reload('corrupt', service, path, times, () => versions[1]);
-  } finally {
-    await service.stop();
-    await rm(path, { recursive: true });
-  }
-}
-
-async function reload(
-  kind: 'good' | 'corrupt',
-  service: BenchService,
-  path: string,
-  times: number,
-  next: (turn: number) => string,
-): Promise<void> {
-  const result = kind === 'good' ? 'loaded' : 'failed';
-  const line = new RegExp(`^earshot_model_reload_total\\{result="${result}"\\} (\\d+)$`, 'm');
-  const count = async (): Promise<number> =>
-    Number(line.exec((await call(service.port, 'GET', '/metrics')).body)?.[1]);
-  const memory: [turn: number, megabytes: number][] = [];
-  const startedMs = performance.now();
-  for (let turn = 0; turn < times; turn += 1) {
-    const before = await count();
-    const generation = await newestGeneration(path);
-    const change = { change: 'promote' as const, by: 'bench', previous: [], pinned: null, shadow: null };
-    await writeServingState(path, generation, { ...change, current: next(turn + 1) });
-    while ((await count()) === before) await sleep(5);
-    // The first fifth is for caches to fill.
-    if (turn >= times / 5 && turn % 5 === 0)
-      memory.push([turn / 100, await residentMegabytes(service.child.pid!)]);
-  }
-  const ms = (performance.now() - startedMs) / times;
-  const end = (await residentMegabytes(service.child.pid!)).toFixed(0);
-  console.log(`| ${kind} | ${times} | ${ms.toFixed(0)} | ${end} | ${slope(memory).toFixed(2)} |`);
 }

@@ -12,6 +12,8 @@ export const projectFolder = resolve(__dirname, '..', '..');
 export interface BenchService {
   readonly child: ChildProcess;
   readonly port: number;
+  /** The next line of its log with this message, of those that come from now on. */
+  readonly logged: (message: string) => Promise<void>;
   stop(): Promise<number>;
 }
 
@@ -22,11 +24,12 @@ export async function startService(env: Readonly<Record<string, string>> = {}): 
     env: { ...process.env, PORT: '0', LOG_LEVEL: 'info', ...env },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
+  const log = createInterface({ input: child.stdout });
   const port = await new Promise<number>((found, fail) => {
     child.once('exit', () => {
       fail(new Error('The service ended before it listened.'));
     });
-    createInterface({ input: child.stdout }).on('line', (line) => {
+    log.on('line', (line) => {
       const match = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(line);
       if (match !== null) found(Number(match[1]));
     });
@@ -38,6 +41,15 @@ export async function startService(env: Readonly<Record<string, string>> = {}): 
   return {
     child,
     port,
+    logged: (message) =>
+      new Promise((heard) => {
+        const listen = (line: string): void => {
+          if (!line.includes(JSON.stringify(message))) return;
+          log.off('line', listen);
+          heard();
+        };
+        log.on('line', listen);
+      }),
     async stop() {
       if (child.exitCode !== null) return child.exitCode;
       child.kill('SIGTERM');

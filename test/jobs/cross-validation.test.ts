@@ -1,7 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Job } from '../../shared/contracts/job';
 import type { CrossValidation } from '../../shared/contracts/report';
+import { openRegistry } from '../../shared/registry/registry';
 import { createEmbeddedQueue } from '../../shared/jobs/create-embedded-queue';
 import { createJobFixture, jobUntil, quiet, tinyRequest, type JobFixture } from '../support/job-fixture';
 
@@ -46,7 +47,7 @@ it('cross-validates as a job of one run a validation fold, whose figures are the
 
     // The report's networks are only compared: nothing is published.
     expect(done.result).toEqual({ versions: [], runs: shown });
-    expect(await readdir(join(fixture.folder, 'models')).catch(() => [])).toEqual([]);
+    expect((await openRegistry(join(fixture.folder, 'models')).list()).versions).toEqual([]);
     const file = join(fixture.folder, 'runs/jobs', id, 'cross-validation-transformer-t1-s1.json');
     const summary = JSON.parse(await readFile(file, 'utf8')) as CrossValidation;
     expect(summary.folds.map(({ validationFold }) => validationFold)).toEqual([2, 3, 4, 5]);

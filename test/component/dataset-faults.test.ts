@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describeWithPrograms } from '../support/programs';
+import { RawConnection } from '../support/raw-connection';
+import { ServiceProcess } from '../support/service-process';
+import { runOnSmallDisk } from '../support/small-disk';
+import { zipFile } from '../support/zip-file';
+
+const names = Array.from({ length: 6 }, (_, k) => `${k % 2 ? 'bell' : 'kettle'}-${k}.wav`);
+const csv = ['filename,category', ...names.map((name) => `${name},${name.split('-')[0]!}`)].join('\n');
+
+/** A dataset whose recordings are noise of so many bytes each. */
+function datasetZip(bytesEach: number): Buffer {
+  return zipFile([
+    ...names.map((name) => ({ name, content: randomBytes(bytesEach) })),
+    { name: 'sounds.csv', content: Buffer.from(csv) },
+  ]);
+}
+
+const required = (module: string): string => JSON.stringify(require.resolve(module));
+
+let folder: string;
+const running: ServiceProcess[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'earshot-dataset-faults-'));
+});
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((service) => service.kill()));
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function start(): Promise<{ service: ServiceProcess; url: string }> {
+  const service = new ServiceProcess({
+    DATASETS_DIR: join(folder, 'datasets'),
+    JOBS_DIR: join(folder, 'jobs'),
+  });
+  running.push(service);
+  return { service, url: await service.url() };
+}
+
+it('a service that is killed in the middle of an upload leaves nothing half-visible, and frees the space at its next start', async () => {
+  const { service, url } = await start();
+  const datasets = join(folder, 'datasets');
+  const zip = datasetZip(20_000);
+  const connection = new RawConnection(Number(new URL(url).port));
+  const head = ['POST /datasets?name=mine HTTP/1.1', 'Host: 127.0.0.1', `Content-Length: ${zip.length}`];
+  await connection.send(
+    `${[...head, 'Content-Type: application/zip', '', ''].join('\r\n')}${'x'.repeat(60_000)}`,
+  );
+  for (let bytes = 0; bytes === 0;) {
+    const [scratch] = await readdir(datasets).catch(() => []);
+    const archive = await readFile(join(datasets, String(scratch), 'archive.zip')).catch(() =>
+      Buffer.alloc(0),
+    );
+    bytes = archive.length;
+  }
+  await service.kill();
+  expect(await readdir(datasets)).toHaveLength(1);
+  connection.hangUp();
+
+  const again = await start();
+  expect(await (await fetch(`${again.url}/datasets`)).json()).toEqual({ datasets: [] });
+  while ((await readdir(datasets)).length > 0) await new Promise(setImmediate);
+  const sent = await fetch(`${again.url}/datasets?name=mine`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/zip' },
+    body: new Uint8Array(zip),
+  });
+  expect(sent.status).toBe(201);
+});
+
+/** Sends what does not fit, then what does, to a service whose DATASETS_DIR is a small disk. */
+function sendToSmallDisk(disk: string): string {
+  return `
+    const { ServiceProcess } = require(${required('../support/service-process')});
+    const { readdirSync, statfsSync, readFileSync } = require('node:fs');
+    const disk = ${JSON.stringify(disk)};
+    (async () => {
+      const service = new ServiceProcess({ DATASETS_DIR: disk, JOBS_DIR: ${JSON.stringify(join(folder, 'jobs'))} });
+      const url = await service.url();
+      const free = () => statfsSync(disk).bavail;
+      const before = free();
+      const send = async (name, body, type) => {
+        const headers = type === undefined ? {} : { 'content-type': type };
+        const response = await fetch(url + '/datasets?name=' + name, { method: 'POST', headers, body });
+        return { status: response.status, body: await response.json() };
+      };
+      const large = new FormData();
+      for (const name of ${JSON.stringify(names)}) large.append('file', new Blob([Buffer.alloc(100_000, name)]), name);
+      large.append('file', new Blob([${JSON.stringify(csv)}]), 'sounds.csv');
+      const form = await send('form', large);
+      const zip = await send('zip', readFileSync(${JSON.stringify(join(folder, 'large.zip'))}), 'application/zip');
+      const unpacked = await send('unpacked', readFileSync(${JSON.stringify(join(folder, 'packed.zip'))}), 'application/zip');
+      const left = { entries: readdirSync(disk), bytes: before - free() };
+      const listed = await (await fetch(url + '/datasets')).json();
+      const small = await send('small', readFileSync(${JSON.stringify(join(folder, 'small.zip'))}), 'application/zip');
+      await service.kill();
+      console.log(JSON.stringify({ form, zip, unpacked, left, listed, small: small.status }));
+    })();`;
+}
+
+describeWithPrograms(['unshare'])('a disk that becomes full in the middle of an upload', () => {
+  it('refuses it with 507 and in words, keeps nothing of it, and takes one that fits', async () => {
+    const disk = join(folder, 'disk');
+    await mkdir(disk);
+    await writeFile(join(folder, 'large.zip'), datasetZip(100_000));
+    await writeFile(join(folder, 'small.zip'), datasetZip(1000));
+    // Fits as it is sent, and not when it is unpacked.
+    const packed = [
+      ...names.map((name) => ({ name, content: Buffer.alloc(100_000, name), deflate: true })),
+      { name: 'sounds.csv', content: Buffer.from(csv) },
+    ];
+    await writeFile(join(folder, 'packed.zip'), zipFile(packed));
+    const printed = await runOnSmallDisk(disk, 400, sendToSmallDisk(disk));
+    const full = {
+      status: 507,
+      body: expect.objectContaining({
+        code: 'storage-full',
+        detail: 'There is no room for this dataset; nothing of it was kept.',
+      }),
+    };
+    expect(JSON.parse(printed)).toEqual({
+      ...{ form: full, zip: full, unpacked: full },
+      left: { entries: [], bytes: 0 },
+      listed: { datasets: [] },
+      small: 201,
+    });
+  });
+});
