@@ -50,7 +50,7 @@ export const trainUsage = `npm run train -- [options]
   --blind                          leaves the test fold unread: validation figures only
   --validation-fold N              chooses the epoch, default 2; the other folds train
   --cross-validate                 every fold but the test fold validates in turn
-  --seeds N                        of a cross-validation: so many from --seed on, default 1; the first's networks are
+  --seeds N                        of a cross-validation: so many from --seed on, default 1; the best on validation is
                                    published, the others calibrate what averaging gives
   --seed N                         equal seeds give equal weights, default 1
   --dropout N                      default 0.1 (mel: 0.3)

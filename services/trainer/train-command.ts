@@ -52,8 +52,8 @@ async function trainOne(workshop: Workshop): Promise<Version> {
 
 /**
  * Every fold but the test fold validates in turn. The report's networks are only compared; networks of the other recipe
- * are published together, as one version, and only that version sees the test fold. Of several seeds the first's networks
- * are published; the others' show what averaging does.
+ * are published together, as one version, and only that version sees the test fold. Of several seeds the networks with the
+ * highest mean validation accuracy are published; the others' show what averaging does.
  */
 async function crossValidate(workshop: Workshop): Promise<Version[]> {
   const { command, dataset, hyperparameters } = workshop;
@@ -73,10 +73,11 @@ async function crossValidate(workshop: Workshop): Promise<Version[]> {
   }
   if (seeds.length > 1) say(workshop, seedLines(summaries));
   if (!together || testFold === null) return [];
-  const [first, ...others] = bySeed;
+  const means = summaries.map(({ last }) => last.validationAccuracy.mean);
+  const chosen = means.indexOf(Math.max(...means));
   const runs = splits.map((split, fold) => ({
-    ...{ split, run: first![fold]! },
-    peers: others.map((ofSeed) => ofSeed[fold]!),
+    ...{ split, run: bySeed[chosen]![fold]! },
+    peers: bySeed.filter((_, seed) => seed !== chosen).map((ofSeed) => ofSeed[fold]!),
   }));
   const test = command.blind ? [] : dataset.clips.filter(({ fold }) => fold === testFold);
   const evaluation = evaluateEnsemble(runs, test, evaluationOptions(workshop));
@@ -89,7 +90,7 @@ async function crossValidate(workshop: Workshop): Promise<Version[]> {
     engine: progress.engine,
     history: meanHistory(runs.map(({ run }) => run.progress.history)),
     evaluation,
-    crossValidation: summaries[0]!,
+    crossValidation: summaries[chosen]!,
   });
   return [version];
 }
