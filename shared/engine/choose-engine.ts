@@ -16,7 +16,7 @@ export type KernelsWish = (typeof kernelsWishes)[number];
 /** Where to compute. Plain data: it is handed to the thread that loads it. */
 export type EngineChoice = (
   | { readonly kind: NativeEngineKind; readonly bindingPath: string; readonly threads?: number }
-  | { readonly kind: 'wasm' }
+  | { readonly kind: 'wasm'; readonly threads?: number }
 ) & { readonly kernels?: KernelsChoice };
 
 export interface ChooseOptions {
@@ -57,7 +57,8 @@ async function chooseTensorflow(options: ChooseOptions): Promise<EngineChoice> {
     process.env['TF_NUM_INTRAOP_THREADS'] = String(options.threads);
     process.env['OMP_NUM_THREADS'] = String(options.threads);
   }
-  if (options.wish === 'wasm') return { kind: 'wasm' };
+  const wasm = { kind: 'wasm', ...(options.threads !== undefined && { threads: options.threads }) } as const;
+  if (options.wish === 'wasm') return wasm;
   if (options.wish === 'cuda' && !hasNvidiaDriver()) {
     throw new AppError('engine-unavailable', 'ENGINE=cuda, but no NVIDIA driver is loaded on this machine.');
   }
@@ -70,7 +71,7 @@ async function chooseTensorflow(options: ChooseOptions): Promise<EngineChoice> {
       options.onFallback(`${kind} engine unavailable: ${AppError.from(error).message}`);
     }
   }
-  return { kind: 'wasm' };
+  return wasm;
 }
 
 /** @throws AppError engine-unavailable when the kernels are forced and cannot be had */

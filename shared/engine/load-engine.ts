@@ -12,6 +12,8 @@ import { libtensorflowVersion } from './wheels';
 
 export interface LoadedEngine {
   readonly kind: EngineChoice['kind'];
+  /** What it was loaded from. */
+  readonly choice: EngineChoice;
   /** For people and manifests: `cpu (libtensorflow 2.21.0, 2 threads)`. */
   readonly description: string;
   readonly kernels?: KernelsChoice;
@@ -45,7 +47,7 @@ export async function loadEngine(choice: EngineChoice): Promise<LoadedEngine> {
 
 function loadedAs(choice: EngineChoice): LoadedEngine {
   const { kind, kernels } = choice;
-  return { kind, description: describe(choice), ...(kernels && { kernels }) };
+  return { kind, choice, description: describe(choice), ...(kernels && { kernels }) };
 }
 
 /** What computes this network, for people and manifests: `cpu (native avx512 kernels, 2 threads)`. */
@@ -120,7 +122,7 @@ function restoreRemovedUtilities(): void {
 }
 
 function describe(choice: EngineChoice): string {
-  if (choice.kind === 'wasm') return 'wasm (single-threaded SIMD, inference only)';
+  if (choice.kind === 'wasm') return 'wasm (SIMD, a thread a network, inference only)';
   const threads = choice.threads ?? availableParallelism();
   return `${choice.kind} (libtensorflow ${libtensorflowVersion}, ${threadCount(threads)})`;
 }

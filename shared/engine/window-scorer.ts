@@ -1,9 +1,11 @@
+import { availableParallelism } from 'node:os';
 import { inputLength, windowInputs } from '../audio/window-inputs';
 import type { FrontEnd } from '../contracts/front-end';
 import type { Network } from '../network/network';
 import type { WeightValues } from '../registry/weights-file';
 import type { LoadedEngine } from './load-engine';
 import { createNativeEnsemble } from './native-ensemble';
+import { createThreadedScorers, startMemberThread } from './member-threads';
 import { createScorer, type ScorerOptions } from './scorer';
 
 /** All networks of a version behind its front end, ready to compute on the calling thread's engine. */
@@ -26,9 +28,13 @@ export function createWindowScorer(
 ): WindowScorer {
   const native = engine.kernels && createNativeEnsemble(engine.kernels, network, members, frontEnd);
   if (native !== undefined) return native;
-  const scorers = members.map((values) => createScorer(network, values, engine, options));
   const classes = network.parameters.at(-1)!.shape[0]!;
   const length = inputLength(frontEnd);
+  // In its order: the calling thread's members first.
+  const shares = shareOut(members, threadsFor(engine, members.length));
+  const threads = shares.slice(1).map((some) => startMemberThread(engine.choice, network, some, length));
+  const scorers = shares[0]!.map((values) => createScorer(network, values, engine, options));
+  const judge = createThreadedScorers(scorers, threads, { inputLength: length, classes });
   return {
     logits: (windows) => {
       const inputs = windows.map((window) => windowInputs(window, frontEnd));
@@ -37,7 +43,7 @@ export function createWindowScorer(
       all.forEach((input, index) => {
         features.set(input, index * length);
       });
-      const logits = scorers.map((scorer) => scorer.logits(features, all.length));
+      const logits = judge(features, all.length);
       let next = 0;
       return inputs.map((views) => {
         const start = next;
@@ -49,6 +55,23 @@ export function createWindowScorer(
     },
     dispose: () => {
       for (const scorer of scorers) scorer.dispose();
+      for (const thread of threads) thread.close();
     },
   };
+}
+
+/** WebAssembly computes a network on one thread: several networks get several. */
+function threadsFor({ choice, kernels }: LoadedEngine, members: number): number {
+  if (choice.kind !== 'wasm' || kernels !== undefined) return 1;
+  return Math.min(members, choice.threads ?? availableParallelism());
+}
+
+/** Neighbours stay together, and no share has two more than another. */
+function shareOut<T>(items: readonly T[], shares: number): T[][] {
+  return Array.from({ length: shares }, (_, share) =>
+    items.slice(
+      Math.floor((share * items.length) / shares),
+      Math.floor(((share + 1) * items.length) / shares),
+    ),
+  );
 }

@@ -21,7 +21,7 @@ let reference: LoadedEngine;
 
 beforeAll(async () => {
   native = await loadTestEngine();
-  reference = { kind: native.kind, description: native.description };
+  reference = { kind: native.kind, choice: native.choice, description: native.description };
 });
 
 const adam: Hyperparameters = { optimizer: 'adam', learningRate: 0.001, batchSize: 4, epochs: 1 };

@@ -36,9 +36,9 @@ function joined(inputs: readonly Float32Array[]): Float32Array {
 let engine: LoadedEngine;
 
 beforeAll(async () => {
-  const { kind, description } = await loadTestEngine();
+  const { kind, choice, description } = await loadTestEngine();
   // TensorFlow.js: test/native holds the kernels against the same reference.
-  engine = { kind, description };
+  engine = { kind, choice, description };
 });
 
 describe('mel', () => {
