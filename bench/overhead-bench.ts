@@ -35,26 +35,32 @@ export async function benchOverhead(): Promise<void> {
       `\n${version.manifest.version}: requests/s (p50 / p99 ms), medians of ${rounds} rounds of ${secondsPerRound} s.\n`,
     );
     console.log(
-      '| connections | engine + decoder alone | POST /classify | throughput kept | added ms |\n|---|---|---|---|---|',
+      '| connections | engine + decoder alone | POST /classify | throughput kept | added ms | CPU ms of the client a request |\n|---|---|---|---|---|---|',
     );
     for (const connections of [1, 8, 32]) {
-      const [bare, served]: [number[][], number[][]] = [[], []];
+      const [bare, served, clientMs]: [number[][], number[][], number[]] = [[], [], []];
       for (let round = 0; round <= rounds; round++) {
         const until = (): number => Date.now() + secondsPerRound * 1000;
-        const each = [
-          await inProcess(alone.answer, (request) => bodyOf(request).bytes, connections, until()),
-          await closedLoop(service.port, bodyOf, connections, until()),
-        ] as const;
+        const without = await inProcess(
+          alone.answer,
+          (request) => bodyOf(request).bytes,
+          connections,
+          until(),
+        );
+        const before = process.cpuUsage();
+        const within = await closedLoop(service.port, bodyOf, connections, until());
+        const { user, system } = process.cpuUsage(before);
         if (round === 0) continue; // warm-up
-        bare.push(each[0]);
-        served.push(each[1]);
+        bare.push(without);
+        served.push(within);
+        clientMs.push((user + system) / 1000 / within.length);
       }
       const [without, within] = [figures(bare), figures(served)];
       const cell = ({ rate, p50, p99 }: Figures): string =>
         `${rate.toFixed(1)} (${p50.toFixed(1)} / ${p99.toFixed(0)})`;
       const kept = `${((100 * within.rate) / without.rate).toFixed(0)} %`;
       console.log(
-        `| ${connections} | ${cell(without)} | ${cell(within)} | ${kept} | ${(within.p50 - without.p50).toFixed(1)} |`,
+        `| ${connections} | ${cell(without)} | ${cell(within)} | ${kept} | ${(within.p50 - without.p50).toFixed(1)} | ${median(clientMs).toFixed(2)} |`,
       );
     }
   } finally {
@@ -80,8 +86,8 @@ function figures(times: readonly number[][]): Figures {
 /** Decoder threads, batcher and inference thread as the service composes them. */
 async function openAlone(version: Version): Promise<{ answer: Answer; close(): Promise<void> }> {
   const { frontEnd } = version.manifest;
-  const decoder = createDecoderPool({ threads: defaultDecodeThreads() });
   const choice = await chooseEngine({ wish: 'auto', onProgress: () => undefined, onFallback: console.error });
+  const decoder = createDecoderPool({ threads: defaultDecodeThreads(), kernels: () => choice.kernels });
   const inference = await startInference({ choice, version, warmUpBatches: [1, 16], limitMs: 60_000 });
   const batcher = new MicroBatcher<Float32Array, Float32Array>({
     run: async (windows) => (await inference.infer(windows)).probabilities,
@@ -94,7 +100,7 @@ async function openAlone(version: Version): Promise<{ answer: Answer; close(): P
     answer: async (bytes) => {
       const arrived = batcher.announce();
       const clip = await decoder
-        .decode(bytes, { sampleRate: frontEnd.sampleRate, maxSeconds: 600 })
+        .decode(bytes, { sampleRate: frontEnd.sampleRate, maxSeconds: 600, consume: true })
         .finally(arrived);
       const windows = sliceWindows(
         clip.samples,
