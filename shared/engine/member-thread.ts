@@ -23,7 +23,8 @@ async function main(): Promise<void> {
       const inputs = control[1]!;
       scorers.forEach((scorer, member) => {
         const given = features.slice(0, inputs * inputLength);
-        logits.set(scorer.logits(given, inputs), member * inputs * classes);
+        const answer = scorer.logits(given, inputs);
+        logits.set(answer, member * answer.length);
       });
       give(turn.caller);
     }

@@ -54,13 +54,15 @@ export function startMemberThread(
   members: readonly WeightValues[],
   inputLength: number,
 ): MemberThread {
-  const classes = parameters.at(-1)!.shape[0]!;
+  const outputs = parameters.at(-1)!.shape[0]!;
+  const judgesFamiliarity = 'familiarity' in config && config.familiarity === true;
   const floats = (length: number): Float32Array => new Float32Array(new SharedArrayBuffer(4 * length));
   const control = new Int32Array(new SharedArrayBuffer(8));
   const features = floats(mostInputs * inputLength);
-  const logits = floats(members.length * mostInputs * classes);
+  const logits = floats(members.length * mostInputs * outputs);
   const start: MemberThreadStart = {
-    ...{ choice, config, classes, members, control, features, logits, inputLength },
+    ...{ choice, config, members, control, features, logits, inputLength },
+    classes: judgesFamiliarity ? outputs - 1 : outputs,
   };
   const worker = new Worker(join(__dirname, 'member-thread.js'), { workerData: start });
   worker.unref();
@@ -81,7 +83,7 @@ export function startMemberThread(
     },
     end: () => {
       awaitCaller();
-      const length = given * classes;
+      const length = given * outputs;
       return members.map((_, member) => logits.slice(member * length, (member + 1) * length));
     },
     close: () => {
