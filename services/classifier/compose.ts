@@ -88,12 +88,12 @@ export function compose(config: Config, logger: Logger): Service {
   const datasetLimits = { maxBytes: config.maxDatasetBytes, maxFiles: maxDatasetFiles, idleMs: uploadIdleMs };
   const datasets = createDatasetStore(config.datasetsFolder, datasetLimits, createClipChecks(decoder));
   const jobs = composeJobs(config, logger);
-  watchJobs(metrics.jobs, jobs, () => systemClock.now());
+  const now = (): number => systemClock.now();
+  watchJobs(metrics.jobs, jobs, now);
   const modelAdmin = createModelAdmin({
     ...{ ...models, modelsFolder, metrics, logger },
     limitMs: config.modelLoadMs,
   });
-  const now = (): number => systemClock.now();
   const app = createApp({
     jobs,
     datasets,

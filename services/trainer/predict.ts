@@ -1,3 +1,4 @@
+import { concatenate } from '../../shared/audio/concatenate';
 import { inputLength, windowInputs } from '../../shared/audio/window-inputs';
 import type { FrontEnd } from '../../shared/contracts/front-end';
 import { classLogits, familiarityOf } from '../../shared/decision/familiarity';
@@ -58,11 +59,7 @@ export function predictOutputs(
   const rows: Float32Array[] = [];
   for (let start = 0; start < inputs.length; start += batchSize) {
     const batch = inputs.slice(start, start + batchSize);
-    const features = new Float32Array(batch.length * length);
-    batch.forEach((input, index) => {
-      features.set(input, index * length);
-    });
-    const values = scorer.logits(features, batch.length);
+    const values = scorer.logits(concatenate(batch, batch.length * length), batch.length);
     const outputs = values.length / batch.length;
     for (let row = 0; row < batch.length; row++) {
       rows.push(values.slice(row * outputs, (row + 1) * outputs));

@@ -1,8 +1,9 @@
 import { AppError } from '../errors/app-error';
 import type { Clip, DecodeRequest, SourceFormat } from './clip';
+import { concatenate } from './concatenate';
 import { indexOfNonFinite } from './finite';
 import { mixToMono } from './mono';
-import { concatenate, createResampler, type ResampleArithmetic, type Resampler } from './resample';
+import { createResampler, type ResampleArithmetic, type Resampler } from './resample';
 
 /** What a decoder knows of its stream before the first sample. */
 export interface StreamFormat extends Omit<SourceFormat, 'durationSeconds'> {

@@ -21,13 +21,10 @@ const readers: Readonly<Record<WavCodec, ReadSample>> = {
 
 const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
-/** The commonest by far, without a call for each sample. */
-function deinterleave16(bytes: Uint8Array, channels: number): Float32Array[] {
-  const values = Math.floor(bytes.length / (2 * channels)) * channels;
-  const aligned = isLittleEndian && bytes.byteOffset % 2 === 0;
-  const integers = aligned ? new Int16Array(bytes.buffer, bytes.byteOffset, values) : swapped(bytes, values);
+/** 16-bit integers that lie where, and as, this machine reads them: the commonest by far, without a call for each sample. */
+function deinterleave16(integers: Int16Array, channels: number): Float32Array[] {
   return Array.from({ length: channels }, (_, channel) => {
-    const out = new Float32Array(values / channels);
+    const out = new Float32Array(Math.floor(integers.length / channels));
     for (let index = 0, at = channel; index < out.length; index += 1, at += channels) {
       out[index] = integers[at]! / 32_768;
     }
@@ -35,15 +32,12 @@ function deinterleave16(bytes: Uint8Array, channels: number): Float32Array[] {
   });
 }
 
-/** Integers that do not lie where, or as, this machine could read them. */
-function swapped(bytes: Uint8Array, values: number): Int16Array {
-  const view = viewOf(bytes);
-  return Int16Array.from({ length: values }, (_, index) => view.getInt16(2 * index, true));
-}
-
 /** Interleaved samples, a whole number of frames of them, as one array a channel. */
 export function deinterleave(bytes: Uint8Array, codec: WavCodec, channels: number): Float32Array[] {
-  if (codec === 'pcm_s16le') return deinterleave16(bytes, channels);
+  if (codec === 'pcm_s16le' && isLittleEndian && bytes.byteOffset % 2 === 0) {
+    const integers = new Int16Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 2));
+    return deinterleave16(integers, channels);
+  }
   const view = viewOf(bytes);
   const read = readers[codec];
   const sampleBytes =

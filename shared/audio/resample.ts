@@ -1,3 +1,4 @@
+import { concatenate } from './concatenate';
 import { createResampleKernel, type ResampleKernel } from './resample-kernel';
 import { designFilter, type ResampleFilter } from './resample-filter';
 
@@ -157,28 +158,6 @@ function computeBatch(
     output[k] = results[2 * k]! + fraction * (results[2 * k + 1]! - results[2 * k]!);
   }
   return output;
-}
-
-/**
- * The chunks one after another in one array of `length` samples.
- * @param memory where to put them, unless it is too small, or so large that most of it would lie idle
- */
-export function concatenate(
-  chunks: readonly Float32Array[],
-  length: number,
-  memory?: ArrayBuffer,
-): Float32Array {
-  const [only] = chunks;
-  if (memory === undefined && chunks.length === 1 && only?.length === length) return only;
-  const bytes = 4 * length;
-  const fits = memory !== undefined && memory.byteLength >= bytes && memory.byteLength <= 2 * bytes;
-  const joined = fits ? new Float32Array(memory, 0, length) : new Float32Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    joined.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return joined;
 }
 
 /** Samples after resampling `inputSamples` of them. */

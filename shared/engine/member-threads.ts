@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../errors/app-error';
-import type { Network } from '../network/network';
+import { outputsOf, type Network } from '../network/network';
 import type { WeightValues } from '../registry/weights-file';
 import type { EngineChoice } from './choose-engine';
 import { turn, type MemberThreadStart } from './member-messages';
@@ -16,7 +16,7 @@ const patienceMs = 60_000;
 export interface MemberThread {
   /** @param inputs at most `mostInputs` */
   begin(features: Float32Array, inputs: number): void;
-  /** @returns each member's logits [inputs, classes]. @throws AppError engine-unavailable */
+  /** @returns each member's logits [inputs, outputs]. @throws AppError engine-unavailable */
   end(): Float32Array[];
   close(): void;
 }
@@ -25,7 +25,7 @@ export interface MemberThread {
 export function createThreadedScorers(
   own: readonly Scorer[],
   threads: readonly MemberThread[],
-  { inputLength, classes }: { readonly inputLength: number; readonly classes: number },
+  { inputLength, outputs }: { readonly inputLength: number; readonly outputs: number },
 ): (features: Float32Array, inputs: number) => Float32Array[] {
   const some = (features: Float32Array, inputs: number): Float32Array[] => {
     for (const thread of threads) thread.begin(features, inputs);
@@ -39,8 +39,8 @@ export function createThreadedScorers(
       const count = Math.min(mostInputs, inputs - first);
       const part = features.subarray(first * inputLength, (first + count) * inputLength);
       some(part, count).forEach((logits, member) => {
-        members[member] ??= new Float32Array(inputs * classes);
-        members[member].set(logits, first * classes);
+        members[member] ??= new Float32Array(inputs * outputs);
+        members[member].set(logits, first * outputs);
       });
     }
     return members;
@@ -50,19 +50,18 @@ export function createThreadedScorers(
 /** Starts loading; the first `end` waits for it. */
 export function startMemberThread(
   choice: EngineChoice,
-  { config, parameters }: Network,
+  network: Network,
   members: readonly WeightValues[],
   inputLength: number,
 ): MemberThread {
-  const outputs = parameters.at(-1)!.shape[0]!;
-  const judgesFamiliarity = 'familiarity' in config && config.familiarity === true;
+  const { config, classes } = network;
+  const outputs = outputsOf(network);
   const floats = (length: number): Float32Array => new Float32Array(new SharedArrayBuffer(4 * length));
   const control = new Int32Array(new SharedArrayBuffer(8));
   const features = floats(mostInputs * inputLength);
   const logits = floats(members.length * mostInputs * outputs);
   const start: MemberThreadStart = {
-    ...{ choice, config, members, control, features, logits, inputLength },
-    classes: judgesFamiliarity ? outputs - 1 : outputs,
+    ...{ choice, config, classes, members, control, features, logits, inputLength },
   };
   const worker = new Worker(join(__dirname, 'member-thread.js'), { workerData: start });
   worker.unref();

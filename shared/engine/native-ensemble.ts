@@ -1,7 +1,7 @@
 import { melFilters } from '../audio/mel-filters';
 import { windowSamples, type FrontEnd, type LogMelFrontEnd } from '../contracts/front-end';
 import { melSizes } from '../network/mel';
-import type { Network } from '../network/network';
+import { outputsOf, type Network } from '../network/network';
 import type { WeightValues } from '../registry/weights-file';
 import { loadKernels, type EnsembleOptions, type KernelsChoice } from './kernels-addon';
 
@@ -38,9 +38,9 @@ export function createNativeEnsemble(
 ): NativeEnsemble | undefined {
   if (config.architecture !== 'mel' && config.architecture !== 'mel-small') return undefined;
   if (frontEnd.kind !== 'log-mel') return undefined;
-  const classes = parameters.at(-1)!.shape[0]!;
+  const outputs = outputsOf({ parameters });
   const ensemble = loadKernels(path).createMelEnsemble({
-    ...{ instructionSet, threads, classes, members: members.length },
+    ...{ instructionSet, threads, classes: outputs, members: members.length },
     ...melSizes[config.architecture],
     ...addonFrontEnd(frontEnd),
   });
@@ -58,11 +58,11 @@ export function createNativeEnsemble(
     },
     logits: (windows) => {
       const { logits, counts } = ensemble.logits(windows);
-      const crops = logits.length / classes / members.length;
+      const crops = logits.length / outputs / members.length;
       return byWindow(counts, (crop) =>
         members.map((_, member) => {
           const row = member * crops + crop;
-          return logits.subarray(row * classes, (row + 1) * classes);
+          return logits.subarray(row * outputs, (row + 1) * outputs);
         }),
       );
     },

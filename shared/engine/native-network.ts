@@ -1,7 +1,7 @@
 import type { NetworkConfig } from '../contracts/architecture';
 import { AppError } from '../errors/app-error';
 import { melSizes } from '../network/mel';
-import type { Network } from '../network/network';
+import { outputsOf, type Network } from '../network/network';
 import { frameSamples, inputSamples } from '../network/trunk';
 import type { WeightValues } from '../registry/weights-file';
 import {
@@ -99,7 +99,7 @@ export function createNativeNetwork(
     throw new AppError('invalid-configuration', message);
   }
   const { path, instructionSet, threads } = choice;
-  const classes = parameters.at(-1)!.shape[0]!;
+  const classes = outputsOf({ parameters });
   const options = { instructionSet, threads, classes, dropout: config.dropout };
   const addon = loadKernels(path);
   const names = parameters.map(({ name }) => name);

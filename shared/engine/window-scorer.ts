@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
+import { concatenate } from '../audio/concatenate';
 import { inputLength, windowInputs } from '../audio/window-inputs';
 import type { FrontEnd } from '../contracts/front-end';
-import type { Network } from '../network/network';
+import { outputsOf, type Network } from '../network/network';
 import type { WeightValues } from '../registry/weights-file';
 import type { LoadedEngine } from './load-engine';
 import { createNativeEnsemble } from './native-ensemble';
@@ -28,28 +29,24 @@ export function createWindowScorer(
 ): WindowScorer {
   const native = engine.kernels && createNativeEnsemble(engine.kernels, network, members, frontEnd);
   if (native !== undefined) return native;
-  const classes = network.parameters.at(-1)!.shape[0]!;
+  const outputs = outputsOf(network);
   const length = inputLength(frontEnd);
   // In its order: the calling thread's members first.
   const shares = shareOut(members, threadsFor(engine, members.length));
   const threads = shares.slice(1).map((some) => startMemberThread(engine.choice, network, some, length));
   const scorers = shares[0]!.map((values) => createScorer(network, values, engine, options));
-  const judge = createThreadedScorers(scorers, threads, { inputLength: length, classes });
+  const judge = createThreadedScorers(scorers, threads, { inputLength: length, outputs });
   return {
     logits: (windows) => {
       const inputs = windows.map((window) => windowInputs(window, frontEnd));
       const all = inputs.flat();
-      const features = new Float32Array(all.length * length);
-      all.forEach((input, index) => {
-        features.set(input, index * length);
-      });
-      const logits = judge(features, all.length);
+      const logits = judge(concatenate(all, all.length * length), all.length);
       let next = 0;
       return inputs.map((views) => {
         const start = next;
         next += views.length;
         return logits.flatMap((scores) =>
-          views.map((_, view) => scores.subarray((start + view) * classes, (start + view + 1) * classes)),
+          views.map((_, view) => scores.subarray((start + view) * outputs, (start + view + 1) * outputs)),
         );
       });
     },

@@ -11,6 +11,7 @@ const hidden = 128;
 export function createCnn(config: CnnConfig, classes: number): Network {
   return {
     config,
+    classes,
     parameters: [
       ...trunkParameters(config),
       ...linearParameters('dense1', features, hidden),

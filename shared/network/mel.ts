@@ -60,6 +60,7 @@ export function createMel(config: MelConfig, classes: number): Network {
     linear(weights, dropout(overTime(maps), config.dropout, training, 'statistics'), 'dense');
   return {
     config,
+    classes,
     parameters: [
       ...batchNormParameters('input', melBins, 'applied'),
       ...layers.flatMap(convParameters),

@@ -23,6 +23,7 @@ export function createTransformer(config: TransformerConfig, classes: number): N
   const trunkOptions = { dropout: config.dropout, batchNorm: 'none' } as const;
   return {
     config,
+    classes,
     parameters: [
       ...trunkParameters(trunkOptions),
       { name: 'classToken', shape: [1, 1, width], initialisation: 'standard-normal', trainable: true },

@@ -1,4 +1,4 @@
-import { levelOf, type Level } from '../../../shared/audio/level';
+import { levelOf } from '../../../shared/audio/level';
 import { EventDetector, type EventChange } from '../../../shared/decision/event-detector';
 import { verdictOf, type Verdict } from '../../../shared/decision/verdict';
 import type { Manifest } from '../../../shared/contracts/manifest';
@@ -64,9 +64,7 @@ export class Reporter {
 
   report(judgement: Judgement, lagMs: number): void {
     const { window, levelDbfs } = judgement;
-    const level = levelOf(window.samples);
-    const verdict = this.#verdict(judgement, level);
-    if (verdict !== undefined) this.#onlooker(this.#manifest, [heardWindow(window.samples, level, verdict)]);
+    const verdict = this.#verdict(judgement);
     this.#count(judgement, verdict, lagMs);
     this.#outbox.send({
       type: 'prediction',
@@ -86,14 +84,17 @@ export class Reporter {
     this.#tell(this.#detector?.push(window.endSeconds, scores) ?? []);
   }
 
-  /** Undefined for a silent window. */
-  #verdict({ scores }: Judgement, level: Level): Verdict | undefined {
+  /** Told to whoever looks on; undefined for a silent window, which nobody is told of. */
+  #verdict({ window, scores }: Judgement): Verdict | undefined {
     if (scores === undefined) return undefined;
     const { classes, calibration } = this.#manifest;
-    return verdictOf(
+    const level = levelOf(window.samples);
+    const verdict = verdictOf(
       { ...scores, ...level },
       { classes, topK: this.#start.topK, unknownBelow: calibration?.unknownBelow },
     );
+    this.#onlooker(this.#manifest, [heardWindow(window.samples, level, verdict)]);
+    return verdict;
   }
 
   /** The service was too busy for `windows` windows; `unheard` is what no other window covers. */

@@ -1,3 +1,4 @@
+import { concatenate } from '../../../shared/audio/concatenate';
 import type { FrontEnd } from '../../../shared/contracts/front-end';
 import type { LoadedEngine } from '../../../shared/engine/load-engine';
 import { createScorer } from '../../../shared/engine/scorer';
@@ -70,17 +71,13 @@ function addOutput(
   const classes = bias.length;
   const width = kernel.length / classes;
   const statistics = statisticsOf(network, weights, crops, engine);
-  const isOther = crops.flatMap(({ size, targets }) =>
+  const isFamiliar = crops.flatMap(({ size, targets }) =>
     Array.from(
       { length: size },
-      (_, row) => Math.max(...targets!.subarray(row * classes, (row + 1) * classes)) < 0.5,
+      (_, row) => Math.max(...targets!.subarray(row * classes, (row + 1) * classes)) >= 0.5,
     ),
   );
-  const familiar = fitLogistic(
-    statistics,
-    isOther.map((other) => !other),
-    penalty,
-  );
+  const familiar = fitLogistic(statistics, isFamiliar, penalty);
   const joined = new Float32Array(width * (classes + 1));
   for (let i = 0; i < width; i++) {
     joined.set(kernel.subarray(i * classes, (i + 1) * classes), i * (classes + 1));
@@ -106,13 +103,10 @@ function statisticsOf(
   );
   try {
     const rows = crops.map(({ features, size }) => scorer.logits(features, size));
-    const all = new Float32Array(rows.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
-    for (const row of rows) {
-      all.set(row, at);
-      at += row.length;
-    }
-    return all;
+    return concatenate(
+      rows,
+      rows.reduce((sum, { length }) => sum + length, 0),
+    );
   } finally {
     scorer.dispose();
   }

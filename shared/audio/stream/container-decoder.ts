@@ -2,7 +2,7 @@ import { OpusDecoder } from 'opus-decoder';
 import { AppError } from '../../errors/app-error';
 import { hasTextAt } from '../bytes';
 import { damaged } from '../damaged';
-import { concatenate } from '../resample';
+import { concatenate } from '../concatenate';
 import { mixToMono } from '../mono';
 import { createOggDemuxer } from './ogg-demuxer';
 import type { OpusDemuxer, OpusPiece } from './opus-demuxer';
