@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { AppError } from '../errors/app-error';
+import { stepBack } from '../threads/step-back';
 import { decode } from './decode';
 import type { DecodeMessage, FromDecoderThread, ToDecoderThread } from './decoder-messages';
 
@@ -7,6 +8,7 @@ import type { DecodeMessage, FromDecoderThread, ToDecoderThread } from './decode
 
 if (parentPort === null) throw new Error('decoder-worker is started by the decoder pool');
 const port = parentPort;
+stepBack('answers');
 let current: AbortController | undefined;
 
 async function answer({ bytes, sampleRate, maxSeconds, memory, options }: DecodeMessage): Promise<void> {

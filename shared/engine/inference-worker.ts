@@ -21,7 +21,7 @@ const cachedFrames = 512;
 async function main(): Promise<void> {
   const port = parentPort!;
   const { choice, folder, manifest, warmUpBatches, triedOut } = workerData as InferenceStart;
-  if (triedOut) stepBack();
+  stepBack(triedOut ? 'everything' : 'answers');
   const engine = await loadScoringEngine(choice, manifest.network);
   const network = createNetwork(manifest.network, manifest.classes.length);
   const weightsManifest = JSON.parse(

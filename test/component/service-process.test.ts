@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { classificationSchema, type Classification } from '../../shared/contracts/classification';
@@ -29,6 +29,12 @@ function tone(frequency: number, seconds: number): Buffer {
 
 async function classify(url: string, wav: Buffer, query = ''): Promise<Response> {
   return fetch(`${url}/classify${query}`, { method: 'POST', body: new Uint8Array(wav) });
+}
+
+/** The 19th field of a thread's stat; the second, in brackets, may hold blanks. */
+async function nicenessOf(pid: number, thread: string): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8');
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
 }
 
 beforeAll(async () => {
@@ -83,6 +89,20 @@ describe('the service as a process', () => {
     service.child.kill('SIGTERM');
     expect(await service.exitCode()).toBe(0);
     expect(service.stderr).toBe('');
+  });
+
+  it('lets its event loop go before the threads that compute', async () => {
+    const service = start();
+    await service.line('loaded and warmed up');
+    const pid = service.child.pid!;
+    const threads = await readdir(`/proc/${pid}/task`);
+    const niceness = new Map(
+      await Promise.all(threads.map(async (thread) => [thread, await nicenessOf(pid, thread)] as const)),
+    );
+    const ownNiceness = niceness.get(String(pid))!;
+    const behind = [...niceness.values()].filter((value) => value > ownNiceness);
+    // At least one that decodes and one that infers.
+    expect(behind.length).toBeGreaterThanOrEqual(2);
   });
 
   it('stops with 0 on the native kernels too, with a libtensorflow that was loaded and never used', async () => {
