@@ -15,7 +15,7 @@ export interface StreamFormat extends Omit<SourceFormat, 'durationSeconds'> {
 export interface ClipBuilder {
   /** Starts a stream; a second call starts the next of a chain, at its own rate. */
   begin(format: StreamFormat): void;
-  /** Channels of equal length, in the order of the stream. */
+  /** Channels of equal length, in the order of the stream; the caller may reuse their memory afterwards. */
   push(channels: readonly Float32Array[]): void;
   finish(): Clip;
 }

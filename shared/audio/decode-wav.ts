@@ -22,9 +22,13 @@ const readers: Readonly<Record<WavCodec, ReadSample>> = {
 const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /** 16-bit integers that lie where, and as, this machine reads them: the commonest by far, without a call for each sample. */
-function deinterleave16(integers: Int16Array, channels: number): Float32Array[] {
+function deinterleave16(
+  integers: Int16Array,
+  channels: number,
+  memory: readonly Float32Array[],
+): Float32Array[] {
   return Array.from({ length: channels }, (_, channel) => {
-    const out = new Float32Array(Math.floor(integers.length / channels));
+    const out = arrayOf(Math.floor(integers.length / channels), memory[channel]);
     for (let index = 0, at = channel; index < out.length; index += 1, at += channels) {
       out[index] = integers[at]! / 32_768;
     }
@@ -32,11 +36,25 @@ function deinterleave16(integers: Int16Array, channels: number): Float32Array[] 
   });
 }
 
-/** Interleaved samples, a whole number of frames of them, as one array a channel. */
-export function deinterleave(bytes: Uint8Array, codec: WavCodec, channels: number): Float32Array[] {
+function arrayOf(length: number, memory: Float32Array | undefined): Float32Array {
+  return memory !== undefined && memory.length >= length
+    ? memory.subarray(0, length)
+    : new Float32Array(length);
+}
+
+/**
+ * Interleaved samples, a whole number of frames of them, as one array a channel.
+ * @param memory where to put each channel, as far as it is large enough
+ */
+export function deinterleave(
+  bytes: Uint8Array,
+  codec: WavCodec,
+  channels: number,
+  memory: readonly Float32Array[] = [],
+): Float32Array[] {
   if (codec === 'pcm_s16le' && isLittleEndian && bytes.byteOffset % 2 === 0) {
     const integers = new Int16Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 2));
-    return deinterleave16(integers, channels);
+    return deinterleave16(integers, channels, memory);
   }
   const view = viewOf(bytes);
   const read = readers[codec];
@@ -45,7 +63,7 @@ export function deinterleave(bytes: Uint8Array, codec: WavCodec, channels: numbe
   const stride = sampleBytes * channels;
   const samples = Math.floor(bytes.length / stride);
   return Array.from({ length: channels }, (_, channel) => {
-    const out = new Float32Array(samples);
+    const out = arrayOf(samples, memory[channel]);
     let offset = channel * sampleBytes;
     for (let index = 0; index < samples; index += 1) {
       out[index] = read(view, offset);
@@ -55,7 +73,8 @@ export function deinterleave(bytes: Uint8Array, codec: WavCodec, channels: numbe
   });
 }
 
-const pieceBytes = 1 << 18;
+/** A piece of the file and what is made of it stay in the cache. */
+const pieceBytes = 1 << 16;
 
 /** The sound of a WAV file with a codec of ours; integers become [−1, 1), floats stay as they are. */
 export function decodeWav(
@@ -67,8 +86,9 @@ export function decodeWav(
   const claimedSamples = Math.floor(dataBytes / frameBytes);
   builder.begin({ format: 'wav', codec, channels, sampleRate, claimedSamples });
   const step = Math.max(1, Math.floor(pieceBytes / frameBytes)) * frameBytes;
+  const memory = Array.from({ length: channels }, () => new Float32Array(step / frameBytes));
   const end = dataOffset + claimedSamples * frameBytes;
   for (let at = dataOffset; at < end; at += step) {
-    builder.push(deinterleave(bytes.subarray(at, Math.min(end, at + step)), codec, channels));
+    builder.push(deinterleave(bytes.subarray(at, Math.min(end, at + step)), codec, channels, memory));
   }
 }

@@ -1,7 +1,10 @@
 /** Where the first NaN or infinity stands, or −1. */
 export function indexOfNonFinite(samples: Float32Array): number {
   // Zero times either is NaN, and stays so in a sum; four of them, so that no addition waits for the one before.
-  let [first, second, third, fourth] = [0, 0, 0, 0];
+  let first = 0;
+  let second = 0;
+  let third = 0;
+  let fourth = 0;
   const whole = samples.length - (samples.length % 4);
   for (let index = 0; index < whole; index += 4) {
     first += samples[index]! * 0;

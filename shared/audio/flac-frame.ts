@@ -107,7 +107,8 @@ function readSubframe(reader: BitReader, samples: Float64Array, frameBits: numbe
 /** Left and right from what was sent instead of them (9.2.3). */
 function separate([first, second]: readonly [Float64Array, Float64Array], assignment: number): void {
   for (let index = 0; index < first.length; index += 1) {
-    const [a, b] = [first[index]!, second[index]!];
+    const a = first[index]!;
+    const b = second[index]!;
     if (assignment === 8) {
       second[index] = a - b;
     } else if (assignment === 9) {

@@ -29,7 +29,7 @@ export function joinedSamples(frontEnd: FramesFrontEnd): number {
 export function joinFrames(
   window: Float32Array,
   frontEnd: FramesFrontEnd,
-  out = new Float32Array(joinedSamples(frontEnd)),
+  out: Float32Array = new Float32Array(joinedSamples(frontEnd)),
   outOffset = 0,
 ): Float32Array {
   const { count, length, hop } = frameLayout(frontEnd);

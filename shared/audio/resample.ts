@@ -47,6 +47,8 @@ interface KernelPlan {
 
 const maxBatch = 2048;
 const batchInputSamples = 65_536;
+/** Memory that a resampler keeps for the next chunk; that of a larger one is given back. */
+const maxMemorySamples = 65_536;
 /** Uploads come at any rate: the plans kept are few, the least recently used goes. */
 const maxPlans = 8;
 const portable: ResampleArithmetic = () => undefined;
@@ -178,29 +180,40 @@ export function createResampler(
   arithmetic: ResampleArithmetic = portable,
 ): Resampler {
   const { up, down, taps, compute } = planFor(fromHz, toHz, arithmetic);
-  let history: Float32Array = new Float32Array(0);
+  // The history is at the beginning of memory that the next chunks are put into.
+  let memory: Float32Array = new Float32Array(0);
+  let historyLength = 0;
   let historyStart = 0;
   let received = 0;
   let produced = 0;
 
+  function remember(chunk: Float32Array): void {
+    const length = historyLength + chunk.length;
+    if (length > memory.length) memory = concatenate([memory.subarray(0, historyLength)], length);
+    memory.set(chunk, historyLength);
+    historyLength = length;
+  }
+
   function produce(until: number): Float32Array {
-    const output = compute(produced, until - produced, history, historyStart);
+    const output = compute(produced, until - produced, memory.subarray(0, historyLength), historyStart);
     produced = until;
     return output;
   }
 
   function forget(): void {
     const needed = Math.floor((produced * down) / up) - taps / 2 + 1;
-    const drop = Math.max(0, Math.min(needed - historyStart, history.length));
-    history = history.slice(drop);
+    const drop = Math.max(0, Math.min(needed - historyStart, historyLength));
+    memory.copyWithin(0, drop, historyLength);
+    historyLength -= drop;
     historyStart += drop;
+    if (memory.length > maxMemorySamples) memory = memory.slice(0, historyLength);
   }
 
   return {
     push(chunk) {
       received += chunk.length;
       if (up === down) return chunk.slice();
-      history = concatenate([history, chunk], history.length + chunk.length);
+      remember(chunk);
       // Complete is each output whose last tap, at floor(k·down/up) + taps/2, has come in.
       const complete = Math.ceil(((received - taps / 2) * up) / down);
       const output = produce(Math.max(produced, complete));
@@ -210,7 +223,8 @@ export function createResampler(
     finish() {
       if (up === down) return new Float32Array(0);
       const output = produce(resampledLength(received, fromHz, toHz));
-      history = new Float32Array(0);
+      memory = new Float32Array(0);
+      historyLength = 0;
       return output;
     },
   };

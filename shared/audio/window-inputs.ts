@@ -30,3 +30,27 @@ export function windowInputs(window: Float32Array, frontEnd: FrontEnd): Float32A
       return logMelCrops(window, frontEnd);
   }
 }
+
+/**
+ * Writes the window's inputs to `out` from `offset` on: at most `inputsPerWindow(frontEnd)` of them.
+ * @returns how many there are
+ */
+export function writeWindowInputs(
+  window: Float32Array,
+  frontEnd: FrontEnd,
+  out: Float32Array,
+  offset: number,
+): number {
+  switch (frontEnd.kind) {
+    case 'frames':
+      joinFrames(window, frontEnd, out, offset);
+      return 1;
+    case 'log-mel': {
+      const crops = logMelCrops(window, frontEnd);
+      crops.forEach((crop, index) => {
+        out.set(crop, offset + index * crop.length);
+      });
+      return crops.length;
+    }
+  }
+}

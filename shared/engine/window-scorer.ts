@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { concatenate } from '../audio/concatenate';
-import { inputLength, windowInputs } from '../audio/window-inputs';
+import { inputLength, inputsPerWindow, writeWindowInputs } from '../audio/window-inputs';
 import type { FrontEnd } from '../contracts/front-end';
 import { outputsOf, type Network } from '../network/network';
 import type { WeightValues } from '../registry/weights-file';
@@ -36,17 +35,27 @@ export function createWindowScorer(
   const threads = shares.slice(1).map((some) => startMemberThread(engine.choice, network, some, length));
   const scorers = shares[0]!.map((values) => createScorer(network, values, engine, options));
   const judge = createThreadedScorers(scorers, threads, { inputLength: length, outputs });
+  // Kept from batch to batch: half a megabyte a window would otherwise be garbage.
+  let memory = new Float32Array(0);
   return {
     logits: (windows) => {
-      const inputs = windows.map((window) => windowInputs(window, frontEnd));
-      const all = inputs.flat();
-      const logits = judge(concatenate(all, all.length * length), all.length);
+      const most = windows.length * inputsPerWindow(frontEnd) * length;
+      if (memory.length < most) memory = new Float32Array(most);
+      let inputs = 0;
+      const counts = windows.map((window) => {
+        const count = writeWindowInputs(window, frontEnd, memory, inputs * length);
+        inputs += count;
+        return count;
+      });
+      const logits = judge(memory.subarray(0, inputs * length), inputs);
       let next = 0;
-      return inputs.map((views) => {
+      return counts.map((count) => {
         const start = next;
-        next += views.length;
+        next += count;
         return logits.flatMap((scores) =>
-          views.map((_, view) => scores.subarray((start + view) * outputs, (start + view + 1) * outputs)),
+          Array.from({ length: count }, (_, input) =>
+            scores.subarray((start + input) * outputs, (start + input + 1) * outputs),
+          ),
         );
       });
     },
