@@ -1,11 +1,4 @@
-import { Agent } from 'node:http';
-import { call } from './service';
-
-/** A recording as a server under test takes it: the raw bytes, or a form with the file `audio`. */
-export interface RequestBody {
-  readonly contentType: string;
-  readonly bytes: Buffer;
-}
+import { Connection, type RequestBody } from './connection';
 
 export function formBody(contentType: string, bytes: Buffer): RequestBody {
   const boundary = 'earshot-bench-boundary';
@@ -18,33 +11,49 @@ export function formBody(contentType: string, bytes: Buffer): RequestBody {
   };
 }
 
-/** No two requests send the same recording: what remembers earlier ones gains nothing by it. */
-export function varied(wav: Buffer, request: number): Buffer {
-  const copy = Buffer.from(wav);
-  for (let at = 1000; at + 1 < copy.length; at += 2000) copy.writeInt16LE((request % 2000) - 1000, at);
-  return copy;
+/** Heads and ends of files and forms stay as they are. */
+const edgeBytes = 1000;
+
+/** Makes another recording of a PCM file, in place: what remembers earlier ones gains nothing by it. */
+export function vary(bytes: Buffer, request: number): void {
+  for (let at = edgeBytes; at < bytes.length - edgeBytes; at += 2000) {
+    bytes.writeInt16LE((request % 2000) - 1000, at);
+  }
 }
 
-/** Closed loop: each connection sends its next request when the last is answered. @returns milliseconds a request */
-export async function closedLoop(
-  port: number,
-  bodyOf: (request: number) => RequestBody,
-  connections: number,
-  until: number,
-): Promise<number[]> {
-  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+export interface ClosedLoop {
+  readonly port: number;
+  readonly body: RequestBody;
+  /** The body is PCM, and no two requests shall send the same. */
+  readonly varied: boolean;
+  readonly connections: number;
+  readonly seconds: number;
+}
+
+/** Each connection sends its next request when the last is answered. @returns milliseconds a request */
+export async function closedLoop({
+  port,
+  body,
+  varied,
+  connections,
+  seconds,
+}: ClosedLoop): Promise<number[]> {
+  const until = performance.now() + seconds * 1000;
   const times: number[] = [];
   let requests = 0;
   const client = async (): Promise<void> => {
-    while (Date.now() < until) {
-      const { contentType, bytes } = bodyOf(requests++);
-      const headers = { 'content-type': contentType };
-      const { status, body, ms } = await call(port, 'POST', '/classify', bytes, agent, headers);
-      if (status !== 200) throw new Error(`POST /classify answered ${status}: ${body.slice(0, 200)}`);
-      times.push(ms);
+    const connection = new Connection(port);
+    const own = { ...body, bytes: Buffer.from(body.bytes) };
+    while (performance.now() < until) {
+      if (varied) vary(own.bytes, requests++);
+      const answer = await connection.post(own);
+      if (answer.status !== 200) {
+        throw new Error(`POST /classify answered ${answer.status}: ${answer.body.slice(0, 200)}`);
+      }
+      times.push(answer.ms);
     }
+    connection.close();
   };
   await Promise.all(Array.from({ length: connections }, client));
-  agent.destroy();
   return times;
 }

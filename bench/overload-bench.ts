@@ -1,20 +1,25 @@
 import { readFile } from 'node:fs/promises';
-import { Agent } from 'node:http';
 import { join } from 'node:path';
+import { Connection, type RawAnswer, type RequestBody } from './connection';
+import { closedLoop } from './http-load';
 import { median, quantile } from './median';
-import { call, option, projectFolder, sleep, startService, type Answer } from './service';
+import { call, option, projectFolder, sleep, startService } from './service';
 
 const timeoutSeconds = 2;
-const headers = { 'X-Request-Timeout': String(timeoutSeconds) };
+const headers = [`X-Request-Timeout: ${timeoutSeconds}`];
+/** Of a client that opens another wherever all wait. */
+const mostConnections = 512;
 
 /** Requests that come at a rate of their own, answered or not: 0.5, 2 and 10 times what the service sustains. */
 export async function benchOverload(): Promise<void> {
   const seconds = option('seconds', 10);
-  const clip = await readFile(join(projectFolder, 'samples', 'dog.ogg'));
+  const bytes = await readFile(join(projectFolder, 'samples', 'dog.ogg'));
+  const clip = { contentType: 'audio/ogg', bytes };
   const service = await startService();
   try {
-    await closedLoop(service.port, clip, 3);
-    const sustained = await closedLoop(service.port, clip, 6);
+    const load = { port: service.port, body: clip, varied: false, connections: 8 };
+    await closedLoop({ ...load, seconds: 3 });
+    const sustained = (await closedLoop({ ...load, seconds: 6 })).length / 6;
     console.log(
       `\nSustained with 8 connections: ${sustained.toFixed(1)} requests/s. Open loop, deadline ${timeoutSeconds} s:\n`,
     );
@@ -33,11 +38,11 @@ export async function benchOverload(): Promise<void> {
   }
 }
 
-function row(answers: readonly Answer[], inside: string): (string | number)[] {
+function row(answers: readonly RawAnswer[], inside: string): (string | number)[] {
   const accepted = answers.filter(({ status }) => status === 200).map(({ ms }) => ms);
   const refused = answers.filter(({ status }) => status === 429);
   const refusedMs = refused.map(({ ms }) => ms);
-  const bare = refused.filter((answer) => answer.headers['retry-after'] === undefined).length;
+  const bare = refused.filter(({ head }) => !/^retry-after: \d/im.test(head)).length;
   const other = answers.filter(({ status }) => status !== 200 && status !== 429);
   const statuses = [...new Set(other.map(({ status }) => status))].join(', ');
   return [
@@ -69,41 +74,44 @@ function within99(before: ReadonlyMap<number, number>, after: ReadonlyMap<number
   return all === 0 || bound === undefined ? '–' : `≤ ${bound[0] * 1000}`;
 }
 
-async function closedLoop(port: number, clip: Buffer, seconds: number): Promise<number> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 8 });
-  const until = performance.now() + seconds * 1000;
-  let answered = 0;
-  const client = async (): Promise<void> => {
-    while (performance.now() < until) {
-      if ((await call(port, 'POST', '/classify', clip, agent)).status === 200) answered += 1;
-    }
+async function openLoop(
+  port: number,
+  clip: RequestBody,
+  rate: number,
+  seconds: number,
+): Promise<RawAnswer[]> {
+  const idle: Connection[] = [];
+  let opened = 0;
+  const send = async (): Promise<RawAnswer> => {
+    if (idle.length === 0) opened += 1;
+    if (opened > mostConnections)
+      throw new Error(`More than ${mostConnections} requests wait for their answers.`);
+    const connection = idle.pop() ?? new Connection(port);
+    const answer = await connection.post(clip, headers);
+    idle.push(connection);
+    return answer;
   };
-  await Promise.all(Array.from({ length: 8 }, client));
-  agent.destroy();
-  return answered / seconds;
-}
-
-async function openLoop(port: number, clip: Buffer, rate: number, seconds: number): Promise<Answer[]> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 512 });
-  const sent: Promise<Answer>[] = [];
+  const sent: Promise<RawAnswer>[] = [];
   const startedMs = performance.now();
   while (performance.now() - startedMs < seconds * 1000) {
     const due = ((performance.now() - startedMs) / 1000) * rate;
-    while (sent.length < due) sent.push(call(port, 'POST', '/classify', clip, agent, headers));
+    while (sent.length < due) sent.push(send());
     await sleep(2);
   }
   const answers = await Promise.all(sent);
-  agent.destroy();
+  for (const connection of idle) connection.close();
   return answers;
 }
 
 /** Seconds after the load until three requests in a row are answered, one every 100 ms. */
-async function recovery(port: number, clip: Buffer): Promise<number> {
+async function recovery(port: number, clip: RequestBody): Promise<number> {
+  const connection = new Connection(port);
   const startedMs = performance.now();
   for (let inRow = 0; inRow < 3;) {
-    const { status } = await call(port, 'POST', '/classify', clip, undefined, headers);
+    const { status } = await connection.post(clip, headers);
     inRow = status === 200 ? inRow + 1 : 0;
     await sleep(100);
   }
+  connection.close();
   return Math.max(0, (performance.now() - startedMs) / 1000 - 0.3);
 }

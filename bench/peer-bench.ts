@@ -7,7 +7,8 @@ import { dirname, join } from 'node:path';
 import { decode } from '../shared/audio/decode';
 import { openRegistry, type Version } from '../shared/registry/registry';
 import { wavFile } from '../test/support/wav-file';
-import { closedLoop, formBody, varied, type RequestBody } from './http-load';
+import type { RequestBody } from './connection';
+import { closedLoop, formBody } from './http-load';
 import { median, quantile } from './median';
 import { call, projectFolder, sleep, startService, type BenchService } from './service';
 
@@ -124,13 +125,9 @@ async function measure(
   wav: Buffer,
   connections: number,
 ): Promise<number[]> {
-  await closedLoop(port, (request) => body(varied(wav, request)), connections, Date.now() + 1500);
-  return closedLoop(
-    port,
-    (request) => body(varied(wav, request)),
-    connections,
-    Date.now() + secondsPerRound * 1000,
-  );
+  const load = { port, body: body(wav), varied: true, connections };
+  await closedLoop({ ...load, seconds: 1.5 });
+  return closedLoop({ ...load, seconds: secondsPerRound });
 }
 
 function cell(runs: readonly (readonly number[])[]): string {

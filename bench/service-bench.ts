@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { closedLoop, type RequestBody } from './http-load';
+import type { RequestBody } from './connection';
+import { closedLoop } from './http-load';
 import { median, quantile } from './median';
 import { call, projectFolder, residentMegabytes, slope, startService, type BenchService } from './service';
 
@@ -19,11 +20,12 @@ export async function benchService(): Promise<void> {
       `\nService ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s. POST /classify, 5 s Ogg Vorbis:\n`,
     );
     console.log('| connections | requests/s | p50 ms | p99 ms | /healthz p50 ms |\n|---|---|---|---|---|');
-    await closedLoop(service.port, () => clip, 4, Date.now() + 3000);
+    const load = { port: service.port, body: clip, varied: false };
+    await closedLoop({ ...load, connections: 4, seconds: 3 });
     for (const connections of [1, 8, 32]) {
       const until = Date.now() + secondsPerRound * 1000;
       const [times, health] = await Promise.all([
-        closedLoop(service.port, () => clip, connections, until),
+        closedLoop({ ...load, connections, seconds: secondsPerRound }),
         probe(service.port, until),
       ]);
       const figures = [times.length / secondsPerRound, median(times), quantile(times, 0.99), median(health)];
