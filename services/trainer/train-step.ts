@@ -4,6 +4,7 @@ import { deriveSeed } from '../../shared/network/random';
 import { sliceBatch, type Batch } from './batches';
 import type { NetworkState } from './network-state';
 import { adam, type Optimiser } from './optimiser';
+import { uphill } from './sharpness';
 
 /**
  * Clips that go through the network at once. A batch is taken in such slices and their gradients added up, which
@@ -22,6 +23,17 @@ export interface StepResult {
   readonly correct: number;
 }
 
+/** How weights move. */
+export interface StepRule {
+  readonly optimise: Optimiser;
+  /** How far uphill of the weights their gradient is taken; 0: where they are. */
+  readonly sharpnessRadius: number;
+}
+
+const plain: StepRule = { optimise: adam, sharpnessRadius: 0 };
+
+type Gradients = Readonly<Record<string, tf.Tensor>>;
+
 /**
  * One optimiser step on the mean cross-entropy of a batch.
  * @param seed of everything random in this step
@@ -32,9 +44,32 @@ export function trainStep(
   batch: Batch,
   learningRate: number,
   seed: number,
-  optimise: Optimiser = adam,
+  { optimise, sharpnessRadius }: StepRule = plain,
 ): StepResult {
   state.step += 1;
+  const { result, gradients } = batchGradients(network, state, batch, seed, true);
+  if (sharpnessRadius > 0) {
+    const steepest = uphill(state.weights, gradients, sharpnessRadius, () => {
+      // Running statistics are those of the weights themselves.
+      return batchGradients(network, state, batch, seed, false).gradients;
+    });
+    optimise(state, steepest, learningRate);
+    tf.dispose(steepest);
+  } else {
+    optimise(state, gradients, learningRate);
+  }
+  tf.dispose(gradients);
+  return result;
+}
+
+/** The mean cross-entropy's gradients, the caller's to dispose of, and what the batch gave. */
+function batchGradients(
+  network: Network,
+  state: NetworkState,
+  batch: Batch,
+  seed: number,
+  updatesStatistics: boolean,
+): { result: StepResult; gradients: Gradients } {
   const gradients: Record<string, tf.Tensor> = {};
   let loss = 0;
   let correct = 0;
@@ -43,24 +78,25 @@ export function trainStep(
   const step = usesStatistics ? batch.size : sliceSize;
   for (let start = 0; start < batch.size; start += step) {
     const slice = sliceBatch(batch, start, Math.min(batch.size, start + step));
-    const result = addGradients(network, state, slice, batch.size, sliceSeed(seed, start), gradients);
+    const share = { slice, batchSize: batch.size, seed: sliceSeed(seed, start) };
+    const { result, statistics } = addGradients(network, state, share, gradients);
     loss += result.loss;
     correct += result.correct;
+    for (const [name, value] of statistics) {
+      if (updatesStatistics) state.weights[name]!.assign(value);
+      value.dispose();
+    }
   }
-  optimise(state, gradients, learningRate);
-  tf.dispose(gradients);
-  return { loss, correct };
+  return { result: { loss, correct }, gradients };
 }
 
-/** Adds the slice's share of the batch's mean gradient to `gradients`. */
+/** Adds the slice's share of the batch's mean gradient to `gradients`. @returns with the running statistics that it would leave */
 function addGradients(
   network: Network,
   state: NetworkState,
-  slice: Batch,
-  batchSize: number,
-  seed: number,
+  { slice, batchSize, seed }: { readonly slice: Batch; readonly batchSize: number; readonly seed: number },
   gradients: Record<string, tf.Tensor>,
-): StepResult {
+): { result: StepResult; statistics: readonly (readonly [string, tf.Tensor])[] } {
   const statistics: [string, tf.Tensor][] = [];
   const training: TrainingMode = {
     seed,
@@ -88,11 +124,7 @@ function addGradients(
     logits!.dispose();
     return { loss: value.dataSync<'float32'>()[0]! * batchSize, correct: hits.dataSync<'int32'>()[0]! };
   });
-  for (const [name, value] of statistics) {
-    state.weights[name]!.assign(value);
-    value.dispose();
-  }
-  return result;
+  return { result, statistics };
 }
 
 /** [size, classes] */

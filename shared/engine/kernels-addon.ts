@@ -64,11 +64,13 @@ interface TransformerOptions extends AddonOptions {
   readonly hidden: number;
 }
 
-/** AdamW's figures, and how slowly the running means of the weights move. */
+/** AdamW's figures, how slowly the running means of the weights move, and how far uphill gradients are taken. */
 export interface NativeOptimiser {
   readonly beta2: number;
   readonly weightDecay: number;
   readonly averageDecay: number;
+  /** 0: where the weights are. */
+  readonly sharpnessRadius: number;
 }
 
 interface MelOptions extends AddonOptions, NativeOptimiser {

@@ -1,10 +1,14 @@
 import { TestEnvironment as NodeEnvironment } from 'jest-environment-node';
 import type { EnvironmentContext, JestEnvironmentConfig } from '@jest/environment';
 
+/** Where TensorFlow.js keeps its engine. */
+const engineGlobals = ['_tfengine', '_tfGlobals'];
+
 /**
  * Jest runs tests in a context of its own, whose typed arrays are not those of Node's core, so
  * `instanceof Float32Array` is false across the border (jestjs/jest#2549). TensorFlow.js relies on it:
- * give the tests Node's own.
+ * give the tests Node's own. A single test file runs in Jest's own process, whose globals the context takes over, the engine that the
+ * global setup loaded among them: its tensors would be of other classes than the tests'.
  */
 export default class SharedGlobalsEnvironment extends NodeEnvironment {
   constructor(config: JestEnvironmentConfig, context: EnvironmentContext) {
@@ -17,5 +21,6 @@ export default class SharedGlobalsEnvironment extends NodeEnvironment {
       Uint8Array,
       Uint8ClampedArray,
     });
+    for (const name of engineGlobals) Reflect.deleteProperty(this.global, name);
   }
 }
