@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '../../shared/errors/app-error';
 import { createBullQueue } from '../../shared/jobs/create-bull-queue';
@@ -14,7 +14,8 @@ const trainerMain = join(__dirname, '../trainer/main.js');
 
 /**
  * With REDIS_URL the queue that trainers work on; without, one on disk that this service's own child processes work on. That one is
- * opened at once where jobs may be waiting, else by the first job: a service that has none keeps no folder.
+ * opened at once where jobs may be waiting, else by the first job: a service that has none keeps nothing in the
+ * folder, which may be an empty one that it cannot write to, as in an image with no volume there.
  */
 export function composeJobs(config: Config, logger: Logger): JobQueue {
   if (config.redisUrl !== undefined) return createBullQueue(config.redisUrl, { logger });
@@ -23,7 +24,7 @@ export function composeJobs(config: Config, logger: Logger): JobQueue {
     ...process.env,
     ...{ MODELS_DIR: modelsFolder, DATASETS_DIR: datasetsFolder, RUNS_DIR: runsFolder },
   };
-  const exists = (): boolean => existsSync(jobsFolder);
+  const exists = (): boolean => holdsAnything(jobsFolder);
   const queue = openOnDemand(async () => {
     try {
       return await createEmbeddedQueue(jobsFolder, {
@@ -43,4 +44,12 @@ export function composeJobs(config: Config, logger: Logger): JobQueue {
     });
   }
   return queue;
+}
+
+function holdsAnything(folder: string): boolean {
+  try {
+    return readdirSync(folder).length > 0;
+  } catch {
+    return false;
+  }
 }

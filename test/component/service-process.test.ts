@@ -105,6 +105,16 @@ describe('the service as a process', () => {
     expect(behind.length).toBeGreaterThanOrEqual(2);
   });
 
+  it('keeps nothing in an empty JOBS_DIR before a job comes, as where it cannot write', async () => {
+    const jobs = await mkdtemp(join(tmpdir(), 'earshot-no-jobs-'));
+    const service = start({ JOBS_DIR: jobs });
+    const url = await service.url();
+    await service.line('loaded and warmed up');
+    expect(await (await fetch(`${url}/jobs`)).json()).toEqual({ jobs: [] });
+    expect(await readdir(jobs)).toEqual([]);
+    await rm(jobs, { recursive: true });
+  });
+
   it('stops with 0 on the native kernels too, with a libtensorflow that was loaded and never used', async () => {
     const service = start({ ENGINE: 'cpu', ENGINE_KERNELS: 'native' });
     await service.line('loaded and warmed up');

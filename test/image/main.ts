@@ -182,6 +182,8 @@ async function checkService(root: string, image: ImageConfig, scratch: string): 
     process.kill(pid, 'SIGTERM');
     expect('SIGTERM ends it with 0', (await closed)[0] === 0);
   } finally {
+    // Both: whoever changes its user no longer dies with its parent.
+    if (child.exitCode === null) process.kill(firstChildOf(child.pid!), 'SIGKILL');
     child.kill('SIGKILL');
   }
 }
