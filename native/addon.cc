@@ -122,7 +122,7 @@ Napi::Value create_mel(const Napi::CallbackInfo& info) {
   const CommonOptions is = read_common(options);
   const MelSize size = read_size(options, is.classes);
   const MelOptimiser optimiser{read_share(options, "beta2"), read_share(options, "weightDecay"),
-                               read_share(options, "averageDecay"), read_share(options, "sharpnessRadius")};
+                               read_share(options, "averageDecay")};
   return create<Mel>(info.Env(), is.kernels, is.threads, size, is.rate, optimiser);
 }
 

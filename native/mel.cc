@@ -1,7 +1,6 @@
 #include "mel.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "adam_step.h"
 #include "layout.h"
@@ -83,30 +82,9 @@ StepResult Mel::step(const Batch& batch, double learning_rate, double step) {
   if (gradients_.size() == 0) gradients_ = AlignedArray<float>(total());
   const StepResult result = gradients(batch, gradients_.data());
   training_.update_running(values.data());
-  if (optimiser_.sharpness_radius > 0) {
-    if (start_.size() == 0) start_ = AlignedArray<float>(total());
-    std::copy_n(values.data(), total(), start_.data());
-    climb();
-    gradients(batch, gradients_.data());
-    std::copy_n(start_.data(), total(), values.data());
-  }
   optimise(learning_rate, step);
   ready_ = false;
   return result;
-}
-
-// To where the loss is greatest within the radius, as far as the gradient tells (services/trainer/sharpness.ts).
-void Mel::climb() {
-  double squares = 0;
-  for (const auto& [first, count, learns, decays] : stretches_) {
-    for (size_t at = first; learns && at < first + count; at++) {
-      squares += static_cast<double>(gradients_.data()[at]) * static_cast<double>(gradients_.data()[at]);
-    }
-  }
-  const float scale = static_cast<float>(optimiser_.sharpness_radius / (std::sqrt(squares) + 1e-12));
-  for (const auto& [first, count, learns, decays] : stretches_) {
-    for (size_t at = first; learns && at < first + count; at++) values.data()[at] += scale * gradients_.data()[at];
-  }
 }
 
 void Mel::optimise(double learning_rate, double step) {

@@ -6,9 +6,9 @@
 
 namespace earshot {
 
-// AdamW's, how slowly the running means of the weights move, and how far uphill of the weights their gradient is taken.
+// AdamW's, and how slowly the running means of the weights move.
 struct MelOptimiser {
-  double beta2, weight_decay, average_decay, sharpness_radius;
+  double beta2, weight_decay, average_decay;
 };
 
 class Mel : public Network {
@@ -25,7 +25,6 @@ class Mel : public Network {
 
  private:
   void prepare(int frames);
-  void climb();
   void optimise(double learning_rate, double step);
   const float* judged() const { return averages.size() > 0 ? averages.data() : values.data(); }
 
@@ -36,7 +35,6 @@ class Mel : public Network {
   const MelOptimiser optimiser_;
   MelTraining training_;
   AlignedArray<float> gradients_;
-  AlignedArray<float> start_;  // the weights, while their gradient is taken uphill of them
   // A stretch of the values that an item of the optimiser takes.
   struct Stretch {
     size_t first, count;

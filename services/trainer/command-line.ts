@@ -17,7 +17,6 @@ const trainOptionsSchema = z.strictObject({
   'batch-size': wholeNumber.pipe(z.int().positive()).optional(),
   epochs: wholeNumber.pipe(z.int().positive()).optional(),
   'steps-per-epoch': wholeNumber.pipe(z.int().positive()).optional(),
-  'sharpness-radius': decimal.pipe(z.number().min(0).lt(1)).optional(),
   'test-fold': z.union([z.literal('none').transform(() => null), wholeNumber]).default(1),
   'validation-fold': wholeNumber.default(2),
   seed: wholeNumber.pipe(z.int().min(0).max(0xffffffff)).default(1),
@@ -47,7 +46,6 @@ export const trainUsage = `npm run train -- [options]
   --batch-size N                   clips, default 32
   --epochs N                       default 100 (mel: 12 of 200 steps, mel-small: 10 of 150)
   --steps-per-epoch N              mel: default 200 (mel-small: 150)
-  --sharpness-radius N             mel: how far uphill of the weights gradients are taken, default 0
   --test-fold N|none               never trained or selected on, default 1; none: all other folds train
   --blind                          leaves the test fold unread: validation figures only
   --validation-fold N              chooses the epoch, default 2; the other folds train
@@ -101,11 +99,6 @@ function changed(augmentation: Augmentation, changes: string | undefined): Augme
   throw new AppError('invalid-configuration', `--augmentation: ${problems.join('; ')}`);
 }
 
-/** None and absent are one setting, and so one run. */
-function radius(sharpnessRadius: number | undefined): { sharpnessRadius?: number } {
-  return sharpnessRadius === undefined || sharpnessRadius === 0 ? {} : { sharpnessRadius };
-}
-
 /** How the named architecture hears and is trained, with what the options change. */
 export function trainingOf(command: TrainCommand): { frontEnd: FrontEnd; hyperparameters: Hyperparameters } {
   const { frontEnd, hyperparameters } = trainingDefaults[command.architecture];
@@ -114,7 +107,6 @@ export function trainingOf(command: TrainCommand): { frontEnd: FrontEnd; hyperpa
       ? {
           ...hyperparameters,
           stepsPerEpoch: command['steps-per-epoch'] ?? hyperparameters.stepsPerEpoch,
-          ...radius(command['sharpness-radius'] ?? hyperparameters.sharpnessRadius),
           augmentation: changed(hyperparameters.augmentation, command.augmentation),
         }
       : hyperparameters;

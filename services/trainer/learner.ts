@@ -43,22 +43,17 @@ function nativeNetwork(
   switch (hyperparameters.optimizer) {
     case 'adam':
       return createNativeNetwork(kernels, network, {
-        optimiser: { ...plainAdam, averageDecay: 0, sharpnessRadius: 0 },
+        optimiser: { ...plainAdam, averageDecay: 0 },
       });
     case 'adamw': {
       const { architecture } = network.config;
       if (architecture !== 'mel' && architecture !== 'mel-small') return undefined;
       const { weightDecay, averageDecay } = hyperparameters;
-      const sharpnessRadius = radiusOf(hyperparameters);
       return createNativeNetwork(kernels, network, {
-        optimiser: { beta2: adamwBeta2, weightDecay, averageDecay, sharpnessRadius },
+        optimiser: { beta2: adamwBeta2, weightDecay, averageDecay },
       });
     }
   }
-}
-
-function radiusOf(hyperparameters: Hyperparameters): number {
-  return hyperparameters.optimizer === 'adamw' ? (hyperparameters.sharpnessRadius ?? 0) : 0;
 }
 
 function createReferenceLearner(
@@ -67,9 +62,9 @@ function createReferenceLearner(
   hyperparameters: Hyperparameters,
 ): Learner {
   const state = createState(network, values);
-  const rule = { optimise: createOptimiser(hyperparameters), sharpnessRadius: radiusOf(hyperparameters) };
+  const optimise = createOptimiser(hyperparameters);
   return {
-    step: (batch, learningRate, seed) => trainStep(network, state, batch, learningRate, seed, rule),
+    step: (batch, learningRate, seed) => trainStep(network, state, batch, learningRate, seed, optimise),
     logits: (features, size) => forwardLogits(network, state.averages ?? state.weights, features, size),
     values: () => readState(state),
     dispose: () => {

@@ -4,7 +4,6 @@ import { deriveSeed } from '../../shared/network/random';
 import { sliceBatch, type Batch } from './batches';
 import type { NetworkState } from './network-state';
 import { adam, type Optimiser } from './optimiser';
-import { uphill } from './sharpness';
 
 /**
  * Clips that go through the network at once. A batch is taken in such slices and their gradients added up, which
@@ -23,17 +22,6 @@ export interface StepResult {
   readonly correct: number;
 }
 
-/** How weights move. */
-export interface StepRule {
-  readonly optimise: Optimiser;
-  /** How far uphill of the weights their gradient is taken; 0: where they are. */
-  readonly sharpnessRadius: number;
-}
-
-const plain: StepRule = { optimise: adam, sharpnessRadius: 0 };
-
-type Gradients = Readonly<Record<string, tf.Tensor>>;
-
 /**
  * One optimiser step on the mean cross-entropy of a batch.
  * @param seed of everything random in this step
@@ -44,32 +32,9 @@ export function trainStep(
   batch: Batch,
   learningRate: number,
   seed: number,
-  { optimise, sharpnessRadius }: StepRule = plain,
+  optimise: Optimiser = adam,
 ): StepResult {
   state.step += 1;
-  const { result, gradients } = batchGradients(network, state, batch, seed, true);
-  if (sharpnessRadius > 0) {
-    const steepest = uphill(state.weights, gradients, sharpnessRadius, () => {
-      // Running statistics are those of the weights themselves.
-      return batchGradients(network, state, batch, seed, false).gradients;
-    });
-    optimise(state, steepest, learningRate);
-    tf.dispose(steepest);
-  } else {
-    optimise(state, gradients, learningRate);
-  }
-  tf.dispose(gradients);
-  return result;
-}
-
-/** The mean cross-entropy's gradients, the caller's to dispose of, and what the batch gave. */
-function batchGradients(
-  network: Network,
-  state: NetworkState,
-  batch: Batch,
-  seed: number,
-  updatesStatistics: boolean,
-): { result: StepResult; gradients: Gradients } {
   const gradients: Record<string, tf.Tensor> = {};
   let loss = 0;
   let correct = 0;
@@ -78,25 +43,24 @@ function batchGradients(
   const step = usesStatistics ? batch.size : sliceSize;
   for (let start = 0; start < batch.size; start += step) {
     const slice = sliceBatch(batch, start, Math.min(batch.size, start + step));
-    const share = { slice, batchSize: batch.size, seed: sliceSeed(seed, start) };
-    const { result, statistics } = addGradients(network, state, share, gradients);
+    const result = addGradients(network, state, slice, batch.size, sliceSeed(seed, start), gradients);
     loss += result.loss;
     correct += result.correct;
-    for (const [name, value] of statistics) {
-      if (updatesStatistics) state.weights[name]!.assign(value);
-      value.dispose();
-    }
   }
-  return { result: { loss, correct }, gradients };
+  optimise(state, gradients, learningRate);
+  tf.dispose(gradients);
+  return { loss, correct };
 }
 
-/** Adds the slice's share of the batch's mean gradient to `gradients`. @returns with the running statistics that it would leave */
+/** Adds the slice's share of the batch's mean gradient to `gradients`. */
 function addGradients(
   network: Network,
   state: NetworkState,
-  { slice, batchSize, seed }: { readonly slice: Batch; readonly batchSize: number; readonly seed: number },
+  slice: Batch,
+  batchSize: number,
+  seed: number,
   gradients: Record<string, tf.Tensor>,
-): { result: StepResult; statistics: readonly (readonly [string, tf.Tensor])[] } {
+): StepResult {
   const statistics: [string, tf.Tensor][] = [];
   const training: TrainingMode = {
     seed,
@@ -124,7 +88,11 @@ function addGradients(
     logits!.dispose();
     return { loss: value.dataSync<'float32'>()[0]! * batchSize, correct: hits.dataSync<'int32'>()[0]! };
   });
-  return { result, statistics };
+  for (const [name, value] of statistics) {
+    state.weights[name]!.assign(value);
+    value.dispose();
+  }
+  return result;
 }
 
 /** [size, classes] */

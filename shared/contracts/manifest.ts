@@ -29,11 +29,6 @@ const adamwSchema = z.strictObject({
   weightDecay: z.number().min(0),
   /** Of the running mean of the weights, which is the model. */
   averageDecay: ratio,
-  /**
-   * The gradient is taken where the loss is greatest within this distance of the weights (sharpness-aware minimisation);
-   * absent: where they are.
-   */
-  sharpnessRadius: z.number().positive().lt(1).optional(),
   /** Epochs before this one are not chosen. */
   selectFromEpoch: z.int().positive(),
   augmentation: augmentationSchema,

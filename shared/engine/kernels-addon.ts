@@ -64,13 +64,11 @@ interface TransformerOptions extends AddonOptions {
   readonly hidden: number;
 }
 
-/** AdamW's figures, how slowly the running means of the weights move, and how far uphill gradients are taken. */
+/** AdamW's figures, and how slowly the running means of the weights move. */
 export interface NativeOptimiser {
   readonly beta2: number;
   readonly weightDecay: number;
   readonly averageDecay: number;
-  /** 0: where the weights are. */
-  readonly sharpnessRadius: number;
 }
 
 interface MelOptions extends AddonOptions, NativeOptimiser {

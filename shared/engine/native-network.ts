@@ -76,8 +76,6 @@ export function isNative(config: NetworkConfig): boolean {
   }
 }
 
-const noOptimiser: NativeOptimiser = { beta2: 0, weightDecay: 0, averageDecay: 0, sharpnessRadius: 0 };
-
 export interface NativeNetworkOptions {
   /** Frames of earlier clips whose tokens are kept, 80 kB each; the answers are the same to the bit. */
   readonly cachedFrames?: number;
@@ -92,7 +90,7 @@ export interface NativeNetworkOptions {
 export function createNativeNetwork(
   choice: KernelsChoice | undefined,
   { config, parameters }: Network,
-  { cachedFrames = 0, optimiser = noOptimiser }: NativeNetworkOptions = {},
+  { cachedFrames = 0, optimiser = { beta2: 0, weightDecay: 0, averageDecay: 0 } }: NativeNetworkOptions = {},
 ): NativeNetwork | undefined {
   if (choice === undefined) return undefined;
   if (!isNative(config)) {

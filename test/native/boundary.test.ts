@@ -170,9 +170,8 @@ describe('the addon', () => {
     [{ beta2: NaN }, 'beta2'],
     [{ weightDecay: -0.1 }, 'weightDecay'],
     [{ averageDecay: undefined }, 'averageDecay'],
-    [{ sharpnessRadius: 1 }, 'sharpnessRadius'],
   ])('refuses to make a mel of %j and names %s', (given, named) => {
-    const figures = { width: 12, head: 64, beta2: 0.99, weightDecay: 0, averageDecay: 0, sharpnessRadius: 0 };
+    const figures = { width: 12, head: 64, beta2: 0.99, weightDecay: 0, averageDecay: 0 };
     const make = (): unknown =>
       (addon as unknown as Loose)['createMel']!({ ...options, ...figures, ...given });
     expect(refusal(make)).toContain(named);

@@ -187,44 +187,6 @@ describe('the native mel', () => {
     });
   });
 
-  it('steps by the gradient uphill of the weights, within a radius, and keeps the statistics of the weights', () => {
-    const weights = melWeights('mel-small', classes, 4);
-    const given = melBatch(3, 20, classes, 5);
-    const { batch, targets } = addonMelBatch(given);
-    const names = Object.keys(weights);
-    const radius = 0.3;
-    const here = referenceMelPass(weights, given.crops, given.targets, 0, 0);
-    const norm = Math.hypot(...Object.values(here.gradients).map((gradient) => Math.hypot(...gradient)));
-    const moved = Object.fromEntries(
-      Object.entries(weights).map(([name, values]) => {
-        const gradient = here.gradients[name];
-        return [name, values.map((value, i) => value + (radius / norm) * (gradient?.[i] ?? 0))];
-      }),
-    );
-    const there = referenceMelPass(moved, given.crops, given.targets, 0, 0);
-    forEachSet(addon, (instructionSet) => {
-      const mel = addonMel(addon, 'mel-small', classes, weights, { instructionSet, sharpnessRadius: radius });
-      mel.setMoments(zerosOf(weights), zerosOf(weights));
-      const { loss } = mel.step(...batch, 0.01, 1, targets);
-      expect(Math.abs(loss / here.loss - 1)).toBeLessThan(1e-5);
-      const [firstMoments, after] = [mel.moments()[0], mel.weights()];
-      for (const [name, gradient] of Object.entries(there.gradients)) {
-        const index = names.indexOf(name);
-        const tenth = Float64Array.from(gradient, (value) => 0.1 * value);
-        expectClose(firstMoments[index]!, tenth, 1e-3);
-        // Adam's first step is no longer than the rate, from where the weights were.
-        after[index]!.forEach((value, i) => {
-          expect(Math.abs(value - weights[name]![i]!)).toBeLessThan(0.011);
-        });
-      }
-      for (const [name, statistic] of Object.entries(here.statistics)) {
-        const wanted = Float64Array.from(statistic, (value, i) => 0.9 * weights[name]![i]! + 0.1 * value);
-        expectClose(after[names.indexOf(name)]!, wanted, 1e-4);
-      }
-      mel.dispose();
-    });
-  });
-
   it('judges by the running means once it keeps them', () => {
     const [weights, means] = [1, 2].map((seed) => melWeights('mel-small', classes, seed));
     const { batch } = addonMelBatch(melBatch(2, 24, classes, 3));

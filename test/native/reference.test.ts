@@ -173,36 +173,29 @@ describe.each(['mel', 'mel-small'] as const)(
       }
     });
 
-    it.each([
-      ['where the weights are', undefined],
-      ['uphill of them', 0.05],
-    ])(
-      'takes the same step by the gradient %s, and moves statistics and means alike',
-      (_, sharpnessRadius) => {
-        const hyperparameters = { ...adamw, sharpnessRadius };
-        const batch = bandBatch(9, 40, 2);
-        const [ours, theirs] = [native, reference].map((engine) => {
-          const learner = createLearner(network, freshState(network, 5, true), hyperparameters, engine);
-          const result = learner.step(batch, 0.001, 77);
-          const after = learner.values();
-          learner.dispose();
-          return { ...result, after };
-        });
-        expect(Math.abs(ours!.loss / theirs!.loss - 1)).toBeLessThan(1e-5);
-        expect(ours!.correct).toBe(theirs!.correct);
-        expect(Object.keys(ours!.after.firstMoments)).toEqual(Object.keys(theirs!.after.firstMoments));
-        const errorOf = (values: (learner: typeof ours) => WeightValues, name: string): number =>
-          relativeError(values(ours)[name]!, values(theirs)[name]!);
-        for (const { name } of network.parameters.filter(({ trainable }) => trainable)) {
-          // After one step the first moment is a tenth of the gradient.
-          expect(errorOf((learner) => learner!.after.firstMoments, name)).toBeLessThan(1e-3);
-        }
-        for (const { name } of network.parameters.filter(({ trainable }) => !trainable)) {
-          expect(errorOf((learner) => learner!.after.weights, name)).toBeLessThan(1e-4);
-          expect(errorOf((learner) => learner!.after.averages!, name)).toBeLessThan(1e-4);
-        }
-      },
-    );
+    it('takes the same step, the same statistics dropped, and moves statistics and means alike', () => {
+      const batch = bandBatch(9, 40, 2);
+      const [ours, theirs] = [native, reference].map((engine) => {
+        const learner = createLearner(network, freshState(network, 5, true), adamw, engine);
+        const result = learner.step(batch, 0.001, 77);
+        const after = learner.values();
+        learner.dispose();
+        return { ...result, after };
+      });
+      expect(Math.abs(ours!.loss / theirs!.loss - 1)).toBeLessThan(1e-5);
+      expect(ours!.correct).toBe(theirs!.correct);
+      expect(Object.keys(ours!.after.firstMoments)).toEqual(Object.keys(theirs!.after.firstMoments));
+      const errorOf = (values: (learner: typeof ours) => WeightValues, name: string): number =>
+        relativeError(values(ours)[name]!, values(theirs)[name]!);
+      for (const { name } of network.parameters.filter(({ trainable }) => trainable)) {
+        // After one step the first moment is a tenth of the gradient.
+        expect(errorOf((learner) => learner!.after.firstMoments, name)).toBeLessThan(1e-3);
+      }
+      for (const { name } of network.parameters.filter(({ trainable }) => !trainable)) {
+        expect(errorOf((learner) => learner!.after.weights, name)).toBeLessThan(1e-4);
+        expect(errorOf((learner) => learner!.after.averages!, name)).toBeLessThan(1e-4);
+      }
+    });
 
     it('follows the same loss curve from one seed, and a resumed run the same bits', () => {
       const batch = bandBatch(8, 32, 4);

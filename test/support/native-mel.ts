@@ -42,15 +42,7 @@ export function addonMel(
   const mel = addon.createMel({
     instructionSet: addon.instructionSets()[0]!,
     ...melSizes[architecture],
-    ...{
-      threads: 2,
-      dropout: 0,
-      classes,
-      beta2: 0.99,
-      weightDecay: 0.02,
-      averageDecay: 0.995,
-      sharpnessRadius: 0,
-    },
+    ...{ threads: 2, dropout: 0, classes, beta2: 0.99, weightDecay: 0.02, averageDecay: 0.995 },
     ...options,
   });
   mel.setWeights(Object.values(weights));
