@@ -13,6 +13,7 @@ import { benchSigterm } from './sigterm-bench';
 import { benchSoak } from './soak-bench';
 import { benchStreams } from './stream-bench';
 import { benchTrainers } from './trainers-bench';
+import { benchUnknown } from './unknown-bench';
 
 /** What an option asks for; without any: the engine, then the service. */
 const benches: Readonly<Record<string, () => Promise<void>>> = {
@@ -24,6 +25,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   '--soak': benchSoak,
   '--sigterm': benchSigterm,
   '--robustness': benchRobustness,
+  '--unknown': benchUnknown,
   '--promotions': benchPromotions,
   '--reloads': benchReloads,
   '--trainers': benchTrainers,

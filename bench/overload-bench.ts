@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { Connection, type RawAnswer, type RequestBody } from './connection';
 import { closedLoop } from './http-load';
@@ -16,6 +17,7 @@ export async function benchOverload(): Promise<void> {
   const bytes = await readFile(join(projectFolder, 'samples', 'dog.ogg'));
   const clip = { contentType: 'audio/ogg', bytes };
   const service = await startService();
+  goFirst();
   try {
     const load = { port: service.port, body: clip, varied: false, connections: 8 };
     await closedLoop({ ...load, seconds: 3 });
@@ -35,6 +37,15 @@ export async function benchOverload(): Promise<void> {
     }
   } finally {
     await service.stop();
+  }
+}
+
+/** As a client on a machine of its own, which does not wait for what the service computes. */
+function goFirst(): void {
+  try {
+    setPriority(process.pid, constants.priority.PRIORITY_HIGH);
+  } catch {
+    console.log('\nNot root: the client waits for its turn on the cores, and that counts as the service.');
   }
 }
 
