@@ -18,13 +18,14 @@ export function goldenOf(
 ): Golden {
   const clips = goldenClips(frontEnd.sampleRate, frontEnd.windowSeconds);
   const examples = clips.map(({ samples }) => ({ label: 0, inputs: windowInputs(samples, frontEnd) }));
-  const { logits } = answersOf(scorers, examples, frontEnd, classes.length);
+  const { logits, familiarity } = answersOf(scorers, examples, frontEnd, classes.length);
   return {
     formatVersion: 1,
     engine,
     clips: clips.map(({ name }, clip) => ({
       clip: name,
       probabilities: [...meanProbabilities(logits[clip]!, temperature)],
+      familiarity: familiarity[clip]!,
     })),
   };
 }

@@ -35,7 +35,16 @@ export const goldenSchema = z.strictObject({
   formatVersion: z.literal(1),
   /** Where the trainer computed them. */
   engine: z.string(),
-  clips: z.array(z.strictObject({ clip: z.string(), probabilities: z.array(ratio).min(2) })).min(1),
+  clips: z
+    .array(
+      z.strictObject({
+        clip: z.string(),
+        probabilities: z.array(ratio).min(2),
+        /** Absent: the networks do not judge it, or it was not stored yet. */
+        familiarity: ratio.optional(),
+      }),
+    )
+    .min(1),
 });
 export type Golden = z.infer<typeof goldenSchema>;
 

@@ -4,6 +4,9 @@ import type { Inference } from '../engine/inference';
 import { AppError } from '../errors/app-error';
 import type { Parity } from './gate';
 
+/** Of networks that do not judge familiarity. */
+const wholly = 1;
+
 /**
  * Computes the golden clips as a recording's windows are computed, and compares with what the trainer stored.
  * @throws AppError invalid-checkpoint when what is stored is of other clips or classes
@@ -14,20 +17,21 @@ export async function measureParity(
 ): Promise<Parity> {
   const { frontEnd, classes } = inference.manifest;
   const clips = goldenClips(frontEnd.sampleRate, frontEnd.windowSeconds);
-  const stored = clips.map(({ name }) => golden.clips.find(({ clip }) => clip === name)?.probabilities);
   let largestDifference = 0;
-  for (const [index, { samples }] of clips.entries()) {
-    const expected = stored[index];
-    if (expected?.length !== classes.length) {
+  for (const { name, samples } of clips) {
+    const stored = golden.clips.find(({ clip }) => clip === name);
+    if (stored?.probabilities.length !== classes.length) {
       throw new AppError(
         'invalid-checkpoint',
         'The golden probabilities are of other clips or other classes.',
       );
     }
-    const { probabilities } = await inference.infer([samples]);
-    for (const [position, probability] of expected.entries()) {
-      const difference = Math.abs(probability - probabilities[0]![position]!);
-      // A NaN is as far off as can be.
+    const answer = await inference.infer([samples]);
+    const [probabilities, familiarity] = [answer.probabilities[0]!, answer.familiarity?.[0] ?? wholly];
+    const differences = stored.probabilities.map((expected, index) => expected - probabilities[index]!);
+    if (stored.familiarity !== undefined) differences.push(stored.familiarity - familiarity);
+    // A NaN is as far off as can be.
+    for (const difference of differences.map(Math.abs)) {
       largestDifference = difference <= largestDifference ? largestDifference : difference;
     }
   }
