@@ -1,8 +1,4 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { readAloud } from '../services/trainer/unknown/speech';
 import { createUniform, deriveSeed } from '../shared/network/random';
 import { wavFile } from '../test/support/wav-file';
 
@@ -148,29 +144,8 @@ export async function freshSounds(): Promise<FreshSound[]> {
 }
 
 async function speech(): Promise<FreshSound[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'earshot-fresh-'));
-  try {
-    const sounds: FreshSound[] = [];
-    for (const voice of speakers) {
-      for (const [index, sentence] of said.entries()) {
-        const file = join(folder, 'speech.wav');
-        await promisify(execFile)('espeak-ng', [
-          '-v',
-          voice,
-          '-s',
-          String(120 + 60 * index),
-          '-w',
-          file,
-          sentence,
-        ]);
-        sounds.push({ kind: 'speech in other voices', wav: await readFile(file) });
-      }
-    }
-    return sounds;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const readings = speakers.flatMap((voice) =>
+    said.map((text, index) => ({ voice, text, wordsPerMinute: 120 + 60 * index })),
+  );
+  return (await readAloud(readings)).map((wav) => ({ kind: 'speech in other voices', wav }));
 }

@@ -16,24 +16,40 @@ const sentences = [
 ];
 const voices = ['en-gb', 'en-us+f3', 'de', 'fr'];
 
-/** Sentences read by espeak-ng; none where it is not installed. */
-export async function speechSounds(decoder: ClipDecoder, sampleRate: number): Promise<MadeSound[]> {
+/** What is read aloud, by which of espeak-ng's voices. */
+export interface Reading {
+  readonly voice: string;
+  readonly text: string;
+  readonly wordsPerMinute?: number;
+}
+
+const usualPace = 175;
+
+/** WAV files of espeak-ng reading; none where it is not installed. */
+export async function readAloud(readings: readonly Reading[]): Promise<Buffer[]> {
   const folder = await mkdtemp(join(tmpdir(), 'earshot-speech-'));
   try {
-    const sounds: MadeSound[] = [];
-    for (const [index, sentence] of sentences.entries()) {
-      for (const voice of voices) {
-        const file = join(folder, `${index}.wav`);
-        await promisify(execFile)('espeak-ng', ['-v', voice, '-w', file, sentence]);
-        const clip = await decoder.decode(await readFile(file), { sampleRate, maxSeconds: 60 });
-        sounds.push({ kind: 'speech', samples: clip.samples });
-      }
+    const file = join(folder, 'speech.wav');
+    const files: Buffer[] = [];
+    for (const { voice, text, wordsPerMinute = usualPace } of readings) {
+      await promisify(execFile)('espeak-ng', ['-v', voice, '-s', String(wordsPerMinute), '-w', file, text]);
+      files.push(await readFile(file));
     }
-    return sounds;
+    return files;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Sentences read by espeak-ng; none where it is not installed. */
+export async function speechSounds(decoder: ClipDecoder, sampleRate: number): Promise<MadeSound[]> {
+  const sounds: MadeSound[] = [];
+  for (const wav of await readAloud(sentences.flatMap((text) => voices.map((voice) => ({ voice, text }))))) {
+    const { samples } = await decoder.decode(wav, { sampleRate, maxSeconds: 60 });
+    sounds.push({ kind: 'speech', samples });
+  }
+  return sounds;
 }
