@@ -55,6 +55,13 @@ export class Connection {
     });
   }
 
+  /** The same. @throws Error for whatever is not answered with 200 */
+  async ask(body: RequestBody): Promise<RawAnswer> {
+    const answer = await this.post(body);
+    if (answer.status === 200) return answer;
+    throw new Error(`POST /classify answered ${answer.status}: ${answer.body.slice(0, 200)}`);
+  }
+
   close(): void {
     this.#socket?.destroy();
   }

@@ -10,8 +10,7 @@ export async function benchUnknown(): Promise<void> {
   const labels = new Map<string, string[]>();
   try {
     for (const { kind, wav } of await freshSounds()) {
-      const { status, body } = await connection.post({ contentType: 'audio/wav', bytes: wav });
-      if (status !== 200) throw new Error(`POST /classify answered ${status}: ${body.slice(0, 200)}`);
+      const { body } = await connection.ask({ contentType: 'audio/wav', bytes: wav });
       const { label } = classificationSchema.parse(JSON.parse(body));
       labels.set(kind, [...(labels.get(kind) ?? []), label]);
     }

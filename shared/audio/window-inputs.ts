@@ -23,16 +23,14 @@ export function inputsPerWindow(frontEnd: FrontEnd): number {
  * @returns at least one array of `inputLength(frontEnd)`
  */
 export function windowInputs(window: Float32Array, frontEnd: FrontEnd): Float32Array[] {
-  switch (frontEnd.kind) {
-    case 'frames':
-      return [joinFrames(window, frontEnd)];
-    case 'log-mel':
-      return logMelCrops(window, frontEnd);
-  }
+  const length = inputLength(frontEnd);
+  const memory = new Float32Array(inputsPerWindow(frontEnd) * length);
+  const count = writeWindowInputs(window, frontEnd, memory, 0);
+  return Array.from({ length: count }, (_, input) => memory.subarray(input * length, (input + 1) * length));
 }
 
 /**
- * Writes the window's inputs to `out` from `offset` on: at most `inputsPerWindow(frontEnd)` of them.
+ * Writes what `windowInputs` gives to `out` from `offset` on: at most `inputsPerWindow(frontEnd)` of them.
  * @returns how many there are
  */
 export function writeWindowInputs(
