@@ -1,17 +1,29 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
-import type { NetworkConfig } from '../shared/contracts/architecture';
+import { melFrontEnd, reportFrontEnd, viewsOf } from '../shared/contracts/front-end';
 import type { KernelsWish } from '../shared/engine/choose-engine';
 import { isNative } from '../shared/engine/native-network';
-import { batchSizes, type EngineRow, type RowSubject } from './engine-row';
+import { trainingDefaults } from '../services/trainer/training-defaults';
+import { batchSizes, type EngineRow, type RowSubject, type Served } from './engine-row';
 
-const networks: readonly (readonly [config: NetworkConfig, members: number])[] = [
-  [{ architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' }, 1],
-  [{ architecture: 'transformer', dropout: 0.1, heads: 4, hidden: 1024 }, 1],
-  [{ architecture: 'mel-small', dropout: 0.3 }, 1],
-  [{ architecture: 'mel', dropout: 0.3 }, 1],
-  // As the version is that a fresh start serves.
-  [{ architecture: 'mel', dropout: 0.3 }, 4],
+const alone = { members: 1 };
+const { frontEnd: views } = trainingDefaults.mel;
+const networks: readonly Served[] = [
+  {
+    ...{ ...alone, frontEnd: reportFrontEnd },
+    config: { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' },
+  },
+  {
+    ...{ ...alone, frontEnd: reportFrontEnd },
+    config: { architecture: 'transformer', dropout: 0.1, heads: 4, hidden: 1024 },
+  },
+  { ...alone, frontEnd: melFrontEnd, config: { architecture: 'mel-small', dropout: 0.3 } },
+  { ...alone, frontEnd: melFrontEnd, config: { architecture: 'mel', width: 24, dropout: 0.3 } },
+  // As the version is that a fresh start serves: of four folds the networks of each view.
+  {
+    ...{ members: 4 * viewsOf(views).length, frontEnd: views },
+    config: { architecture: 'mel', width: 12, dropout: 0.3 },
+  },
 ];
 
 /** Each network on TensorFlow and on the native kernels, one process after the other: milliseconds a clip. */
@@ -26,11 +38,12 @@ export async function benchEngine(): Promise<void> {
   ];
   console.log('Milliseconds a clip, the fastest of at least 3 runs; `mel` with its front end.\n');
   console.log(`| ${headers.join(' | ')} | 2048³ product |\n|${'---|'.repeat(headers.length + 1)}`);
-  for (const [config, members] of networks) {
+  for (const served of networks) {
+    const { config, members } = served;
     const wishes: KernelsWish[] = isNative(config) ? ['reference', 'native'] : ['reference'];
     for (const kernels of wishes) {
       const name = members === 1 ? config.architecture : `${members} × ${config.architecture}`;
-      console.log(line(name, await measure({ config, members, kernels })));
+      console.log(line(name, await measure({ ...served, kernels })));
     }
   }
 }

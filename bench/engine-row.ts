@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { inputLength, windowInputs } from '../shared/audio/window-inputs';
 import type { NetworkConfig } from '../shared/contracts/architecture';
-import { windowSamples } from '../shared/contracts/front-end';
+import { viewsOf, windowSamples, type FrontEnd } from '../shared/contracts/front-end';
 import { chooseEngine, type KernelsWish } from '../shared/engine/choose-engine';
 import { describeEngine, loadEngine, type LoadedEngine } from '../shared/engine/load-engine';
 import { createNativeEnsemble } from '../shared/engine/native-ensemble';
@@ -38,15 +38,19 @@ export const batchSizes = [1, 8, 32] as const;
 const classes = 10;
 const trainingBatch = 32;
 
-/** What a row is about. */
-export interface RowSubject {
+/** Networks whose answers are averaged; several are not trained together. */
+export interface Served {
   readonly config: NetworkConfig;
-  /** Networks whose answers are averaged; several are not trained together. */
   readonly members: number;
+  readonly frontEnd: FrontEnd;
+}
+
+/** What a row is about. */
+export interface RowSubject extends Served {
   readonly kernels: KernelsWish;
 }
 
-async function main({ config, members, kernels }: RowSubject): Promise<void> {
+async function main({ kernels, ...served }: RowSubject): Promise<void> {
   const choice = await chooseEngine({
     wish: 'auto',
     kernels,
@@ -54,13 +58,14 @@ async function main({ config, members, kernels }: RowSubject): Promise<void> {
     onFallback: console.error,
   });
   const engine = await loadEngine(choice);
+  const { config, members, frontEnd } = served;
   const computes = choice.kind !== 'wasm' || describeEngine(engine, config).includes('native');
   // First, while the process's memory is still what the engine itself takes.
   const training = computes && members === 1 ? await measureTraining(config, engine) : undefined;
-  const forward = batchSizes.map((size) => forwardMs(config, members, engine, size));
+  const forward = batchSizes.map((size) => forwardMs(served, engine, size));
   const row: EngineRow = {
     engine: describeEngine(engine, config),
-    frontEndMs: frontEndMs(config, engine),
+    frontEndMs: frontEndMs(config, frontEnd, engine),
     forwardMs: forward,
     hopMs: hopMs(config, engine),
     trainingMs: training?.ms,
@@ -84,14 +89,15 @@ function timed(run: () => void): number {
 }
 
 /** The waveform to the network's inputs. */
-function frontEndMs(config: NetworkConfig, { kernels }: LoadedEngine): number {
-  const { frontEnd } = trainingDefaults[config.architecture];
+function frontEndMs(config: NetworkConfig, frontEnd: FrontEnd, { kernels }: LoadedEngine): number {
   const window = noise(windowSamples(frontEnd));
   const network = createNetwork(config, classes);
-  const native = kernels && createNativeEnsemble(kernels, network, [publishedWeights(network)], frontEnd);
-  const ms = timed(() => native?.inputs([window]) ?? windowInputs(window, frontEnd));
-  native?.dispose();
-  return ms;
+  return viewsOf(frontEnd).reduce((sum, view) => {
+    const native = kernels && createNativeEnsemble(kernels, network, [publishedWeights(network)], view);
+    const ms = timed(() => native?.inputs([window]) ?? windowInputs(window, view));
+    native?.dispose();
+    return sum + ms;
+  }, 0);
 }
 
 /** A fresh network's, as they come out of a version's file. */
@@ -100,11 +106,10 @@ function publishedWeights(network: Network): WeightValues {
   return decodeWeights(network, manifest, bytes);
 }
 
-function forwardMs(config: NetworkConfig, members: number, engine: LoadedEngine, size: number): number {
-  const { frontEnd } = trainingDefaults[config.architecture];
+function forwardMs({ config, members, frontEnd }: Served, engine: LoadedEngine, size: number): number {
   const network = createNetwork(config, classes);
   const weights = Array.from({ length: members }, () => publishedWeights(network));
-  if (frontEnd.kind === 'log-mel') {
+  if (frontEnd.kind !== 'frames') {
     const scorer = createWindowScorer(network, weights, frontEnd, engine);
     const windows = Array.from({ length: size }, () => noise(windowSamples(frontEnd)));
     const ms = timed(() => scorer.logits(windows)) / size;
@@ -142,6 +147,7 @@ async function measureTraining(
   engine: LoadedEngine,
 ): Promise<{ ms: number; megabytes: number }> {
   const { frontEnd, hyperparameters } = trainingDefaults[config.architecture];
+  const [view] = viewsOf(frontEnd);
   const network = createNetwork(config, classes);
   const clips = Array.from({ length: trainingBatch }, (_, index) => ({
     filename: String(index),
@@ -151,7 +157,7 @@ async function measureTraining(
   }));
   const protocol = { testFold: null, validationFold: 2, trainFolds: [1] };
   const settings = { network: config, hyperparameters, protocol, seed: 1 };
-  const [batch] = await createRecipe({ settings, frontEnd, classes, clips }).batches(1);
+  const [batch] = await createRecipe({ settings, view, classes, clips }).batches(1);
   const start = freshState(network, 1, hyperparameters.optimizer === 'adamw');
   const learner = createLearner(network, start, hyperparameters, engine);
   const before = process.memoryUsage.rss();

@@ -4,14 +4,13 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createDecoderPool } from '../shared/audio/decoder-pool';
 import { levelOf } from '../shared/audio/level';
-import { windowInputs, inputLength } from '../shared/audio/window-inputs';
 import { sliceWindows } from '../shared/audio/windows';
 import { classLogits, familiarityOf } from '../shared/decision/familiarity';
 import { meanProbabilities } from '../shared/decision/mean-probabilities';
 import { verdictOfWindows, type Verdict } from '../shared/decision/verdict';
 import { chooseEngine } from '../shared/engine/choose-engine';
 import { loadEngine, type LoadedEngine } from '../shared/engine/load-engine';
-import { createScorer, type Scorer } from '../shared/engine/scorer';
+import { createWindowScorer, type WindowScorer } from '../shared/engine/window-scorer';
 import { wilsonInterval } from '../shared/metrics/wilson-interval';
 import { createNetwork } from '../shared/network/create-network';
 import { ensembleParameters, splitMembers } from '../shared/network/ensemble';
@@ -20,15 +19,15 @@ import { decodeWeights, weightsFileNames } from '../shared/registry/weights-file
 import { loadDataset, type LabelledClip } from '../services/trainer/dataset';
 import { distortions } from './distortions';
 
-/** A network of a version, and the fold that it was not trained on. */
+/** Networks of a version, and the fold that they were not trained on. */
 interface Judge {
-  readonly scorer: Scorer;
+  readonly scorer: WindowScorer;
   readonly fold: number;
 }
 
 /**
  * How much of its validation accuracy a version keeps when the sound comes distorted: each clip of the validation folds
- * through the whole way of an upload, judged by the network that was not trained on it. `DATA_DIR`, `MODELS_DIR` and
+ * through the whole way of an upload, judged by the networks that were not trained on it. `DATA_DIR`, `MODELS_DIR` and
  * `MODEL_VERSION` as everywhere.
  */
 export async function benchRobustness(): Promise<void> {
@@ -96,14 +95,16 @@ async function judgesOf({ folder, manifest }: Version, engine: LoadedEngine): Pr
   const bytes = await readFile(join(folder, weightsFileNames.bytes));
   const values = decodeWeights({ parameters: ensembleParameters(network, members) }, specs, bytes);
   const folds = protocol.validationFold === null ? protocol.trainFolds : [protocol.validationFold];
-  return splitMembers(network, values, members).map((weights, index) => ({
-    scorer: createScorer(network, weights, engine),
-    fold: folds[index]!,
-  }));
+  const networks = splitMembers(network, values, members);
+  const each = members / folds.length;
+  return folds.map((fold, index) => {
+    const its = networks.slice(index * each, (index + 1) * each);
+    return { fold, scorer: createWindowScorer(network, its, manifest.frontEnd, engine) };
+  });
 }
 
 /** As an upload is judged: windows, their inputs, the mean over those in which a class is heard. */
-function judge(scorer: Scorer, sound: Float32Array, { manifest }: Version): Verdict {
+function judge(scorer: WindowScorer, sound: Float32Array, { manifest }: Version): Verdict {
   const { frontEnd, classes, calibration } = manifest;
   const windows = sliceWindows(
     sound,
@@ -112,14 +113,7 @@ function judge(scorer: Scorer, sound: Float32Array, { manifest }: Version): Verd
     frontEnd.windowSeconds / 2,
   );
   const judged = windows.map(({ samples }) => {
-    const inputs = windowInputs(samples, frontEnd);
-    const features = new Float32Array(inputs.length * inputLength(frontEnd));
-    inputs.forEach((input, index) => {
-      features.set(input, index * input.length);
-    });
-    const logits = scorer.logits(features, inputs.length);
-    const outputs = logits.length / inputs.length;
-    const rows = inputs.map((_, row) => logits.subarray(row * outputs, (row + 1) * outputs));
+    const rows = scorer.logits([samples])[0]!;
     const probabilities = meanProbabilities(
       rows.map((row) => classLogits(row, classes.length)),
       calibration?.temperature,

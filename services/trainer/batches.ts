@@ -1,5 +1,5 @@
 import { inputLength, windowInputs } from '../../shared/audio/window-inputs';
-import type { FrontEnd } from '../../shared/contracts/front-end';
+import type { View } from '../../shared/contracts/front-end';
 import { permutation } from '../../shared/network/random';
 import type { LabelledClip } from './dataset';
 
@@ -15,7 +15,7 @@ export interface Batch {
 }
 
 export interface BatchOptions {
-  readonly frontEnd: FrontEnd;
+  readonly view: View;
   readonly classes: number;
   readonly batchSize: number;
   /** Absent: the clips' own order. */
@@ -24,15 +24,15 @@ export interface BatchOptions {
 
 /** The clips as network input, batch by batch; the last one holds what is left (as PyTorch's loader keeps it). */
 export function* batchesOf(clips: readonly LabelledClip[], options: BatchOptions): Generator<Batch> {
-  const { frontEnd, classes, batchSize, shuffleSeed } = options;
+  const { view, classes, batchSize, shuffleSeed } = options;
   const order =
     shuffleSeed === undefined ? clips.map((_, index) => index) : permutation(clips.length, shuffleSeed);
-  const length = inputLength(frontEnd);
+  const length = inputLength(view);
   for (let start = 0; start < clips.length; start += batchSize) {
     const chosen = Array.from(order.slice(start, start + batchSize), (index) => clips[index]!);
     const features = new Float32Array(chosen.length * length);
     chosen.forEach(({ samples }, index) => {
-      features.set(windowInputs(samples, frontEnd)[0]!, index * length);
+      features.set(windowInputs(samples, view)[0]!, index * length);
     });
     yield {
       size: chosen.length,

@@ -24,6 +24,7 @@ const trainOptionsSchema = z.strictObject({
   dropout: decimal.optional(),
   heads: wholeNumber.optional(),
   hidden: wholeNumber.optional(),
+  width: wholeNumber.optional(),
   'batch-norm': z.enum(['counted', 'applied']).optional(),
   augmentation: z.string().optional(),
   precision: z.enum(['float16', 'float32']).default('float16'),
@@ -44,8 +45,8 @@ export const trainUsage = `npm run train -- [options]
   --architecture cnn|transformer|mel|mel-small   default cnn
   --learning-rate N                default 0.001 (mel: 0.003)
   --batch-size N                   clips, default 32
-  --epochs N                       default 100 (mel: 12 of 200 steps, mel-small: 10 of 150)
-  --steps-per-epoch N              mel: default 200 (mel-small: 150)
+  --epochs N                       default 100 (mel: 10 of 150 steps)
+  --steps-per-epoch N              mel: default 150
   --test-fold N|none               never trained or selected on, default 1; none: all other folds train
   --blind                          leaves the test fold unread: validation figures only
   --validation-fold N              chooses the epoch, default 2; the other folds train
@@ -56,6 +57,7 @@ export const trainUsage = `npm run train -- [options]
   --dropout N                      default 0.1 (mel: 0.3)
   --heads 1|2|4, --hidden N        transformer: default 4 and 1024
   --batch-norm counted|applied     cnn: default counted, as the report
+  --width 12|24                    mel: default 12
   --augmentation NAME=N,…          mel: changes shares and levels, as noise=0,reverberation=0
   --precision float16|float32      of the published weights, default float16
   --data FOLDER, --csv FILE        default DATA_DIR, else ./data/ESC-50
@@ -130,6 +132,7 @@ export function networkOf(
     dropout: command.dropout,
     heads: command.heads,
     hidden: command.hidden,
+    width: command.width ?? trainingDefaults[command.architecture].width,
     batchNorm: command['batch-norm'],
   };
   const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));

@@ -4,9 +4,10 @@ import { createScorer, type Scorer } from '../../shared/engine/scorer';
 import { evaluateClassifier } from '../../shared/metrics/evaluate-classifier';
 import { reliability } from '../../shared/metrics/reliability';
 import { ensembleParameters, joinMembers, splitMembers } from '../../shared/network/ensemble';
-import { decodeWeights, encodeWeights } from '../../shared/registry/weights-file';
+import { decodeWeights, encodeWeights, type WeightValues } from '../../shared/registry/weights-file';
 import { calibrate, knownScores, rejectUnknown, scoresByKind } from './calibrate';
 import {
+  evaluateRun,
   largestDifference,
   othersJudged,
   type EvaluationOptions,
@@ -19,47 +20,51 @@ import { answersOf, examplesOf, joinAnswers, type ClipAnswers, type Example } fr
 import { referenceOf } from './reference';
 import type { TrainedRun } from './train';
 
-export interface FoldRun {
-  readonly run: TrainedRun;
+/** Networks of one fold, as many as the front end has views. */
+export interface FoldNetworks {
   readonly split: FoldSplit;
-  /** Of the same fold with other seeds: not published, they only show what averaging does. */
+  /** In the order of the views. */
+  readonly networks: readonly TrainedRun[];
+  /** The same with other seeds, one network after the other: not published, they only show what averaging does. */
   readonly peers: readonly TrainedRun[];
 }
 
 /**
- * Judges the last epochs of several folds' runs as one version. On the validation folds each clip is judged by the one
- * network that was not trained on it, so the figures are of single networks and chosen by nothing; on the test fold by all
+ * Judges the last epochs of one or several folds' networks as one version. On the validation folds each clip is judged by
+ * the networks that were not trained on it, so the figures are of one fold's networks and chosen by nothing; on the test fold by all
  * networks together, as served.
  *
  * Averaged networks are less sure than each of them, so temperature and threshold need averaged answers: a validation
- * clip's come from all networks that were not trained on it, its fold's run and that run's peers.
+ * clip's come from all networks that were not trained on it, its fold's and their peers.
  */
 export function evaluateEnsemble(
-  runs: readonly FoldRun[],
+  folds: readonly FoldNetworks[],
   testClips: readonly LabelledClip[],
   options: EvaluationOptions,
 ): VersionEvaluation {
   const { frontEnd, classes, dtype, engine } = options;
-  const { network } = runs[0]!.run;
-  const stored = { parameters: ensembleParameters(network, runs.length) };
-  const encoded = encodeWeights(stored, joinMembers(runs.map(({ run }) => run.lastWeights)), dtype);
+  const members = membersOf(folds);
+  const [{ network, progress }] = members;
+  const stored = { parameters: ensembleParameters(network, members.length) };
+  const encoded = encodeWeights(stored, joinMembers(members.map(({ lastWeights }) => lastWeights)), dtype);
   const rounded = decodeWeights(stored, encoded.manifest, encoded.bytes);
-  const exact = runs.map(({ run }) => createScorer(network, run.lastWeights, engine));
-  const served = splitMembers(network, rounded, runs.length).map((values) =>
-    createScorer(network, values, engine),
-  );
-  const groups = runs.map(({ peers }, member) => [
-    served[member]!,
-    ...peers.map(({ lastWeights }) => createScorer(network, lastWeights, engine)),
-  ]);
+  const scorerOf = (values: WeightValues): Scorer => createScorer(network, values, engine);
+  const served = splitMembers(network, rounded, members.length).map(scorerOf);
+  const exact = members.map(({ lastWeights }) => scorerOf(lastWeights));
+  const peers = folds.map((fold) => fold.peers.map(({ lastWeights }) => scorerOf(lastWeights)));
+  const each = folds[0]!.networks.length;
+  const ofFold = <T>(all: readonly T[], fold: number): T[] => all.slice(fold * each, (fold + 1) * each);
+  const groups = folds.map((_, fold) => [...ofFold(served, fold), ...peers[fold]!]);
   const judge = (scorers: readonly Scorer[], examples: readonly Example[]): ClipAnswers =>
-    answersOf(scorers, examples, frontEnd, classes.length);
+    answersOf(scorers, examples, classes.length);
   try {
-    const folds = runs.map(({ split }) => examplesOf(split.validation, frontEnd));
-    const labels = folds.flat().map(({ label }) => label);
-    const single = joinAnswers(folds.map((examples, member) => judge([served[member]!], examples)));
-    const averaged = joinAnswers(folds.map((examples, member) => judge(groups[member]!, examples)));
-    const exactLogits = folds.flatMap((examples, member) => judge([exact[member]!], examples).logits);
+    const validation = folds.map(({ split }) => examplesOf(split.validation, frontEnd));
+    const labels = validation.flat().map(({ label }) => label);
+    const judgeFolds = (scorersOf: (fold: number) => readonly Scorer[]): ClipAnswers =>
+      joinAnswers(validation.map((examples, fold) => judge(scorersOf(fold), examples)));
+    const own = judgeFolds((fold) => ofFold(served, fold));
+    const averaged = judgeFolds((fold) => groups[fold]!);
+    const exactLogits = judgeFolds((fold) => ofFold(exact, fold)).logits;
     const calibration = calibrate(labels, averaged, othersJudged(groups, options));
     const { temperature } = calibration;
     const evaluate = (
@@ -69,23 +74,23 @@ export function evaluateEnsemble(
       const probabilities = logits.map((rows) => meanProbabilities(rows, temperature));
       return evaluateClassifier({ labels: truth, probabilities, classes });
     };
-    const epoch = runs[0]!.run.progress.history.length;
-    const validation = evaluate(labels, single);
-    const validationClips = runs.flatMap(({ split }) => split.validation);
+    const epoch = progress.history.length;
+    const validationClips = folds.flatMap(({ split }) => split.validation);
     const common = {
       encoded,
-      maxLogitError: largestDifference(exactLogits.flat(), single.logits.flat()),
+      maxLogitError: largestDifference(exactLogits.flat(), own.logits.flat()),
       reference: referenceOf(validationClips, averaged.logits, temperature),
       golden: goldenOf(served, options, temperature, describeEngine(engine, network.config)),
     };
     const test = examplesOf(testClips, frontEnd);
-    if (test.length === 0) return { ...common, last: { epoch, validation }, calibration };
+    const judged = { epoch, validation: evaluate(labels, own) };
+    if (test.length === 0) return { ...common, last: judged, calibration };
     const testLabels = test.map(({ label }) => label);
     const answers = judge(served, test);
     const testProbabilities = answers.logits.map((rows) => meanProbabilities(rows, temperature));
     return {
       ...common,
-      last: { epoch, validation, test: evaluate(testLabels, answers) },
+      last: { ...judged, test: evaluate(testLabels, answers) },
       calibration: {
         ...calibration,
         test: reliability(testLabels, testProbabilities),
@@ -97,6 +102,22 @@ export function evaluateEnsemble(
       },
     };
   } finally {
-    for (const scorer of [...exact, ...groups.flat()]) scorer.dispose();
+    for (const scorer of [...served, ...exact, ...peers.flat()]) scorer.dispose();
   }
+}
+
+/** In the order in which a version holds them: fold after fold, so that they take turns at the views. */
+export function membersOf(folds: readonly FoldNetworks[]): readonly [TrainedRun, ...TrainedRun[]] {
+  return folds.flatMap(({ networks }) => networks) as [TrainedRun, ...TrainedRun[]];
+}
+
+/** One fold's networks: alone, where there is one, with its best epoch beside the last. */
+export function evaluateFold(
+  networks: readonly TrainedRun[],
+  split: FoldSplit,
+  options: EvaluationOptions,
+): VersionEvaluation {
+  return networks.length === 1
+    ? evaluateRun(networks[0]!, split, options)
+    : evaluateEnsemble([{ split, networks, peers: [] }], split.test, options);
 }

@@ -51,7 +51,7 @@ export interface RunEvaluation extends VersionEvaluation {
 }
 
 /**
- * Judges the best epoch with the weights that will be served (after rounding to `dtype`), the last as trained; on the test
+ * Judges a network that answers alone: the best epoch with the weights that will be served (after rounding to `dtype`), the last as trained; on the test
  * fold too, unless it holds no clips.
  */
 export function evaluateRun(run: TrainedRun, split: FoldSplit, options: EvaluationOptions): RunEvaluation {
@@ -97,12 +97,12 @@ export function evaluateRun(run: TrainedRun, split: FoldSplit, options: Evaluati
 /** The answers to the made sounds: each sound once for each group of networks that are averaged. */
 export function othersJudged(
   groups: readonly (readonly Scorer[])[],
-  { madeSounds, frontEnd, classes }: EvaluationOptions,
+  { madeSounds, classes }: EvaluationOptions,
 ): OtherSounds {
   return Object.fromEntries(
     Object.entries(madeSounds).map(([kind, examples]) => [
       kind,
-      joinAnswers(groups.map((scorers) => answersOf(scorers, examples, frontEnd, classes.length))),
+      joinAnswers(groups.map((scorers) => answersOf(scorers, examples, classes.length))),
     ]),
   );
 }
@@ -117,12 +117,12 @@ function judgeEpoch(
   scorer: Scorer,
   epoch: number,
   examples: Readonly<Record<'validation' | 'test', readonly Example[]>>,
-  { frontEnd, classes }: EvaluationOptions,
+  { classes }: EvaluationOptions,
 ): Judged {
   const judge = (
     clips: readonly Example[],
   ): { answers: ClipAnswers; evaluation: EpochEvaluation['validation'] } => {
-    const answers = answersOf([scorer], clips, frontEnd, classes.length);
+    const answers = answersOf([scorer], clips, classes.length);
     const labels = labelsOf(clips);
     const probabilities = answers.logits.map((rows) => meanProbabilities(rows));
     return { answers, evaluation: evaluateClassifier({ labels, probabilities, classes }) };

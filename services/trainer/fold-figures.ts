@@ -11,7 +11,7 @@ import type { VersionEvaluation } from './evaluate-run';
 /** One fold's line in a cross-validation. */
 export function foldResult(
   { validationFold, trainFolds }: { readonly validationFold: number; readonly trainFolds: readonly number[] },
-  { best, last }: { readonly best: EpochEvaluation; readonly last: EpochEvaluation },
+  { best, last }: Pick<VersionEvaluation, 'best' | 'last'>,
 ): FoldResult {
   const figures = ({ epoch, validation, test }: EpochEvaluation): FoldFigures => ({
     epoch,
@@ -19,7 +19,10 @@ export function foldResult(
     validationMacroF1: validation.macro.f1,
     ...(test === undefined ? {} : { testAccuracy: test.accuracy, testMacroF1: test.macro.f1 }),
   });
-  return { validationFold, trainFolds: [...trainFolds], best: figures(best), last: figures(last) };
+  return {
+    ...{ validationFold, trainFolds: [...trainFolds], last: figures(last) },
+    ...(best === undefined ? {} : { best: figures(best) }),
+  };
 }
 
 /** What a run or an ensemble is worth, for a terminal. */
@@ -64,13 +67,15 @@ export function seedLines(summaries: readonly CrossValidation[]): string {
   );
 }
 
-/** Mean and spread over the folds, for the best and the last epochs. */
+/** Mean and spread over the folds, for the last epochs and, where they were chosen, the best. */
 export function crossValidationLines(summary: CrossValidation): string {
   const spread = ({ mean, standardDeviation }: Spread): string =>
     `${percent(mean)} ± ${percent(standardDeviation ?? 0)}`;
   return (['best', 'last'] as const)
-    .map((which) => {
-      const { validationAccuracy, testAccuracy } = summary[which];
+    .flatMap((which) => {
+      const figures = summary[which];
+      if (figures === undefined) return [];
+      const { validationAccuracy, testAccuracy } = figures;
       const tested = testAccuracy === undefined ? '' : `, test ${spread(testAccuracy)}`;
       const label = which === 'best' ? 'best-validation epochs' : 'last epochs';
       return (

@@ -1,10 +1,9 @@
 import { goldenClips } from '../../shared/audio/golden-clips';
-import { windowInputs } from '../../shared/audio/window-inputs';
 import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { Golden } from '../../shared/contracts/lifecycle';
 import { meanProbabilities } from '../../shared/decision/mean-probabilities';
 import type { Scorer } from '../../shared/engine/scorer';
-import { answersOf } from './predict';
+import { answersOf, examplesOf } from './predict';
 
 /**
  * What a version's networks answer to the golden clips, computed as their evaluation is.
@@ -17,8 +16,11 @@ export function goldenOf(
   engine: string,
 ): Golden {
   const clips = goldenClips(frontEnd.sampleRate, frontEnd.windowSeconds);
-  const examples = clips.map(({ samples }) => ({ label: 0, inputs: windowInputs(samples, frontEnd) }));
-  const { logits, familiarity } = answersOf(scorers, examples, frontEnd, classes.length);
+  const examples = examplesOf(
+    clips.map(({ samples }) => ({ label: 0, samples })),
+    frontEnd,
+  );
+  const { logits, familiarity } = answersOf(scorers, examples, classes.length);
   return {
     formatVersion: 1,
     engine,

@@ -1,4 +1,4 @@
-import type { FrontEnd } from '../../shared/contracts/front-end';
+import type { View } from '../../shared/contracts/front-end';
 import type { Hyperparameters } from '../../shared/contracts/manifest';
 import { AppError } from '../../shared/errors/app-error';
 import { deriveSeed } from '../../shared/network/random';
@@ -21,7 +21,7 @@ export interface Recipe {
 
 export interface RecipeOptions {
   readonly settings: RunSettings;
-  readonly frontEnd: FrontEnd;
+  readonly view: View;
   readonly classes: number;
   readonly clips: readonly LabelledClip[];
   /** Of spectrograms; absent: nothing is kept. */
@@ -36,7 +36,7 @@ export function stepsPerEpoch(hyperparameters: Hyperparameters, clips: number): 
 }
 
 /** The report's recipe (`adam`) or `mel`'s (`adamw`). */
-export function createRecipe({ settings, frontEnd, classes, clips, cacheFolder }: RecipeOptions): Recipe {
+export function createRecipe({ settings, view, classes, clips, cacheFolder }: RecipeOptions): Recipe {
   const { hyperparameters, seed } = settings;
   const { batchSize } = hyperparameters;
   switch (hyperparameters.optimizer) {
@@ -46,15 +46,15 @@ export function createRecipe({ settings, frontEnd, classes, clips, cacheFolder }
         batches: (epoch) =>
           Promise.resolve(
             batchesOf(clips, {
-              ...{ frontEnd, classes, batchSize },
+              ...{ view, classes, batchSize },
               shuffleSeed: deriveSeed(seed, 'shuffle', epoch),
             }),
           ),
         learningRate: () => hyperparameters.learningRate,
       };
     case 'adamw': {
-      if (frontEnd.kind !== 'log-mel') {
-        throw new AppError('internal', 'This recipe augments mel power, which the front end does not have.');
+      if (view.kind !== 'log-mel') {
+        throw new AppError('internal', 'This recipe augments mel power, which the view does not have.');
       }
       const { stepsPerEpoch, epochs, warmUp, learningRate, augmentation } = hyperparameters;
       const labels = clips.map(({ label }) => label);
@@ -62,10 +62,10 @@ export function createRecipe({ settings, frontEnd, classes, clips, cacheFolder }
       let stream: CropStream | undefined;
       const openStream = async (): Promise<CropStream> =>
         createCropStream({
-          ...{ labels, classes, frontEnd, batchSize, seed, augmentation },
+          ...{ labels, classes, frontEnd: view, batchSize, seed, augmentation },
           spectra: await trainingSpectra({
-            ...{ clips, frontEnd, augmentation, seed },
-            cache: cacheFolder === undefined ? noCache : await openSpectrogramCache(cacheFolder, frontEnd),
+            ...{ clips, frontEnd: view, augmentation, seed },
+            cache: cacheFolder === undefined ? noCache : await openSpectrogramCache(cacheFolder, view),
           }),
         });
       return {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { networkConfigSchema } from '../../shared/contracts/architecture';
+import { logMelFrontEndSchema } from '../../shared/contracts/front-end';
 import { hyperparametersSchema, protocolSchema } from '../../shared/contracts/manifest';
 
 /** All that decides what a run computes, the data and the engine aside. Equal settings, equal weights. */
@@ -9,17 +10,20 @@ export const runSettingsSchema = z.strictObject({
   hyperparameters: hyperparametersSchema,
   protocol: protocolSchema,
   seed: z.int().min(0),
+  /** Of the front end, what a network on log-mel crops is given; absent: the report's frames. */
+  view: logMelFrontEndSchema.optional(),
 });
 export type RunSettings = z.infer<typeof runSettingsSchema>;
 
 /** The folder a run's state lives in: readable, and unique to the settings and the data. */
 export function runName(settings: RunSettings, dataFingerprint: string): string {
-  const { network, hyperparameters, protocol, seed } = settings;
+  const { network, hyperparameters, protocol, seed, view } = settings;
   const identity = JSON.stringify([runSettingsSchema.parse(settings), dataFingerprint]);
   const shape = network.architecture === 'transformer' ? [`h${network.heads}`, `f${network.hidden}`] : [];
   return [
     network.architecture,
     ...shape,
+    ...(view === undefined ? [] : [`n${view.fftSamples}`]),
     `lr${hyperparameters.learningRate}`,
     `b${hyperparameters.batchSize}`,
     `e${hyperparameters.epochs}`,

@@ -1,4 +1,5 @@
 import { inputLength } from '../../shared/audio/window-inputs';
+import { viewsOf } from '../../shared/contracts/front-end';
 import type { Network } from '../../shared/network/network';
 import { parameterTable } from './parameter-table';
 import { trainingDefaults } from './training-defaults';
@@ -8,7 +9,8 @@ const bytesPerFloat = 4;
 /** The report's parameter table for a terminal: layers, output shapes, parameters, multiply-adds and sizes. */
 export function summarise(network: Network, batchSize: number): string {
   const table = parameterTable(network, batchSize);
-  const inputs = inputLength(trainingDefaults[network.config.architecture].frontEnd);
+  const [view] = viewsOf(trainingDefaults[network.config.architecture].frontEnd);
+  const inputs = inputLength(view);
   const cells = [
     ['layer', 'output shape', 'parameters', 'mult-adds'],
     ['input', `[${batchSize}, 1, ${inputs}]`, '', ''],

@@ -1,22 +1,22 @@
 import { join } from 'node:path';
+import type { Protocol } from '../../shared/contracts/manifest';
 import type { CrossValidation, FoldResult } from '../../shared/contracts/report';
 import { describeEngine } from '../../shared/engine/load-engine';
 import { summariseFolds } from '../../shared/metrics/summarise-folds';
 import { openRegistry, type Version } from '../../shared/registry/registry';
 import { writeFileAtomically } from '../../shared/registry/write-atomically';
 import type { TrainCommand } from './command-line';
-import { evaluateEnsemble } from './evaluate-ensemble';
+import { evaluateEnsemble, evaluateFold, membersOf, type FoldNetworks } from './evaluate-ensemble';
 import { evaluateRun } from './evaluate-run';
 import { crossValidationLines, evaluationLines, foldResult, seedLines } from './fold-figures';
+import type { LabelledClip } from './dataset';
 import { foldsOf, splitFolds, type FoldSplit } from './folds';
 import { meanHistory } from './mean-history';
 import { networksOf, publishVersion, type PublishedNetworks } from './publish-version';
 import type { TrainedRun } from './train';
 import { trainFold } from './train-fold';
-import { withFamiliarity } from './unknown/with-familiarity';
 import {
   evaluationOptions,
-  familiarityOptions,
   openWorkshop,
   versionFacts,
   type CommandContext,
@@ -41,13 +41,20 @@ async function trainOne(workshop: Workshop): Promise<Version> {
   const { command, dataset } = workshop;
   const folds = { testFold: command['test-fold'], validationFold: command['validation-fold'] };
   const split = splitFolds(dataset, folds, command.blind);
-  const { run: trained, folder } = await trainFold(workshop, split);
-  const run = await withFamiliarity(trained, split, familiarityOptions(workshop));
+  const networks = await trainFold(workshop, split);
+  const version =
+    networks.length === 1
+      ? await publishRun(workshop, networks[0], split)
+      : await publishTogether(workshop, [{ split, networks, peers: [] }], split.test, split.protocol);
+  say(workshop, `Curves and state in ${networks.map(({ folder }) => folder).join(', ')}`);
+  return version;
+}
+
+/** A network that answers alone: its best epoch. */
+async function publishRun(workshop: Workshop, run: TrainedRun, split: FoldSplit): Promise<Version> {
   const evaluation = evaluateRun(run, split, evaluationOptions(workshop));
   say(workshop, evaluationLines(evaluation));
-  const version = await publish(workshop, networksOf(run, evaluation));
-  say(workshop, `Curves and state in ${folder}`);
-  return version;
+  return publish(workshop, networksOf(run, evaluation));
 }
 
 /**
@@ -64,57 +71,66 @@ async function crossValidate(workshop: Workshop): Promise<Version[]> {
     splitFolds(dataset, { testFold, validationFold }, together || command.blind),
   );
   const seeds = Array.from({ length: command.seeds }, (_, index) => command.seed + index);
-  const bySeed: TrainedRun[][] = [];
+  /** By seed, then by fold. */
+  const networks: (readonly TrainedRun[])[][] = [];
   const summaries: CrossValidation[] = [];
   for (const seed of seeds) {
-    const { runs, results } = await trainFolds({ ...workshop, command: { ...command, seed } }, splits);
-    bySeed.push(runs);
+    const { trained, results } = await trainFolds({ ...workshop, command: { ...command, seed } }, splits);
+    networks.push(trained);
     summaries.push(await keepSummary(workshop, seed, summariseFolds(testFold, results)));
   }
   if (seeds.length > 1) say(workshop, seedLines(summaries));
   if (!together || testFold === null) return [];
   const means = summaries.map(({ last }) => last.validationAccuracy.mean);
   const chosen = means.indexOf(Math.max(...means));
-  const runs = splits.map((split, fold) => ({
-    ...{ split, run: bySeed[chosen]![fold]! },
-    peers: bySeed.filter((_, seed) => seed !== chosen).map((ofSeed) => ofSeed[fold]!),
+  const ofFolds = splits.map((split, fold) => ({
+    ...{ split, networks: networks[chosen]![fold]! },
+    peers: networks.filter((_, seed) => seed !== chosen).flatMap((ofSeed) => ofSeed[fold]!),
   }));
   const test = command.blind ? [] : dataset.clips.filter(({ fold }) => fold === testFold);
-  const evaluation = evaluateEnsemble(runs, test, evaluationOptions(workshop));
-  say(workshop, `${runs.length} networks together:\n${evaluationLines(evaluation)}`);
-  const { network, progress } = runs[0]!.run;
-  const version = await publish(workshop, {
-    network,
-    members: runs.length,
-    settings: { ...progress.settings, protocol: { testFold, validationFold: null, trainFolds: folds } },
-    engine: progress.engine,
-    history: meanHistory(runs.map(({ run }) => run.progress.history)),
-    evaluation,
-    crossValidation: summaries[chosen]!,
-  });
-  return [version];
+  const protocol = { testFold, validationFold: null, trainFolds: folds };
+  return [await publishTogether(workshop, ofFolds, test, protocol, summaries[chosen])];
 }
 
-/** One run a split, all of one seed. */
+/** Networks that answer together, as one version: the last epoch of each. */
+async function publishTogether(
+  workshop: Workshop,
+  folds: readonly FoldNetworks[],
+  test: readonly LabelledClip[],
+  protocol: Protocol,
+  crossValidation?: CrossValidation,
+): Promise<Version> {
+  const members = membersOf(folds);
+  const evaluation = evaluateEnsemble(folds, test, evaluationOptions(workshop));
+  say(workshop, `${members.length} networks together:\n${evaluationLines(evaluation)}`);
+  const [{ network, progress }] = members;
+  return publish(workshop, {
+    ...{ network, members: members.length, engine: progress.engine, evaluation },
+    settings: { ...progress.settings, protocol },
+    history: meanHistory(members.map((member) => member.progress.history)),
+    ...(crossValidation === undefined ? {} : { crossValidation }),
+  });
+}
+
+/** The networks of each split, all of one seed. */
 async function trainFolds(
   workshop: Workshop,
   splits: readonly FoldSplit[],
-): Promise<{ runs: TrainedRun[]; results: FoldResult[] }> {
-  const runs: TrainedRun[] = [];
+): Promise<{ trained: (readonly TrainedRun[])[]; results: FoldResult[] }> {
+  const trained: (readonly TrainedRun[])[] = [];
   const results: FoldResult[] = [];
   for (const split of splits) {
-    const trained = await trainFold(workshop, split);
-    const run = await withFamiliarity(trained.run, split, familiarityOptions(workshop));
-    const evaluation = evaluateRun(run, split, evaluationOptions(workshop));
+    const networks = await trainFold(workshop, split);
+    const evaluation = evaluateFold(networks, split, evaluationOptions(workshop));
     const { trainFolds: folds } = split.protocol;
     // Splits of a cross-validation have a validation fold each.
     results.push(
       foldResult({ validationFold: split.protocol.validationFold!, trainFolds: folds }, evaluation),
     );
-    runs.push(run);
+    trained.push(networks);
     say(workshop, evaluationLines(evaluation));
   }
-  return { runs, results };
+  return { trained, results };
 }
 
 async function keepSummary(

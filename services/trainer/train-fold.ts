@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { viewsOf, type View } from '../../shared/contracts/front-end';
 import { AppError } from '../../shared/errors/app-error';
 import type { TrainCommand } from './command-line';
 import type { FoldSplit } from './folds';
@@ -9,16 +10,33 @@ import { runName } from './run-settings';
 import { openRunStore, type RunStore } from './run-store';
 import { openTensorboard } from './tensorboard';
 import { train, type TrainedRun } from './train';
-import { settingsOf, type Workshop } from './workshop';
+import { withFamiliarity } from './unknown/with-familiarity';
+import { familiarityOptions, settingsOf, type Workshop } from './workshop';
 
-/** One run, from its beginning or from where it was stopped, with its curves and its progress shown. */
+/**
+ * A run for each view of the front end, one after the other, each from its beginning or from where it was stopped: networks that
+ * answer together.
+ */
 export async function trainFold(
   workshop: Workshop,
   split: FoldSplit,
-): Promise<{ run: TrainedRun; folder: string }> {
+): Promise<[TrainedRun, ...TrainedRun[]]> {
+  const [first, ...others] = viewsOf(workshop.frontEnd);
+  const runs: [TrainedRun, ...TrainedRun[]] = [await trainView(workshop, split, first, 0)];
+  for (const [index, view] of others.entries()) runs.push(await trainView(workshop, split, view, index + 1));
+  return runs;
+}
+
+/** @param turn of the view: which of the networks is trained */
+async function trainView(
+  workshop: Workshop,
+  split: FoldSplit,
+  view: View,
+  turn: number,
+): Promise<TrainedRun> {
   const { command, frontEnd, hyperparameters, config, output, signal, dataset, engine } = workshop;
   const { fence, onEpoch } = workshop;
-  const settings = settingsOf(workshop, split);
+  const settings = settingsOf(workshop, split, view);
   const name = runName(settings, dataset.fingerprint);
   const store = await openRunStore(config.runsFolder, name, fence?.attempt);
   await prepareStore(store, command, hyperparameters.epochs);
@@ -34,7 +52,7 @@ export async function trainFold(
   try {
     const run = await train({
       settings,
-      frontEnd,
+      view,
       classes: dataset.classes,
       split,
       dataFingerprint: dataset.fingerprint,
@@ -55,10 +73,15 @@ export async function trainFold(
         await metricsLog.append(metrics);
         await tensorboard.append(metrics);
         progress.epoch(metrics);
-        onEpoch?.(metrics, soFar, hyperparameters.epochs);
+        onEpoch?.({
+          history: soFar,
+          epochs: hyperparameters.epochs,
+          turn,
+          networks: viewsOf(frontEnd).length,
+        });
       },
     });
-    return { run, folder: store.folder };
+    return await withFamiliarity(run, split, familiarityOptions(workshop, view));
   } finally {
     progress.close();
     await metricsLog.close();

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { FrontEnd } from '../../shared/contracts/front-end';
+import type { View } from '../../shared/contracts/front-end';
 import type { EpochMetrics } from '../../shared/contracts/report';
 import { describeEngine, type LoadedEngine } from '../../shared/engine/load-engine';
 import { AppError } from '../../shared/errors/app-error';
@@ -20,7 +20,7 @@ import type { RunProgress, RunStore, SavedRun } from './run-store';
 
 export interface TrainOptions {
   readonly settings: RunSettings;
-  readonly frontEnd: FrontEnd;
+  readonly view: View;
   readonly classes: readonly string[];
   readonly split: FoldSplit;
   readonly dataFingerprint: string;
@@ -46,6 +46,8 @@ export interface BatchProgress {
 
 /** A finished run: its history, and the weights of its last epoch and of the best by validation accuracy. */
 export interface TrainedRun {
+  /** Where its curves and its state are. */
+  readonly folder: string;
   readonly network: Network;
   readonly progress: RunProgress;
   readonly lastWeights: WeightValues;
@@ -63,14 +65,14 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   const network = createNetwork(settings.network, classes.length);
   let run: SavedRun = (await store.load()) ?? startOf(network, options);
   const recipe = createRecipe({ ...options, classes: classes.length, clips: options.split.train });
-  const validationExamples = examplesOf(options.split.validation, options.frontEnd);
+  const validationExamples = examplesOf(options.split.validation, options.view);
   const learner = createLearner(network, run.state, settings.hyperparameters, options.engine);
   try {
     while (run.progress.history.length < settings.hyperparameters.epochs) {
       const startedAt = performance.now();
       const epoch = run.progress.history.length + 1;
       const { loss, accuracy } = await trainEpoch(learner, recipe, run.state.step, epoch, options);
-      const validation = validate(learner, validationExamples, options);
+      const validation = validate(learner, validationExamples);
       const metrics: EpochMetrics = {
         epoch,
         trainLoss: loss,
@@ -87,6 +89,7 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
     learner.dispose();
   }
   return {
+    folder: store.folder,
     network,
     progress: run.progress,
     lastWeights: modelWeights(run.state),
@@ -142,9 +145,8 @@ async function trainEpoch(
 function validate(
   learner: Learner,
   examples: readonly Example[],
-  { frontEnd }: TrainOptions,
 ): { validationLoss: number; validationAccuracy: number } {
-  const logits = predictOutputs(learner, examples, frontEnd);
+  const logits = predictOutputs(learner, examples);
   const labels = examples.map(({ label }) => label);
   const probabilities = logits.map((rows) => meanProbabilities(rows));
   const correct = probabilities.filter((row, index) => indexOfHighest(row) === labels[index]).length;

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { createDecoderPool } from '../../shared/audio/decoder-pool';
-import type { FrontEnd } from '../../shared/contracts/front-end';
+import type { FrontEnd, View } from '../../shared/contracts/front-end';
 import type { Hyperparameters } from '../../shared/contracts/manifest';
 import type { EpochMetrics } from '../../shared/contracts/report';
 import { chooseEngine } from '../../shared/engine/choose-engine';
@@ -29,7 +29,18 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   /** Of a job; a run by hand has none. */
   readonly fence?: Fence;
-  readonly onEpoch?: (metrics: EpochMetrics, history: readonly EpochMetrics[], epochs: number) => void;
+  readonly onEpoch?: (progress: FoldProgress) => void;
+}
+
+/** How far the networks of a fold are. */
+export interface FoldProgress {
+  /** Of the network that is trained, its epochs so far. */
+  readonly history: readonly EpochMetrics[];
+  /** Of each network. */
+  readonly epochs: number;
+  /** Networks that are trained already, and all of them. */
+  readonly turn: number;
+  readonly networks: number;
 }
 
 /** What runs are trained with, their folds aside: the command's options and what they mean, the clips and the engine. */
@@ -108,8 +119,10 @@ async function loadClips(
 export function settingsOf(
   { command, network, hyperparameters }: Pick<Workshop, 'command' | 'network' | 'hyperparameters'>,
   { protocol }: Pick<FoldSplit, 'protocol'>,
+  view: View,
 ): RunSettings {
-  return { network, hyperparameters, protocol, seed: command.seed };
+  const settings = { network, hyperparameters, protocol, seed: command.seed };
+  return view.kind === 'log-mel' ? { ...settings, view } : settings;
 }
 
 export function evaluationOptions(workshop: Workshop): EvaluationOptions {
@@ -117,9 +130,9 @@ export function evaluationOptions(workshop: Workshop): EvaluationOptions {
   return { frontEnd, classes: dataset.classes, dtype: command.precision, madeSounds, engine };
 }
 
-export function familiarityOptions(workshop: Workshop): FamiliarityOptions {
-  const { frontEnd, dataset, engine, config } = workshop;
-  return { frontEnd, classes: dataset.classes, engine, cacheFolder: config.spectrogramCacheFolder };
+export function familiarityOptions(workshop: Workshop, view: View): FamiliarityOptions {
+  const { dataset, engine, config } = workshop;
+  return { view, classes: dataset.classes, engine, cacheFolder: config.spectrogramCacheFolder };
 }
 
 /** What a version says of its making beside its run. */

@@ -1,50 +1,50 @@
-import type { FrontEnd } from '../contracts/front-end';
+import type { View } from '../contracts/front-end';
 import { joinedSamples, joinFrames } from './frames';
 import { logMelCrops } from './log-mel';
 
 /** Numbers in one input of the network. */
-export function inputLength(frontEnd: FrontEnd): number {
-  switch (frontEnd.kind) {
+export function inputLength(view: View): number {
+  switch (view.kind) {
     case 'frames':
-      return joinedSamples(frontEnd);
+      return joinedSamples(view);
     case 'log-mel':
-      return frontEnd.cropFrames * frontEnd.melBins;
+      return view.cropFrames * view.melBins;
   }
 }
 
 /** Inputs that one window gives at most. */
-export function inputsPerWindow(frontEnd: FrontEnd): number {
-  return frontEnd.kind === 'log-mel' ? frontEnd.crops : 1;
+export function inputsPerWindow(view: View): number {
+  return view.kind === 'log-mel' ? view.crops : 1;
 }
 
 /**
- * A window as its network takes it, whatever the front end: one input or several, whose probabilities are averaged.
- * @param window mono at the front end's rate, cut to its length; a shorter one is completed as the kind does it
- * @returns at least one array of `inputLength(frontEnd)`
+ * A window as a network takes it, whatever the view: one input or several, whose probabilities are averaged.
+ * @param window mono at the view's rate, cut to its length; a shorter one is completed as the kind does it
+ * @returns at least one array of `inputLength(view)`
  */
-export function windowInputs(window: Float32Array, frontEnd: FrontEnd): Float32Array[] {
-  const length = inputLength(frontEnd);
-  const memory = new Float32Array(inputsPerWindow(frontEnd) * length);
-  const count = writeWindowInputs(window, frontEnd, memory, 0);
+export function windowInputs(window: Float32Array, view: View): Float32Array[] {
+  const length = inputLength(view);
+  const memory = new Float32Array(inputsPerWindow(view) * length);
+  const count = writeWindowInputs(window, view, memory, 0);
   return Array.from({ length: count }, (_, input) => memory.subarray(input * length, (input + 1) * length));
 }
 
 /**
- * Writes what `windowInputs` gives to `out` from `offset` on: at most `inputsPerWindow(frontEnd)` of them.
+ * Writes what `windowInputs` gives to `out` from `offset` on: at most `inputsPerWindow(view)` of them.
  * @returns how many there are
  */
 export function writeWindowInputs(
   window: Float32Array,
-  frontEnd: FrontEnd,
+  view: View,
   out: Float32Array,
   offset: number,
 ): number {
-  switch (frontEnd.kind) {
+  switch (view.kind) {
     case 'frames':
-      joinFrames(window, frontEnd, out, offset);
+      joinFrames(window, view, out, offset);
       return 1;
     case 'log-mel': {
-      const crops = logMelCrops(window, frontEnd);
+      const crops = logMelCrops(window, view);
       crops.forEach((crop, index) => {
         out.set(crop, offset + index * crop.length);
       });

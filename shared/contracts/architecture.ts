@@ -17,9 +17,14 @@ export const transformerSchema = z.strictObject({
   hidden: z.int().min(1).max(8192).default(1024),
 });
 
-/** A convolutional network on log-mel crops, in two sizes: 465,218 and 79,862 parameters for ten classes. */
+/**
+ * A convolutional network on log-mel crops. `mel` in two widths: 465,218 and 79,862 parameters for ten classes; `mel-small` is the
+ * narrow one, alone.
+ */
 export const melSchema = z.strictObject({
   architecture: z.enum(['mel', 'mel-small']),
+  /** Channels of the first convolutions, which all others follow; absent: 24 of `mel`, 12 of `mel-small`. */
+  width: z.union([z.literal(12), z.literal(24)]).optional(),
   dropout: probability.default(0.3),
   /** One output more than there are classes, fitted when the rest is trained (shared/decision/familiarity.ts). */
   familiarity: z.literal(true).optional(),

@@ -41,12 +41,38 @@ export const logMelFrontEndSchema = z.strictObject({
 });
 export type LogMelFrontEnd = z.infer<typeof logMelFrontEndSchema>;
 
+/** One way to hear a window: what a single network is given. */
+export type View = FramesFrontEnd | LogMelFrontEnd;
+
 /**
- * How sound becomes a network's input. It belongs to the checkpoint: whoever decodes, windows or
+ * Several views of the same window, for a version of several networks: they take turns, network `i` has view
+ * `i mod views.length`. What a short analysis frame shows a long one blurs, and the other way round.
+ */
+export const viewsFrontEndSchema = z
+  .strictObject({ kind: z.literal('views'), ...common, views: z.array(logMelFrontEndSchema).min(2).max(16) })
+  .refine(
+    ({ sampleRate, windowSeconds, views }) =>
+      views.every((view) => view.sampleRate === sampleRate && view.windowSeconds === windowSeconds),
+    'All views are of the same window: of one sample rate and one length.',
+  );
+export type ViewsFrontEnd = z.infer<typeof viewsFrontEndSchema>;
+
+/**
+ * How sound becomes the networks' input. It belongs to the checkpoint: whoever decodes, windows or
  * resamples for a model takes the figures from here.
  */
-export const frontEndSchema = z.discriminatedUnion('kind', [framesFrontEndSchema, logMelFrontEndSchema]);
+export const frontEndSchema = z.discriminatedUnion('kind', [
+  framesFrontEndSchema,
+  logMelFrontEndSchema,
+  viewsFrontEndSchema,
+]);
 export type FrontEnd = z.infer<typeof frontEndSchema>;
+
+/** In the order in which a version's networks take them; of most front ends it is one. */
+export function viewsOf(frontEnd: FrontEnd): readonly [View, ...View[]] {
+  if (frontEnd.kind !== 'views') return [frontEnd];
+  return frontEnd.views as [View, ...View[]];
+}
 
 /** The report's front end: 9 frames of 16,000 samples from 5 s at 16 kHz, hop 0.5 s (report, "Data"). */
 export const reportFrontEnd: FramesFrontEnd = {
@@ -57,7 +83,7 @@ export const reportFrontEnd: FramesFrontEnd = {
   hopSeconds: 0.5,
 };
 
-/** `mel`'s: 251 frames of 46 ms every 20 ms, 64 mel bins up to 11 kHz, judged in three crops of 2.56 s. */
+/** `mel-small`'s: 251 frames of 46 ms every 20 ms, 64 mel bins up to 11 kHz, judged in three crops of 2.56 s. */
 export const melFrontEnd: LogMelFrontEnd = {
   kind: 'log-mel',
   sampleRate: 44_100,
@@ -73,7 +99,21 @@ export const melFrontEnd: LogMelFrontEnd = {
   silenceDecibels: 25,
 };
 
+/**
+ * `mel`'s: the tones of an instrument, a voice or a rotor in frames of 93 ms every 20 ms; crackling, drops and strokes in frames
+ * of 12 ms every 5 ms, three crops of 1.28 s (docs/experiments.md has what else was tried).
+ */
+export const melViews: ViewsFrontEnd = {
+  kind: 'views',
+  sampleRate: melFrontEnd.sampleRate,
+  windowSeconds: melFrontEnd.windowSeconds,
+  views: [
+    { ...melFrontEnd, fftSamples: 4096 },
+    { ...melFrontEnd, fftSamples: 512, hopSamples: 220, lowestHz: 60, cropFrames: 256 },
+  ],
+};
+
 /** Samples in one window at the front end's sample rate. */
-export function windowSamples(frontEnd: FrontEnd): number {
+export function windowSamples(frontEnd: Pick<FrontEnd, 'sampleRate' | 'windowSeconds'>): number {
   return Math.round(frontEnd.sampleRate * frontEnd.windowSeconds);
 }

@@ -58,7 +58,8 @@ export type FoldFigures = z.infer<typeof foldFiguresSchema>;
 export const foldResultSchema = z.strictObject({
   validationFold: fold,
   trainFolds: z.array(fold).min(1),
-  best: foldFiguresSchema,
+  /** Absent: no epoch is chosen where several networks answer together. */
+  best: foldFiguresSchema.optional(),
   last: foldFiguresSchema,
 });
 export type FoldResult = z.infer<typeof foldResultSchema>;
@@ -81,7 +82,7 @@ export type FiguresSpread = z.infer<typeof figuresSpreadSchema>;
 export const crossValidationSchema = z.strictObject({
   testFold: fold.nullable(),
   folds: z.array(foldResultSchema).min(1),
-  best: figuresSpreadSchema,
+  best: figuresSpreadSchema.optional(),
   last: figuresSpreadSchema,
 });
 export type CrossValidation = z.infer<typeof crossValidationSchema>;

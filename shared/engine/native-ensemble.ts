@@ -1,6 +1,6 @@
 import { melFilters } from '../audio/mel-filters';
-import { windowSamples, type FrontEnd, type LogMelFrontEnd } from '../contracts/front-end';
-import { melSizes } from '../network/mel';
+import { windowSamples, type LogMelFrontEnd, type View } from '../contracts/front-end';
+import { melSize } from '../network/mel';
 import { outputsOf, type Network } from '../network/network';
 import type { WeightValues } from '../registry/weights-file';
 import { loadKernels, type EnsembleOptions, type KernelsChoice } from './kernels-addon';
@@ -20,29 +20,29 @@ export function addonFrontEnd(
   };
 }
 
-/** A version's networks with their log-mel front end, computed on the kernels' own threads while the caller waits. */
+/** Networks with the log-mel view that they share, computed on the kernels' own threads while the caller waits. */
 export interface NativeEnsemble {
-  /** The front end alone: what `windowInputs` gives of each window. */
+  /** The view alone: what `windowInputs` gives of each window. */
   inputs(windows: readonly Float32Array[]): Float32Array[][];
   /** For each window the logits of each of its inputs by each member. */
   logits(windows: readonly Float32Array[]): Float32Array[][];
   dispose(): void;
 }
 
-/** Undefined where the kernels do not compute the network with that front end. */
+/** Undefined where the kernels do not compute the network with that view. */
 export function createNativeEnsemble(
   { path, instructionSet, threads }: KernelsChoice,
   { config, parameters }: Network,
   members: readonly WeightValues[],
-  frontEnd: FrontEnd,
+  view: View,
 ): NativeEnsemble | undefined {
   if (config.architecture !== 'mel' && config.architecture !== 'mel-small') return undefined;
-  if (frontEnd.kind !== 'log-mel') return undefined;
+  if (view.kind !== 'log-mel') return undefined;
   const outputs = outputsOf({ parameters });
   const ensemble = loadKernels(path).createMelEnsemble({
     ...{ instructionSet, threads, classes: outputs, members: members.length },
-    ...melSizes[config.architecture],
-    ...addonFrontEnd(frontEnd),
+    ...melSize(config),
+    ...addonFrontEnd(view),
   });
   members.forEach((values, member) => {
     ensemble.setWeights(
@@ -50,7 +50,7 @@ export function createNativeEnsemble(
       parameters.map(({ name }) => values[name]!),
     );
   });
-  const cropLength = frontEnd.cropFrames * frontEnd.melBins;
+  const cropLength = view.cropFrames * view.melBins;
   return {
     inputs: (windows) => {
       const { crops, counts } = ensemble.crops(windows);

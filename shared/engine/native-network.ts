@@ -1,6 +1,6 @@
 import type { NetworkConfig } from '../contracts/architecture';
 import { AppError } from '../errors/app-error';
-import { melSizes } from '../network/mel';
+import { melSize } from '../network/mel';
 import { outputsOf, type Network } from '../network/network';
 import { frameSamples, inputSamples } from '../network/trunk';
 import type { WeightValues } from '../registry/weights-file';
@@ -117,7 +117,7 @@ export function createNativeNetwork(
     }
     case 'mel':
     case 'mel-small': {
-      const mel = addon.createMel({ ...options, ...melSizes[config.architecture], ...optimiser });
+      const mel = addon.createMel({ ...options, ...melSize(config), ...optimiser });
       return wrap(mel, names, dropoutPlaces.mel, true);
     }
   }

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { inputLength, inputsPerWindow, writeWindowInputs } from '../audio/window-inputs';
-import type { FrontEnd } from '../contracts/front-end';
+import { viewsOf, type FrontEnd, type View } from '../contracts/front-end';
 import { outputsOf, type Network } from '../network/network';
 import type { WeightValues } from '../registry/weights-file';
 import type { LoadedEngine } from './load-engine';
@@ -12,13 +12,13 @@ import { createScorer, type ScorerOptions } from './scorer';
 export interface WindowScorer {
   /**
    * @param windows mono at the front end's rate, cut to its length
-   * @returns for each window the logits of each of its inputs by each member
+   * @returns for each window the logits of each of its inputs by each member, view after view
    */
   logits(windows: readonly Float32Array[]): Float32Array[][];
   dispose(): void;
 }
 
-/** Front end and networks in one call of the native kernels where the engine has them, else one after the other. */
+/** @param members take turns at the front end's views, as many at each (shared/contracts/front-end.ts) */
 export function createWindowScorer(
   network: Network,
   members: readonly WeightValues[],
@@ -26,10 +26,35 @@ export function createWindowScorer(
   engine: LoadedEngine,
   options: ScorerOptions = {},
 ): WindowScorer {
-  const native = engine.kernels && createNativeEnsemble(engine.kernels, network, members, frontEnd);
+  const views = viewsOf(frontEnd);
+  const scorers = views.map((view, turn) => {
+    const its = members.filter((_, member) => member % views.length === turn);
+    return createViewScorer(network, its, view, engine, options);
+  });
+  if (scorers.length === 1) return scorers[0]!;
+  return {
+    logits: (windows) => {
+      const byView = scorers.map((scorer) => scorer.logits(windows));
+      return windows.map((_, window) => byView.flatMap((rows) => rows[window]!));
+    },
+    dispose: () => {
+      for (const scorer of scorers) scorer.dispose();
+    },
+  };
+}
+
+/** View and networks in one call of the native kernels where the engine has them, else one after the other. */
+function createViewScorer(
+  network: Network,
+  members: readonly WeightValues[],
+  view: View,
+  engine: LoadedEngine,
+  options: ScorerOptions,
+): WindowScorer {
+  const native = engine.kernels && createNativeEnsemble(engine.kernels, network, members, view);
   if (native !== undefined) return native;
   const outputs = outputsOf(network);
-  const length = inputLength(frontEnd);
+  const length = inputLength(view);
   // In its order: the calling thread's members first.
   const shares = shareOut(members, threadsFor(engine, members.length));
   const threads = shares.slice(1).map((some) => startMemberThread(engine.choice, network, some, length));
@@ -39,11 +64,11 @@ export function createWindowScorer(
   let memory = new Float32Array(0);
   return {
     logits: (windows) => {
-      const most = windows.length * inputsPerWindow(frontEnd) * length;
+      const most = windows.length * inputsPerWindow(view) * length;
       if (memory.length < most) memory = new Float32Array(most);
       let inputs = 0;
       const counts = windows.map((window) => {
-        const count = writeWindowInputs(window, frontEnd, memory, inputs * length);
+        const count = writeWindowInputs(window, view, memory, inputs * length);
         inputs += count;
         return count;
       });

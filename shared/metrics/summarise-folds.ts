@@ -1,12 +1,13 @@
 import type { CrossValidation, FiguresSpread, FoldFigures, FoldResult } from '../contracts/report';
 import { spread } from './spread';
 
-/** Mean and spread over the folds of a cross-validation, for the best and for the last epoch of each. */
+/** Mean and spread over the folds of a cross-validation, for the last epoch of each and, where each has one, the best. */
 export function summariseFolds(testFold: number | null, folds: readonly FoldResult[]): CrossValidation {
+  const best = folds.flatMap((fold) => fold.best ?? []);
   return {
     testFold,
     folds: [...folds],
-    best: figuresSpread(folds.map((fold) => fold.best)),
+    ...(best.length === folds.length ? { best: figuresSpread(best) } : {}),
     last: figuresSpread(folds.map((fold) => fold.last)),
   };
 }

@@ -11,7 +11,17 @@ const melBins = 64;
 const tableFrames = 128;
 
 /** Channels of the first convolutions, and of the one that removes the frequency axis. */
-export const melSizes = { mel: { width: 24, head: 256 }, 'mel-small': { width: 12, head: 64 } } as const;
+export interface MelSize {
+  readonly width: number;
+  readonly head: number;
+}
+
+const heads = { 12: 64, 24: 256 } as const;
+
+export function melSize({ architecture, width }: Pick<MelConfig, 'architecture' | 'width'>): MelSize {
+  const chosen = width ?? (architecture === 'mel-small' ? 12 : 24);
+  return { width: chosen, head: heads[chosen] };
+}
 
 interface ConvLayer {
   readonly name: string;
@@ -25,8 +35,8 @@ interface ConvLayer {
   readonly pooled: boolean;
 }
 
-function convLayers({ architecture }: MelConfig): ConvLayer[] {
-  const { width, head } = melSizes[architecture];
+function convLayers(config: MelConfig): ConvLayer[] {
+  const { width, head } = melSize(config);
   const plain = (name: string, inChannels: number, outChannels: number, pooled: boolean): ConvLayer => ({
     ...{ name, kernel: [3, 3], inChannels, outChannels, stride: 1, padding: [1, 1], pooled },
   });
@@ -54,7 +64,7 @@ function convLayers({ architecture }: MelConfig): ConvLayer[] {
  */
 export function createMel(config: MelConfig, classes: number): Network {
   const layers = convLayers(config);
-  const statistics = 3 * melSizes[config.architecture].head;
+  const statistics = 3 * melSize(config).head;
   const outputs = classes + (config.familiarity === true ? 1 : 0);
   const classify = (weights: Weights, maps: tf.Tensor4D, training?: TrainingMode): tf.Tensor2D =>
     linear(weights, dropout(overTime(maps), config.dropout, training, 'statistics'), 'dense');

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { viewsOf } from '../contracts/front-end';
 import { manifestSchema, type Manifest } from '../contracts/manifest';
 import { AppError } from '../errors/app-error';
 import { readServingState } from './serving-state';
@@ -164,6 +165,15 @@ async function readVersion(folder: string, name: string): Promise<Version> {
   return { folder, manifest };
 }
 
+/** Each view of the front end has as many networks as any other. */
+function withWholeTurns(manifest: Manifest): Manifest {
+  const { members = 1, frontEnd } = manifest;
+  const views = viewsOf(frontEnd).length;
+  if (members % views === 0) return manifest;
+  const message = `${manifestFileName}: members: ${members} networks cannot take turns at ${views} views.`;
+  throw new AppError('invalid-checkpoint', message);
+}
+
 function parseManifest(text: string): Manifest {
   let json: unknown;
   try {
@@ -172,7 +182,7 @@ function parseManifest(text: string): Manifest {
     throw new AppError('invalid-checkpoint', `${manifestFileName} is not JSON.`, { cause });
   }
   const parsed = manifestSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return withWholeTurns(parsed.data);
   const [issue] = parsed.error.issues;
   const where = issue?.path.join('.') ?? '';
   throw new AppError('invalid-checkpoint', `${manifestFileName}: ${where}: ${issue?.message ?? 'invalid'}.`);

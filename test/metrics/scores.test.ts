@@ -129,9 +129,9 @@ describe('summariseFolds', () => {
       last: { ...figures, validationAccuracy: 0.1 * (index + 1) },
     }));
     const summary = summariseFolds(1, folds);
-    expect(summary.best.validationAccuracy.mean).toBeCloseTo(0.403125, 12);
+    expect(summary.best?.validationAccuracy.mean).toBeCloseTo(0.403125, 12);
     // Deviations 0.071875, −0.053125, 0.009375, −0.028125: squares sum to 0.00886719.
-    expect(summary.best.validationAccuracy.standardDeviation).toBeCloseTo(Math.sqrt(0.0088671875 / 3), 12);
+    expect(summary.best?.validationAccuracy.standardDeviation).toBeCloseTo(Math.sqrt(0.0088671875 / 3), 12);
     expect(summary.last.validationAccuracy.mean).toBeCloseTo(0.25, 12);
     expect(summary.last.testMacroF1).toEqual({ mean: 0.25, standardDeviation: 0 });
     expect(summary.folds).toEqual(folds);

@@ -2,7 +2,7 @@ import type { LogMelFrontEnd } from '../../shared/contracts/front-end';
 import { melFrontEnd } from '../../shared/contracts/front-end';
 import type { KernelsAddon } from '../../shared/engine/kernels-addon';
 import { addonFrontEnd } from '../../shared/engine/native-ensemble';
-import { melSizes } from '../../shared/network/mel';
+import { melSize } from '../../shared/network/mel';
 import { createUniform } from '../../shared/network/random';
 import { melWeights } from './native-mel';
 
@@ -29,7 +29,7 @@ export function addonEnsemble(
 ): ReturnType<KernelsAddon['createMelEnsemble']> {
   const ensemble = addon.createMelEnsemble({
     ...{ instructionSet, threads, classes: ensembleClasses, members: ensembleWeights.length },
-    ...melSizes['mel-small'],
+    ...melSize({ architecture: 'mel-small' }),
     ...addonFrontEnd(frontEnd),
   });
   ensembleWeights.forEach((weights, member) => {

@@ -1,11 +1,12 @@
+import type { MelConfig } from '../../shared/contracts/architecture';
 import type { KernelsAddon } from '../../shared/engine/kernels-addon';
 import { dropoutPlaces } from '../../shared/engine/native-network';
-import { createMel, melSizes } from '../../shared/network/mel';
+import { createMel, melSize } from '../../shared/network/mel';
 import { initialWeights } from '../../shared/network/initial-weights';
 import type { Network } from '../../shared/network/network';
 import { createUniform } from '../../shared/network/random';
 
-export type MelArchitecture = keyof typeof melSizes;
+export type MelArchitecture = MelConfig['architecture'];
 type AddonMel = ReturnType<KernelsAddon['createMel']>;
 
 export function melNetwork(architecture: MelArchitecture, classes: number): Network {
@@ -41,7 +42,7 @@ export function addonMel(
 ): AddonMel {
   const mel = addon.createMel({
     instructionSet: addon.instructionSets()[0]!,
-    ...melSizes[architecture],
+    ...melSize({ architecture }),
     ...{ threads: 2, dropout: 0, classes, beta2: 0.99, weightDecay: 0.02, averageDecay: 0.995 },
     ...options,
   });

@@ -1,13 +1,12 @@
 import type { JobProgress, JobRequest, JobResult } from '../../../shared/contracts/job';
 import { jobRunsFolder } from '../../../shared/jobs/sweep-runs';
 import type { RunMessage, RunOrder } from '../../../shared/jobs/run-messages';
-import type { EpochMetrics } from '../../../shared/contracts/report';
 import { foldsOf, splitFolds } from '../folds';
-import { evaluateRun } from '../evaluate-run';
+import { evaluateFold } from '../evaluate-ensemble';
 import { readDatasetCsv } from '../../../shared/datasets/dataset-csv';
 import { trainCommand } from '../train-command';
 import { trainFold } from '../train-fold';
-import { evaluationOptions, openWorkshop, type CommandContext } from '../workshop';
+import { evaluationOptions, openWorkshop, type CommandContext, type FoldProgress } from '../workshop';
 import { commandOfJob } from './command-of-job';
 import { bestCombination, combinationsOf, planRuns } from './plan-runs';
 import { promoteResult } from './promote-result';
@@ -22,8 +21,8 @@ export async function runJob({ job, children }: RunOrder, context: RunJobContext
   const { request, parent, id, attempts } = job;
   const fence = await raiseFence(context.config.modelsFolder, id, attempts);
   const config = { ...context.config, runsFolder: jobRunsFolder(context.config.runsFolder, parent ?? id) };
-  const onEpoch = (metrics: EpochMetrics, history: readonly EpochMetrics[], epochs: number): void => {
-    context.onProgress(progressAfter(metrics, history, epochs));
+  const onEpoch = (progress: FoldProgress): void => {
+    context.onProgress(inAll(progress));
   };
   const own = { ...context, config, fence, onEpoch };
   if (parent !== undefined) return { type: 'finished', result: await trainRun(request, own) };
@@ -51,11 +50,10 @@ async function plan(request: JobRequest, { config }: CommandContext): Promise<Jo
 async function trainRun(request: JobRequest, context: CommandContext): Promise<JobResult> {
   const workshop = await openWorkshop(await commandOfJob(request, context.config), context);
   const split = splitFolds(workshop.dataset, request.protocol, true);
-  const { run } = await trainFold(workshop, split);
-  const evaluation = evaluateRun(run, split, evaluationOptions(workshop));
-  // The figure of what would be published: the last epoch where epochs are not chosen, the best where one is.
+  const evaluation = evaluateFold(await trainFold(workshop, split), split, evaluationOptions(workshop));
+  // The figure of what would be published: the last epoch where networks are published together, the best where one is.
   const together = workshop.hyperparameters.optimizer === 'adamw';
-  const { validation } = together ? evaluation.last : evaluation.best;
+  const { validation } = together ? evaluation.last : (evaluation.best ?? evaluation.last);
   const { sha256 } = evaluation.encoded;
   return {
     versions: [],
@@ -89,7 +87,11 @@ function runTitle({ architecture, hyperparameters, protocol, seed }: JobRequest)
   return [architecture, ...values, `validation fold ${protocol.validationFold}`, `seed ${seed}`].join(', ');
 }
 
-function progressAfter(latest: EpochMetrics, history: readonly EpochMetrics[], epochs: number): JobProgress {
+/** The epochs of all networks in turn. */
+function inAll({ history, epochs, turn, networks }: FoldProgress): JobProgress {
+  const latest = history.at(-1)!;
+  const all = networks * epochs;
+  const done = turn * epochs + latest.epoch;
   const seconds = history.reduce((sum, epoch) => sum + epoch.seconds, 0) / history.length;
-  return { epoch: latest.epoch, epochs, latest, secondsLeft: seconds * (epochs - latest.epoch) };
+  return { epoch: done, epochs: all, latest, secondsLeft: seconds * (all - done) };
 }

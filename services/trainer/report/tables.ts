@@ -1,6 +1,12 @@
 import type { UnknownReport } from '../../../shared/contracts/calibration';
 import type { Evaluation } from '../../../shared/contracts/evaluation';
-import type { CrossValidation, FoldFigures, ParameterTable, Report } from '../../../shared/contracts/report';
+import type {
+  CrossValidation,
+  FiguresSpread,
+  FoldFigures,
+  ParameterTable,
+  Report,
+} from '../../../shared/contracts/report';
 import { grouped, percent, interval, percentSpread, ratio, ratioSpread } from './format';
 import { type Markup, markup } from './markup';
 
@@ -88,18 +94,21 @@ export function crossValidationTable({ folds, best, last }: CrossValidation): Ma
     figures.testAccuracy === undefined ? '–' : percent(figures.testAccuracy),
     ratio(figures.testMacroF1 ?? null),
   ];
-  const rowsOf = (which: 'best' | 'last'): Markup =>
+  const rowsOf = (which: 'best' | 'last', summary: FiguresSpread): Markup =>
     table(
       ['validation fold', 'trained on', `${which} epoch`, 'validation accuracy', 'F1', 'test accuracy', 'F1'],
       folds.map((fold) =>
-        row(String(fold.validationFold), [fold.trainFolds.join(', '), ...cells(fold[which])]),
+        row(String(fold.validationFold), [
+          fold.trainFolds.join(', '),
+          ...(fold[which] === undefined ? [] : cells(fold[which])),
+        ]),
       ),
-      row('mean ± deviation', ['', '', ...spreadCells(which === 'best' ? best : last)]),
+      row('mean ± deviation', ['', '', ...spreadCells(summary)]),
     );
-  return markup`<h3>Best epoch of each fold</h3>${rowsOf('best')}<h3>Last epoch of each fold</h3>${rowsOf('last')}`;
+  return markup`${best ? markup`<h3>Best epoch of each fold</h3>${rowsOf('best', best)}` : ''}<h3>Last epoch of each fold</h3>${rowsOf('last', last)}`;
 }
 
-function spreadCells(spread: CrossValidation['best']): string[] {
+function spreadCells(spread: FiguresSpread): string[] {
   return [
     percentSpread(spread.validationAccuracy),
     ratioSpread(spread.validationMacroF1),

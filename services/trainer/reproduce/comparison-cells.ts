@@ -60,7 +60,8 @@ export function foldsCells({ title, reportedValidationMean, ours, reports }: Com
     return [...start, `${reports.length} folds run`, ...Array.from({ length: 5 }, () => '')];
   return [
     ...start,
-    ...[ours.last, ours.best].flatMap((spread) => [
+    // Of each fold's one network an epoch is chosen.
+    ...[ours.last, ours.best!].flatMap((spread) => [
       percentSpread(spread.validationAccuracy),
       // Every run of this protocol is tested.
       percentSpread(spread.testAccuracy!),

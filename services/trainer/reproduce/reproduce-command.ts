@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { viewsOf } from '../../../shared/contracts/front-end';
 import { AppError } from '../../../shared/errors/app-error';
 import { openRegistry } from '../../../shared/registry/registry';
 import { writeFileAtomically } from '../../../shared/registry/write-atomically';
@@ -80,7 +81,7 @@ function jobOf(workshop: Workshop, run: PlannedRun): Job {
     testFold: command['test-fold'],
     validationFold: run.validationFold,
   });
-  const name = runName(settingsOf(own, split), workshop.dataset.fingerprint);
+  const name = runName(settingsOf(own, split, viewsOf(own.frontEnd)[0]), workshop.dataset.fingerprint);
   return { ...run, workshop: own, split, name };
 }
 
@@ -98,7 +99,7 @@ function progressStream(output: TextStream, start: string): TextStream {
 
 /** Trains what is left of the run, and judges it. */
 async function trained({ workshop, split }: Job, output: TextStream): Promise<PublishedNetworks> {
-  const { run } = await trainFold({ ...workshop, output }, split);
+  const [run] = await trainFold({ ...workshop, output }, split);
   return networksOf(run, evaluateRun(run, split, evaluationOptions(workshop)));
 }
 

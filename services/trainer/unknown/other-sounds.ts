@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { createDecoderPool } from '../../../shared/audio/decoder-pool';
-import { windowInputs } from '../../../shared/audio/window-inputs';
 import type { FrontEnd } from '../../../shared/contracts/front-end';
 import type { EvaluationOptions } from '../evaluate-run';
+import { examplesOf } from '../predict';
 import { madeSounds } from './made-sounds';
 import { speechSounds } from './speech';
 
@@ -22,9 +22,10 @@ export async function otherSounds(frontEnd: FrontEnd): Promise<EvaluationOptions
     return Object.fromEntries(
       [...new Set(sounds.map(({ kind }) => kind))].map((kind) => [
         kind,
-        sounds
-          .filter((sound) => sound.kind === kind)
-          .map(({ samples }) => ({ label: -1, inputs: windowInputs(samples, frontEnd) })),
+        examplesOf(
+          sounds.filter((sound) => sound.kind === kind).map(({ samples }) => ({ label: -1, samples })),
+          frontEnd,
+        ),
       ]),
     );
   } finally {

@@ -1,5 +1,5 @@
 import { concatenate } from '../../../shared/audio/concatenate';
-import type { FrontEnd } from '../../../shared/contracts/front-end';
+import type { View } from '../../../shared/contracts/front-end';
 import type { LoadedEngine } from '../../../shared/engine/load-engine';
 import { createScorer } from '../../../shared/engine/scorer';
 import { createNetwork } from '../../../shared/network/create-network';
@@ -13,7 +13,7 @@ import type { TrainedRun } from '../train';
 import { fitLogistic } from './logistic-regression';
 
 export interface FamiliarityOptions {
-  readonly frontEnd: FrontEnd;
+  readonly view: View;
   readonly classes: readonly string[];
   readonly engine: LoadedEngine;
   readonly cacheFolder?: string | undefined;
@@ -54,6 +54,7 @@ export async function withFamiliarity(
   const crops = [...(await recipe.batches(1))];
   const fit = (weights: WeightValues): WeightValues => addOutput(network, weights, crops, options.engine);
   return {
+    ...run,
     network: createNetwork(config, classes),
     progress: { ...progress, settings: { ...progress.settings, network: config } },
     lastWeights: fit(run.lastWeights),
