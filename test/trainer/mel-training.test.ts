@@ -65,7 +65,7 @@ async function publishedManifest(name: string): Promise<Manifest> {
 /** Six whole processes, each with an engine of its own. */
 jest.setTimeout(180_000);
 
-describe('training mel-small', () => {
+describe('training mel', () => {
   it('ends with the same bits when it was killed on the way and resumed', async () => {
     await train('whole', []);
     await train('killed', [], 'epoch 1/2');
@@ -76,6 +76,32 @@ describe('training mel-small', () => {
     expect(whole.calibration!.unknownBelow).toBeGreaterThan(0);
     expect(whole.network).toMatchObject({ familiarity: true });
     expect(whole.frontEnd.kind).toBe('log-mel');
+  });
+
+  it('trains a network of `mel` for each view, and publishes them together', async () => {
+    await train('views', ['--architecture=mel']);
+    const runs = await readdir(join(folder, 'views', 'runs'));
+    expect(runs.map((name) => name.split('-')[1]).sort()).toEqual(['n4096', 'n512']);
+    const manifest = await publishedManifest('views');
+    expect(manifest).toMatchObject({
+      ...{ members: 2, parameters: 2 * 78_511, epochRule: 'last' },
+      network: { architecture: 'mel', width: 12 },
+      protocol: { testFold: 1, validationFold: 2, trainFolds: [3, 4, 5] },
+    });
+    expect(manifest.frontEnd).toMatchObject({
+      kind: 'views',
+      views: [{ fftSamples: 4096 }, { fftSamples: 512 }],
+    });
+    const { evaluations } = reportSchema.parse(
+      JSON.parse(await readFile(join(folder, 'views', 'models', manifest.version, 'report.json'), 'utf8')),
+    );
+    expect([evaluations.last.validation.clips, evaluations.last.test?.clips]).toEqual([2, 2]);
+    expect(evaluations.best).toBeUndefined();
+    // Both are found again, finished: nothing is trained twice, and the version is the one that is there.
+    const again = await train('views', ['--architecture=mel', '--resume']);
+    expect(again).not.toContain('epoch 1/2');
+    expect((await publishedManifest('views')).weights.sha256).toBe(manifest.weights.sha256);
+    expect(await readdir(join(folder, 'views', 'models'))).toHaveLength(1);
   });
 
   it('publishes the networks of a cross-validation together, which answer as one', async () => {
