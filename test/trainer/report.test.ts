@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { melViews } from '../../shared/contracts/front-end';
 import { reportSchema, type Report } from '../../shared/contracts/report';
 import { renderReportHtml } from '../../services/trainer/report/render-report-html';
 import { sampleReport } from '../support/sample-report';
@@ -54,6 +55,17 @@ describe('renderReportHtml', () => {
     );
     expect(text).toContain(`test, last (100) ${(last.test!.accuracy * 100).toFixed(1)} %`);
     expect(text).toContain('Trained on fold 3, 4, 5, validated on fold 2, tested on fold 1.');
+  });
+
+  it('names what each view of a version with several has, and of how many networks it is', () => {
+    const { configuration } = report;
+    const several = textOf(
+      renderReportHtml({ ...report, configuration: { ...configuration, members: 2, frontEnd: melViews } }),
+    );
+    expect(several).toContain('2 networks together, validated on fold 2');
+    expect(several).toContain('view 1: fft samples 4096');
+    expect(several).toContain('view 2: fft samples 512 view 2: hop samples 220');
+    expect(several).not.toContain('[object');
   });
 
   it('has a row of figures a class, for both epochs and folds', () => {

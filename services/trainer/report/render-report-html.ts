@@ -63,7 +63,7 @@ function header({ version, configuration, evaluations }: Report): Markup {
 ${trainFolds.join(', ')}, ${
     validationFold === null
       ? `${members} networks, each validated on the one of them that it was not trained on`
-      : `validated on fold ${validationFold}`
+      : `${members === 1 ? '' : `${members} networks together, `}validated on fold ${validationFold}`
   }, ${tested}. Shown here: epoch ${epoch}, ${evaluations.best === undefined ? 'the last' : 'the best by validation'}.</p>
 <div class="tiles">
 ${test === undefined ? '' : accuracy('Test accuracy', test)}${accuracy('Validation accuracy', validation)}

@@ -142,11 +142,26 @@ export function configurationTable({ configuration, version, createdAt }: Report
 /** The settings of one thing, one a row; what has settings of its own is laid out flat. */
 function factsOf(settings: object): [string, string | number][] {
   return Object.entries(settings).flatMap(([name, value]: [string, unknown]): [string, string | number][] => {
-    if (Array.isArray(value)) return [[inWords(name), value.join(', ')]];
-    if (typeof value === 'object' && value !== null) return factsOf(value);
+    if (Array.isArray(value))
+      return value.some(isObject) ? eachOf(name, value) : [[inWords(name), value.join(', ')]];
+    if (isObject(value)) return factsOf(value);
     if (typeof value === 'boolean') return [[inWords(name), value ? 'yes' : 'no']];
     return [[inWords(name), value as string | number]];
   });
+}
+
+/** views → view 1: kind, view 1: sample rate … view 2: kind */
+function eachOf(name: string, values: readonly object[]): [string, string | number][] {
+  return values.flatMap((settings, index) =>
+    factsOf(settings).map(([fact, value]): [string, string | number] => [
+      `${inWords(name).replace(/s$/, '')} ${index + 1}: ${fact}`,
+      value,
+    ]),
+  );
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 /** learningRate → learning rate */
