@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { melViews } from '../../shared/contracts/front-end';
 import { openRegistry } from '../../shared/registry/registry';
 import { publishRandomModel } from '../support/random-model';
 
@@ -61,6 +62,17 @@ describe('the registry', () => {
     });
     const chosen = await registry.choose();
     expect(chosen.manifest.version).toBe('good');
+  });
+
+  it('takes no version whose networks cannot take turns at its views', async () => {
+    const changes = { frontEnd: melViews };
+    await publishRandomModel(folder, 'whole', { changes: { ...changes, members: 4 } });
+    await publishRandomModel(folder, 'odd', { changes: { ...changes, members: 3 } });
+    const { versions, broken } = await openRegistry(folder).list();
+    expect(versions.map(({ manifest }) => manifest.version)).toEqual(['whole']);
+    expect(broken).toEqual([
+      { name: 'odd', problem: expect.stringContaining('3 networks cannot take turns at 2 views') },
+    ]);
   });
 
   it('refuses to overwrite a version', async () => {
