@@ -3,7 +3,7 @@ import type { LogMelFrontEnd } from '../../shared/contracts/front-end';
 import { openCheckedFiles } from './checked-file';
 
 /** Raise it whenever a spectrogram, a speed copy or a taught sound comes out otherwise than before. */
-const makerVersion = 1;
+const makerVersion = 2;
 
 /** Spectrograms that belong together, made once and kept. */
 export interface SpectrogramCache {

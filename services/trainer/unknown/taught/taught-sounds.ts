@@ -11,6 +11,9 @@ const makers: Readonly<Record<string, Maker>> = {
   ...{ partials, chirps, warble, hum, beeps, melodies, babble },
 };
 
+/** Of noise there are so many times more: some classes are hardly anything else, and so it is hardest to tell from them. */
+const timesMoreNoise = 5;
+
 /** One of them over another. */
 function mixture(length: number, sampleRate: number, uniform: Uniform): Float32Array {
   const all = Object.values(makers);
@@ -25,11 +28,12 @@ function mixture(length: number, sampleRate: number, uniform: Uniform): Float32A
  * threshold is chosen and judged on (made-sounds.ts, speech.ts): plain noise of three colours, single tones, slow sweeps, plucked
  * chords with drums, and a synthesiser's speech are kept from training, so that they show what a network makes of what it
  * has never heard.
+ * @param ofEach sounds of each kind, but of noise five times as many
  */
 export function taughtSounds(sampleRate: number, seconds: number, seed: number, ofEach = 12): MadeSound[] {
   const length = Math.round(sampleRate * seconds);
   return Object.entries({ ...makers, mixture }).flatMap(([kind, make]) =>
-    Array.from({ length: ofEach }, (_, index) => {
+    Array.from({ length: make === shapedNoise ? timesMoreNoise * ofEach : ofEach }, (_, index) => {
       const uniform = createUniform(deriveSeed(seed, 'taught', kind, index));
       return { kind, samples: ofUnitPower(make(length, sampleRate, uniform)) };
     }),
