@@ -36,11 +36,13 @@ export interface FoldNetworks {
  *
  * Averaged networks are less sure than each of them, so temperature and threshold need averaged answers: a validation
  * clip's come from all networks that were not trained on it, its fold's and their peers.
+ * @param judgedAt the temperature of the probabilities that are judged; absent: the fitted one, as served
  */
 export function evaluateEnsemble(
   folds: readonly FoldNetworks[],
   testClips: readonly LabelledClip[],
   options: EvaluationOptions,
+  judgedAt?: number,
 ): VersionEvaluation {
   const { frontEnd, classes, dtype, engine } = options;
   const members = membersOf(folds);
@@ -71,7 +73,7 @@ export function evaluateEnsemble(
       truth: readonly number[],
       { logits }: ClipAnswers,
     ): ReturnType<typeof evaluateClassifier> => {
-      const probabilities = logits.map((rows) => meanProbabilities(rows, temperature));
+      const probabilities = logits.map((rows) => meanProbabilities(rows, judgedAt ?? temperature));
       return evaluateClassifier({ labels: truth, probabilities, classes });
     };
     const epoch = progress.history.length;
@@ -111,7 +113,10 @@ export function membersOf(folds: readonly FoldNetworks[]): readonly [TrainedRun,
   return folds.flatMap(({ networks }) => networks) as [TrainedRun, ...TrainedRun[]];
 }
 
-/** One fold's networks: alone, where there is one, with its best epoch beside the last. */
+/**
+ * One fold's networks: alone, where there is one, with its best epoch beside the last. Judged at temperature 1: one that is fitted to
+ * the clips of a single fold can be so low that networks vote instead of being averaged.
+ */
 export function evaluateFold(
   networks: readonly TrainedRun[],
   split: FoldSplit,
@@ -119,5 +124,5 @@ export function evaluateFold(
 ): VersionEvaluation {
   return networks.length === 1
     ? evaluateRun(networks[0]!, split, options)
-    : evaluateEnsemble([{ split, networks, peers: [] }], split.test, options);
+    : evaluateEnsemble([{ split, networks, peers: [] }], split.test, options, 1);
 }
