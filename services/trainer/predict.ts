@@ -1,6 +1,7 @@
 import { concatenate } from '../../shared/audio/concatenate';
 import { windowInputs } from '../../shared/audio/window-inputs';
 import { viewsOf, type FrontEnd } from '../../shared/contracts/front-end';
+import { withEqualSay } from '../../shared/decision/equal-say';
 import { classLogits, familiarityOf } from '../../shared/decision/familiarity';
 import type { Scorer } from '../../shared/engine/scorer';
 import type { LabelledClip } from './dataset';
@@ -27,7 +28,7 @@ export function examplesOf(
 
 /** What a version, or one network, says of clips. */
 export interface ClipAnswers {
-  /** Clip by clip, of each input of each network. */
+  /** Clip by clip, of each input of each network, all networks with the same say. */
   readonly logits: readonly (readonly Float32Array[])[];
   /** Of each clip; 1 where the networks do not judge it. */
   readonly familiarity: readonly number[];
@@ -43,7 +44,7 @@ export function answersOf(
   classes: number,
 ): ClipAnswers {
   const byScorer = scorers.map((scorer, turn) => predictOutputs(scorer, examples, turn));
-  const outputs = examples.map((_, clip) => byScorer.flatMap((rows) => rows[clip]!));
+  const outputs = examples.map((_, clip) => withEqualSay(byScorer.map((rows) => rows[clip]!)));
   return {
     logits: outputs.map((rows) => rows.map((row) => classLogits(row, classes))),
     familiarity: outputs.map((rows) => familiarityOf(rows, classes) ?? 1),

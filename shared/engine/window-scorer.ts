@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { inputLength, inputsPerWindow, writeWindowInputs } from '../audio/window-inputs';
 import { viewsOf, type FrontEnd, type View } from '../contracts/front-end';
+import { withEqualSay } from '../decision/equal-say';
 import { outputsOf, type Network } from '../network/network';
 import type { WeightValues } from '../registry/weights-file';
 import type { LoadedEngine } from './load-engine';
@@ -12,7 +13,8 @@ import { createScorer, type ScorerOptions } from './scorer';
 export interface WindowScorer {
   /**
    * @param windows mono at the front end's rate, cut to its length
-   * @returns for each window the logits of each of its inputs by each member, view after view
+   * @returns for each window the logits of each of its inputs by each member, view after view; a view that gives fewer than
+   *   others has them repeated, for an average over all
    */
   logits(windows: readonly Float32Array[]): Float32Array[][];
   dispose(): void;
@@ -35,7 +37,7 @@ export function createWindowScorer(
   return {
     logits: (windows) => {
       const byView = scorers.map((scorer) => scorer.logits(windows));
-      return windows.map((_, window) => byView.flatMap((rows) => rows[window]!));
+      return windows.map((_, window) => withEqualSay(byView.map((rows) => rows[window]!)));
     },
     dispose: () => {
       for (const scorer of scorers) scorer.dispose();
