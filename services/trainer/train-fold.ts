@@ -16,6 +16,7 @@ import { familiarityOptions, settingsOf, type Workshop } from './workshop';
 /**
  * A run for each view of the front end, one after the other, each from its beginning or from where it was stopped: networks that
  * answer together.
+ * @throws AppError training-diverged, cancelled, invalid-configuration for an earlier run of which nobody said whether to go on with it
  */
 export async function trainFold(
   workshop: Workshop,
@@ -36,6 +37,8 @@ async function trainView(
 ): Promise<TrainedRun> {
   const { command, frontEnd, hyperparameters, config, output, signal, dataset, engine } = workshop;
   const { fence, onEpoch } = workshop;
+  // A run that is finished has no batches between which it could be stopped.
+  if (signal.aborted) throw new AppError('cancelled', 'Stopped between two networks; --resume continues.');
   const settings = settingsOf(workshop, split, view);
   const name = runName(settings, dataset.fingerprint);
   const store = await openRunStore(config.runsFolder, name, fence?.attempt);
