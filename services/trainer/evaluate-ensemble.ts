@@ -65,7 +65,7 @@ export function evaluateEnsemble(
     const judgeFolds = (scorersOf: (fold: number) => readonly Scorer[]): ClipAnswers =>
       joinAnswers(validation.map((examples, fold) => judge(scorersOf(fold), examples)));
     const own = judgeFolds((fold) => ofFold(served, fold));
-    const averaged = judgeFolds((fold) => groups[fold]!);
+    const averaged = peers.flat().length === 0 ? own : judgeFolds((fold) => groups[fold]!);
     const exactLogits = judgeFolds((fold) => ofFold(exact, fold)).logits;
     const calibration = calibrate(labels, averaged, othersJudged(groups, options));
     const { temperature } = calibration;

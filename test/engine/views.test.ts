@@ -6,7 +6,7 @@ import { createMel } from '../../shared/network/mel';
 import { fadingChirp, smallFrontEnd } from '../support/native-ensemble';
 import { melWeights } from '../support/native-mel';
 import { referenceCrops } from '../support/reference-front-end';
-import { referenceMel } from '../support/reference-mel';
+import { referenceMel, softmax } from '../support/reference-mel';
 import { chooseTestEngine } from '../support/test-engine';
 
 const classes = 5;
@@ -15,12 +15,6 @@ const short = { ...smallFrontEnd, fftSamples: 64, hopSamples: 50, cropFrames: 40
 const frontEnd: ViewsFrontEnd = { kind: 'views', sampleRate, windowSeconds, views: [smallFrontEnd, short] };
 const network = createMel({ architecture: 'mel', width: 12, dropout: 0.3 }, classes);
 const members = [1, 2, 3, 4].map((seed) => melWeights('mel-small', classes, seed));
-
-function softmax(logits: ArrayLike<number>): number[] {
-  const exponentials = Array.from(logits, (value) => Math.exp(value));
-  const sum = exponentials.reduce((total, value) => total + value);
-  return exponentials.map((value) => value / sum);
-}
 
 describe('networks that hear a window in two ways', () => {
   it.each([

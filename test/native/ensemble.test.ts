@@ -10,7 +10,7 @@ import {
   smallFrontEnd,
 } from '../support/native-ensemble';
 import { referenceCrops } from '../support/reference-front-end';
-import { referenceMel } from '../support/reference-mel';
+import { referenceMel, softmax } from '../support/reference-mel';
 import { provideTestKernels } from '../support/test-engine';
 
 let addon: KernelsAddon;
@@ -40,12 +40,6 @@ function expectCrops(window: Float32Array, frontEnd: LogMelFrontEnd): void {
     const differences = values.map((value, i) => Math.abs(value - crops[i]!));
     expect(Math.max(...differences)).toBeLessThan(1e-5);
   });
-}
-
-function softmax(logits: readonly number[]): number[] {
-  const exponentials = logits.map((value) => Math.exp(value));
-  const sum = exponentials.reduce((total, value) => total + value);
-  return exponentials.map((value) => value / sum);
 }
 
 describe('the native front end', () => {

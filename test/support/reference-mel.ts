@@ -3,7 +3,7 @@
  * the fast one is held against. Maps are [channel][frame][bin].
  */
 // Jest's own context makes each look-up of a global slow: take them once.
-const { floor, max, sqrt } = Math;
+const { exp, floor, max, sqrt } = Math;
 
 type Values = Readonly<Record<string, ArrayLike<number>>>;
 type Maps = number[][][];
@@ -129,4 +129,10 @@ function pool(rows: number[][]): number[][] {
       ),
     ),
   );
+}
+
+export function softmax(logits: ArrayLike<number>): number[] {
+  const exponentials = Array.from(logits, (value) => exp(value));
+  const sum = exponentials.reduce((total, value) => total + value);
+  return exponentials.map((value) => value / sum);
 }
