@@ -7,7 +7,7 @@ import { AppError } from '../../shared/errors/app-error';
 import type { CommandIo } from './command-io';
 import type { ClassifyOptions } from './command-line';
 import { exitCodeOf, exitCodes } from './exit-codes';
-import { failureLine, predictionWords } from './lines';
+import { failureLine, heardWords } from './lines';
 
 /** Files under way at a time: enough that the service never waits for this side, few enough to leave room for others. */
 const atOnce = 4;
@@ -34,9 +34,7 @@ export async function classifyCommand(
     }
     try {
       const answer = await answers[index]!;
-      const line = options.json
-        ? JSON.stringify({ file, ...answer })
-        : `${file}: ${predictionWords(answer.predictions)}`;
+      const line = options.json ? JSON.stringify({ file, ...answer }) : `${file}: ${heardWords(answer)}`;
       io.output.write(`${line}\n`);
     } catch (caught) {
       const error = AppError.from(caught);

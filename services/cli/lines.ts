@@ -2,8 +2,20 @@ import type { Prediction } from '../../shared/contracts/classification';
 import type { DoneMessage, EventMessage, PredictionMessage } from '../../shared/contracts/stream';
 import type { AppError } from '../../shared/errors/app-error';
 
-export function predictionWords(predictions: readonly Prediction[]): string {
-  return predictions.map(({ label, probability }) => `${label} ${percent(probability)}`).join(', ');
+/** What an answer comes to, and the classes with their probabilities. */
+export interface Heard {
+  readonly label: string;
+  readonly predictions: readonly Prediction[];
+}
+
+/**
+ * `dog 99.7 %, rooster 0.2 %`. Where the answer is none of the classes (`unknown`, `silence`), it comes first and the
+ * classes are what was nearest: `unknown (rain 65.0 %, sea_waves 12.1 %)`.
+ */
+export function heardWords({ label, predictions }: Heard): string {
+  const classes = predictions.map((one) => `${one.label} ${percent(one.probability)}`).join(', ');
+  if (classes === '') return label;
+  return predictions[0]!.label === label ? classes : `${label} (${classes})`;
 }
 
 export function failureLine(file: string, { message }: AppError): string {
@@ -24,9 +36,9 @@ export function eventLine({
 }
 
 /** What is heard now, how loud, and how late this is known. */
-export function nowLine({ endSeconds, label, predictions, level, lagMs }: PredictionMessage): string {
-  const heard = predictions.length === 0 ? label : predictionWords(predictions);
-  return `${position(endSeconds)}  ${heard}  (${level.toFixed(0)} dB, ${lagMs.toFixed(0)} ms)`;
+export function nowLine(message: PredictionMessage): string {
+  const { endSeconds, level, lagMs } = message;
+  return `${position(endSeconds)}  ${heardWords(message)}  (${level.toFixed(0)} dB, ${lagMs.toFixed(0)} ms)`;
 }
 
 export interface Totals {

@@ -97,17 +97,12 @@ export type ResumeMessage = z.infer<typeof resumeMessageSchema>;
 /** No more audio comes: the rest is answered, then `done`. */
 export const stopMessageSchema = z.strictObject({ type: z.literal('stop') });
 
-/** What clients of Vosk’s server send: mono 16-bit PCM at this rate, with every option at its default. */
-export const voskConfigSchema = z.object({
-  config: z.looseObject({ sample_rate: z.int().min(4000).max(384_000) }),
-});
-export const voskEndSchema = z.object({ eof: z.literal(1) });
-
-export const clientMessageSchema = z.union([
-  z.discriminatedUnion('type', [startMessageSchema, resumeMessageSchema, stopMessageSchema]),
-  voskConfigSchema,
-  voskEndSchema,
-]);
+export const clientMessageSchema = z.discriminatedUnion(
+  'type',
+  [startMessageSchema, resumeMessageSchema, stopMessageSchema],
+  'expected a message whose type is start, resume or stop',
+);
+export type ClientMessage = z.infer<typeof clientMessageSchema>;
 
 const modelSchema = classificationSchema.shape.model;
 const seq = z.int().min(1).describe('Runs through all messages of a stream but `ready` and `error`');

@@ -5,6 +5,7 @@ import { classificationSchema } from '../../shared/contracts/classification';
 import { parseCommand } from '../../services/cli/command-line';
 import { runCli } from '../support/cli-process';
 import { ServiceProcess } from '../support/service-process';
+import { pcmWav } from '../support/pcm-clips';
 import { samplePath } from '../support/sound-files';
 
 let service: ServiceProcess;
@@ -43,6 +44,24 @@ describe('earshot classify', () => {
     expect([code, lines.length, file]).toEqual([0, 1, '-']);
     const { label, predictions, windows } = classificationSchema.parse(answer);
     expect([label, predictions.length, windows.length]).toEqual(['rooster', 2, 1]);
+  });
+
+  it('says unknown where the service does, and what was nearest', async () => {
+    const silence = Array.from({ length: 80_000 }, () => 0);
+    const tone = silence.map((_, index) => 0.3 * Math.sin((2 * Math.PI * 997 * index) / 16_000));
+    for (const samples of [silence, tone]) {
+      const file = join(folder, 'nothing-known.wav');
+      const wav = pcmWav(samples, 16_000);
+      await writeFile(file, wav);
+      const answer = await fetch(`${env.EARSHOT_SERVER}/classify`, {
+        method: 'POST',
+        body: new Uint8Array(wav),
+      });
+      const { unknown, label } = classificationSchema.parse(await answer.json());
+      const { lines } = await runCli(['classify', file], env);
+      expect([unknown, lines]).toEqual([true, [expect.stringMatching(/: (\w+) \(\w+ [\d.]+ %, .*\)$/)]]);
+      expect(lines[0]!.startsWith(`${file}: ${label} (`)).toBe(true);
+    }
   });
 
   it('cuts windows where --hop says', async () => {

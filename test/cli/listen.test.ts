@@ -51,6 +51,17 @@ describeWithFfmpeg('earshot listen', () => {
     expect(errors).toMatch(/^5\.0 s of sound, 5 predictions, \d sounds? heard, mean lag \d+ ms\n$/);
   });
 
+  it('says silence and unknown where the service does', async () => {
+    const seconds = (second: (index: number) => number): Buffer =>
+      Buffer.from(Int16Array.from({ length: 5 * 48_000 }, (_, index) => second(index)).buffer);
+    const tone = seconds((index) => 9000 * Math.sin((2 * Math.PI * 997 * index) / 48_000));
+    const options = ['--sample-rate', '48000', '--hop', '5', '--predictions', '--server', server];
+    const ofTone = await runCli(['listen', '-', ...options], {}, tone);
+    expect(ofTone.lines).toContainEqual(expect.stringMatching(/^0:05\.0 {2}unknown \(\w+ [\d.]+ %, .*\)/));
+    const ofNothing = await runCli(['listen', '-', ...options], {}, Buffer.alloc(10 * 48_000));
+    expect(ofNothing.lines).toContainEqual(expect.stringMatching(/^0:05\.0 {2}silence /));
+  });
+
   it('speaks JSON, every message of the service, and takes floats of two channels', async () => {
     const samples = pcm.length / 2;
     const floats = Buffer.alloc(samples * 8);

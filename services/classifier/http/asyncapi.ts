@@ -11,8 +11,6 @@ import {
   startMessageSchema,
   stopMessageSchema,
   streamProtocol,
-  voskConfigSchema,
-  voskEndSchema,
 } from '../../../shared/contracts/stream';
 import { streamPath } from '../stream/stream-server';
 import { componentSchemas, type Json } from './json-schemas';
@@ -22,8 +20,6 @@ const fromClient = {
   start: startMessageSchema,
   resume: resumeMessageSchema,
   stop: stopMessageSchema,
-  voskConfig: voskConfigSchema,
-  voskEnd: voskEndSchema,
 };
 const fromServer = {
   ready: readyMessageSchema,
@@ -39,8 +35,6 @@ const summaries: Readonly<Record<keyof typeof fromClient | keyof typeof fromServ
   resume: 'The first message on a new connection after one was lost',
   audio: 'Sound in the encoding that `start` named, cut anywhere; a binary frame',
   stop: 'No more audio comes',
-  voskConfig: 'Vosk’s way of saying `start`, for 16-bit mono PCM',
-  voskEnd: 'Vosk’s way of saying `stop`',
   ready: 'The answer to `start` and `resume`: audio may be sent',
   prediction: 'What is to be heard in one window',
   event: 'A sound has started or ended',

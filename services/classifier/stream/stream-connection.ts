@@ -1,10 +1,15 @@
 import type { RawData, WebSocket } from 'ws';
 import type { Clock } from '../../../shared/batching/clock';
-import { closeCodes, type ErrorMessage, type ReadyMessage } from '../../../shared/contracts/stream';
+import {
+  closeCodes,
+  type ClientMessage,
+  type ErrorMessage,
+  type ReadyMessage,
+} from '../../../shared/contracts/stream';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Logger } from '../../../shared/observability/logger';
 import type { Caller } from '../access/api-keys';
-import { parseClientMessage, type ClientMessage } from './client-message';
+import { parseClientMessage } from './client-message';
 import { closeCodeOf } from './close-code';
 import type { Sink } from './outbox';
 import type { StreamRegistry } from './stream-registry';

@@ -59,16 +59,6 @@ describe('a stream', () => {
     ]);
   });
 
-  it('understands Vosk’s way of saying start and stop', async () => {
-    await start();
-    const client = await StreamClient.open(harness.port);
-    client.send({ config: { sample_rate: rate, words: true } });
-    client.sendAudio(rain(1.5));
-    client.send({ eof: 1 });
-    expect(await client.closed()).toBe(1000);
-    expect(client.of('prediction')).toHaveLength(2);
-  });
-
   it('answers silence without the engine, and says so', async () => {
     await start();
     const client = await begin({ silenceDbfs: -70 });
@@ -155,6 +145,14 @@ describe('how a stream is refused or ends, by close code', () => {
       'malformed-request',
       (c) => {
         c.send({ type: 'begin' });
+      },
+    ],
+    [
+      'another program’s way of saying start',
+      1007,
+      'malformed-request',
+      (c) => {
+        c.send({ config: { sample_rate: rate } });
       },
     ],
     [
