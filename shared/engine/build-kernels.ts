@@ -34,6 +34,8 @@ const instructionSetFlags: Readonly<Record<string, readonly string[]>> = {
 const commonFlags = [
   ...['-std=c++20', '-O2', '-ffp-contract=fast', '-fno-math-errno', '-fPIC', '-fvisibility=hidden'],
   '-DNAPI_CPP_EXCEPTIONS',
+  // A call whose thread is being ended returns without an error: there is nobody left to hear it, and thrown on it would end the process.
+  '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
 ];
 
 interface Compilation {

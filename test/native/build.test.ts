@@ -88,6 +88,13 @@ describe('the native kernels', () => {
     expect(() => createNativeNetwork({ ...choice, forced: true }, network)).toThrow('no native kernels');
   });
 
+  it('let a thread be ended in the middle of a call, and the process go on', async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      ...[join(__dirname, '..', 'support', 'end-in-native.js'), await provideTestKernels(), '20'],
+    ]);
+    expect(stdout).toBe('alive\n');
+  });
+
   it('touch no memory but their own, and do nothing undefined: address and undefined-behaviour sanitizers', async () => {
     // Optimised fully, the instrumented kernels take minutes to compile.
     // node-addon-api casts an object to its class while it is still being made, which vptr forbids.
