@@ -43,8 +43,11 @@ export function createHttpServer(app: RequestListener, patienceMs = arrivalMs): 
   return server;
 }
 
+/** As Express takes it: with or without a slash at its end, in any case, the host in front or not (RFC 9112, 3.2.2). */
+const datasetUploadTarget = /^(https?:\/\/[^/?#]*)?\/datasets\/?(\?|$)/i;
+
 function isDatasetUpload({ method, url }: IncomingMessage): boolean {
-  return method === 'POST' && /^\/datasets(\?|$)/.test(url ?? '');
+  return method === 'POST' && datasetUploadTarget.test(url ?? '');
 }
 
 /** Node has one bound for all requests of a server. */

@@ -51,8 +51,17 @@ const hyperparametersOf: Readonly<Record<JobRequest['architecture'], readonly st
   'mel-small': [...everywhere, 'stepsPerEpoch'],
 };
 
-/** A new job: asked for with what its architecture has. Jobs that are kept are not judged again. */
-export const newJobSchema = jobRequestSchema.superRefine(({ architecture, hyperparameters }, context) => {
+/** A new job: asked for with what its architecture has, on folds that can be judged. Jobs that are kept are not judged again. */
+export const newJobSchema = jobRequestSchema.superRefine((request, context) => {
+  const { architecture, hyperparameters, protocol } = request;
+  const { testFold, validationFold, crossValidate } = protocol;
+  // A cross-validation leaves the test fold out of those that validate in turn.
+  if (testFold === validationFold && !crossValidate) {
+    const message =
+      `protocol.testFold and protocol.validationFold are both ${testFold}: the test would be what was selected by; ` +
+      'choose two folds (where none is given, testFold is 1 and validationFold 2)';
+    context.addIssue({ code: 'custom', path: ['protocol', 'validationFold'], message });
+  }
   const known = hyperparametersOf[architecture];
   for (const name of Object.keys(hyperparameters)) {
     if (known.includes(name)) continue;

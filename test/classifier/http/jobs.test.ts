@@ -66,6 +66,20 @@ describe('POST /jobs', () => {
       'hyperparameters.stepsPerEpoch',
     ],
     ['no such dataset', { ...wanted, dataset: 'none' }, {}, 400, 'There is no dataset none'],
+    [
+      'a fold to test on that is the one to validate on',
+      { ...wanted, protocol: { testFold: 3, validationFold: 3 } },
+      {},
+      400,
+      'protocol.testFold and protocol.validationFold are both 3',
+    ],
+    [
+      'a test fold that is the validation fold nobody named',
+      { ...wanted, protocol: { testFold: 2 } },
+      {},
+      400,
+      'protocol.testFold and protocol.validationFold are both 2',
+    ],
   ])('refuses %s in words', async (_, body, headers, status, words) => {
     const response = await submit(body, headers);
     expect(response.status).toBe(status);
