@@ -94,7 +94,7 @@ export const resumeMessageSchema = z.strictObject({
 });
 export type ResumeMessage = z.infer<typeof resumeMessageSchema>;
 
-/** No more audio comes: the rest is answered, then `done`. */
+/** No more audio comes: the rest is answered, then `done`. Whatever a client sends behind it is passed over. */
 export const stopMessageSchema = z.strictObject({ type: z.literal('stop') });
 
 export const clientMessageSchema = z.discriminatedUnion(

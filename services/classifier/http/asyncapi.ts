@@ -34,7 +34,7 @@ const summaries: Readonly<Record<keyof typeof fromClient | keyof typeof fromServ
   start: 'The first message of a new stream',
   resume: 'The first message on a new connection after one was lost',
   audio: 'Sound in the encoding that `start` named, cut anywhere; a binary frame',
-  stop: 'No more audio comes',
+  stop: 'No more audio comes: what is sent behind it is passed over',
   ready: 'The answer to `start` and `resume`: audio may be sent',
   prediction: 'What is to be heard in one window',
   event: 'A sound has started or ended',

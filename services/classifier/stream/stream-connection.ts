@@ -131,7 +131,9 @@ export class StreamConnection {
   }
 
   #receive(data: RawData, isBinary: boolean): void {
-    if (this.#over) return;
+    // After `stop` nothing more is expected: a recorder's last blob may still come, or a second `stop`. To refuse
+    // it would lose the results that are due. While the service shuts down, what live clients send has no place.
+    if (this.#over || this.#session?.isEnding === true) return;
     const bytes = data as Buffer;
     if (isBinary) {
       this.#receiveAudio(bytes);
@@ -168,9 +170,6 @@ export class StreamConnection {
   #receiveAudio(bytes: Buffer): void {
     const session = this.#session;
     if (session === undefined) throw new AppError('wrong-order', 'Audio came before start.');
-    // A live client does not stop because the service does: what it still sends has no place any more.
-    if (this.#draining) return;
-    if (session.isEnding) throw new AppError('wrong-order', 'Audio came after stop.');
     this.#heardMs = this.#options.clock.now();
     session.push(bytes);
     if (session.queuedBytes > pauseBytes) this.#socket.pause();
