@@ -1,6 +1,7 @@
 import type { KernelsChoice } from '../engine/kernels-addon';
 import { nativeResampling } from '../engine/native-resampling';
 import { AppError } from '../errors/app-error';
+import { isMachineFault } from '../errors/machine-fault';
 import type { Clip, DecodeRequest } from './clip';
 import { createClipBuilder, type ClipBuilder } from './clip-builder';
 import { decodeFlac } from './decode-flac';
@@ -71,7 +72,8 @@ async function decodeOgg(bytes: Uint8Array, builder: ClipBuilder): Promise<void>
  * the decoder pool. Memory stays within the clip and a piece of the recording: a small file that would decode to hours
  * is refused on the way. A recording that ends too early (a broken upload, a recorder that died) is taken as far as it goes; one
  * that is damaged within is refused where its format can tell.
- * @throws AppError unsupported-media, undecodable-audio, empty-audio, non-finite-audio, clip-too-long, cancelled
+ * @throws AppError unsupported-media, undecodable-audio, empty-audio, non-finite-audio, clip-too-long, cancelled; storage-full or
+ *   internal where the machine is at fault: no temporary folder, no descriptor, no memory
  */
 export async function decode(
   bytes: Uint8Array,
@@ -86,8 +88,8 @@ export async function decode(
     await chooseDecoder(bytes, request, options)(bytes, builder);
     return builder.finish();
   } catch (error) {
-    if (error instanceof AppError) throw error;
-    // Decoders are other people's work, fed with anything: whatever they throw is about these bytes.
+    if (error instanceof AppError || isMachineFault(error)) throw AppError.from(error);
+    // Decoders are other people's work, fed with anything: whatever else they throw is about these bytes.
     throw new AppError('undecodable-audio', 'The recording is damaged: its decoder gave up.', {
       cause: error,
     });

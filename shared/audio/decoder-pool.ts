@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { KernelsChoice } from '../engine/kernels-addon';
-import { AppError } from '../errors/app-error';
+import { AppError, type ErrorCode } from '../errors/app-error';
 import type { Clip, ClipDecoder, DecodeRequest } from './clip';
 import type { FfmpegOptions } from './ffmpeg';
 import type { FromDecoderThread, ToDecoderThread } from './decoder-messages';
@@ -42,6 +42,9 @@ const spareBytes = 4 << 20;
 const maxSpare = 8;
 const resourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
 
+/** With these a thread says that the machine was at fault. */
+const machineCodes: readonly ErrorCode[] = ['internal', 'storage-full'];
+
 const cancelled = (): AppError => new AppError('cancelled', 'Decoding was called off.');
 
 /**
@@ -50,7 +53,7 @@ const cancelled = (): AppError => new AppError('cancelled', 'Decoding was called
  * wait in order of arrival, as many as callers send: whoever faces the outside bounds what it has in flight.
  * The caller keeps its bytes, and a copy goes to the thread, unless they are to be consumed. A job that is called off is dropped from the queue; when
  * already running its result is thrown away. A thread that dies or overruns the time limit fails its own job with
- * undecodable-audio and is replaced.
+ * undecodable-audio where that is the recording's doing, else with internal, and is replaced.
  * @throws RangeError for fewer than one thread
  */
 export function createDecoderPool({
@@ -79,8 +82,13 @@ export function createDecoderPool({
     const thread: Thread = { worker, job: undefined, timer: undefined };
     alive.add(thread);
     worker.on('message', (message: FromDecoderThread) => {
-      finish(thread, message.kind === 'clip' ? message.clip : toAppError(message));
-      next(thread);
+      const result = message.kind === 'clip' ? message.clip : toAppError(message);
+      // A WebAssembly module that could not be had once is remembered as missing for as long as its thread lives.
+      if (result instanceof AppError && machineCodes.includes(result.code)) replace(thread, result);
+      else {
+        finish(thread, result);
+        next(thread);
+      }
     });
     worker.on('error', (error) => {
       retire(thread, error);
@@ -101,8 +109,14 @@ export function createDecoderPool({
 
   function retire(thread: Thread, cause: unknown): void {
     if (!alive.delete(thread)) return;
-    const message = 'The recording brought its decoder down; it is damaged or beyond what is taken here.';
-    finish(thread, new AppError('undecodable-audio', message, { cause }));
+    finish(thread, isMemoryUsedUp(cause) ? broughtDown(cause) : AppError.from(cause));
+    if (closing === undefined) dispatch();
+  }
+
+  function replace(thread: Thread, result: AppError): void {
+    alive.delete(thread);
+    finish(thread, result);
+    void thread.worker.terminate();
     if (closing === undefined) dispatch();
   }
 
@@ -140,7 +154,11 @@ export function createDecoderPool({
     while (waiting.length > 0) {
       const idle = [...alive].find(({ job }) => job === undefined);
       if (idle === undefined && alive.size >= threads) return;
-      next(idle ?? startThread());
+      try {
+        next(idle ?? startThread());
+      } catch (error) {
+        waiting.shift()?.settle(AppError.from(error));
+      }
     }
   }
 
@@ -214,5 +232,15 @@ function movable(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 function toAppError({ code, message, details, cause }: FromDecoderThread & { kind: 'error' }): AppError {
-  return new AppError(code, message, { details, cause });
+  return new AppError(code, message, { details, cause: cause === undefined ? undefined : new Error(cause) });
+}
+
+/** Its own memory, which is bounded: what another recording needs, or the machine has, does not matter. */
+function isMemoryUsedUp(cause: unknown): boolean {
+  return (cause as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
+}
+
+function broughtDown(cause: unknown): AppError {
+  const message = 'The recording brought its decoder down; it is damaged or beyond what is taken here.';
+  return new AppError('undecodable-audio', message, { cause });
 }

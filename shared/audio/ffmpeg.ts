@@ -1,9 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rm, rmdir, writeFile, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import ffmpeg from 'fluent-ffmpeg';
 import { AppError } from '../errors/app-error';
+import { isMachineFault } from '../errors/machine-fault';
 import type { DecodeRequest } from './clip';
 import type { ClipBuilder } from './clip-builder';
 import { createWavStream } from './wav-stream';
@@ -22,6 +23,8 @@ export interface FfmpegOptions {
   readonly ffmpegPath?: string;
 }
 
+/** Starting a process takes eight: pipes' both ends. Those of the one before may not be closed yet. */
+const spawnDescriptors = 16;
 const timeLimitSeconds = 30;
 /** One allocation of ffmpeg's may not be larger, whatever a header claims. */
 const maxAllocationBytes = 256 * 2 ** 20;
@@ -36,11 +39,26 @@ function missing({ format }: FfmpegInput, cause: unknown): AppError {
   );
 }
 
+/** A program that is not there, or may not be run. */
+function isMissing(caught: unknown): boolean {
+  const { code, syscall, message } = caught as NodeJS.ErrnoException;
+  if (message === 'Cannot find ffmpeg') return true;
+  return syscall?.startsWith('spawn') === true && (code === 'ENOENT' || code === 'EACCES');
+}
+
+/** The exit code of a program whose libraries cannot be loaded, and what ffmpeg says where the system refuses it something. */
+const refusedBySystem =
+  /exited with code 12[67]|Too many open files|Resource temporarily unavailable|Cannot allocate memory/;
+
+/** ffmpeg ended on these bytes: with an exit code of its own, or in a signal that a defect of its causes. */
+const endedOnRecording = /^ffmpeg (exited with code|was killed with signal SIG(SEGV|ABRT|FPE|ILL|BUS))/;
+
 /** ffmpeg's own words stay in the cause: they name temporary files. */
 function translate(caught: unknown, input: FfmpegInput): AppError {
-  if (caught instanceof AppError) return caught;
-  const text = String(caught);
-  if (/Cannot find ffmpeg|ENOENT|EACCES/.test(text)) return missing(input, caught);
+  if (caught instanceof AppError || !(caught instanceof Error)) return AppError.from(caught);
+  const text = caught.message;
+  if (isMissing(caught)) return missing(input, caught);
+  if (isMachineFault(caught) || refusedBySystem.test(text)) return AppError.from(caught);
   const details = { format: input.format };
   if (text.includes('matches no streams')) {
     return new AppError('empty-audio', `The ${input.format} file has no sound track.`, {
@@ -55,10 +73,25 @@ function translate(caught: unknown, input: FfmpegInput): AppError {
       { cause: caught, details },
     );
   }
+  if (!endedOnRecording.test(text)) return AppError.from(caught);
   return new AppError('undecodable-audio', `ffmpeg cannot decode this ${input.format} recording.`, {
     cause: caught,
     details,
   });
+}
+
+/**
+ * fluent-ffmpeg cannot bear a `spawn` that gets no pipes: what it throws then says nothing of the cause, and is thrown where nobody
+ * catches it. Opening as many descriptors beforehand tells.
+ * @throws the file system's error (EMFILE, ENFILE)
+ */
+async function assertDescriptors(file: string): Promise<void> {
+  const handles: FileHandle[] = [];
+  try {
+    while (handles.length < spawnDescriptors) handles.push(await open(file));
+  } finally {
+    for (const handle of handles) await handle.close();
+  }
 }
 
 /** Runs ffmpeg on the file and passes its samples on as they come. */
@@ -123,7 +156,8 @@ async function run(
  * Decodes whatever the machine's ffmpeg can. The recording goes through a temporary file, because an MP4 may keep
  * its index at the end; only its owner can read it, and it is gone when this returns. ffmpeg opens nothing else: no network, one
  * container, chosen by content.
- * @throws AppError unsupported-media (no ffmpeg), undecodable-audio, empty-audio, cancelled, and what the builder throws
+ * @throws AppError unsupported-media (no ffmpeg), undecodable-audio, empty-audio, cancelled, storage-full or internal (the machine
+ *   refused something), and what the builder throws
  */
 export async function decodeWithFfmpeg(
   bytes: Uint8Array,
@@ -133,13 +167,16 @@ export async function decodeWithFfmpeg(
   options: FfmpegOptions,
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'earshot-recording-'));
+  const file = join(folder, 'recording');
   try {
-    const file = join(folder, 'recording');
     await writeFile(file, bytes, { mode: 0o600, flag: 'wx' });
+    await assertDescriptors(file);
     await run(file, input, builder, request, options);
   } catch (error) {
     throw translate(error, input);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    // Removing a folder with all that is in it would take a descriptor, of which there may be none.
+    await rm(file, { force: true });
+    await rmdir(folder);
   }
 }

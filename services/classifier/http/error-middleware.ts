@@ -46,6 +46,11 @@ export function statusOf(code: ErrorCode): number {
   return statuses[code][0];
 }
 
+/** What the log says the cause of: ours, and other services' and the machine's; not what only asks a caller to come again (503). */
+function isOurs(status: number): boolean {
+  return status >= 500 && status !== 503;
+}
+
 /** The RFC 9457 document of an error. Of what is our own fault it says nothing but the code. */
 export function problemOf(error: AppError, requestId: string): Problem {
   const [status, title] = statuses[error.code];
@@ -75,7 +80,7 @@ export function errorMiddleware(
     context.failure = error.code;
     metrics.rejected.inc({ reason: error.code });
     const problem = problemOf(error, requestId);
-    if (problem.status === 500) logger.error({ requestId, err: error }, 'request failed on our side');
+    if (isOurs(problem.status)) logger.error({ requestId, err: error }, 'request failed on our side');
     if (res.headersSent || res.destroyed || error.code === 'cancelled') {
       res.destroy();
       return;

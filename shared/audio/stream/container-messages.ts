@@ -13,5 +13,12 @@ export type ToContainerThread =
 
 export type FromContainerThread =
   /** No piece: what was pushed is used up. */
-  | { readonly stream: number; readonly piece: Piece | undefined }
-  | { readonly stream: number; readonly code: ErrorCode; readonly message: string };
+  { readonly stream: number; readonly piece: Piece | undefined } | ContainerFailure;
+
+export interface ContainerFailure {
+  readonly stream: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** What lay behind it, as text, for the log. */
+  readonly cause: string | undefined;
+}

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { deferred, type Deferred } from '../../batching/deferred';
 import { AppError } from '../../errors/app-error';
-import type { FromContainerThread, ToContainerThread } from './container-messages';
+import type { ContainerFailure, FromContainerThread, ToContainerThread } from './container-messages';
 import type { Piece, StreamDecoder } from './stream-decoder';
 
 /** Decodes streams in containers, all on one thread of its own: foreign bytes and WebAssembly stay off the caller's. */
@@ -13,7 +13,10 @@ export interface ContainerThread {
 
 const resourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
 
-/** The thread starts with the first stream. Should it die, its streams fail with undecodable-audio and the next starts another. */
+/**
+ * The thread starts with the first stream. Should it die, its streams fail with internal, for it cannot be told which of them did it,
+ * and the next starts another.
+ */
 export function createContainerThread(): ContainerThread {
   let worker: Worker | undefined;
   let closed = false;
@@ -23,14 +26,14 @@ export function createContainerThread(): ContainerThread {
   function settle(reply: FromContainerThread): void {
     const caller = waiting.get(reply.stream);
     waiting.delete(reply.stream);
-    if ('code' in reply) caller?.reject(new AppError(reply.code, reply.message));
+    if ('code' in reply) caller?.reject(toAppError(reply));
     else caller?.resolve(reply.piece);
   }
 
   function lose(lost: Worker, cause: unknown): void {
     if (worker !== lost) return;
     worker = undefined;
-    const error = new AppError('undecodable-audio', 'The stream’s decoder died; start again.', { cause });
+    const error = AppError.from(cause ?? new Error('The thread that decodes streams ended.'));
     for (const { reject } of waiting.values()) reject(error);
     waiting.clear();
   }
@@ -88,4 +91,8 @@ export function createContainerThread(): ContainerThread {
       await worker?.terminate();
     },
   };
+}
+
+function toAppError({ code, message, cause }: ContainerFailure): AppError {
+  return new AppError(code, message, { cause: cause === undefined ? undefined : new Error(cause) });
 }

@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { AppError } from '../../errors/app-error';
+import { isMachineFault } from '../../errors/machine-fault';
 import { createContainerDecoder } from './container-decoder';
 import type { FromContainerThread, ToContainerThread } from './container-messages';
 import type { Piece, StreamDecoder } from './stream-decoder';
@@ -38,14 +39,19 @@ async function answer(request: Exclude<ToContainerThread, { step: 'close' }>): P
   try {
     reply = { stream: request.stream, piece: await next(request) };
   } catch (caught) {
-    // The decoder is other people’s work, fed with anything: whatever it throws is about these bytes.
-    const known = caught instanceof AppError;
-    const code = known ? caught.code : 'undecodable-audio';
-    const message = known ? caught.message : 'The stream is damaged: its decoder gave up.';
-    reply = { stream: request.stream, code, message };
+    const { code, message, cause } = toAppError(caught);
+    const reason = cause instanceof Error ? cause.message : undefined;
+    reply = { stream: request.stream, code, message, cause: reason };
   }
   const sound = 'piece' in reply ? reply.piece?.samples : undefined;
   port.postMessage(reply, sound === undefined ? [] : [sound.buffer as ArrayBuffer]);
+}
+
+/** The decoder is other people’s work, fed with anything: what it throws is about these bytes, unless the machine is at fault. */
+function toAppError(caught: unknown): AppError {
+  if (caught instanceof AppError || isMachineFault(caught)) return AppError.from(caught);
+  const message = 'The stream is damaged: its decoder gave up.';
+  return new AppError('undecodable-audio', message, { cause: caught });
 }
 
 port.on('message', (request: ToContainerThread) => {

@@ -1,0 +1,16 @@
+/** What Node says where a thread cannot be started or memory cannot be had. */
+const machineCodes = ['ERR_WORKER_INIT_FAILED', 'ERR_MEMORY_ALLOCATION_FAILED'];
+
+/** What V8 (array buffers, WebAssembly), its WebAssembly modules and the native kernels say where there is no memory. */
+const noMemory = /allocation failed|could not allocate|out of memory|not enough memory|bad_alloc/i;
+
+/**
+ * Whether the operating system or an allocator refused: no such folder, no room, no descriptor, no memory. Whatever was worked on
+ * when that happened is not at fault.
+ */
+export function isMachineFault(caught: unknown): boolean {
+  if (!(caught instanceof Error)) return false;
+  const { code, syscall } = caught as NodeJS.ErrnoException;
+  if (syscall !== undefined || machineCodes.includes(code ?? '')) return true;
+  return caught instanceof RangeError && noMemory.test(caught.message);
+}
