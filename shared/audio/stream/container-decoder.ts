@@ -9,7 +9,7 @@ import type { OpusDemuxer, OpusPiece } from './opus-demuxer';
 import { parseOpusHead, type OpusHead } from './opus-head';
 import { opusPacketSamples } from './opus-packet';
 import type { Piece, StreamDecoder } from './stream-decoder';
-import { createWebmDemuxer } from './webm-demuxer';
+import { createWebmDemuxer, isWebm } from './webm-demuxer';
 
 const opusRate = 48_000;
 /** Packets decoded at a time: at most 0.5 s of sound. */
@@ -30,7 +30,7 @@ export function createContainerDecoder(): StreamDecoder {
   function recognise(bytes: Uint8Array): OpusDemuxer | undefined {
     if (bytes.length < 4) return undefined;
     if (hasTextAt(bytes, 0, 'OggS')) return createOggDemuxer();
-    if (hasTextAt(bytes, 0, '\x1a\x45\xdf\xa3')) return createWebmDemuxer();
+    if (isWebm(bytes)) return createWebmDemuxer();
     throw new AppError(
       'unsupported-media',
       'This is neither WebM nor Ogg; a stream in a container is taken with Opus in one of these.',
@@ -68,6 +68,12 @@ export function createContainerDecoder(): StreamDecoder {
     return mixToMono(channelData.map((channel) => channel.slice(from, to)));
   }
 
+  function* silence(samples: number): Generator<Piece> {
+    for (let left = samples; left > 0; left -= pieceSamples) {
+      yield { sampleRate: opusRate, samples: new Float32Array(Math.min(left, pieceSamples)) };
+    }
+  }
+
   async function* play(pieces: Iterable<OpusPiece>): AsyncGenerator<Piece, void, undefined> {
     let ready: Float32Array[] = [];
     let samples = 0;
@@ -86,6 +92,10 @@ export function createContainerDecoder(): StreamDecoder {
         continue;
       }
       if (samples > 0) yield flush();
+      if (piece.kind === 'hole') {
+        yield* silence(piece.samples);
+        continue;
+      }
       if (piece.kind === 'head') await open(parseOpusHead(piece.head));
       else free();
     }

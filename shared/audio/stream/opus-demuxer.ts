@@ -4,6 +4,8 @@ export type OpusPiece =
   | { readonly kind: 'head'; readonly head: Uint8Array }
   /** `discardSamples` at its end, at 48 kHz, are not to be played. */
   | { readonly kind: 'packet'; readonly packet: Uint8Array; readonly discardSamples: number }
+  /** Sound that is missing here, in samples at 48 kHz: silence keeps its place. */
+  | { readonly kind: 'hole'; readonly samples: number }
   | { readonly kind: 'end' };
 
 /** Takes a container's bytes as they come. Arrays given out are the taker's. */

@@ -81,14 +81,20 @@ function frameCount(packet: Uint8Array): number | undefined {
   }
 }
 
+/** Frames of the first of several streams in a packet, whose length is not that of the packet (RFC 6716, appendix B). */
+function framesOfFirst(packet: Uint8Array): number {
+  const code = packet[0]! & 3;
+  return code === 3 ? (packet[1] ?? 0) & 0x3f : code === 0 ? 1 : 2;
+}
+
 /**
  * How many samples at 48 kHz an Opus packet holds; undefined for one that breaks the rules of RFC 6716, section 3.4, which no
  * decoder takes. Asked first, because how long decoding takes goes by the samples, not the bytes: three bytes can
- * hold 120 ms.
+ * hold 120 ms. Of a packet with several streams (surround) only the first one's length is looked at: all are as long.
  */
-export function opusPacketSamples(packet: Uint8Array): number | undefined {
+export function opusPacketSamples(packet: Uint8Array, streamCount = 1): number | undefined {
   if (packet.length === 0) return undefined;
-  const frames = frameCount(packet);
+  const frames = streamCount === 1 ? frameCount(packet) : framesOfFirst(packet) || undefined;
   if (frames === undefined) return undefined;
   const samples = frames * frameSamples(packet[0]! >> 3);
   return samples <= maxPacketSamples ? samples : undefined;
