@@ -17,7 +17,7 @@ const secondsPerRound = 4;
 const rounds = 3;
 const connectionCounts = [1, 8, 32];
 
-type Peer = Omit<BenchService, 'logged'>;
+type Peer = Omit<BenchService, 'logged' | 'adminHeaders'>;
 
 interface Contender {
   readonly name: string;

@@ -60,7 +60,8 @@ export async function benchPromotions(): Promise<void> {
     call(service.port, 'POST', '/classify?topK=1000', bytes[clip], through);
   const promote = async (version: string): Promise<void> => {
     const waive = Buffer.from(JSON.stringify({ waive: ['parity', 'latency'] }));
-    const { status, body } = await call(service.port, 'POST', `/models/${version}/promote`, waive);
+    const path = `/models/${version}/promote`;
+    const { status, body } = await call(service.port, 'POST', path, waive, undefined, service.adminHeaders);
     if (status !== 200) throw new Error(`${status}: ${body}`);
   };
   const learn = async (): Promise<void> => {

@@ -1,9 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { request, type Agent, type IncomingHttpHeaders } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { readAdminKeys } from '../shared/access/admin-key-file';
 import { median } from './median';
 
 export const projectFolder = resolve(__dirname, '..', '..');
@@ -12,6 +14,8 @@ export const projectFolder = resolve(__dirname, '..', '..');
 export interface BenchService {
   readonly child: ChildProcess;
   readonly port: number;
+  /** What an admin sends. */
+  readonly adminHeaders: Readonly<Record<string, string>>;
   /** The next line of its log with this message, of those that come from now on. */
   readonly logged: (message: string) => Promise<void>;
   stop(): Promise<number>;
@@ -19,9 +23,10 @@ export interface BenchService {
 
 export async function startService(env: Readonly<Record<string, string>> = {}): Promise<BenchService> {
   const main = join(projectFolder, 'dist', 'services', 'classifier', 'main.js');
+  const keyFolder = await mkdtemp(join(tmpdir(), 'earshot-bench-key-'));
   const child = spawn(process.execPath, [main], {
     cwd: projectFolder,
-    env: { ...process.env, PORT: '0', LOG_LEVEL: 'info', ...env },
+    env: { ...process.env, PORT: '0', LOG_LEVEL: 'info', ADMIN_KEY_DIR: keyFolder, ...env },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const log = createInterface({ input: child.stdout });
@@ -34,6 +39,8 @@ export async function startService(env: Readonly<Record<string, string>> = {}): 
       if (match !== null) found(Number(match[1]));
     });
   });
+  const [record] = await readAdminKeys([keyFolder]);
+  await rm(keyFolder, { recursive: true });
   while ((await call(port, 'GET', '/readyz')).status !== 200) {
     if (child.exitCode !== null) throw new Error('The service ended before it was ready: see its log.');
     await sleep(50);
@@ -41,6 +48,7 @@ export async function startService(env: Readonly<Record<string, string>> = {}): 
   return {
     child,
     port,
+    adminHeaders: record === undefined ? {} : { authorization: `Bearer ${record.key}` },
     logged: (message) =>
       new Promise((heard) => {
         const listen = (line: string): void => {

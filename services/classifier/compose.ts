@@ -7,7 +7,8 @@ import type { Logger } from '../../shared/observability/logger';
 import { Metrics } from '../../shared/observability/metrics';
 import { version as packageVersion } from '../../package.json';
 import { createAssertAdmin } from './access/admin';
-import { createIdentify } from './access/api-keys';
+import { createAdminKey, type AdminKey } from './access/admin-key';
+import { createIdentify, readApiKeys } from './access/api-keys';
 import { createApp, routePaths } from './app';
 import { createClassifyClip } from './classify-clip';
 import type { Config } from './config';
@@ -31,6 +32,8 @@ export interface Service {
   readonly server: Server;
   readonly gate: Gate;
   readonly streams: StreamServer;
+  /** Undefined where `API_KEYS_FILE` has an admin key. */
+  readonly adminKey: AdminKey | undefined;
   /** Settles when the model is loaded; rejects with why it never will be. */
   readonly started: Promise<void>;
   close(): Promise<void>;
@@ -58,7 +61,10 @@ export function compose(config: Config, logger: Logger): Service {
   });
   const { host, onlooker } = models;
   const { modelsFolder } = config;
-  const identify = createIdentify(config.apiKeysFile, systemClock);
+  const apiKeys = readApiKeys(config.apiKeysFile);
+  const hasAdmin = apiKeys?.some(({ admin }) => admin) ?? false;
+  const adminKey = hasAdmin ? undefined : createAdminKey(config.adminKeyFolders, logger);
+  const identify = createIdentify(apiKeys, systemClock, adminKey?.sha256);
   const { lease } = host;
   const streams = composeStreams(config, {
     ...{ lease, onlooker, identify, metrics, logger },
@@ -118,6 +124,7 @@ export function compose(config: Config, logger: Logger): Service {
   return {
     server,
     gate,
+    adminKey,
     streams: streams.serve(server, gate),
     started: host.started,
     async close() {

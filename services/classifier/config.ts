@@ -1,4 +1,6 @@
+import { isAbsolute } from 'node:path';
 import { z } from 'zod';
+import { privateFolders } from '../../shared/access/private-folder';
 import { engineWishes, kernelsWishes } from '../../shared/engine/choose-engine';
 import { AppError } from '../../shared/errors/app-error';
 import { logLevels } from '../../shared/observability/logger';
@@ -48,6 +50,7 @@ const environmentSchema = z
     STREAM_SHARE_PERCENT: whole(1, 100).default(80),
     ALLOWED_ORIGINS: origins().default([]),
     API_KEYS_FILE: z.string().optional(),
+    ADMIN_KEY_DIR: z.string().refine(isAbsolute, 'expected an absolute path').optional(),
     REDIS_URL: z
       .string()
       .regex(/^rediss?:\/\//, 'expected redis://… or rediss://…')
@@ -77,7 +80,7 @@ export type Config = ReturnType<typeof toConfig>;
 export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const parsed = environmentSchema.safeParse(given);
-  if (parsed.success) return toConfig(parsed.data);
+  if (parsed.success) return toConfig(parsed.data, privateFolders(given));
   const lines = parsed.error.issues.map(({ path, message }) => {
     const name = path.join('.');
     // What may hold a password is not repeated.
@@ -87,7 +90,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   throw new AppError('invalid-configuration', `The environment is not valid:\n${lines.join('\n')}`);
 }
 
-function toConfig(env: z.infer<typeof environmentSchema>) {
+function toConfig(env: z.infer<typeof environmentSchema>, adminKeyFolders: readonly string[]) {
   return Object.freeze({
     host: env.HOST,
     port: env.PORT,
@@ -110,6 +113,7 @@ function toConfig(env: z.infer<typeof environmentSchema>) {
     streamShare: env.STREAM_SHARE_PERCENT / 100,
     allowedOrigins: env.ALLOWED_ORIGINS,
     apiKeysFile: env.API_KEYS_FILE,
+    adminKeyFolders,
     redisUrl: env.REDIS_URL,
     jobsFolder: env.JOBS_DIR,
     runsFolder: env.RUNS_DIR,

@@ -41,7 +41,7 @@ function orExit<T>(configure: () => T): T {
 }
 
 /** Listens before the model is loaded: probes get their answer, and `/readyz` says `starting`. */
-function listen({ server }: Service, { host, port }: Config, logger: Logger): void {
+function listen({ server, adminKey }: Service, { host, port }: Config, logger: Logger): void {
   server.once('error', (error: NodeJS.ErrnoException) => {
     const why =
       error.code === 'EADDRINUSE'
@@ -51,9 +51,12 @@ function listen({ server }: Service, { host, port }: Config, logger: Logger): vo
     process.exit(exitCodes.unavailable);
   });
   server.listen(port, host, () => {
-    const { port: actualPort } = server.address() as AddressInfo;
-    const url = `http://${host.includes(':') ? `[${host}]` : host}:${actualPort}`;
-    logger.info({ url }, `listening on ${url}; open it in a browser, or ${url}/docs`);
+    const place = server.address() as AddressInfo;
+    const url = `http://${host.includes(':') ? `[${host}]` : host}:${place.port}`;
+    // Whoever reads that it listens finds the key in its place.
+    void (adminKey?.publish(place) ?? Promise.resolve()).then(() => {
+      logger.info({ url }, `listening on ${url}; open it in a browser, or ${url}/docs`);
+    });
   });
 }
 
@@ -67,7 +70,9 @@ function stopOnSignals(service: Service, { drainMs }: Config, logger: Logger): v
       { signal, accepted: service.gate.inside, streams: service.gate.streams },
       'stopping: finishing what was accepted',
     );
-    void drain(service, drainMs).then((inTime) => {
+    // While the port is still this process's: no later service's key can be meant.
+    const withdrawn = service.adminKey?.withdraw();
+    void Promise.all([drain(service, drainMs), withdrawn]).then(([inTime]) => {
       if (!inTime)
         logger.error(
           { unanswered: service.gate.inside, streams: service.gate.streams },

@@ -31,11 +31,18 @@ export async function writeFolderAtomically(
   }
 }
 
-/** Replaces a file's content by one rename; a reader sees the old content or the new. */
-export async function writeFileAtomically(file: string, data: string | Uint8Array): Promise<void> {
+/**
+ * Replaces a file's content by one rename; a reader sees the old content or the new.
+ * @param mode the file's permissions, from its first byte on; what the umask leaves unless given
+ */
+export async function writeFileAtomically(
+  file: string,
+  data: string | Uint8Array,
+  mode?: number,
+): Promise<void> {
   const scratch = `${file}.${process.pid}.tmp`;
   try {
-    await writeSynced(scratch, data);
+    await writeSynced(scratch, data, 'w', mode);
     await rename(scratch, file);
     await syncFolder(dirname(file));
   } catch (error) {
@@ -86,9 +93,16 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-async function writeSynced(file: string, data: string | Uint8Array, flags: 'w' | 'wx' = 'w'): Promise<void> {
-  const handle = await open(file, flags);
+async function writeSynced(
+  file: string,
+  data: string | Uint8Array,
+  flags: 'w' | 'wx' = 'w',
+  mode?: number,
+): Promise<void> {
+  const handle = await open(file, flags, mode);
   try {
+    // A umask may have taken away more; a file that was there before keeps its own mode.
+    if (mode !== undefined) await handle.chmod(mode);
     await handle.writeFile(data);
     await handle.sync();
   } finally {

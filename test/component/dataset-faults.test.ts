@@ -47,9 +47,10 @@ it('a service that is killed in the middle of an upload leaves nothing half-visi
   const datasets = join(folder, 'datasets');
   const zip = datasetZip(20_000);
   const connection = new RawConnection(Number(new URL(url).port));
-  const head = ['POST /datasets?name=mine HTTP/1.1', 'Host: 127.0.0.1', `Content-Length: ${zip.length}`];
+  const { authorization } = await service.adminHeaders();
+  const head = ['POST /datasets?name=mine HTTP/1.1', 'Host: 127.0.0.1', `Authorization: ${authorization}`];
   await connection.send(
-    `${[...head, 'Content-Type: application/zip', '', ''].join('\r\n')}${'x'.repeat(60_000)}`,
+    `${[...head, `Content-Length: ${zip.length}`, 'Content-Type: application/zip', '', ''].join('\r\n')}${'x'.repeat(60_000)}`,
   );
   for (let bytes = 0; bytes === 0;) {
     const [scratch] = await readdir(datasets).catch(() => []);
@@ -67,7 +68,7 @@ it('a service that is killed in the middle of an upload leaves nothing half-visi
   while ((await readdir(datasets)).length > 0) await new Promise(setImmediate);
   const sent = await fetch(`${again.url}/datasets?name=mine`, {
     method: 'POST',
-    headers: { 'content-type': 'application/zip' },
+    headers: { 'content-type': 'application/zip', ...(await again.service.adminHeaders()) },
     body: new Uint8Array(zip),
   });
   expect(sent.status).toBe(201);
@@ -85,7 +86,7 @@ function sendToSmallDisk(disk: string): string {
       const free = () => statfsSync(disk).bavail;
       const before = free();
       const send = async (name, body, type) => {
-        const headers = type === undefined ? {} : { 'content-type': type };
+        const headers = { ...(await service.adminHeaders()), ...(type === undefined ? {} : { 'content-type': type }) };
         const response = await fetch(url + '/datasets?name=' + name, { method: 'POST', headers, body });
         return { status: response.status, body: await response.json() };
       };

@@ -59,7 +59,8 @@ async function bringSounds(url: string): Promise<void> {
     }
   }
   form.append('files', blob(lines.join('\n')), 'sounds.csv');
-  const answer = await fetch(`${url}/datasets?name=kitchen`, { method: 'POST', body: form });
+  const headers = await service.adminHeaders();
+  const answer = await fetch(`${url}/datasets?name=kitchen`, { method: 'POST', body: form, headers });
   expect([answer.status, await answer.clone().text()]).toEqual([
     201,
     expect.stringContaining('kettle whistle'),
@@ -68,7 +69,11 @@ async function bringSounds(url: string): Promise<void> {
 
 async function submit(url: string, request: object): Promise<Job> {
   const body = JSON.stringify({ kind: 'train', dataset: 'kitchen', architecture: 'cnn', ...request });
-  const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': 'once' };
+  const headers = {
+    ...(await service.adminHeaders()),
+    'Content-Type': 'application/json',
+    'Idempotency-Key': 'once',
+  };
   const answer = await fetch(`${url}/jobs`, { method: 'POST', body, headers });
   const job = jobSchema.parse(await answer.json());
   expect([answer.status, answer.headers.get('location')]).toEqual([202, `/jobs/${job.id}`]);
@@ -106,7 +111,7 @@ it('trains on the sounds that somebody brings, and answers with their names once
     fetch(`${url}/models/${version}/promote`, {
       method: 'POST',
       body: JSON.stringify({ waive }),
-      headers: { 'Content-Type': 'application/json' },
+      headers: { ...(await service.adminHeaders()), 'Content-Type': 'application/json' },
     });
   expect((await promote([])).status).toBe(409);
   const promoted = await promote(['classes', 'accuracy', 'recall', 'latency']);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,7 +12,7 @@ import type { JobQueue } from '../../shared/jobs/job-queue';
 import { FakeJobQueue } from './fake-job-queue';
 import { Metrics } from '../../shared/observability/metrics';
 import { createAssertAdmin } from '../../services/classifier/access/admin';
-import { createIdentify } from '../../services/classifier/access/api-keys';
+import { createIdentify, readApiKeys, type Identify } from '../../services/classifier/access/api-keys';
 import { createApp, routePaths } from '../../services/classifier/app';
 import type { Service } from '../../services/classifier/compose';
 import { composeStreams, streamTuning, type Streams } from '../../services/classifier/compose-streams';
@@ -42,6 +43,8 @@ export interface HarnessOptions {
   readonly maxStreams?: number;
   readonly allowedOrigins?: readonly string[];
   readonly apiKeysFile?: string;
+  /** Admins must send `harnessAdminKey`; else, without a file of keys, everybody is one. */
+  readonly adminsOnly?: boolean;
   readonly jobs?: JobQueue;
   readonly datasets?: { readonly folder: string; readonly limits?: Partial<IntakeLimits> };
   readonly tuning?: Partial<typeof streamTuning>;
@@ -68,6 +71,14 @@ export const noModels: ModelList = {
   ...{ served: null, current: null, previous: null, pinned: null, shadow: null },
   ...{ problems: [], models: [] },
 };
+
+/** The admin key that a harness's service made at its start. */
+export const harnessAdminKey = 'the-key-of-this-harness';
+
+/** Who sends no key is taken for an admin, for tests of what admins do. */
+function asAdmin(identify: Identify): Identify {
+  return (headers) => identify({ authorization: `Bearer ${harnessAdminKey}`, ...headers });
+}
 
 /** Where there are no datasets. */
 const noFolder = join(__dirname, 'no-datasets');
@@ -100,7 +111,8 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
   let current = model;
   const lease = (): Lease => current.lease();
   const { batcher } = model;
-  const identify = createIdentify(options.apiKeysFile, systemClock);
+  const made = createHash('sha256').update(harnessAdminKey).digest('hex');
+  const identify = createIdentify(readApiKeys(options.apiKeysFile), systemClock, made);
   const streams = composeStreams(
     { maxStreams, streamShare: 0.8, allowedOrigins },
     { lease, model: () => current, onlooker: options.onlooker, identify, metrics, logger },
@@ -148,7 +160,9 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
       ...{ promote: nothing, rollBack: nothing, pin: nothing, unpin: nothing },
       ...{ shadow: nothing, unshadow: nothing, problem: undefined },
     },
-    assertAdmin: createAssertAdmin(identify),
+    assertAdmin: createAssertAdmin(
+      options.adminsOnly === true || options.apiKeysFile !== undefined ? identify : asAdmin(identify),
+    ),
   });
   const server = createHttpServer(app);
   server.listen(0, '127.0.0.1');
@@ -158,6 +172,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
   const service = {
     server,
     gate,
+    adminKey: undefined,
     streams: streams.serve(server, gate),
     started: model.started,
     close: async () => {

@@ -1,7 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { readAdminKeys } from '../../shared/access/admin-key-file';
 
 const mainFile = join(__dirname, '../../services/classifier/main.js');
 
@@ -16,13 +19,16 @@ export class ServiceProcess {
   readonly child: ChildProcess;
   readonly lines: LogLine[] = [];
   stderr = '';
+  /** Where it leaves its admin key: `npx earshot` with this environment finds it. */
+  readonly adminKeyFolder = mkdtempSync(join(tmpdir(), 'earshot-admin-key-'));
   #changed: (() => void)[] = [];
   #exitCode: number | undefined;
 
-  constructor(env: Readonly<Record<string, string>>) {
+  constructor(env: Readonly<Record<string, string | undefined>>) {
     const { PATH, HOME, XDG_CACHE_HOME } = process.env;
+    const own = { PORT: '0', ENGINE: 'wasm', ADMIN_KEY_DIR: this.adminKeyFolder };
     this.child = spawn(process.execPath, [mainFile], {
-      env: { PATH, HOME, XDG_CACHE_HOME, PORT: '0', ENGINE: 'wasm', ...env },
+      env: { PATH, HOME, XDG_CACHE_HOME, ...own, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stderr!.setEncoding('utf8').on('data', (chunk: string) => (this.stderr += chunk));
@@ -32,6 +38,7 @@ export class ServiceProcess {
     });
     this.child.on('close', (code) => {
       this.#exitCode = code ?? -1;
+      rmSync(this.adminKeyFolder, { recursive: true, force: true });
       this.#notify();
     });
   }
@@ -53,6 +60,13 @@ export class ServiceProcess {
   /** Where it listens. */
   async url(): Promise<string> {
     return (await this.line('listening on')).url!;
+  }
+
+  /** What an admin sends; the service listens by then. */
+  async adminHeaders(): Promise<{ readonly authorization: string }> {
+    await this.url();
+    const [record] = await readAdminKeys([this.adminKeyFolder]);
+    return { authorization: `Bearer ${record!.key}` };
   }
 
   async exitCode(): Promise<number> {

@@ -27,8 +27,8 @@ export interface Caller {
   readonly name: string;
   /** Streams it may have open at once. */
   readonly maxStreams: number;
-  /** May it change what is served and trained? `unconfigured`: no key may, so that it depends on where it asks from. */
-  readonly admin: 'granted' | 'denied' | 'unconfigured';
+  /** May it change what is served and trained? */
+  readonly admin: boolean;
 }
 
 export interface CallerHeaders {
@@ -39,23 +39,38 @@ export interface CallerHeaders {
 /** Finds out who asks and counts it. @throws AppError unauthorized, rate-limited (details: retryAfterSeconds) */
 export type Identify = (headers: CallerHeaders) => Caller;
 
-/** Where no keys are asked for. */
-const anyone: Caller = { name: 'anyone', maxStreams: Infinity, admin: 'unconfigured' };
+/** Who sends no key, or one that is not known, where none is asked for. */
+export const anyone: Caller = { name: 'anyone', maxStreams: Infinity, admin: false };
 
-/** @throws AppError invalid-configuration when the file cannot be used */
-export function createIdentify(file: string | undefined, clock: Clock): Identify {
-  if (file === undefined) return () => anyone;
-  const keys = readKeys(file);
-  const others = keys.some(({ admin }) => admin) ? ('denied' as const) : ('unconfigured' as const);
-  const callers = keys.map(({ name, sha256, requestsPerMinute, streams, admin }) => ({
+/** Of the key that the service made at its start; no key of a file can have this name. */
+const localAdmin = 'local admin';
+/** Requests; more than a command line makes. */
+const localPerMinute = 6000;
+
+/** The keys of `API_KEYS_FILE`, or undefined where there is no such file and everybody is let in. */
+export type ApiKeys = z.infer<typeof apiKeysSchema>['keys'] | undefined;
+
+/**
+ * @param made sha256 of the admin key that the service made at its start; absent: it made none
+ */
+export function createIdentify(keys: ApiKeys, clock: Clock, made?: string): Identify {
+  const callers = (keys ?? []).map(({ name, sha256, requestsPerMinute, streams, admin }) => ({
     hash: Buffer.from(sha256, 'hex'),
-    caller: { name, maxStreams: streams, admin: admin ? ('granted' as const) : others },
+    caller: { name, maxStreams: streams, admin },
     bucket: new TokenBucket(requestsPerMinute, clock),
   }));
+  if (made !== undefined) {
+    const caller = { name: localAdmin, maxStreams: Infinity, admin: true };
+    callers.push({ hash: Buffer.from(made, 'hex'), caller, bucket: new TokenBucket(localPerMinute, clock) });
+  }
   return (headers) => {
-    const hash = createHash('sha256').update(presentedKey(headers)).digest();
+    const key = presentedKey(headers);
+    if (key === undefined && keys === undefined) return anyone;
+    if (key === undefined) throw unauthorized('Send your API key: Authorization: Bearer KEY.');
+    const hash = createHash('sha256').update(key).digest();
     // Every key is compared, in constant time: how long it takes tells nothing of which was nearly right.
     const [match] = callers.filter((known) => timingSafeEqual(known.hash, hash));
+    if (match === undefined && keys === undefined) return anyone;
     if (match === undefined) throw unauthorized('This API key is not known here.');
     const waitMs = match.bucket.take();
     if (waitMs === 0) return match.caller;
@@ -70,7 +85,9 @@ export function createIdentify(file: string | undefined, clock: Clock): Identify
   };
 }
 
-function readKeys(file: string): z.infer<typeof apiKeysSchema>['keys'] {
+/** @throws AppError invalid-configuration when the file cannot be used */
+export function readApiKeys(file: string | undefined): ApiKeys {
+  if (file === undefined) return undefined;
   let content: unknown;
   try {
     content = JSON.parse(readFileSync(file, 'utf8'));
@@ -85,15 +102,14 @@ function readKeys(file: string): z.infer<typeof apiKeysSchema>['keys'] {
 }
 
 /** As `Authorization: Bearer KEY`; a browser, which cannot set that on a WebSocket, offers it as a subprotocol. */
-function presentedKey(headers: CallerHeaders): string {
+function presentedKey(headers: CallerHeaders): string | undefined {
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
   const offered = (headers['sec-websocket-protocol'] ?? '')
     .split(',')
     .map((protocol) => protocol.trim())
     .find((protocol) => protocol.startsWith(keyProtocolPrefix));
   const key = bearer ?? offered?.slice(keyProtocolPrefix.length);
-  if (key !== undefined && key !== '') return key;
-  throw unauthorized('Send your API key: Authorization: Bearer KEY.');
+  return key === '' ? undefined : key;
 }
 
 function unauthorized(message: string): AppError {

@@ -19,7 +19,7 @@ export const jobRequestSchemas = { JobRequest: jobRequestSchema };
 
 const reading: readonly ErrorCode[] = ['unauthorized', 'rate-limited', 'unreachable', 'internal'];
 const changing: readonly ErrorCode[] = [...reading, 'forbidden', 'draining'];
-const forAdmins = 'For admin keys, or where there are none for this very machine.';
+const forAdmins = 'Needs an admin key.';
 
 /** `/jobs` and `/datasets`. */
 export function jobPaths(): Json {
@@ -192,7 +192,8 @@ function operation(
     operationId,
     tags: ['training'],
     summary,
-    security: [{}, { bearer: [] }],
+    // What changes something may answer `forbidden`, and then a key is not optional.
+    security: codes.includes('forbidden') ? [{ bearer: [] }] : [{}, { bearer: [] }],
     ...more,
     responses: { ...good, ...problemResponses(codes) },
   };

@@ -62,7 +62,11 @@ export function openApiDocument(version: string): Json {
     components: {
       schemas: { ...componentSchemas(named, 'output'), ...componentSchemas(jobRequestSchemas, 'input') },
       securitySchemes: {
-        bearer: { type: 'http', scheme: 'bearer', description: 'Where API keys are asked for' },
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'An admin key to change something; any key where `API_KEYS_FILE` asks for one',
+        },
       },
     },
   };
@@ -171,10 +175,9 @@ function changeOperation(operationId: string, summary: string, body?: keyof type
     operationId,
     tags: ['operation'],
     summary,
-    description:
-      'For admin keys, or where there are none for this very machine; for every instance on the same folder of models.',
+    description: 'Needs an admin key. It holds for every instance on the same folder of models.',
     parameters: [idParameter, requestIdParameter],
-    security: [{}, { bearer: [] }],
+    security: [{ bearer: [] }],
     ...(body === undefined ? {} : { requestBody: { required: false, content: jsonOf(body) } }),
     responses: {
       200: {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createIdentify } from '../../../services/classifier/access/api-keys';
+import { readApiKeys } from '../../../services/classifier/access/api-keys';
 import { TokenBucket } from '../../../services/classifier/access/token-bucket';
 import { FakeClock, until } from '../../support/fake-clock';
 import { startHarness, stopHarness, type Harness } from '../../support/service-harness';
@@ -87,7 +87,7 @@ describe('API keys', () => {
     ['a key in the clear', () => keysFile({ keys: [{ name: 'a', key: 'secret' }] }), 'keys.0.sha256'],
     ['no keys', () => keysFile({ keys: [] }), 'keys'],
   ])('refuse to start with %s', (_, make, reason) => {
-    expect(() => createIdentify(make(), new FakeClock())).toThrow(reason);
+    expect(() => readApiKeys(make())).toThrow(reason);
   });
 });
 
