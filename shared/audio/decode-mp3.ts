@@ -1,7 +1,7 @@
 import { MPEGDecoder } from 'mpg123-decoder';
 import type { ClipBuilder } from './clip-builder';
 import { damaged } from './damaged';
-import { scanMpegFrames } from './mpeg-frames';
+import { scanMpegFrames, type MpegSection } from './mpeg-frames';
 
 const framesAtOnce = 64;
 /** Frames that a decoder may cut away: the one with the encoder's notes, and its delay and padding. */
@@ -17,15 +17,12 @@ function join(frames: readonly Uint8Array[]): Uint8Array {
   return joined;
 }
 
-/**
- * Decodes MPEG audio (layers I to III) whose first frame stands at `start`. The encoder's delay and padding are cut away
- * where the file states them (LAME and its kin do).
- * @throws AppError undecodable-audio, and what the builder throws
- */
-export async function decodeMp3(bytes: Uint8Array, start: number, builder: ClipBuilder): Promise<void> {
-  const scan = scanMpegFrames(bytes, start);
-  if (scan === undefined) throw damaged('MP3', start, 'a frame was expected here');
-  const { first, channels, frames } = scan;
+/** Decodes frames of a kind with a decoder of their own: one that went on would resample what comes to its first rate. */
+async function decodeSection(
+  { first, channels, frames }: MpegSection,
+  fileOffset: number,
+  builder: ClipBuilder,
+): Promise<void> {
   const { codec, sampleRate, frameSamples } = first;
   const claimedSamples = Math.max(0, frames.length - unheardFrames) * frameSamples;
   builder.begin({ format: 'mp3', codec, sampleRate, channels, claimedSamples });
@@ -34,7 +31,7 @@ export async function decodeMp3(bytes: Uint8Array, start: number, builder: ClipB
   try {
     for (let index = 0; index < frames.length; index += framesAtOnce) {
       const decoded = decoder.decode(join(frames.slice(index, index + framesAtOnce)));
-      const at = frames[index]!.byteOffset - bytes.byteOffset;
+      const at = frames[index]!.byteOffset - fileOffset;
       if (decoded.errors.length > 0) throw damaged('MP3', at, 'a frame cannot be decoded');
       // The decoder always gives two channels; those of a mono file are the same.
       if (decoded.samplesDecoded > 0) builder.push(decoded.channelData.slice(0, channels));
@@ -42,4 +39,15 @@ export async function decodeMp3(bytes: Uint8Array, start: number, builder: ClipB
   } finally {
     decoder.free();
   }
+}
+
+/**
+ * Decodes MPEG audio (layers I to III) whose first frame stands at `start`. The encoder's delay and padding are cut away
+ * where the file states them (LAME and its kin do). A file that changes its rate or its channels is decoded part by part.
+ * @throws AppError undecodable-audio, and what the builder throws
+ */
+export async function decodeMp3(bytes: Uint8Array, start: number, builder: ClipBuilder): Promise<void> {
+  const sections = scanMpegFrames(bytes, start);
+  if (sections.length === 0) throw damaged('MP3', start, 'a frame was expected here');
+  for (const section of sections) await decodeSection(section, bytes.byteOffset, builder);
 }

@@ -9,9 +9,10 @@ export interface MpegHeader {
   readonly frameSamples: number;
 }
 
-export interface MpegScan {
-  /** Of the first frame; frames may differ in bit rate and channels, not in the rest. */
+/** Frames that one decoder takes: they may differ in bit rate and channels, not in codec and sample rate. */
+export interface MpegSection {
   readonly first: MpegHeader;
+  /** The most that a frame has. */
   readonly channels: 1 | 2;
   readonly frames: readonly Uint8Array[];
 }
@@ -97,32 +98,55 @@ export function findMpegFrame(bytes: Uint8Array, from: number, until: number): n
   return -1;
 }
 
+/** Pieced together from so many recordings, a file is taken for damaged: each costs a decoder and a resampler. */
+const maxSections = 64;
+
 /**
- * All whole frames from `start` on. What lies between frames (tags, rubbish of a broken download) is stepped over, as players do;
- * MPEG frames carry no checksum that would tell damage within them.
- * @throws AppError undecodable-audio when the kind of frames changes on the way
+ * All whole frames from `start` on, in sections: a file that was put together from several may change its codec and its sample rate.
+ * What lies between frames (tags, rubbish of a broken download) is stepped over, as players do; MPEG frames carry no checksum that
+ * would tell damage within them.
+ * @throws AppError undecodable-audio when the kind of frames changes too often
  */
-export function scanMpegFrames(bytes: Uint8Array, start: number): MpegScan | undefined {
-  const first = parseMpegHeader(bytes, start);
-  if (first === undefined) return undefined;
-  const frames: Uint8Array[] = [];
-  let channels = first.channels;
+export function scanMpegFrames(bytes: Uint8Array, start: number): MpegSection[] {
+  const sections: Section[] = [];
   let at = start;
   while (at >= 0 && at + 4 <= bytes.length) {
     const header = parseMpegHeader(bytes, at);
-    if (header === undefined || !alike(header, first)) {
-      if (header !== undefined && isFrameRun(bytes, at, framesToTrust)) {
-        throw damaged('MP3', at, `its sound changes from ${describe(first)} to ${describe(header)}`);
-      }
+    const section = header && sectionOf(header, sections, bytes, at);
+    if (header === undefined || section === undefined) {
       at = findMpegFrame(bytes, at + 1, bytes.length);
       continue;
     }
     if (at + header.frameBytes > bytes.length) break;
-    if (header.channels === 2) channels = 2;
-    frames.push(bytes.subarray(at, at + header.frameBytes));
+    if (header.channels === 2) section.channels = 2;
+    section.frames.push(bytes.subarray(at, at + header.frameBytes));
     at += header.frameBytes;
   }
-  return { first, channels, frames };
+  return sections.filter(({ frames }) => frames.length > 0);
+}
+
+interface Section {
+  readonly first: MpegHeader;
+  channels: 1 | 2;
+  readonly frames: Uint8Array[];
+}
+
+/** The section that the frame at `at` belongs to, a new one if need be; undefined where that is hardly a frame. */
+function sectionOf(
+  header: MpegHeader,
+  sections: Section[],
+  bytes: Uint8Array,
+  at: number,
+): Section | undefined {
+  const last = sections.at(-1);
+  if (last !== undefined && alike(header, last.first)) return last;
+  if (last !== undefined && !isFrameRun(bytes, at, framesToTrust)) return undefined;
+  if (sections.length === maxSections) {
+    throw damaged('MP3', at, `its sound changes more than ${maxSections} times, here to ${describe(header)}`);
+  }
+  const section: Section = { first: header, channels: header.channels, frames: [] };
+  sections.push(section);
+  return section;
 }
 
 function describe({ codec, sampleRate }: MpegHeader): string {
