@@ -1,7 +1,7 @@
-import { constants } from 'node:os';
 import type { AddressInfo } from 'node:net';
 import { AppError } from '../../shared/errors/app-error';
 import { createLogger, type Logger } from '../../shared/observability/logger';
+import { onStopSignal } from '../../shared/processes/stop-signals';
 import { compose, type Service } from './compose';
 import { loadConfig, type Config } from './config';
 import { drain } from './drain';
@@ -60,12 +60,9 @@ function listen({ server, adminKey }: Service, { host, port }: Config, logger: L
   });
 }
 
-/** The first signal drains; the second does not wait. */
+/** The first signal drains; a later one does not wait. */
 function stopOnSignals(service: Service, { drainMs }: Config, logger: Logger): void {
-  let stopping = false;
-  const stop = (signal: 'SIGTERM' | 'SIGINT'): void => {
-    if (stopping) process.exit(128 + constants.signals[signal]);
-    stopping = true;
+  onStopSignal((signal) => {
     logger.info(
       { signal, accepted: service.gate.inside, streams: service.gate.streams },
       'stopping: finishing what was accepted',
@@ -81,9 +78,7 @@ function stopOnSignals(service: Service, { drainMs }: Config, logger: Logger): v
       else logger.info('stopped');
       process.exit(inTime ? 0 : 1);
     });
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  });
 }
 
 main();

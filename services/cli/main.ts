@@ -2,6 +2,7 @@
 import WebSocket from 'ws';
 import { createClient } from '../../shared/client/client';
 import { AppError } from '../../shared/errors/app-error';
+import { onStopSignal } from '../../shared/processes/stop-signals';
 import { classifyCommand } from './classify-command';
 import { parseCommand, usage } from './command-line';
 import { readCliConfig } from './config';
@@ -27,15 +28,12 @@ async function main(args: readonly string[]): Promise<number> {
   return listenCommand(client, command.stdin, command.options, io);
 }
 
-/** The first Ctrl-C ends the work in good order; the second does not wait. */
+/** The first Ctrl-C ends the work in good order; a later one does not wait. */
 function onInterrupt(): AbortSignal {
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      if (stop.signal.aborted) process.exit(exitCodes.interrupted);
-      stop.abort();
-    });
-  }
+  onStopSignal(() => {
+    stop.abort();
+  });
   return stop.signal;
 }
 

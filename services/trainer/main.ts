@@ -1,5 +1,6 @@
 import { createNetwork } from '../../shared/network/create-network';
 import { AppError } from '../../shared/errors/app-error';
+import { onStopSignal } from '../../shared/processes/stop-signals';
 import { createStatusLine } from '../../shared/observability/status-line';
 import { networkOf, parseTrainCommand, trainUsage } from './command-line';
 import { readTrainerConfig } from './config';
@@ -27,12 +28,10 @@ async function main([verb, ...args]: readonly string[]): Promise<void> {
   const config = readTrainerConfig(process.env);
   const output = process.stdout;
   const stop = new AbortController();
-  // The first signal ends the run between two batches; the second ends the process.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      stop.abort();
-    });
-  }
+  // The first signal ends the run between two batches; a later one ends the process.
+  onStopSignal(() => {
+    stop.abort();
+  });
   switch (verb) {
     case 'train':
       if (args.includes('--help')) {

@@ -1,13 +1,41 @@
 import pino, { type Logger } from 'pino';
-import pretty from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
+import { openLogOutput, type LogOutput } from './log-output';
 
 export type { Logger };
 
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
-/** Structured logs on standard output: JSON lines, or lines for people where a person is looking. */
+/**
+ * Structured logs on standard output: JSON lines, or lines for people where a person is looking. A log that cannot be written
+ * holds nothing up.
+ */
 export function createLogger(level: (typeof logLevels)[number]): Logger {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
-  if (!process.stdout.isTTY) return pino(options);
-  return pino(options, pretty({ sync: true, translateTime: 'SYS:HH:MM:ss' }));
+  if (level === 'silent') return pino(options);
+  return pino(options, process.stdout.isTTY ? openForPerson() : openLogOutput(describeLoss));
+}
+
+function openForPerson(): LogOutput {
+  const format = prettyFactory({ translateTime: 'SYS:HH:MM:ss' });
+  const output = openLogOutput((lines) => format(describeLoss(lines)));
+  return {
+    write: (line) => {
+      output.write(format(line));
+    },
+    flushSync: () => {
+      output.flushSync();
+    },
+  };
+}
+
+/** As the logger itself writes a line. */
+function describeLoss(lines: number): string {
+  const line = {
+    level: pino.levels.values['warn'],
+    time: new Date().toISOString(),
+    lines,
+    msg: 'lines of the log were lost: nobody took them, or there was no room on the disk',
+  };
+  return `${JSON.stringify(line)}\n`;
 }

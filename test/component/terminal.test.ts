@@ -1,0 +1,103 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pcmWav } from '../support/pcm-clips';
+import { describeWithPrograms } from '../support/programs';
+import { publishRandomModel } from '../support/random-model';
+import { RawConnection, uploadHead } from '../support/raw-connection';
+
+const mainFile = join(__dirname, '../../services/classifier/main.js');
+const wav = pcmWav(
+  Array.from({ length: 32_000 }, (_, index) => 0.5 * Math.sin(index / 7)),
+  16_000,
+);
+const ctrlC = '\u0003';
+const ctrlS = '\u0013';
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'earshot-terminal-'));
+  await publishRandomModel(folder, 'cnn-test-1');
+  // As the project's own, but for the build, which would change what other tests run.
+  const scripts = { start: `true && exec ${process.execPath} ${mainFile}` };
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ scripts }));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** \`npm start\` in a terminal of its own. */
+class Terminal {
+  readonly #child;
+  #output = '';
+  readonly #ended: Promise<unknown[]>;
+
+  constructor() {
+    this.#child = spawn('script', ['-qefc', 'npm start', '/dev/null'], {
+      cwd: folder,
+      env: { ...process.env, MODELS_DIR: folder, PORT: '0', ENGINE: 'wasm', JOBS_DIR: join(folder, 'jobs') },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    this.#child.stdout.setEncoding('utf8').on('data', (text: string) => (this.#output += text));
+    this.#ended = once(this.#child, 'exit');
+  }
+
+  async until(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const found = pattern.exec(this.#output);
+      if (found !== null) return found[1] ?? found[0];
+      await Promise.race([once(this.#child.stdout, 'data'), this.#ended]);
+      if (this.#child.exitCode !== null) throw new Error(`Ended without ${String(pattern)}: ${this.#output}`);
+    }
+  }
+
+  press(key: string): void {
+    this.#child.stdin.write(key);
+  }
+
+  async exitCode(): Promise<number> {
+    const [code] = (await this.#ended) as [number];
+    return code;
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+}
+
+describeWithPrograms(['script'])('npm start in a terminal', () => {
+  let terminal: Terminal;
+  let accepted: RawConnection;
+
+  beforeEach(async () => {
+    terminal = new Terminal();
+    const port = Number(await terminal.until(/listening on http:\/\/127\.0\.0\.1:(\d+)/));
+    await terminal.until(/loaded and warmed up/);
+    accepted = new RawConnection(port);
+    await accepted.send(uploadHead(wav.length, 'Expect: 100-continue'));
+    await accepted.until('100 Continue');
+  });
+  afterEach(() => {
+    terminal.kill();
+  });
+
+  it('finishes on one Ctrl-C what it accepted, and ends with 0', async () => {
+    terminal.press(ctrlC);
+    await terminal.until(/finishing what was accepted/);
+    await accepted.send(wav);
+    expect(await accepted.untilClosed()).toContain('HTTP/1.1 200 OK');
+    expect(await terminal.exitCode()).toBe(0);
+  });
+
+  it('goes on, and ends, where its terminal is stopped (Ctrl-S)', async () => {
+    const port = accepted.socket.remotePort!;
+    terminal.press(ctrlS);
+    // More than a terminal takes before it holds a writer up.
+    for (let asked = 0; asked < 200; asked++) await (await fetch(`http://127.0.0.1:${port}/nothing`)).text();
+    terminal.press(ctrlC);
+    await accepted.send(wav);
+    expect(await accepted.untilClosed()).toContain('HTTP/1.1 200 OK');
+    expect(await terminal.exitCode()).toBe(0);
+  });
+});
