@@ -95,6 +95,7 @@ async function classifyWith(
       endSeconds,
       ...verdicts[index]!,
     })),
+    ...(clip.warnings.length > 0 ? { warnings: [...clip.warnings] } : {}),
     timings: { decodeMs: decodedMs - startedMs, queueMs, inferenceMs },
   };
 }

@@ -17,6 +17,12 @@ export interface ClipBuilder {
   begin(format: StreamFormat): void;
   /** Channels of equal length, in the order of the stream; the caller may reuse their memory afterwards. */
   push(channels: readonly Float32Array[]): void;
+  /** Silence in the place of so many samples a channel that are missing. */
+  pushSilence(samples: number): void;
+  /** Samples a channel so far, of all streams. */
+  readonly samples: number;
+  /** Something that whoever sent the recording should know; said once, however often it happens. */
+  warn(sentence: string): void;
   finish(): Clip;
 }
 
@@ -68,6 +74,7 @@ export function createClipBuilder(
   let streamSamples = 0;
   let earlierSeconds = 0;
   let totalSamples = 0;
+  const warnings = new Set<string>();
 
   function assertNotTooLong(samples: number, rate: number): void {
     const seconds = earlierSeconds + samples / rate;
@@ -87,6 +94,17 @@ export function createClipBuilder(
     resampler = undefined;
   }
 
+  function push(channels: readonly Float32Array[]): void {
+    if (signal?.aborted === true) throw new AppError('cancelled', 'Decoding was called off.');
+    if (resampler === undefined || current === undefined) throw new Error('push before begin');
+    const mono = mixToMono(channels);
+    assertNotTooLong(streamSamples + mono.length, current.sampleRate);
+    assertFinite(mono, totalSamples);
+    streamSamples += mono.length;
+    totalSamples += mono.length;
+    output.push(resampler.push(mono));
+  }
+
   return {
     begin(format) {
       assertUsable(format);
@@ -96,15 +114,18 @@ export function createClipBuilder(
       current = format;
       resampler ??= createResampler(format.sampleRate, sampleRate, arithmetic);
     },
-    push(channels) {
-      if (signal?.aborted === true) throw new AppError('cancelled', 'Decoding was called off.');
-      if (resampler === undefined || current === undefined) throw new Error('push before begin');
-      const mono = mixToMono(channels);
-      assertNotTooLong(streamSamples + mono.length, current.sampleRate);
-      assertFinite(mono, totalSamples);
-      streamSamples += mono.length;
-      totalSamples += mono.length;
-      output.push(resampler.push(mono));
+    push,
+    pushSilence(samples) {
+      const { sampleRate: rate = 1 } = current ?? {};
+      assertNotTooLong(streamSamples + samples, rate);
+      for (let left = samples; left > 0; left -= rate) push([new Float32Array(Math.min(left, rate))]);
+      warnings.add('Parts of the recording are missing; silence keeps their place.');
+    },
+    get samples() {
+      return totalSamples;
+    },
+    warn(sentence) {
+      warnings.add(sentence);
     },
     finish() {
       endStream();
@@ -121,7 +142,7 @@ export function createClipBuilder(
       assertFinite(samples, 0);
       const { format, codec, sampleRate: rate, channels } = first;
       const source = { format, codec, sampleRate: rate, channels, durationSeconds: earlierSeconds };
-      return { source, sampleRate, samples };
+      return { source, sampleRate, samples, warnings: [...warnings] };
     },
   };
 }

@@ -17,6 +17,8 @@ export interface Clip {
   readonly sampleRate: number;
   /** Mono, nominally in [−1, 1]. */
   readonly samples: Float32Array;
+  /** What whoever sent the recording should know of it: sentences. */
+  readonly warnings: readonly string[];
 }
 
 export interface DecodeRequest {

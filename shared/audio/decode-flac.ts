@@ -1,7 +1,7 @@
 import { hasTextAt } from './bytes';
 import type { ClipBuilder } from './clip-builder';
 import { damaged } from './damaged';
-import { decodeFlacFrame } from './flac-frame';
+import { decodeFlacFrame, type FlacFrame } from './flac-frame';
 import {
   flacMarker,
   flacSoundOffset,
@@ -20,13 +20,19 @@ function isTag(bytes: Uint8Array, at: number): boolean {
 }
 
 /**
- * Decodes the frame at `at` into the builder; `fileOffset` is where that is in the file.
- * @returns the frame's length in bytes, or undefined when the bytes end within it
+ * Decodes the frame at `at`; `fileOffset` is where that is in the file.
+ * @param follows whether no frame may be missing in front of it
+ * @returns undefined when the bytes end within the frame
  */
-export type ReadFlacFrame = (bytes: Uint8Array, at: number, fileOffset: number) => number | undefined;
+export type ReadFlacFrame = (
+  bytes: Uint8Array,
+  at: number,
+  fileOffset: number,
+  follows: boolean,
+) => FlacFrame | undefined;
 
 /** Takes the frames of a stream one by one and notices when one is missing between them. */
-export function createFlacFrameReader(info: FlacStreamInfo, builder: ClipBuilder): ReadFlacFrame {
+export function createFlacFrameReader(info: FlacStreamInfo): ReadFlacFrame {
   let previous: FlacFrameHeader | undefined;
 
   function assertFollows(header: FlacFrameHeader, fileOffset: number): void {
@@ -36,15 +42,13 @@ export function createFlacFrameReader(info: FlacStreamInfo, builder: ClipBuilder
     throw damaged('FLAC', fileOffset, 'a frame before this one is missing');
   }
 
-  return (bytes, at, fileOffset) => {
+  return (bytes, at, fileOffset, follows) => {
     const header = parseFlacFrameHeader(bytes, at);
     if (header === undefined) throw damaged('FLAC', fileOffset, 'a frame was expected here');
-    assertFollows(header, fileOffset);
+    if (follows) assertFollows(header, fileOffset);
     const frame = decodeFlacFrame(bytes, at, fileOffset, header, info);
-    if (frame === undefined) return undefined;
-    previous = header;
-    builder.push(frame.channels);
-    return frame.byteLength;
+    if (frame !== undefined) previous = header;
+    return frame;
   };
 }
 
@@ -57,10 +61,16 @@ export function decodeFlac(bytes: Uint8Array, start: number, builder: ClipBuilde
   const info = parseStreamInfo(bytes, start + flacMarker.length + 4);
   const { sampleRate, channels, totalSamples } = info;
   builder.begin({ format: 'flac', codec: 'flac', sampleRate, channels, claimedSamples: totalSamples });
-  const readFrame = createFlacFrameReader(info, builder);
-  while (at + leastFrameBytes <= bytes.length && !isTag(bytes, at)) {
-    const length = readFrame(bytes, at, at);
-    if (length === undefined) return;
-    at += length;
+  const readFrame = createFlacFrameReader(info);
+  let samples = 0;
+  while (at + leastFrameBytes <= bytes.length) {
+    // What a tagger or a broken copy hung behind the last sample is no frame.
+    if (totalSamples > 0 && samples >= totalSamples) return;
+    if (isTag(bytes, at)) return;
+    const frame = readFrame(bytes, at, at, true);
+    if (frame === undefined) return;
+    builder.push(frame.channels);
+    samples += frame.channels[0]!.length;
+    at += frame.byteLength;
   }
 }

@@ -1,149 +1,173 @@
-import { OggVorbisDecoder } from '@wasm-audio-decoders/ogg-vorbis';
-import { OggOpusDecoder } from 'ogg-opus-decoder';
 import { AppError } from '../errors/app-error';
 import { viewOf } from './bytes';
 import type { ClipBuilder } from './clip-builder';
 import { damaged } from './damaged';
 import { createFlacFrameReader } from './decode-flac';
 import { parseStreamInfo } from './flac-header';
-import { oggPackets, type OggCodec, type OggPage, type OggStream } from './ogg-pages';
+import { createOggClock } from './ogg-clock';
+import { createOggDemuxer, type OggPackets, type OggPiece } from './ogg-demuxer';
+import { openVorbisPlayer } from './vorbis-player';
+import { createOggOpusReader } from './stream/ogg-opus';
+import { parseOpusHead } from './stream/opus-head';
+import { openOpusPlayer, opusRate } from './stream/opus-player';
 
-/** The codecs decoded here. */
-export type InProcessOggCodec = Exclude<OggCodec, 'speex'>;
+type OggHead = Extract<OggPiece, { kind: 'head' }>;
 
-interface Decoded {
-  readonly channelData: Float32Array[];
-  readonly samplesDecoded: number;
-  readonly errors: readonly { readonly message: string }[];
-}
-
-interface StreamDecoder {
-  readonly ready: Promise<void>;
-  decode(bytes: Uint8Array): Decoded | Promise<Decoded>;
-  free(): unknown;
-}
-
-interface StreamHead {
-  readonly sampleRate: number;
-  readonly channels: number;
-  /** Samples at the start that belong to the encoder. */
-  readonly preSkip: number;
+/** Decodes one logical stream. */
+interface StreamReader {
+  read(page: OggPackets): Promise<void> | void;
+  free(): void;
 }
 
 /** What a page can hold is bounded, but 255 channels times 255 long packets would still be gigabytes. */
 const maxOggChannels = 8;
-/** Pages decoded at a time. */
-const pagesAtOnce = 4;
-
-/**
- * The decoders let a page go when a byte follows it. Their own way to end a stream, `flush`, also sets up another decoder, a
- * tenth of the work for a clip of five seconds.
- */
-const byteBehind = Uint8Array.of(0);
-
-const opusRate = 48_000;
+/** The demuxer copies what it is given: a large file goes to it in pieces. */
+const sliceBytes = 1 << 20;
 
 /** Where STREAMINFO stands in the first packet of FLAC in Ogg: behind the mapping's own header, `fLaC` and a block header. */
 const oggStreamInfoOffset = 17;
+const leastHeadBytes = { vorbis: 30, flac: 51 } as const;
 
-const readHead: Readonly<Record<InProcessOggCodec, (head: Uint8Array) => StreamHead>> = {
-  vorbis: (head) => ({ sampleRate: viewOf(head).getUint32(12, true), channels: head[11]!, preSkip: 0 }),
-  // Opus always plays at 48 kHz; the rate in its header only remembers what went into the encoder.
-  opus: (head) => ({
-    sampleRate: opusRate,
-    channels: head[9]!,
-    preSkip: viewOf(head).getUint16(10, true),
-  }),
-  flac: (head) => ({ ...parseStreamInfo(head, oggStreamInfoOffset), preSkip: 0 }),
-};
+function assertHead({ codec, head, byteOffset }: OggHead, channels: number, leastBytes: number): void {
+  if (head.length < leastBytes) throw damaged('Ogg', byteOffset, `its ${codec} header is too short`);
+  if (channels <= maxOggChannels) return;
+  throw new AppError(
+    'undecodable-audio',
+    `The Ogg file has ${channels} channels; up to ${maxOggChannels} are understood. Mix it down first.`,
+    { details: { channels } },
+  );
+}
 
-const leastHeadBytes: Readonly<Record<InProcessOggCodec, number>> = { vorbis: 30, opus: 19, flac: 51 };
+async function openOpus(head: OggHead, builder: ClipBuilder): Promise<StreamReader> {
+  assertHead(head, head.head[9] ?? 0, 0);
+  const opusHead = parseOpusHead(head.head);
+  builder.begin({ format: 'ogg', codec: 'opus', sampleRate: opusRate, channels: opusHead.channels });
+  const piecesOf = createOggOpusReader(opusHead.streamCount);
+  const player = await openOpusPlayer(opusHead);
+  return {
+    read(page) {
+      for (const piece of piecesOf(page)) {
+        if (piece.kind === 'hole') builder.pushSilence(piece.samples);
+        if (piece.kind === 'packet') builder.push(player.decode(piece.packet, piece.discardSamples));
+      }
+    },
+    free() {
+      player.free();
+    },
+  };
+}
+
+async function openVorbis(head: OggHead, builder: ClipBuilder): Promise<StreamReader> {
+  const channels = head.head[11] ?? 0;
+  assertHead(head, channels, leastHeadBytes.vorbis);
+  const sampleRate = viewOf(head.head).getUint32(12, true);
+  builder.begin({ format: 'ogg', codec: 'vorbis', sampleRate, channels });
+  const clock = createOggClock(sampleRate);
+  const player = await openVorbisPlayer(head.head);
+  return {
+    async read(page) {
+      const sound = await player.decode(page.packets, page.byteOffset);
+      const samples = sound[0]?.length ?? 0;
+      if (samples > 0 && sound.length < channels)
+        throw damaged('Ogg', page.byteOffset, 'a packet lacks channels');
+      const { hole, discard } = clock.place({ ...page, samples });
+      if (hole > 0) builder.pushSilence(hole);
+      if (samples > discard) builder.push(sound.map((channel) => channel.subarray(0, samples - discard)));
+    },
+    free() {
+      player.free();
+    },
+  };
+}
+
+function openFlac(head: OggHead, builder: ClipBuilder): StreamReader {
+  assertHead(head, 0, leastHeadBytes.flac);
+  const info = parseStreamInfo(head.head, oggStreamInfoOffset);
+  const { sampleRate, channels, totalSamples: claimedSamples } = info;
+  builder.begin({ format: 'ogg', codec: 'flac', sampleRate, channels, claimedSamples });
+  const clock = createOggClock(sampleRate);
+  const readFrame = createFlacFrameReader(info);
+  return {
+    read(page) {
+      const frames = page.packets.filter((packet) => packet[0] === 0xff); // others are metadata
+      const decoded = frames.map((packet, index) => {
+        const frame = readFrame(packet, 0, page.byteOffset, page.follows || index > 0);
+        if (frame === undefined) throw damaged('Ogg', page.byteOffset, 'a FLAC frame is cut off');
+        return frame.channels;
+      });
+      const samples = decoded.reduce((sum, frame) => sum + frame[0]!.length, 0);
+      const { hole } = clock.place({ ...page, samples });
+      if (hole > 0) builder.pushSilence(hole);
+      for (const frame of decoded) builder.push(frame);
+    },
+    free() {
+      // Holds nothing.
+    },
+  };
+}
+
+function openStream(head: OggHead, builder: ClipBuilder): Promise<StreamReader> | StreamReader {
+  switch (head.codec) {
+    case 'opus':
+      return openOpus(head, builder);
+    case 'vorbis':
+      return openVorbis(head, builder);
+    case 'flac':
+      return openFlac(head, builder);
+    case 'speex':
+      throw new AppError('unsupported-media', 'The Ogg file goes on in Speex, which is not decoded here.');
+  }
+}
+
+function* piecesOf(bytes: Uint8Array): Generator<OggPiece> {
+  const demuxer = createOggDemuxer(Infinity);
+  for (let at = 0; at < bytes.length; at += sliceBytes)
+    yield* demuxer.push(bytes.subarray(at, at + sliceBytes));
+  yield* demuxer.finish();
+}
+
+/** What went wrong on the way, as the byte where it did first. */
+interface Faults {
+  headless?: number;
+  damaged?: number;
+}
+
+/** @returns whether a stream began */
+async function readStreams(bytes: Uint8Array, builder: ClipBuilder, faults: Faults): Promise<boolean> {
+  let reader: StreamReader | undefined;
+  try {
+    for (const piece of piecesOf(bytes)) {
+      if (piece.kind === 'packets') {
+        await reader?.read(piece);
+        continue;
+      }
+      if (piece.kind !== 'head') {
+        faults[piece.kind] ??= piece.byteOffset;
+        continue;
+      }
+      reader?.free();
+      reader = undefined;
+      reader = await openStream(piece, builder);
+    }
+    return reader !== undefined;
+  } finally {
+    reader?.free();
+  }
+}
 
 /**
- * A lower bound for a stream's length in samples, from the positions its pages state: a stream recorded from
- * the middle of a broadcast does not start at 0.
+ * Decodes an Ogg file with Vorbis, Opus or FLAC: the streams of a chain one after another. Pages that are missing or damaged leave
+ * silence of their length, as far as the positions of those around them tell it, and a warning.
+ * @throws AppError undecodable-audio, unsupported-media, and what the builder throws
  */
-function statedSamples(pages: readonly OggPage[]): number {
-  const stated = pages.filter(({ granule }) => granule > 0);
-  const first = stated[0]?.granule ?? 0;
-  return stated.reduce((most, { granule }) => Math.max(most, granule - first), 0);
-}
-
-function join(pages: readonly OggPage[]): Uint8Array {
-  const joined = new Uint8Array(pages.reduce((sum, { bytes }) => sum + bytes.length, 0));
-  let offset = 0;
-  for (const { bytes } of pages) {
-    joined.set(bytes, offset);
-    offset += bytes.length;
-  }
-  return joined;
-}
-
-/** @returns samples a channel */
-function pushDecoded(decoded: Decoded, channels: number, at: number, builder: ClipBuilder): number {
-  const [error] = decoded.errors;
-  if (error !== undefined) throw damaged('Ogg', at, `a packet cannot be decoded (${error.message})`);
-  if (decoded.samplesDecoded <= 0) return 0;
-  if (decoded.channelData.length < channels) throw damaged('Ogg', at, 'a packet lacks channels');
-  // A trimmed last page has a length of its own; the channels' arrays may be longer.
-  builder.push(decoded.channelData.map((channel) => channel.subarray(0, decoded.samplesDecoded)));
-  return decoded.samplesDecoded;
-}
-
-/** @returns samples a channel */
-async function decodePages(
-  decoder: StreamDecoder,
-  pages: readonly OggPage[],
-  channels: number,
-  builder: ClipBuilder,
-): Promise<number> {
-  await decoder.ready;
-  let samples = 0;
-  try {
-    for (let index = 0; index < pages.length; index += pagesAtOnce) {
-      const some = pages.slice(index, index + pagesAtOnce);
-      samples += pushDecoded(await decoder.decode(join(some)), channels, some[0]!.byteOffset, builder);
-    }
-    samples += pushDecoded(await decoder.decode(byteBehind), channels, pages.at(-1)!.byteOffset, builder);
-  } finally {
-    decoder.free();
-  }
-  return samples;
-}
-
-function decodeFlacPackets({ head, pages }: OggStream, builder: ClipBuilder): void {
-  const readFrame = createFlacFrameReader(parseStreamInfo(head, oggStreamInfoOffset), builder);
-  for (const { packet, byteOffset } of oggPackets(pages)) {
-    if (packet[0] !== 0xff) continue; // metadata
-    if (readFrame(packet, 0, byteOffset) === undefined)
-      throw damaged('Ogg', byteOffset, 'a FLAC frame is cut off');
-  }
-}
-
-/** Decodes one logical stream of an Ogg file. @throws AppError undecodable-audio, and what the builder throws */
-export async function decodeOggStream(
-  stream: OggStream,
-  codec: InProcessOggCodec,
-  builder: ClipBuilder,
-): Promise<void> {
-  const { head, pages } = stream;
-  const start = pages[0]!.byteOffset;
-  if (head.length < leastHeadBytes[codec]) throw damaged('Ogg', start, `its ${codec} header is too short`);
-  const { sampleRate, channels, preSkip } = readHead[codec](head);
-  if (channels > maxOggChannels) {
-    throw new AppError(
-      'undecodable-audio',
-      `The Ogg file has ${channels} channels; up to ${maxOggChannels} are understood. Mix it down first.`,
-      { details: { channels } },
-    );
-  }
-  const claimedSamples = Math.max(0, statedSamples(pages) - preSkip);
-  builder.begin({ format: 'ogg', codec, sampleRate, channels, claimedSamples });
-  if (codec === 'flac') {
-    decodeFlacPackets(stream, builder);
-    return;
-  }
-  const decoder = codec === 'vorbis' ? new OggVorbisDecoder() : new OggOpusDecoder();
-  const samples = await decodePages(decoder, pages, channels, builder);
-  if (samples === 0 && claimedSamples > 0) throw damaged('Ogg', start, 'none of its packets can be decoded');
+export async function decodeOgg(bytes: Uint8Array, builder: ClipBuilder): Promise<void> {
+  const faults: Faults = {};
+  const hasBegun = await readStreams(bytes, builder, faults);
+  if (faults.damaged !== undefined)
+    builder.warn('Pages of the Ogg file are damaged; their sound is left out.');
+  if (hasBegun && (builder.samples > 0 || faults.damaged === undefined)) return;
+  if (faults.headless !== undefined)
+    throw damaged('Ogg', faults.headless, 'its first page, with the codec’s header, is missing');
+  const why = faults.damaged === undefined ? 'it has no whole page' : 'a page does not match its checksum';
+  throw damaged('Ogg', faults.damaged ?? 0, why);
 }

@@ -6,10 +6,9 @@ import type { Clip, DecodeRequest } from './clip';
 import { createClipBuilder, type ClipBuilder } from './clip-builder';
 import { decodeFlac } from './decode-flac';
 import { decodeMp3 } from './decode-mp3';
-import { decodeOggStream } from './decode-ogg';
+import { decodeOgg } from './decode-ogg';
 import { decodeWav } from './decode-wav';
 import { decodeWithFfmpeg, type FfmpegOptions } from './ffmpeg';
-import { readOggStreams } from './ogg-pages';
 import { sniff } from './sniff';
 import { parseWavHeader } from './wav-header';
 
@@ -54,16 +53,6 @@ function chooseDecoder(bytes: Uint8Array, request: DecodeRequest, options: Decod
         'unsupported-media',
         'This is not a sound file known here; send WAV, FLAC, MP3, Ogg Vorbis, Opus, M4A or WebM.',
       );
-  }
-}
-
-async function decodeOgg(bytes: Uint8Array, builder: ClipBuilder): Promise<void> {
-  for (const stream of readOggStreams(bytes)) {
-    const { codec } = stream;
-    if (codec === 'speex') {
-      throw new AppError('unsupported-media', 'The Ogg file goes on in Speex, which is not decoded here.');
-    }
-    await decodeOggStream(stream, codec, builder);
   }
 }
 

@@ -1,30 +1,21 @@
 import { hasTextAt, viewOf } from './bytes';
-import { damaged } from './damaged';
 
 export type OggCodec = 'vorbis' | 'opus' | 'flac' | 'speex';
 
+/** A page of an Ogg stream (RFC 3533, section 6). */
 export interface OggPage {
-  readonly byteOffset: number;
-  /** The whole page, header and all. */
-  readonly bytes: Uint8Array;
+  /** Bytes of the whole page, header and all. */
+  readonly byteLength: number;
   /** Position after this page in the codec's own units; −1 where no packet ends. */
   readonly granule: number;
   readonly payload: Uint8Array;
   /** Lengths of the payload's segments; a packet ends with the first that is shorter than 255. */
   readonly lacing: Uint8Array;
-}
-
-/** One logical stream: what a single encoder wrote. A chained file has several, one after another. */
-export interface OggStream {
-  readonly codec: OggCodec;
-  /** First packet, which holds the codec's header. */
-  readonly head: Uint8Array;
-  readonly pages: readonly OggPage[];
-}
-
-export interface ParsedPage extends OggPage {
   readonly serial: number;
   readonly sequence: number;
+  readonly checksum: number;
+  /** Whether its first packet began on the page before. */
+  readonly isContinued: boolean;
   readonly isFirst: boolean;
   readonly isLast: boolean;
 }
@@ -48,29 +39,35 @@ function pageChecksum(page: Uint8Array): number {
   return crc >>> 0;
 }
 
-/** The page at `offset`, or undefined when the file ends within it. @throws AppError undecodable-audio for a wrong checksum */
-export function parsePage(file: Uint8Array, offset: number): ParsedPage | undefined {
-  const segments = file[offset + 26];
-  if (segments === undefined || offset + headerBytes + segments > file.length) return undefined;
-  const lacing = file.subarray(offset + headerBytes, offset + headerBytes + segments);
+/**
+ * The page at `offset`, where `OggS` stands: `incomplete` when the bytes end within it, `damaged` when it is of another version
+ * or does not match its checksum. A checksum of 0 counts as not written, as small encoders leave it.
+ */
+export function parsePage(bytes: Uint8Array, offset: number): OggPage | 'incomplete' | 'damaged' {
+  const segments = bytes[offset + 26];
+  if (segments === undefined) return 'incomplete';
+  if (bytes[offset + 4] !== 0) return 'damaged';
   const payloadStart = offset + headerBytes + segments;
+  if (payloadStart > bytes.length) return 'incomplete';
+  const lacing = bytes.subarray(offset + headerBytes, payloadStart);
   const payloadEnd = payloadStart + lacing.reduce((sum, length) => sum + length, 0);
-  if (payloadEnd > file.length) return undefined;
-  const bytes = file.subarray(offset, payloadEnd);
-  const view = viewOf(bytes);
-  if (pageChecksum(bytes) !== view.getUint32(checksumAt, true)) {
-    throw damaged('Ogg', offset, 'a page does not match its checksum');
-  }
+  if (payloadEnd > bytes.length) return 'incomplete';
+  const page = bytes.subarray(offset, payloadEnd);
+  const view = viewOf(page);
+  const checksum = view.getUint32(checksumAt, true);
+  if (checksum !== 0 && pageChecksum(page) !== checksum) return 'damaged';
+  const flags = page[5]!;
   return {
-    byteOffset: offset,
-    bytes,
+    byteLength: page.length,
     granule: Number(view.getBigInt64(6, true)),
     lacing,
     serial: view.getUint32(14, true),
     sequence: view.getUint32(18, true),
-    isFirst: (bytes[5]! & 2) !== 0,
-    isLast: (bytes[5]! & 4) !== 0,
-    payload: file.subarray(payloadStart, payloadEnd),
+    checksum,
+    isContinued: (flags & 1) !== 0,
+    isFirst: (flags & 2) !== 0,
+    isLast: (flags & 4) !== 0,
+    payload: bytes.subarray(payloadStart, payloadEnd),
   };
 }
 
@@ -84,73 +81,35 @@ export function oggCodec(head: Uint8Array): OggCodec | undefined {
 }
 
 /** Offset of the next page at or after `offset`, or −1. */
-function findPage(file: Uint8Array, offset: number): number {
-  for (let at = file.indexOf(0x4f, offset); at >= 0; at = file.indexOf(0x4f, at + 1)) {
-    if (hasTextAt(file, at, 'OggS')) return at;
+export function findPage(bytes: Uint8Array, offset: number): number {
+  for (let at = bytes.indexOf(0x4f, offset); at >= 0; at = bytes.indexOf(0x4f, at + 1)) {
+    if (hasTextAt(bytes, at, 'OggS')) return at;
   }
   return -1;
 }
 
-/** The pages of a file one after another. A page cut off by the end of the file is left out, and so is what is no page behind. */
-function* pagesOf(file: Uint8Array): Generator<ParsedPage> {
-  let at = findPage(file, 0);
-  while (at >= 0) {
-    if (!hasTextAt(file, at, 'OggS')) {
-      if (findPage(file, at) >= 0) throw damaged('Ogg', at, 'a page was expected here');
-      return;
-    }
-    const page = parsePage(file, at);
-    if (page === undefined) return;
-    yield page;
-    at += page.bytes.length;
-  }
-}
+const segmentsOfPage = 255;
 
-/**
- * The sound streams of an Ogg file, in order: of streams that begin together (sound beside video) the first with sound, then those
- * chained behind it. A file that ends too early is taken as far as it goes.
- * @throws AppError undecodable-audio where a page is damaged or missing
- */
-export function readOggStreams(file: Uint8Array): OggStream[] {
-  const streams: OggStream[] = [];
-  let open: { serial: number; sequence: number; pages: OggPage[] } | undefined;
-  let groupHasSound = false;
-  let inHeads = false;
-  for (const page of pagesOf(file)) {
-    if (page.isFirst) {
-      groupHasSound &&= inHeads;
-      inHeads = true;
-      const codec = oggCodec(page.payload);
-      if (groupHasSound || codec === undefined) continue;
-      groupHasSound = true;
-      open = { serial: page.serial, sequence: page.sequence, pages: [page] };
-      streams.push({ codec, head: page.payload, pages: open.pages });
-      continue;
-    }
-    inHeads = false;
-    if (open?.serial !== page.serial) continue;
-    if (page.sequence !== open.sequence + 1 && open.sequence > 1) {
-      throw damaged('Ogg', page.byteOffset, 'a page before this one is missing');
-    }
-    open.sequence = page.sequence;
-    open.pages.push(page);
+/** Packets as clean pages of one stream, as many as it takes, numbered from `sequence` on and without checksums. */
+export function writePages(packets: readonly Uint8Array[], sequence: number, isFirst: boolean): Uint8Array[] {
+  const segments = packets.flatMap((packet) => {
+    const count = Math.floor(packet.length / 255) + 1;
+    return Array.from({ length: count }, (_, index) => packet.subarray(255 * index, 255 * (index + 1)));
+  });
+  const pages: Uint8Array[] = [];
+  for (let at = 0; at < segments.length; at += segmentsOfPage) {
+    const some = segments.slice(at, at + segmentsOfPage);
+    const head = new Uint8Array(headerBytes + some.length);
+    head.set([0x4f, 0x67, 0x67, 0x53]);
+    head[5] = (segments[at - 1]?.length === 255 ? 1 : 0) | (isFirst && at === 0 ? 2 : 0);
+    head[14] = 1;
+    viewOf(head).setUint32(18, sequence + pages.length, true);
+    head[26] = some.length;
+    head.set(
+      some.map(({ length }) => length),
+      headerBytes,
+    );
+    pages.push(Buffer.concat([head, ...some]));
   }
-  return streams;
-}
-
-/** The packets of a stream, put together from its pages, each with the place of the page where it ends. */
-export function* oggPackets(
-  pages: readonly OggPage[],
-): Generator<{ readonly packet: Uint8Array; readonly byteOffset: number }> {
-  let pieces: Uint8Array[] = [];
-  for (const { payload, lacing, byteOffset } of pages) {
-    let at = 0;
-    for (const length of lacing) {
-      pieces.push(payload.subarray(at, at + length));
-      at += length;
-      if (length === 255) continue;
-      yield { packet: Buffer.concat(pieces), byteOffset };
-      pieces = [];
-    }
-  }
+  return pages;
 }

@@ -1,12 +1,13 @@
 import { hasTextAt } from './bytes';
 import { id3End } from './id3';
 import { findMpegFrame } from './mpeg-frames';
-import { oggCodec, type OggCodec } from './ogg-pages';
+import { createOggDemuxer } from './ogg-demuxer';
+import type { OggCodec } from './ogg-pages';
 
 /** A format decoded in process. `start` is the byte where its own marker stands, behind any ID3v2 tag. */
 export type Sniffed =
   | { readonly kind: 'wav' | 'flac' | 'mp3'; readonly start: number }
-  | { readonly kind: 'ogg'; readonly codec: OggCodec | undefined }
+  | { readonly kind: 'ogg'; readonly codec: OggCodec | 'broken' | undefined }
   /** Known, but not decoded in process: ffmpeg's name for the container goes with it. */
   | { readonly kind: 'foreign'; readonly format: string; readonly demuxer: string }
   | { readonly kind: 'unknown' };
@@ -82,17 +83,18 @@ function isAdts(bytes: Uint8Array, start: number): boolean {
 /** Rubbish that may stand before the first frame of an MP3 file. */
 const maxMpegLeadBytes = 16_384;
 
-/** The codec of an Ogg file by the first of its leading streams that holds sound. */
-function sniffOgg(bytes: Uint8Array, start: number): OggCodec | undefined {
-  let at = start;
-  while (hasTextAt(bytes, at, 'OggS') && at + 27 <= bytes.length && (bytes[at + 5]! & 2) !== 0) {
-    const segments = bytes[at + 26]!;
-    const payload = at + 27 + segments;
-    const codec = oggCodec(bytes.subarray(payload));
-    if (codec !== undefined) return codec;
-    at = payload + bytes.subarray(at + 27, payload).reduce((sum, length) => sum + length, 0);
+/** Headers of all the streams that begin together are within this. */
+const maxOggHeadBytes = 1 << 20;
+
+/** The codec of an Ogg file's first sound; undefined where only streams without sound begin. */
+function sniffOgg(bytes: Uint8Array, start: number): OggCodec | 'broken' | undefined {
+  const demuxer = createOggDemuxer(Infinity);
+  let isBroken = false;
+  for (const piece of demuxer.push(bytes.subarray(start, start + maxOggHeadBytes))) {
+    if (piece.kind === 'head') return piece.codec;
+    isBroken = true;
   }
-  return undefined;
+  return isBroken ? 'broken' : undefined;
 }
 
 /** What a file is, by its content alone: names and declared types are never looked at. */

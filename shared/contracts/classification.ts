@@ -37,6 +37,12 @@ export const classificationSchema = z.object({
       'Mean over the windows in which a class is heard (over all where there is none), most probable first',
     ),
   windows: z.array(windowResultSchema),
+  warnings: z
+    .array(z.string())
+    .optional()
+    .describe(
+      'What to know of the recording: parts that are missing or damaged; absent where there is nothing',
+    ),
   timings: z.object({ decodeMs: milliseconds, queueMs: milliseconds, inferenceMs: milliseconds }),
 });
 export type Classification = z.infer<typeof classificationSchema>;

@@ -27,6 +27,7 @@ export class FakeDecoder implements ClipDecoder {
         source: { format: 'wav', codec: 'pcm_s16le', sampleRate: 44_100, channels: 2, durationSeconds },
         sampleRate,
         samples,
+        warnings: [],
       };
     } finally {
       this.decoding--;

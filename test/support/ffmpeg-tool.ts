@@ -20,3 +20,10 @@ export function encode(wav: Uint8Array, fileName: string, ...args: readonly stri
     rmSync(folder, { recursive: true });
   }
 }
+
+/** A file as ffmpeg hears it: all channels, interleaved, at the file's own rate. */
+export function decodeIndependently(file: Uint8Array, ...inputArgs: readonly string[]): Float32Array {
+  const args = ['-v', 'quiet', ...inputArgs, '-i', 'pipe:0', '-f', 'f32le', '-c:a', 'pcm_f32le', 'pipe:1'];
+  const bytes = execFileSync('ffmpeg', args, { input: file, maxBuffer: 1 << 28 });
+  return new Float32Array(Uint8Array.from(bytes).buffer);
+}

@@ -32,7 +32,7 @@ export class PcmDecoder implements ClipDecoder {
     });
     const durationSeconds = samples.length / sampleRate;
     const source = { format: 'wav', codec: 'pcm_s16le', sampleRate, channels: 1, durationSeconds };
-    return Promise.resolve({ source, sampleRate, samples });
+    return Promise.resolve({ source, sampleRate, samples, warnings: [] });
   }
 
   takeBack(): void {

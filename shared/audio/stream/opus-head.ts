@@ -6,6 +6,8 @@ export interface OpusHead {
   readonly channels: number;
   /** Samples at 48 kHz at the start that belong to the encoder. */
   readonly preSkip: number;
+  /** What a decoder must make its output louder by, in 1/256 dB. */
+  readonly outputGain: number;
   readonly streamCount: number;
   readonly coupledStreamCount: number;
   readonly channelMappingTable: readonly number[];
@@ -22,14 +24,17 @@ function broken(why: string): AppError {
 export function parseOpusHead(bytes: Uint8Array): OpusHead {
   if (bytes.length < leastBytes || !hasTextAt(bytes, 0, 'OpusHead')) throw broken('it is none');
   const channels = bytes[9]!;
-  const preSkip = viewOf(bytes).getUint16(10, true);
+  const view = viewOf(bytes);
+  const preSkip = view.getUint16(10, true);
+  const outputGain = view.getInt16(16, true);
   const family = bytes[18]!;
   if (channels < 1 || channels > maxChannels)
     throw broken(`${channels} channels, 1 to ${maxChannels} are taken`);
-  return { channels, preSkip, ...(family === 0 ? plainMapping(channels) : statedMapping(bytes, channels)) };
+  const mapping = family === 0 ? plainMapping(channels) : statedMapping(bytes, channels);
+  return { channels, preSkip, outputGain, ...mapping };
 }
 
-type Mapping = Omit<OpusHead, 'channels' | 'preSkip'>;
+type Mapping = Omit<OpusHead, 'channels' | 'preSkip' | 'outputGain'>;
 
 function plainMapping(channels: number): Mapping {
   if (channels > 2) throw broken(`${channels} channels without a mapping`);
