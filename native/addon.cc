@@ -1,4 +1,5 @@
 // The addon's exports: which instruction sets there are, and a factory an architecture.
+#include <cstdlib>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -163,10 +164,14 @@ Napi::Value release_memory(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// Neither exit handlers nor other threads: one that hangs in a call that never comes back would be waited for.
+void leave_process(const Napi::CallbackInfo& info) { std::_Exit(read_count(info[0], "code", 0, 255)); }
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new ThreadData{NetworkObject::define(env), EnsembleObject::define(env), ResampleObject::define(env)});
   exports.Set("instructionSets", Napi::Function::New(env, instruction_sets, "instructionSets"));
   exports.Set("releaseMemory", Napi::Function::New(env, release_memory, "releaseMemory"));
+  exports.Set("leaveProcess", Napi::Function::New(env, leave_process, "leaveProcess"));
   exports.Set("createCnn", Napi::Function::New(env, create_cnn, "createCnn"));
   exports.Set("createMel", Napi::Function::New(env, create_mel, "createMel"));
   exports.Set("createMelEnsemble", Napi::Function::New(env, create_mel_ensemble, "createMelEnsemble"));

@@ -1,7 +1,9 @@
 import type { AddressInfo } from 'node:net';
+import { leaveProcess } from '../../shared/engine/kernels-addon';
 import { AppError } from '../../shared/errors/app-error';
 import { createLogger, type Logger } from '../../shared/observability/logger';
 import { onStopSignal } from '../../shared/processes/stop-signals';
+import { exitProcess } from '../../shared/threads/exit-process';
 import { compose, type Service } from './compose';
 import { loadConfig, type Config } from './config';
 import { drain } from './drain';
@@ -9,12 +11,19 @@ import { drain } from './drain';
 /** As in sysexits.h. */
 const exitCodes = { unavailable: 69, software: 70, configuration: 78 } as const;
 
+/** What is left to threads, once everything was finished or given up: they look every few milliseconds whether they shall end. */
+const threadsPatienceMs = 2_000;
+
+function exit(code: number): void {
+  void exitProcess(code, threadsPatienceMs, leaveProcess);
+}
+
 function main(): void {
   const config = orExit(() => loadConfig(process.env));
   const logger = createLogger(config.logLevel);
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'a defect: stopping');
-    process.exit(exitCodes.software);
+    exit(exitCodes.software);
   });
   const service = orExit(() => compose(config, logger));
   stopOnSignals(service, config, logger);
@@ -25,7 +34,7 @@ function main(): void {
       { code, err: code === 'internal' ? error : undefined },
       `No model can be served: ${message}`,
     );
-    process.exit(exitCodes.unavailable);
+    exit(exitCodes.unavailable);
   });
 }
 
@@ -48,7 +57,7 @@ function listen({ server, adminKey }: Service, { host, port }: Config, logger: L
         ? `Port ${port} on ${host} is in use: stop what listens there, or set PORT to another.`
         : `Cannot listen on ${host}:${port}: ${error.message}`;
     logger.fatal(why);
-    process.exit(exitCodes.unavailable);
+    exit(exitCodes.unavailable);
   });
   server.listen(port, host, () => {
     const place = server.address() as AddressInfo;
@@ -76,9 +85,9 @@ function stopOnSignals(service: Service, { drainMs }: Config, logger: Logger): v
           'gave up on unfinished requests',
         );
       else logger.info('stopped');
-      process.exit(inTime ? 0 : 1);
+      exit(inTime ? 0 : 1);
     });
-  });
+  }, exit);
 }
 
 main();

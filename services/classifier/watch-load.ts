@@ -1,4 +1,5 @@
 import type { Metrics } from '../../shared/observability/metrics';
+import { threadsSetAside } from '../../shared/threads/thread';
 import type { Gate } from './gate';
 
 /** The gauges of what is inside and what waits. */
@@ -10,6 +11,7 @@ export function watchLoad(metrics: Metrics, gate: Gate, queuedItems: () => numbe
     () => gate.inside,
   );
   metrics.watch('earshot_stream_active', 'Open streams.', () => gate.streams);
+  metrics.watch('earshot_threads_set_aside', 'Threads that were asked to end and hang.', threadsSetAside);
   metrics.watch('earshot_ready', '1 while recordings are taken.', () =>
     Number(gate.status.status === 'ready'),
   );

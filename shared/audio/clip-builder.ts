@@ -64,7 +64,7 @@ function assertFinite(samples: Float32Array, firstSample: number): void {
  * cancelled.
  */
 export function createClipBuilder(
-  { sampleRate, maxSeconds, memory, signal }: DecodeRequest,
+  { sampleRate, maxSeconds, memory, signal, isCalledOff = () => signal?.aborted === true }: DecodeRequest,
   arithmetic?: ResampleArithmetic,
 ): ClipBuilder {
   const output: Float32Array[] = [];
@@ -95,7 +95,7 @@ export function createClipBuilder(
   }
 
   function push(channels: readonly Float32Array[]): void {
-    if (signal?.aborted === true) throw new AppError('cancelled', 'Decoding was called off.');
+    if (isCalledOff()) throw new AppError('cancelled', 'Decoding was called off.');
     if (resampler === undefined || current === undefined) throw new Error('push before begin');
     const mono = mixToMono(channels);
     assertNotTooLong(streamSamples + mono.length, current.sampleRate);

@@ -31,11 +31,13 @@ export interface DecodeRequest {
   /** Where the clip may be put, if it fits. */
   readonly memory?: ArrayBuffer | undefined;
   readonly signal?: AbortSignal;
+  /** Looked at between two frames: whether the recording is not wanted any more, where a thread hears of no signal while it works. */
+  readonly isCalledOff?: () => boolean;
 }
 
 /** Decodes off the calling thread. Rejects with an AppError: unsupported-media, undecodable-audio, empty-audio, non-finite-audio, clip-too-long, cancelled. */
 export interface ClipDecoder {
-  decode(bytes: Uint8Array, request: Omit<DecodeRequest, 'memory'>): Promise<Clip>;
+  decode(bytes: Uint8Array, request: Omit<DecodeRequest, 'memory' | 'isCalledOff'>): Promise<Clip>;
   /** Nobody looks at the clip any more, nor at a part of it: later ones may be put where it is. */
   takeBack(clip: Clip): void;
   close(): Promise<void>;

@@ -6,6 +6,8 @@ import type { DecodeOptions } from './decode';
 
 export interface DecodeMessage {
   readonly kind: 'decode';
+  /** Greater than those before on this thread: the number under which it can be called off (shared/threads/thread.ts). */
+  readonly piece: number;
   readonly bytes: Uint8Array;
   readonly sampleRate: number;
   readonly maxSeconds: number;
@@ -13,6 +15,7 @@ export interface DecodeMessage {
   readonly options: DecodeOptions;
 }
 
+/** `cancel`: for what waits for ffmpeg; between two frames the thread sees for itself that a recording was called off. */
 export type ToDecoderThread = DecodeMessage | { readonly kind: 'cancel' };
 
 export type FromDecoderThread =

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import type { KernelsChoice } from '../engine/kernels-addon';
 import { AppError, type ErrorCode } from '../errors/app-error';
+import { assertFewHang, Thread } from '../threads/thread';
 import type { Clip, ClipDecoder, DecodeRequest } from './clip';
 import type { FfmpegOptions } from './ffmpeg';
 import type { FromDecoderThread, ToDecoderThread } from './decoder-messages';
@@ -10,7 +10,7 @@ import type { FromDecoderThread, ToDecoderThread } from './decoder-messages';
 export interface DecoderPoolOptions extends FfmpegOptions {
   /** Recordings decoded at the same time. */
   readonly threads: number;
-  /** A recording that takes longer is given up and its thread replaced. */
+  /** A recording that takes longer is given up. */
   readonly timeLimitMs?: number;
   /** The native kernels, asked for at every recording: a service learns of them while it starts. */
   readonly kernels?: () => KernelsChoice | undefined;
@@ -27,16 +27,18 @@ interface Job {
   readonly settle: (result: Clip | AppError) => void;
 }
 
-interface Thread {
-  readonly worker: Worker;
+interface DecoderThread {
+  readonly thread: Thread;
   job: Job | undefined;
+  /** Of its recordings so far. */
+  pieces: number;
   timer: NodeJS.Timeout | undefined;
 }
 
 /** Longer than ffmpeg is given, so that a slow ffmpeg is ended by its own thread, which also clears up after it. */
 const defaultTimeLimitMs = 45_000;
-/** What a cancelled thread has for ending ffmpeg and removing its file before the pool ends the thread. */
-const closeGraceMs = 2_000;
+/** A thread sees within a frame that its recording was called off; ending ffmpeg and removing its file take longer. One that takes longer still hangs. */
+const patienceMs = 5_000;
 /** Memory that is kept for the next clips, rather than left to be collected as garbage: of usual ones, and a few of them. */
 const spareBytes = 4 << 20;
 const maxSpare = 8;
@@ -52,8 +54,8 @@ const cancelled = (): AppError => new AppError('cancelled', 'Decoding was called
  * clips are all cached) pays nothing, and stay; a service starts its first by decoding a clip before it reports ready. Jobs
  * wait in order of arrival, as many as callers send: whoever faces the outside bounds what it has in flight.
  * The caller keeps its bytes, and a copy goes to the thread, unless they are to be consumed. A job that is called off is dropped from the queue; when
- * already running its result is thrown away. A thread that dies or overruns the time limit fails its own job with
- * undecodable-audio where that is the recording's doing, else with internal, and is replaced.
+ * already running it stops within a frame. A thread that dies, or a recording that overruns the time limit, fails with
+ * undecodable-audio where that is the recording's doing, else with internal. A dead thread is replaced.
  * @throws RangeError for fewer than one thread
  */
 export function createDecoderPool({
@@ -67,21 +69,20 @@ export function createDecoderPool({
   }
   const waiting: Job[] = [];
   const spare: ArrayBuffer[] = [];
-  const alive = new Set<Thread>();
+  const alive = new Set<DecoderThread>();
   let closing: Promise<void> | undefined;
 
-  function startThread(): Thread {
+  function startThread(): DecoderThread {
     // The decoders print their troubles; what matters of them comes back as errors.
-    const worker = new Worker(join(__dirname, 'decoder-worker.js'), {
-      resourceLimits,
-      stdout: true,
-      stderr: true,
-    });
+    const file = join(__dirname, 'decoder-worker.js');
+    const started = new Thread(file, undefined, { resourceLimits, stdout: true, stderr: true });
+    const { worker } = started;
     worker.stdout.resume();
     worker.stderr.resume();
-    const thread: Thread = { worker, job: undefined, timer: undefined };
+    const thread: DecoderThread = { thread: started, job: undefined, pieces: 0, timer: undefined };
     alive.add(thread);
     worker.on('message', (message: FromDecoderThread) => {
+      if (!alive.has(thread)) return;
       const result = message.kind === 'clip' ? message.clip : toAppError(message);
       // A WebAssembly module that could not be had once is remembered as missing for as long as its thread lives.
       if (result instanceof AppError && machineCodes.includes(result.code)) replace(thread, result);
@@ -99,41 +100,39 @@ export function createDecoderPool({
     return thread;
   }
 
-  function finish(thread: Thread, result: Clip | AppError): void {
+  function finish(thread: DecoderThread, result: Clip | AppError): void {
     clearTimeout(thread.timer);
     const { job } = thread;
     thread.job = undefined;
-    thread.worker.unref();
+    thread.thread.worker.unref();
     job?.settle(result);
   }
 
-  function retire(thread: Thread, cause: unknown): void {
+  function retire(thread: DecoderThread, cause: unknown): void {
     if (!alive.delete(thread)) return;
     finish(thread, isMemoryUsedUp(cause) ? broughtDown(cause) : AppError.from(cause));
     if (closing === undefined) dispatch();
   }
 
-  function replace(thread: Thread, result: AppError): void {
+  function replace(thread: DecoderThread, result: AppError, waitMs?: number): void {
     alive.delete(thread);
     finish(thread, result);
-    void thread.worker.terminate();
+    void thread.thread.end(waitMs);
     if (closing === undefined) dispatch();
   }
 
-  function next(thread: Thread): void {
+  function next(thread: DecoderThread): void {
     const job = waiting.shift();
     if (job !== undefined) run(thread, job);
   }
 
-  function run(thread: Thread, job: Job): void {
+  function run(thread: DecoderThread, job: Job): void {
     thread.job = job;
-    thread.worker.ref();
+    thread.thread.worker.ref();
     thread.timer = setTimeout(() => {
       const message = `Decoding took more than ${timeLimitMs / 1000} s and was stopped.`;
-      finish(thread, new AppError('undecodable-audio', message));
-      alive.delete(thread);
-      void thread.worker.terminate();
-      dispatch();
+      job.settle(new AppError('undecodable-audio', message));
+      callOff(thread);
     }, timeLimitMs);
     const { sampleRate, maxSeconds, consume } = job.request;
     const bytes = consume === true ? movable(job.bytes) : new Uint8Array(job.bytes);
@@ -141,13 +140,14 @@ export function createDecoderPool({
     const settings = { ...options, kernels: kernels() };
     const message: ToDecoderThread = {
       kind: 'decode',
+      piece: ++thread.pieces,
       bytes,
       sampleRate,
       maxSeconds,
       memory,
       options: settings,
     };
-    thread.worker.postMessage(message, memory === undefined ? [bytes.buffer] : [bytes.buffer, memory]);
+    thread.thread.worker.postMessage(message, memory === undefined ? [bytes.buffer] : [bytes.buffer, memory]);
   }
 
   function dispatch(): void {
@@ -155,6 +155,7 @@ export function createDecoderPool({
       const idle = [...alive].find(({ job }) => job === undefined);
       if (idle === undefined && alive.size >= threads) return;
       try {
+        if (idle === undefined) assertFewHang();
         next(idle ?? startThread());
       } catch (error) {
         waiting.shift()?.settle(AppError.from(error));
@@ -166,29 +167,28 @@ export function createDecoderPool({
     const index = waiting.indexOf(job);
     if (index >= 0) waiting.splice(index, 1);
     const thread = [...alive].find((candidate) => candidate.job === job);
-    thread?.worker.postMessage({ kind: 'cancel' } satisfies ToDecoderThread);
+    if (thread !== undefined) callOff(thread);
     job.settle(cancelled());
   }
 
-  async function end(thread: Thread): Promise<void> {
-    if (thread.job !== undefined) {
-      cancel(thread.job);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, closeGraceMs);
-        for (const event of ['message', 'exit']) {
-          thread.worker.once(event, () => {
-            clearTimeout(timer);
-            resolve();
-          });
-        }
-      });
-    }
-    await thread.worker.terminate();
+  /** The thread is free again when it answers; one that does not in time is set aside. */
+  function callOff(thread: DecoderThread): void {
+    thread.thread.callOff(thread.pieces);
+    thread.thread.worker.postMessage({ kind: 'cancel' } satisfies ToDecoderThread);
+    clearTimeout(thread.timer);
+    thread.timer = setTimeout(() => {
+      replace(thread, cancelled(), 0);
+    }, patienceMs);
   }
 
   async function closeAll(): Promise<void> {
     for (const job of waiting.splice(0)) job.settle(cancelled());
-    await Promise.all([...alive].map(end));
+    await Promise.all(
+      [...alive].map(async ({ job, thread }) => {
+        job?.settle(cancelled());
+        await thread.end(patienceMs);
+      }),
+    );
   }
 
   return {

@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import { AppError } from '../errors/app-error';
 import { stepBack } from '../threads/step-back';
+import { isCalledOff, receive } from '../threads/thread-side';
 import { decode } from './decode';
 import type { DecodeMessage, FromDecoderThread, ToDecoderThread } from './decoder-messages';
 
@@ -11,10 +12,18 @@ const port = parentPort;
 stepBack('answers');
 let current: AbortController | undefined;
 
-async function answer({ bytes, sampleRate, maxSeconds, memory, options }: DecodeMessage): Promise<void> {
+async function answer({
+  piece,
+  bytes,
+  sampleRate,
+  maxSeconds,
+  memory,
+  options,
+}: DecodeMessage): Promise<void> {
   const { signal } = (current = new AbortController());
   try {
-    const clip = await decode(bytes, { sampleRate, maxSeconds, memory, signal }, options);
+    const request = { sampleRate, maxSeconds, memory, signal, isCalledOff: () => isCalledOff(piece) };
+    const clip = await decode(bytes, request, options);
     const message: FromDecoderThread = { kind: 'clip', clip };
     port.postMessage(message, [clip.samples.buffer as ArrayBuffer]);
   } catch (error) {
@@ -26,7 +35,12 @@ async function answer({ bytes, sampleRate, maxSeconds, memory, options }: Decode
   }
 }
 
-port.on('message', (message: ToDecoderThread) => {
-  if (message.kind === 'cancel') current?.abort();
-  else void answer(message);
-});
+receive(
+  (message: ToDecoderThread) => {
+    if (message.kind === 'cancel') current?.abort();
+    else void answer(message);
+  },
+  () => {
+    current?.abort();
+  },
+);

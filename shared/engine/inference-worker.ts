@@ -1,7 +1,7 @@
 import type { io } from '@tensorflow/tfjs-core';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { AppError } from '../errors/app-error';
 import { classLogits, familiarityOf } from '../decision/familiarity';
 import { meanProbabilities } from '../decision/mean-probabilities';
@@ -9,18 +9,32 @@ import { createNetwork } from '../network/create-network';
 import { ensembleParameters, splitMembers } from '../network/ensemble';
 import { decodeWeights, weightsFileNames } from '../registry/weights-file';
 import { stepBack } from '../threads/step-back';
+import { endThreads } from '../threads/thread';
+import { given, isCalledOff, receive } from '../threads/thread-side';
 import type { InferenceResult } from './inference';
 import type { InferenceRequest, InferenceReply, InferenceStart } from './inference-messages';
 import { describeEngine, loadScoringEngine } from './load-engine';
-import { createWindowScorer } from './window-scorer';
+import { createWindowScorer, type WindowScorer } from './window-scorer';
 
 /** Enough for fifty streams whose windows share eight of nine frames, and for a long recording's. */
 const cachedFrames = 512;
+/** As long as a timer can be. */
+const mostPatienceMs = 2 ** 31 - 1;
+
+type Predict = (windows: readonly Float32Array[]) => Omit<InferenceResult, 'inferenceMs'>;
+
+const port = parentPort!;
+let scorer: WindowScorer | undefined;
+let predict: Predict | undefined;
 
 /** The thread that owns the engine: a window goes in as a waveform, its probabilities come out. */
 async function main(): Promise<void> {
-  const port = parentPort!;
-  const { choice, folder, manifest, warmUpBatches, triedOut } = workerData as InferenceStart;
+  receive(answer, async () => {
+    scorer?.dispose();
+    // This thread's end would end theirs by force.
+    await endThreads(mostPatienceMs);
+  });
+  const { choice, folder, manifest, warmUpBatches, triedOut } = given() as InferenceStart;
   stepBack(triedOut ? 'everything' : 'answers');
   const engine = await loadScoringEngine(choice, manifest.network);
   const network = createNetwork(manifest.network, manifest.classes.length);
@@ -28,19 +42,20 @@ async function main(): Promise<void> {
     await readFile(join(folder, weightsFileNames.manifest), 'utf8'),
   ) as io.WeightsManifestConfig;
   const bytes = await readFile(join(folder, weightsFileNames.bytes));
+  if (isCalledOff()) return;
   const members = manifest.members ?? 1;
   const stored = { parameters: ensembleParameters(network, members) };
   const values = decodeWeights(stored, weightsManifest, bytes);
-  const scorer = createWindowScorer(
+  const own = (scorer = createWindowScorer(
     network,
     splitMembers(network, values, members),
     manifest.frontEnd,
     engine,
     { cachedFrames },
-  );
+  ));
   const classes = manifest.classes.length;
-  const predict = (windows: readonly Float32Array[]): Omit<InferenceResult, 'inferenceMs'> => {
-    const rows = scorer.logits(windows);
+  const judge: Predict = (windows) => {
+    const rows = own.logits(windows);
     const familiarity = rows.map((ofWindow) => familiarityOf(ofWindow, classes));
     return {
       probabilities: rows.map((ofWindow) =>
@@ -54,24 +69,29 @@ async function main(): Promise<void> {
   };
 
   // The first batch of a size pays for planning and memory; a caller should not.
-  for (const size of warmUpBatches) predict(Array.from({ length: size }, () => new Float32Array(1)));
-
-  port.on('message', ({ id, windows }: InferenceRequest) => {
-    const startedAt = performance.now();
-    try {
-      const scores = predict(windows);
-      const result = { ...scores, inferenceMs: performance.now() - startedAt };
-      const reply: InferenceReply = { id, result, windows };
-      port.postMessage(
-        reply,
-        windows.map(({ buffer }) => buffer),
-      );
-    } catch (error) {
-      port.postMessage({ id, error: AppError.from(error).message } satisfies InferenceReply);
-    }
-  });
+  for (const size of warmUpBatches) {
+    if (isCalledOff()) return;
+    judge(Array.from({ length: size }, () => new Float32Array(1)));
+  }
+  predict = judge;
   const ready: InferenceReply = { ready: true, engine: describeEngine(engine, network.config) };
   port.postMessage(ready);
+}
+
+/** Nobody asks before it is ready. */
+function answer({ id, windows }: InferenceRequest): void {
+  const startedAt = performance.now();
+  try {
+    const scores = predict!(windows);
+    const result = { ...scores, inferenceMs: performance.now() - startedAt };
+    const reply: InferenceReply = { id, result, windows };
+    port.postMessage(
+      reply,
+      windows.map(({ buffer }) => buffer),
+    );
+  } catch (error) {
+    port.postMessage({ id, error: AppError.from(error).message } satisfies InferenceReply);
+  }
 }
 
 void main();

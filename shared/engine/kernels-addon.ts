@@ -125,6 +125,8 @@ export interface KernelsAddon {
   instructionSets(): string[];
   /** Gives the system back what was freed, on every thread; where its C library cannot, nothing happens. */
   releaseMemory(): void;
+  /** Ends the process, whatever its threads do: exit handlers do not run, and nobody is waited for. */
+  leaveProcess(code: number): void;
   createCnn(options: CnnOptions): AddonNetwork;
   createTransformer(options: TransformerOptions): AddonNetwork;
   createMel(options: MelOptions): AddonNetwork;
@@ -133,13 +135,19 @@ export interface KernelsAddon {
 }
 
 const require_ = createRequire(__filename);
+let loaded: KernelsAddon | undefined;
 
 /** @throws AppError engine-unavailable when it does not load */
 export function loadKernels(path: string): KernelsAddon {
   try {
-    return require_(path) as KernelsAddon;
+    return (loaded = require_(path) as KernelsAddon);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new AppError('engine-unavailable', `The native kernels do not load: ${reason}`, { cause });
   }
+}
+
+/** Ends the process although a thread hangs, which `process.exit` would wait for; returns where no addon was loaded. */
+export function leaveProcess(code: number): void {
+  loaded?.leaveProcess(code);
 }

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { AppError } from '../errors/app-error';
 import { outputsOf, type Network } from '../network/network';
 import type { WeightValues } from '../registry/weights-file';
+import { Thread } from '../threads/thread';
 import type { EngineChoice } from './choose-engine';
 import { turn, type MemberThreadStart } from './member-messages';
 import type { Scorer } from './scorer';
@@ -63,8 +63,12 @@ export function startMemberThread(
   const start: MemberThreadStart = {
     ...{ choice, config, classes, members, control, features, logits, inputLength },
   };
-  const worker = new Worker(join(__dirname, 'member-thread.js'), { workerData: start });
-  worker.unref();
+  const thread = new Thread(join(__dirname, 'member-thread.js'), start);
+  thread.worker.unref();
+  thread.worker.on('error', (error) => {
+    // Ends the thread that started it too: a new one may do better.
+    throw error;
+  });
   let given = 0;
   const awaitCaller = (): void => {
     for (const state of [turn.starting, turn.thread]) Atomics.wait(control, 0, state, patienceMs);
@@ -88,7 +92,7 @@ export function startMemberThread(
     close: () => {
       Atomics.store(control, 0, turn.over);
       Atomics.notify(control, 0);
-      void worker.terminate();
+      void thread.end();
     },
   };
 }

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { AppError } from '../errors/app-error';
 import type { Version } from '../registry/registry';
 import type { EngineChoice } from './choose-engine';
+import { assertFewHang, Thread } from '../threads/thread';
 import { withinLimit } from '../threads/within-limit';
 import type { Inference, InferenceResult } from './inference';
 import type { InferenceReply, InferenceRequest, InferenceStart } from './inference-messages';
@@ -24,8 +24,8 @@ interface Waiting {
   readonly reject: (error: AppError) => void;
 }
 
-/** Threads that were given up while they loaded a folder, and have not ended: they are stuck in code that cannot be stopped. */
-const stuck = new Map<string, Worker>();
+/** Threads that were asked to end while they loaded a folder, and have not: they hang in code that nobody can stop. */
+const stuck = new Map<string, Thread>();
 
 /**
  * Loads a version into a thread of its own and warms it up.
@@ -40,25 +40,26 @@ export async function startInference(options: StartInferenceOptions): Promise<In
     warmUpBatches,
     triedOut,
   };
-  if (stuck.has(version.folder)) {
-    const message = `The thread that was given up loading ${version.manifest.version} still hangs: see its files' disk.`;
-    throw new AppError('engine-unavailable', message);
-  }
-  const worker = new Worker(join(__dirname, 'inference-worker.js'), { workerData: start });
+  assertNoneHangs(version);
+  const thread = new Thread(join(__dirname, 'inference-worker.js'), start);
+  const { worker } = thread;
   const waiting = new Map<number, Waiting>();
   const copies = recycledCopies(Math.max(...warmUpBatches));
   let lastError = 'the thread ended';
   let nextId = 0;
+  const failWaiting = (): void => {
+    const failure = new AppError('engine-unavailable', `The inference thread is gone: ${lastError}.`);
+    for (const { reject } of waiting.values()) reject(failure);
+    waiting.clear();
+  };
 
   const exited = new Promise<string>((resolve) => {
     worker.on('error', (error) => {
       lastError = error instanceof Error ? error.message : String(error);
     });
     worker.on('exit', () => {
-      const failure = new AppError('engine-unavailable', `The inference thread is gone: ${lastError}.`);
-      for (const { reject } of waiting.values()) reject(failure);
-      waiting.clear();
-      if (stuck.get(version.folder) === worker) stuck.delete(version.folder);
+      failWaiting();
+      if (stuck.get(version.folder) === thread) stuck.delete(version.folder);
       // What the thread had is free, and would be kept: a reload after the other, RSS would grow by a batch for every thread.
       if (choice.kernels !== undefined) loadKernels(choice.kernels.path).releaseMemory();
       resolve(lastError);
@@ -78,8 +79,8 @@ export async function startInference(options: StartInferenceOptions): Promise<In
   const engine = await withinLimit(`Loading ${version.manifest.version}`, limitMs, ready).catch(
     (error: unknown) => {
       // Nobody waits for its end: it may never come.
-      if (worker.threadId !== -1) stuck.set(version.folder, worker);
-      void worker.terminate();
+      if (worker.threadId !== -1) stuck.set(version.folder, thread);
+      void thread.end();
       throw error;
     },
   );
@@ -104,9 +105,18 @@ export async function startInference(options: StartInferenceOptions): Promise<In
       }),
     close: async () => {
       lastError = 'closed';
-      await worker.terminate();
+      if (!(await thread.end())) failWaiting();
     },
   };
+}
+
+/** @throws AppError engine-unavailable while earlier threads hang */
+function assertNoneHangs({ folder, manifest }: Version): void {
+  if (stuck.has(folder)) {
+    const message = `The thread that was given up loading ${manifest.version} still hangs: see its files' disk.`;
+    throw new AppError('engine-unavailable', message);
+  }
+  assertFewHang();
 }
 
 /** Copies of windows in memory that came back from earlier ones, as far as `most` of one length do. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { deferred, type Deferred } from '../../batching/deferred';
 import { AppError } from '../../errors/app-error';
+import { Thread } from '../../threads/thread';
 import type { ContainerFailure, FromContainerThread, ToContainerThread } from './container-messages';
 import type { Piece, StreamDecoder } from './stream-decoder';
 
@@ -18,7 +18,7 @@ const resourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 
  * and the next starts another.
  */
 export function createContainerThread(): ContainerThread {
-  let worker: Worker | undefined;
+  let thread: Thread | undefined;
   let closed = false;
   let nextStream = 0;
   const waiting = new Map<number, Deferred<Piece | undefined>>();
@@ -30,27 +30,28 @@ export function createContainerThread(): ContainerThread {
     else caller?.resolve(reply.piece);
   }
 
-  function lose(lost: Worker, cause: unknown): void {
-    if (worker !== lost) return;
-    worker = undefined;
+  function lose(lost: Thread, cause: unknown): void {
+    if (thread !== lost) return;
+    thread = undefined;
     const error = AppError.from(cause ?? new Error('The thread that decodes streams ended.'));
     for (const { reject } of waiting.values()) reject(error);
     waiting.clear();
   }
 
-  function startWorker(): Worker {
+  function startThread(): Thread {
     // libopus prints its troubles; what matters of them comes back as errors.
     const options = { resourceLimits, stdout: true, stderr: true };
-    const started = new Worker(join(__dirname, 'container-worker.js'), options);
-    started.stdout.resume();
-    started.stderr.resume();
+    const started = new Thread(join(__dirname, 'container-worker.js'), undefined, options);
+    const { worker } = started;
+    worker.stdout.resume();
+    worker.stderr.resume();
     // It keeps nobody's process alive: whoever has streams has sockets.
-    started.unref();
-    started.on('message', settle);
-    started.on('error', (error) => {
+    worker.unref();
+    worker.on('message', settle);
+    worker.on('error', (error) => {
       lose(started, error);
     });
-    started.on('exit', () => {
+    worker.on('exit', () => {
       lose(started, undefined);
     });
     return started;
@@ -58,10 +59,10 @@ export function createContainerThread(): ContainerThread {
 
   function ask(request: Exclude<ToContainerThread, { step: 'close' }>): Promise<Piece | undefined> {
     if (closed) return Promise.reject(new AppError('draining', 'The service is shutting down.'));
-    worker ??= startWorker();
+    thread ??= startThread();
     const answer = deferred<Piece | undefined>();
     waiting.set(request.stream, answer);
-    worker.postMessage(request);
+    thread.worker.postMessage(request);
     return answer.promise;
   }
 
@@ -82,13 +83,13 @@ export function createContainerThread(): ContainerThread {
         push: (bytes) => pieces({ step: 'push', stream, bytes }),
         finish: () => pieces({ step: 'finish', stream }),
         close: () => {
-          worker?.postMessage({ step: 'close', stream } satisfies ToContainerThread);
+          thread?.worker.postMessage({ step: 'close', stream } satisfies ToContainerThread);
         },
       };
     },
     async close() {
       closed = true;
-      await worker?.terminate();
+      await thread?.end();
     },
   };
 }

@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import { AppError } from '../../errors/app-error';
 import { isMachineFault } from '../../errors/machine-fault';
+import { receive } from '../../threads/thread-side';
 import { createContainerDecoder } from './container-decoder';
 import type { FromContainerThread, ToContainerThread } from './container-messages';
 import type { Piece, StreamDecoder } from './stream-decoder';
@@ -54,14 +55,15 @@ function toAppError(caught: unknown): AppError {
   return new AppError('undecodable-audio', message, { cause: caught });
 }
 
-port.on('message', (request: ToContainerThread) => {
-  if (request.step !== 'close') {
-    void answer(request);
-    return;
-  }
-  const known = streams.get(request.stream);
-  streams.delete(request.stream);
+function close({ stream: id }: ToContainerThread): void {
+  const known = streams.get(id);
+  streams.delete(id);
   if (known === undefined) return;
   known.closed = true;
   known.decoder.close();
+}
+
+receive((request: ToContainerThread) => {
+  if (request.step === 'close') close(request);
+  else void answer(request);
 });

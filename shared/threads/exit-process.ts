@@ -1,0 +1,16 @@
+import { endThreads } from './thread';
+
+/**
+ * Ends the process with this code, its threads first: `process.exit` ends them by force, which is not safe while they are in native
+ * code, and waits for ever for one that hangs there.
+ * @param leave ends the process at once, whatever its threads do; returns where it cannot
+ */
+export async function exitProcess(
+  code: number,
+  patienceMs: number,
+  leave: (code: number) => void,
+): Promise<never> {
+  const ended = await endThreads(patienceMs);
+  if (!ended) leave(code);
+  process.exit(code);
+}
