@@ -10,6 +10,7 @@ import { jobRoutePaths, jobRoutes, type JobRoutesDeps } from './http/job-routes'
 import { modelRoutePaths, modelRoutes, type ModelRoutesDeps } from './http/model-routes';
 import { pageRoutePaths, pageRoutes } from './http/page-routes';
 import { requestContext } from './http/request-context';
+import { requestRules } from './http/request-rules';
 import { securityHeaders } from './http/security-headers';
 import { healthRoute, metricsRoute, readyRoute } from './http/status-routes';
 import { streamRoute } from './http/stream-route';
@@ -51,6 +52,7 @@ export function createApp(deps: AppDeps): Express {
     if (gate.status.status === 'draining') res.setHeader('Connection', 'close');
     next();
   });
+  app.use(requestRules());
   endpoint(app, '/classify', { post: classifyRoute(deps) });
   endpoint(app, '/healthz', { get: healthRoute() });
   endpoint(app, '/readyz', { get: readyRoute(gate) });
@@ -64,6 +66,6 @@ export function createApp(deps: AppDeps): Express {
   app.use(() => {
     throw new AppError('not-found', 'There is nothing here; GET /docs shows what there is.');
   });
-  app.use(errorMiddleware(logger, metrics, deps.uploadLimits.maxBytes));
+  app.use(errorMiddleware(logger, metrics));
   return app;
 }

@@ -8,9 +8,14 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Problem } from '../../shared/contracts/problem';
-import { AppError } from '../../shared/errors/app-error';
+import { AppError, type ErrorCode } from '../../shared/errors/app-error';
 import { problemOf } from './http/error-middleware';
+import { watchHalfClose } from './http/half-close';
+import { closeBehindAnswer, isClosing } from './http/linger';
+import { noteResponse, openResponses } from './http/open-responses';
 import { answerOnSocket } from './http/raw-answer';
+import { isPath, targetOf } from './http/request-target';
+import { settleBody } from './http/unread-body';
 
 /** Patience with slow clients: a few that drip bytes must not use up the connections. */
 const timeouts = {
@@ -29,25 +34,72 @@ const arrivalMs = 120_000;
 
 const maxConnections = 2048;
 
+/** Headers of a request at most, with its first line. */
+const maxHeadBytes = 16 * 1024;
+
 /** An HTTP server that is not listening yet. */
 export function createHttpServer(app: RequestListener, patienceMs = arrivalMs): Server {
   const listener: RequestListener = (req, res) => {
+    // Whoever was told that the connection closes is not heard any more.
+    if (isClosing(req.socket)) return;
+    ownErrors(req, res);
+    noteResponse(req.socket, res);
+    settleBody(req, res);
+    const { url, host } = targetOf(req);
+    req.url = url;
+    req.headers.host = host;
     if (!isDatasetUpload(req)) boundArrival(req, res, patienceMs);
     app(req, res);
   };
-  const server = createServer(timeouts, listener);
+  // A request without Host is refused by the app, in words.
+  const server = createServer(
+    { ...timeouts, maxHeaderSize: maxHeadBytes, requireHostHeader: false },
+    listener,
+  );
   server.maxConnections = maxConnections;
-  // Express reads the body when it has decided to; only then is `100 Continue` said (http/upload.ts).
-  server.on('checkContinue', listener);
+  // The head's size bounds them; behind Node's own bound of 1000 they would be dropped without a word.
+  server.maxHeadersCount = 0;
+  // A client that sends FIN behind its request may wait for the answer. Node's types do not know the property.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  const known = new WeakSet<Socket>();
+  server.on('connection', (socket) => {
+    // One whose upgrade was ignored comes a second time.
+    if (known.has(socket)) return;
+    known.add(socket);
+    // What Node calls on a connection when its last answer is written.
+    socket.destroySoon = () => {
+      closeBehindAnswer(socket, () => !server.listening);
+    };
+    watchHalfClose(socket);
+  });
+  server.on('checkContinue', (req, res) => {
+    continueWhenRead(req, res);
+    listener(req, res);
+  });
+  // Other expectations are none that a client could have of us (RFC 9110, 10.1.1): the request is answered without.
+  server.on('checkExpectation', listener);
+  server.on('connect', (_req, socket) => {
+    answerOnSocket(socket, problem('method-not-allowed', 'This is no proxy: CONNECT does nothing here.'));
+  });
   server.on('clientError', answerClientError);
   return server;
 }
 
-/** As Express takes it: with or without a slash at its end, in any case, the host in front or not (RFC 9112, 3.2.2). */
-const datasetUploadTarget = /^(https?:\/\/[^/?#]*)?\/datasets\/?(\?|$)/i;
+/** Nothing that goes wrong with one connection may end the process; the app learns of it when the response closes. */
+function ownErrors(req: IncomingMessage, res: ServerResponse): void {
+  req.on('error', () => undefined);
+  res.on('error', () => undefined);
+}
+
+/** A client that asked first is told to go on when its body is about to be read, so when it is sure to be heard. */
+function continueWhenRead(req: IncomingMessage, res: ServerResponse): void {
+  req.once('resume', () => {
+    if (!res.headersSent) res.writeContinue();
+  });
+}
 
 function isDatasetUpload({ method, url }: IncomingMessage): boolean {
-  return method === 'POST' && datasetUploadTarget.test(url ?? '');
+  return method === 'POST' && isPath(url ?? '', '/datasets');
 }
 
 /** Node has one bound for all requests of a server. */
@@ -66,16 +118,32 @@ function boundArrival(req: IncomingMessage, res: ServerResponse, patienceMs: num
 }
 
 function overdue(): Problem {
-  return problemOf(new AppError('request-timeout', 'The request took too long to arrive.'), randomUUID());
+  return problem('request-timeout', 'The request took too long to arrive.');
+}
+
+function problem(code: ErrorCode, message: string): Problem {
+  return problemOf(new AppError(code, message), randomUUID());
 }
 
 /** Bytes that are no HTTP, or a request that takes too long, never reach the app: answered on the bare socket. */
 function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
+  if (isClosing(socket)) return;
+  const [current] = openResponses(socket);
+  // Nobody waits for an answer on a connection that was opened ahead and never used; nor is there room for one in another.
+  const unasked = socket.bytesRead === 0 || current?.headersSent === true;
+  if (error.code === 'ECONNRESET' || !socket.writable || unasked) socket.destroy();
+  else answerOnSocket(socket, refusalOf(error));
+}
+
+function refusalOf({ code }: NodeJS.ErrnoException): Problem {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return overdue();
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    const limit = `${maxHeadBytes / 1024} KiB`;
+    const message = `The address and the headers together are larger than ${limit}: send fewer, or shorter cookies.`;
+    return problem('headers-too-large', message);
   }
-  const malformed = new AppError('malformed-request', 'This is not a well-formed HTTP/1.1 request.');
-  const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-  answerOnSocket(socket, late ? overdue() : problemOf(malformed, randomUUID()));
+  if (code === 'HPE_INVALID_EOF_STATE') {
+    return problem('malformed-request', 'The request breaks off before its end.');
+  }
+  return problem('malformed-request', 'This is not a well-formed HTTP/1.1 request.');
 }

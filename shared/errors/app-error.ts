@@ -14,6 +14,8 @@ export const errorCodes = [
   'not-acceptable',
   'request-timeout',
   'payload-too-large',
+  'headers-too-large',
+  'unknown-coding',
   'unsupported-media',
   'undecodable-audio',
   'empty-audio',

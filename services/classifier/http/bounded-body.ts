@@ -24,6 +24,8 @@ export class BoundedBody extends Transform {
     this.#limits = limits;
     this.#allowedBytes = limits.maxBytes + overheadBytes;
     this.#idle = setTimeout(() => this.destroy(stalled(limits.idleMs)), limits.idleMs);
+    // Whoever reads it hears of an error by reading; it may come when nobody does any more.
+    this.on('error', () => undefined);
     const abandon = (): void => {
       this.destroy(cancellation(signal));
     };

@@ -36,7 +36,7 @@ export function classifyRoute(deps: ClassifyRouteDeps): RequestHandler {
     let stopDeadline: (() => void) | undefined;
     let answered = false;
     try {
-      const bytes = await readUpload(req, res, deps.uploadLimits, signal);
+      const bytes = await readUpload(req, deps.uploadLimits, signal);
       deps.metrics.uploadBytes.observe(bytes.byteLength);
       visit.work();
       stopDeadline = startDeadline(context, deadlineMs, deps.deadlineMs);

@@ -78,7 +78,7 @@ function uploadRoute({ datasets, datasetLimits, assertAdmin, gate }: DatasetRout
     try {
       const details = await datasets.receive(
         name,
-        (intake) => readDatasetUpload(req, res, intake, datasetLimits, arriving),
+        (intake) => readDatasetUpload(req, intake, datasetLimits, arriving),
         signal,
       );
       res.status(201).location(`/datasets/${name}`).json(details);

@@ -4,6 +4,8 @@ import multer, { MulterError, type StorageEngine } from 'multer';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Intake, IntakeLimits } from '../datasets/intake';
 import { BoundedBody, refuseEncoded, tooLarge } from './bounded-body';
+import { assertBoundary, formProblem } from './form';
+import { hasBody } from './unread-body';
 
 export interface DatasetUploadLimits extends IntakeLimits {
   readonly idleMs: number;
@@ -19,26 +21,39 @@ const archiveTypes = ['application/zip', 'application/x-zip-compressed', 'applic
  */
 export async function readDatasetUpload(
   req: Request,
-  res: Response,
   intake: Intake,
   limits: DatasetUploadLimits,
   signal: AbortSignal,
 ): Promise<void> {
+  if (!hasBody(req)) throw nothingSent();
   const isForm = req.is('multipart/form-data') !== false;
   const isArchive = req.is(archiveTypes) !== false;
   refuseEncoded(req.headers);
   if (!isForm && !isArchive) {
+    const given = req.headers['content-type'] ?? 'missing';
     throw new AppError(
       'unsupported-media',
-      'Send a form (multipart/form-data) with recordings and a CSV, or a zip as application/zip.',
+      `The Content-Type is ${given}: send a form (multipart/form-data) with recordings and a CSV, or a zip as application/zip.`,
     );
   }
   const overheadBytes = isForm ? limits.maxFiles * overheadBytesPerFile : 0;
   if (Number(req.headers['content-length'] ?? 0) > limits.maxBytes + overheadBytes) throw tooLarge(limits);
-  if (req.headers.expect?.toLowerCase() === '100-continue') res.writeContinue();
+  if (isForm) assertBoundary(req.headers);
   const body = new BoundedBody(req, limits, overheadBytes, signal);
-  if (isForm) await readForm(body, intake, limits);
-  else await intake.addArchive(body);
+  try {
+    if (isForm) await readForm(body, intake, limits);
+    else await intake.addArchive(body);
+  } finally {
+    // Nothing of it outlives this function, whatever became of the form.
+    body.destroy();
+  }
+}
+
+function nothingSent(): AppError {
+  return new AppError(
+    'malformed-request',
+    'The body is empty: send a form (multipart/form-data) with recordings and a CSV, or a zip as application/zip.',
+  );
 }
 
 async function readForm(body: BoundedBody, intake: Intake, limits: DatasetUploadLimits): Promise<void> {
@@ -101,9 +116,7 @@ function explain(error: unknown, { maxFiles }: DatasetUploadLimits): Error {
       `${error.message}. Send files only; the name goes into the query: ?name=…`,
     );
   }
-  return new AppError('malformed-request', 'The body is not a well-formed multipart/form-data form.', {
-    cause: error,
-  });
+  return new AppError('malformed-request', formProblem(error), { cause: error });
 }
 
 function isFileError(caught: unknown): caught is NodeJS.ErrnoException {

@@ -5,7 +5,6 @@ import type { Logger } from '../../../shared/observability/logger';
 import type { Metrics } from '../../../shared/observability/metrics';
 import { problemHeaders } from './raw-answer';
 import { contextOf } from './request-context';
-import { endUnread, hasUnreadBody } from './unread-body';
 
 /** The one place where a code becomes a status. */
 const statuses: Readonly<Record<ErrorCode, readonly [status: number, title: string]>> = {
@@ -20,6 +19,7 @@ const statuses: Readonly<Record<ErrorCode, readonly [status: number, title: stri
   'not-acceptable': [406, 'No acceptable form of answer'],
   'request-timeout': [408, 'Request took too long to arrive'],
   'payload-too-large': [413, 'Upload too large'],
+  'headers-too-large': [431, 'Headers too large'],
   'unsupported-media': [415, 'Not a supported kind of content'],
   'undecodable-audio': [422, 'Audio that cannot be decoded'],
   'empty-audio': [422, 'No sound in the upload'],
@@ -32,6 +32,7 @@ const statuses: Readonly<Record<ErrorCode, readonly [status: number, title: stri
   draining: [503, 'Shutting down'],
   'engine-unavailable': [503, 'Inference engine unavailable'],
   unreachable: [502, 'Service unreachable'],
+  'unknown-coding': [501, 'Transfer coding not understood'],
   'storage-full': [507, 'No room on the disk'],
   'invalid-configuration': [500, 'Internal error'],
   'invalid-dataset': [422, 'Dataset with problems'],
@@ -67,13 +68,9 @@ export function problemOf(error: AppError, requestId: string): Problem {
 }
 
 /** Answers whatever was thrown with a problem document; logs what was our fault. */
-export function errorMiddleware(
-  logger: Logger,
-  metrics: Metrics,
-  maxUnreadBytes: number,
-): ErrorRequestHandler {
+export function errorMiddleware(logger: Logger, metrics: Metrics): ErrorRequestHandler {
   // eslint-disable-next-line @typescript-eslint/no-unused-vars -- Express knows an error handler by its four parameters
-  return (caught: unknown, req, res, _next) => {
+  return (caught: unknown, _req, res, _next) => {
     const error = translate(caught);
     const context = contextOf(res);
     const { requestId } = context;
@@ -91,20 +88,22 @@ export function errorMiddleware(
     res.setHeader('Content-Length', body.byteLength);
     res.setHeader('Cache-Control', 'no-store');
     for (const [name, value] of Object.entries(problemHeaders(problem))) res.setHeader(name, value);
-    if (hasUnreadBody(req)) endUnread(req, res, body, maxUnreadBytes);
-    else res.end(body);
+    res.end(body);
   };
 }
+
+/** What Express and its parts mean by a status; by any other, a request that is not well-formed. */
+const codesOfOthers: Readonly<Record<number, ErrorCode>> = {
+  413: 'payload-too-large',
+  415: 'unsupported-media',
+};
 
 /** Express and its parts throw errors with a `status`; of these the client's faults keep their meaning. */
 function translate(caught: unknown): AppError {
   if (caught instanceof AppError || !(caught instanceof Error)) return AppError.from(caught);
   const status = 'status' in caught ? caught.status : undefined;
+  if (typeof status !== 'number' || status < 400 || status >= 500) return AppError.from(caught);
   if (status === 404) return new AppError('not-found', 'There is nothing here.', { cause: caught });
-  if (typeof status === 'number' && status >= 400 && status < 500) {
-    return new AppError('malformed-request', `The request cannot be read: ${caught.message}`, {
-      cause: caught,
-    });
-  }
-  return AppError.from(caught);
+  const code = codesOfOthers[status] ?? 'malformed-request';
+  return new AppError(code, `The request cannot be read: ${caught.message}.`, { cause: caught });
 }

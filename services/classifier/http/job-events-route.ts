@@ -15,6 +15,7 @@ export interface JobEventsDeps {
 
 /** Proxies close what is silent for a minute. */
 const heartbeatMs = 15_000;
+const probeMs = [0, 250, 1000];
 /** What a reader waits before it connects again. */
 const retryMs = 2000;
 /** Open at a time; a page has one a job. */
@@ -64,9 +65,18 @@ async function tell(
 ): Promise<void> {
   // Headers are sent at once, unless there may be nothing to tell any more.
   if (!ended) begin(res).flushHeaders();
-  const heartbeat = setInterval(() => {
-    if (res.headersSent && !res.writableNeedDrain) res.write(': alive\n\n');
-  }, heartbeatMs);
+  const beat = (): void => {
+    if (res.headersSent && !res.writableEnded && !res.writableNeedDrain) res.write(': alive\n\n');
+  };
+  const heartbeat = setInterval(beat, heartbeatMs);
+  const { socket } = res.req;
+  // FIN may be all that is heard of a reader that hung up; then the first beat makes it reset the connection, and the
+  // second finds that out.
+  const beatTwice = (): void => {
+    for (const ms of probeMs) setTimeout(beat, ms).unref();
+  };
+  if (socket.readableEnded) beatTwice();
+  else socket.once('end', beatTwice);
   try {
     for await (const { id, job } of events) {
       if (!res.headersSent) begin(res).flushHeaders();
@@ -77,6 +87,7 @@ async function tell(
     if (!signal.aborted) throw error;
   } finally {
     clearInterval(heartbeat);
+    socket.off('end', beatTwice);
   }
   if (!res.headersSent) res.status(204);
   res.end();

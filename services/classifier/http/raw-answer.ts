@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Problem } from '../../../shared/contracts/problem';
 
@@ -17,7 +18,10 @@ export function answerOnSocket(
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     'Connection: close',
   ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+  // `end` with a text would go past a write that half-close.ts has put in place.
+  socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+  if (socket instanceof Socket) socket.destroySoon();
+  else socket.end();
 }
 
 /** What a problem says in headers too. */

@@ -1,13 +1,18 @@
-import type { Request, Response } from 'express';
-import multer, { MulterError, memoryStorage } from 'multer';
+import type { Request } from 'express';
+import { MulterError } from 'multer';
 import { AppError } from '../../../shared/errors/app-error';
 import { BoundedBody, refuseEncoded, tooLarge, type UploadLimits } from './bounded-body';
+import { classifyQuerySchema } from './classify-query';
+import { assertBoundary, formProblem, readParts } from './form';
+import { hasBody } from './unread-body';
 
 /** The form field that carries the recording. */
 export const uploadField = 'audio';
 
 /** What a form may weigh besides its recording: boundaries and part headers. */
 const formOverheadBytes = 16 * 1024;
+/** One is right; what more there is, is named. */
+const maxParts = 16;
 
 /**
  * The recording in a request: a form's file `audio`, or the body itself.
@@ -15,20 +20,23 @@ const formOverheadBytes = 16 * 1024;
  */
 export async function readUpload(
   req: Request,
-  res: Response,
   limits: UploadLimits,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const isForm = req.is('multipart/form-data') !== false;
+  if (!hasBody(req)) throw nothingSent();
+  const isForm = isFormRequest(req);
   const overheadBytes = isForm ? formOverheadBytes : 0;
   refuseEncoded(req.headers);
   if (Number(req.headers['content-length'] ?? 0) > limits.maxBytes + overheadBytes) throw tooLarge(limits);
-  // A client that asked first is told to go on only now, when it is sure to be heard.
-  if (req.headers.expect?.toLowerCase() === '100-continue') res.writeContinue();
-
   const body = new BoundedBody(req, limits, overheadBytes, signal);
   const claimedBytes = Number(req.headers['content-length'] ?? NaN);
-  const bytes = isForm ? await readForm(body, limits) : await readAll(body, claimedBytes);
+  let bytes: Uint8Array;
+  try {
+    bytes = isForm ? await readForm(body, limits) : await readAll(body, claimedBytes);
+  } finally {
+    // Nothing of it outlives this function, whatever became of the form.
+    body.destroy();
+  }
   if (bytes.byteLength === 0) {
     throw new AppError(
       'malformed-request',
@@ -36,6 +44,28 @@ export async function readUpload(
     );
   }
   return bytes;
+}
+
+/** @throws AppError malformed-request, unsupported-media */
+function isFormRequest(req: Request): boolean {
+  const type = (req.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
+  if (type === 'multipart/form-data') {
+    assertBoundary(req.headers);
+    return true;
+  }
+  if (!type.startsWith('multipart/')) return false;
+  throw new AppError(
+    'unsupported-media',
+    `The body is ${type}: send a form as multipart/form-data, or the recording itself as the body.`,
+  );
+}
+
+function nothingSent(): AppError {
+  const example = `curl -F ${uploadField}=@dog.wav …/classify`;
+  return new AppError(
+    'malformed-request',
+    `The body is empty: send the recording itself as the body, or as the file "${uploadField}" of a form (${example}).`,
+  );
 }
 
 /** @param claimedBytes what the header says, which Node holds a body to; NaN where it says nothing */
@@ -52,39 +82,44 @@ async function readAll(body: BoundedBody, claimedBytes: number): Promise<Uint8Ar
   return whole ?? Buffer.concat(chunks);
 }
 
-async function readForm(body: BoundedBody, limits: UploadLimits): Promise<Buffer> {
-  const read = multer({
-    storage: memoryStorage(),
-    limits: { fileSize: limits.maxBytes, files: 1, fields: 0, parts: 1, headerPairs: 20 },
-  }).single(uploadField);
-  const request = body as unknown as Request & { file?: Express.Multer.File };
-  await new Promise<void>((resolve, reject) => {
-    read(request, undefined as unknown as Response, (error: unknown) => {
-      if (error === undefined || error === null) resolve();
-      else reject(explain(error, limits));
-    });
+async function readForm(body: BoundedBody, limits: UploadLimits): Promise<Uint8Array> {
+  const parts = await readParts(body, maxParts).catch((error: unknown) => {
+    throw explain(error);
   });
-  if (request.file === undefined) throw wrongForm('The form holds no file.');
-  return request.file.buffer;
+  const strange = parts.find(({ name }) => name !== uploadField);
+  if (strange !== undefined) throw unknownField(strange.name);
+  const [part, ...others] = parts;
+  if (part === undefined) throw wrongForm('The form is empty.');
+  if (others.length > 0) throw wrongForm(`The form holds ${parts.length} parts "${uploadField}".`);
+  if (part.bytes.byteLength > limits.maxBytes) throw tooLarge(limits);
+  if (!part.isFile && isWord(part.bytes)) {
+    throw wrongForm(
+      `The part "${uploadField}" is a text, not a recording; curl sends a file with an @ before its name.`,
+    );
+  }
+  return part.bytes;
+}
+
+/** A line of text, as a file's name is one; no recording is. */
+function isWord(bytes: Uint8Array): boolean {
+  return bytes.byteLength <= 4096 && /^[\x20-\x7e]+$/.test(Buffer.from(bytes).toString('latin1'));
 }
 
 /** What went wrong with a form, for its sender. */
-function explain(error: unknown, limits: UploadLimits): AppError {
+function explain(error: unknown): AppError {
   if (error instanceof AppError) return error;
-  if (error instanceof MulterError) return explainMulter(error, limits);
-  return new AppError('malformed-request', 'The body is not a well-formed multipart/form-data form.', {
-    cause: error,
-  });
+  if (error instanceof MulterError && error.code.startsWith('LIMIT')) {
+    return wrongForm(`The form holds more than ${maxParts} parts, or one with too large a head.`);
+  }
+  return new AppError('malformed-request', formProblem(error), { cause: error });
 }
 
-function explainMulter(error: MulterError, limits: UploadLimits): AppError {
-  if (error.code === 'LIMIT_FILE_SIZE') return tooLarge(limits);
-  if (error.code === 'LIMIT_FIELD_COUNT') return wrongForm('The form holds a part that is not a file.');
-  if (error.code === 'LIMIT_FILE_COUNT' || error.code === 'LIMIT_PART_COUNT' || error.field === uploadField) {
-    return wrongForm('The form holds more than one part.');
-  }
-  if (error.code === 'LIMIT_UNEXPECTED_FILE') return wrongForm('The form holds its file in another field.');
-  return wrongForm(`${error.message}.`);
+function unknownField(name: string): AppError {
+  const isOption = name in classifyQuerySchema.shape;
+  const hint = isOption ? ` The option ${name} goes into the query: ?${name}=…` : '';
+  return wrongForm(
+    `The form holds the field ${JSON.stringify(name.slice(0, 80))}, which is not known here.${hint}`,
+  );
 }
 
 function wrongForm(what: string): AppError {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { Clock } from '../../../shared/batching/clock';
@@ -11,7 +12,10 @@ import type { Caller, Identify } from '../access/api-keys';
 import { assertOriginAllowed } from '../access/origin';
 import type { Gate } from '../gate';
 import { problemOf } from '../http/error-middleware';
+import { ignoreUpgrade } from '../http/ignored-upgrade';
+import { afterResponses } from '../http/open-responses';
 import { answerOnSocket, problemHeaders } from '../http/raw-answer';
+import { isPath, targetOf } from '../http/request-target';
 import { StreamConnection } from './stream-connection';
 import type { StreamRegistry } from './stream-registry';
 
@@ -65,9 +69,6 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
   heartbeat.unref();
 
   function admit(request: IncomingMessage): { caller: Caller; leave: () => void } {
-    if (pathOf(request) !== streamPath) {
-      throw new AppError('not-found', `There is no WebSocket here; connect to ${streamPath}.`);
-    }
     assertOriginAllowed(request.headers, options.allowedOrigins);
     const caller = identify(request.headers);
     const open = perCaller.get(caller.name) ?? 0;
@@ -113,8 +114,7 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
     });
   }
 
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    socket.on('error', () => socket.destroy());
+  function handshake(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     let admitted: ReturnType<typeof admit> | undefined;
     try {
       admitted = admit(request);
@@ -129,6 +129,17 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
       socket.off('close', leave);
       open(webSocket, caller, leave);
     });
+  }
+
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    if (isHandshake(request)) {
+      afterResponses(socket, () => {
+        handshake(request, socket, head);
+      });
+    } else if (socket instanceof Socket) {
+      ignoreUpgrade(server, request, socket, head);
+    }
   });
 
   return {
@@ -145,8 +156,15 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
   };
 }
 
-function pathOf({ url }: IncomingMessage): string {
-  return (url ?? '').split('?')[0]!;
+/** Whether a request asks for the one upgrade that there is, where it is to be had. Of several offers, it is the one taken. */
+function isHandshake(request: IncomingMessage): boolean {
+  const { method, headers } = request;
+  const offers = (headers.upgrade ?? '').split(',').map((offer) => offer.trim().toLowerCase());
+  const { url, host } = targetOf(request);
+  if (method !== 'GET' || !offers.includes('websocket') || !isPath(url, streamPath)) return false;
+  headers.upgrade = 'websocket';
+  headers.host = host;
+  return true;
 }
 
 function refuse(socket: Duplex, error: AppError, metrics: Metrics, logger: Logger): void {

@@ -61,25 +61,39 @@ describe('what is wrong with a request', () => {
   const wav = Buffer.from('1 1');
 
   it.each([
-    ['a file in another field', () => post().attach('sound', wav, 'a.wav'), 'another field'],
+    ['a file in another field', () => post().attach('sound', wav, 'a.wav'), 'the field "sound"'],
     [
       'two files',
       () => post().attach('audio', wav, 'a.wav').attach('audio', wav, 'b.wav'),
-      'more than one part',
+      '2 parts "audio"',
     ],
     [
       'a text field beside the file',
       () => post().field('topK', '3').attach('audio', wav, 'a.wav'),
-      'not a file',
+      'the field "topK", which is not known here. The option topK goes into the query',
     ],
-    ['the recording as a text field', () => post().field('audio', 'abc'), 'not a file'],
-    ['an empty form', () => post().type('multipart/form-data; boundary=x').send('--x--\r\n'), 'no file'],
+    ['a file’s name for the file', () => post().field('audio', 'dog.wav'), 'with an @ before its name'],
+    [
+      'an empty form',
+      () => post().type('multipart/form-data; boundary=x').send('--x--\r\n'),
+      'form is empty',
+    ],
     ['an empty body', () => post(), 'empty'],
     ['an empty file', () => post().attach('audio', Buffer.alloc(0), 'a.wav'), 'empty'],
     [
       'a form without a boundary',
       () => post().set('Content-Type', 'multipart/form-data').send('abc'),
-      'well-formed',
+      'lacks the boundary',
+    ],
+    [
+      'a form with an empty boundary',
+      () => post().set('Content-Type', 'multipart/form-data; boundary=').send('abc'),
+      'lacks the boundary',
+    ],
+    [
+      'a form with another boundary than its own',
+      () => post().set('Content-Type', 'multipart/form-data; boundary=x').send('--y\r\n\r\nabc\r\n--y--\r\n'),
+      'closing boundary is missing',
     ],
     [
       'a form that breaks off',

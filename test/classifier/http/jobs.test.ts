@@ -48,7 +48,7 @@ describe('POST /jobs', () => {
     ['no JSON', '{', {}, 400, 'cannot be read'],
     ['another type', 'a=1', { 'content-type': 'application/x-www-form-urlencoded' }, 415, 'application/json'],
     ['a text', JSON.stringify(wanted), { 'content-type': 'text/plain' }, 415, 'application/json'],
-    ['too much', JSON.stringify({ ...wanted, x: 'x'.repeat(40_000) }), {}, 400, 'too large'],
+    ['too much', JSON.stringify({ ...wanted, x: 'x'.repeat(40_000) }), {}, 413, 'too large'],
     ['an unknown word', { ...wanted, dogs: 1 }, {}, 400, 'dogs'],
     ['a wrong value', { ...wanted, hyperparameters: { epochs: 0 } }, {}, 400, 'hyperparameters.epochs'],
     [

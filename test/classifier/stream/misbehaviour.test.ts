@@ -77,7 +77,10 @@ const kinds: [kind: string, act: () => Promise<unknown>][] = [
     'posts instead of upgrading',
     async () => (await raw(head(['POST /stream HTTP/1.1', 'Host: test', 'Content-Length: 0']))).end(),
   ],
-  ['connects elsewhere', () => rawUntilClosed(head(handshake).replace('/stream', '/nowhere'))],
+  [
+    'connects elsewhere',
+    () => rawUntilClosed(head([...handshake, 'Connection: close']).replace('/stream', '/nowhere')),
+  ],
   ['sends a frame without a mask', () => rawUntilClosed(`${head(handshake)}\x81\x02{}`)],
   ['uses reserved bits', () => rawUntilClosed(head(handshake) + frame(0xf1, '{}'))],
   ['uses an unknown opcode', () => rawUntilClosed(head(handshake) + frame(0x83, '{}'))],

@@ -508,6 +508,6 @@ describe('who may open a stream', () => {
     await start();
     const plain = await fetch(`http://127.0.0.1:${harness.port}/stream`);
     expect([plain.status, plain.headers.get('upgrade')]).toEqual([426, 'websocket']);
-    expect((await StreamClient.refusal(harness.port, {}, [], '/classify')).status).toBe(404);
+    expect((await StreamClient.refusal(harness.port, {}, [], '/classify')).status).toBe(405);
   });
 });
