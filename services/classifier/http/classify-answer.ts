@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Classification } from '../../../shared/contracts/classification';
 import { AppError } from '../../../shared/errors/app-error';
 import type { ClassifyQuery } from './classify-query';
+import { bestType } from './media-ranges';
 
 /** What Hugging Face's audio-classification task answers. */
 export const scoresSchema = z.array(z.object({ label: z.string(), score: z.number().min(0).max(1) }));
@@ -15,8 +16,7 @@ export type AnswerType = (typeof mediaTypes)[number];
  * @throws AppError not-acceptable when it takes none
  */
 export function negotiateAnswer(req: Request): AnswerType {
-  const accepted = req.accepts([...mediaTypes]);
-  const type = mediaTypes.find((known) => known === accepted);
+  const type = bestType(req.headers.accept, mediaTypes);
   if (type !== undefined) return type;
   throw new AppError(
     'not-acceptable',

@@ -9,19 +9,20 @@ import { openApiDocument } from './openapi';
 const contentSecurityPolicy =
   "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
 
-const page = `<!doctype html>
+/** @param base where the page's parts are, from its own address: a browser takes that for a folder if a slash ends it */
+const page = (base: string): string => `<!doctype html>
 <html lang="en">
   <head>
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>Earshot API</title>
     <link rel="icon" href="data:,">
-    <link rel="stylesheet" href="docs/swagger-ui.css">
+    <link rel="stylesheet" href="${base}swagger-ui.css">
   </head>
   <body>
     <div id="docs"></div>
-    <script src="docs/swagger-ui-bundle.js"></script>
-    <script src="docs/start.js"></script>
+    <script src="${base}swagger-ui-bundle.js"></script>
+    <script src="${base}start.js"></script>
   </body>
 </html>
 `;
@@ -53,7 +54,10 @@ export function docsRoutes(app: Express, version: string): void {
   const streams = asyncApiDocument(version);
   endpoint(app, '/openapi.json', { get: (_req, res) => res.json(document) });
   endpoint(app, '/asyncapi.json', { get: (_req, res) => res.json(streams) });
-  endpoint(app, '/docs', { get: text('html', page) });
+  const [plain, asFolder] = [page('docs/'), page('')].map((document) => text('html', document));
+  endpoint(app, '/docs', {
+    get: (req, res, next) => (req.path.endsWith('/') ? asFolder : plain)!(req, res, next),
+  });
   endpoint(app, '/docs/start.js', { get: text('js', start) });
   for (const name of ['swagger-ui.css', 'swagger-ui-bundle.js']) {
     const file = require.resolve(`swagger-ui-dist/${name}`);
