@@ -32,7 +32,7 @@ const listenSchema = z.strictObject({
   ...commonOptions,
   predictions: z.boolean().default(false),
   device: z.string().optional(),
-  'sample-rate': number(z.int().min(4000).max(384_000)).optional(),
+  'sample-rate': number(z.int().min(4000).max(1_000_000)).optional(),
   encoding: z.enum(['pcm_s16le', 'pcm_f32le']).default('pcm_s16le'),
   channels: number(z.int().min(1).max(8)).default(1),
 });

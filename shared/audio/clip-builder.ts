@@ -27,7 +27,10 @@ export interface ClipBuilder {
 }
 
 const minSampleRate = 4_000;
-const maxSampleRate = 384_000;
+/** Recorders of bats go up to 500 kHz. */
+const maxSampleRate = 1_000_000;
+/** A clip at a higher rate may be as much shorter: what there is to decode is bounded, not only what is heard. */
+const fullLengthRate = 384_000;
 /** Largest number of channels that is taken; a decoder may take fewer. */
 const maxChannels = 32;
 
@@ -78,11 +81,13 @@ export function createClipBuilder(
 
   function assertNotTooLong(samples: number, rate: number): void {
     const seconds = earlierSeconds + samples / rate;
-    if (seconds <= maxSeconds) return;
+    const takenSeconds = maxSeconds * Math.min(1, fullLengthRate / rate);
+    if (seconds <= takenSeconds) return;
+    const most = Math.floor(takenSeconds * 1000) / 1000;
     throw new AppError(
       'clip-too-long',
-      `The recording is longer than the ${maxSeconds} s that are taken; send a shorter part of it.`,
-      { details: { maxSeconds } },
+      `The recording is longer than the ${most} s that are taken${rate > fullLengthRate ? ` at ${rate} Hz` : ''}; send a shorter part of it.`,
+      { details: { maxSeconds: most } },
     );
   }
 

@@ -19,6 +19,14 @@ function isTag(bytes: Uint8Array, at: number): boolean {
   return (at === bytes.length - 128 && hasTextAt(bytes, at, 'TAG')) || hasTextAt(bytes, at, 'APETAGEX');
 }
 
+/** Whether no frame begins at `at` nor anywhere behind it. */
+function isBehindSound(bytes: Uint8Array, at: number): boolean {
+  for (let next = at; next >= 0; next = bytes.indexOf(0xff, next + 1)) {
+    if (parseFlacFrameHeader(bytes, next) !== undefined) return false;
+  }
+  return true;
+}
+
 /**
  * Decodes the frame at `at`; `fileOffset` is where that is in the file.
  * @param follows whether no frame may be missing in front of it
@@ -66,7 +74,7 @@ export function decodeFlac(bytes: Uint8Array, start: number, builder: ClipBuilde
   while (at + leastFrameBytes <= bytes.length) {
     // What a tagger or a broken copy hung behind the last sample is no frame.
     if (totalSamples > 0 && samples >= totalSamples) return;
-    if (isTag(bytes, at)) return;
+    if (isTag(bytes, at) || isBehindSound(bytes, at)) return;
     const frame = readFrame(bytes, at, at, true);
     if (frame === undefined) return;
     builder.push(frame.channels);

@@ -1,20 +1,30 @@
 import { viewOf } from './bytes';
 import type { ClipBuilder } from './clip-builder';
 import { aLawTable, muLawTable } from './g711';
-import type { WavCodec, WavHeader } from './wav-header';
+import { sampleBytesOf, type WavCodec } from './wav-format';
+import type { WavHeader } from './wav-header';
 
 type ReadSample = (view: DataView, offset: number) => number;
 
 const int24 = (view: DataView, offset: number): number =>
   view.getUint8(offset) | (view.getUint8(offset + 1) << 8) | (view.getInt8(offset + 2) << 16);
 
+const int24be = (view: DataView, offset: number): number =>
+  view.getUint8(offset + 2) | (view.getUint8(offset + 1) << 8) | (view.getInt8(offset) << 16);
+
 const readers: Readonly<Record<WavCodec, ReadSample>> = {
   pcm_u8: (view, offset) => (view.getUint8(offset) - 128) / 128,
   pcm_s16le: (view, offset) => view.getInt16(offset, true) / 32_768,
   pcm_s24le: (view, offset) => int24(view, offset) / 8_388_608,
+  pcm_s24in32le: (view, offset) => int24(view, offset) / 8_388_608,
   pcm_s32le: (view, offset) => view.getInt32(offset, true) / 2_147_483_648,
   pcm_f32le: (view, offset) => view.getFloat32(offset, true),
   pcm_f64le: (view, offset) => view.getFloat64(offset, true),
+  pcm_s16be: (view, offset) => view.getInt16(offset) / 32_768,
+  pcm_s24be: (view, offset) => int24be(view, offset) / 8_388_608,
+  pcm_s32be: (view, offset) => view.getInt32(offset) / 2_147_483_648,
+  pcm_f32be: (view, offset) => view.getFloat32(offset),
+  pcm_f64be: (view, offset) => view.getFloat64(offset),
   alaw: (view, offset) => aLawTable[view.getUint8(offset)]!,
   mulaw: (view, offset) => muLawTable[view.getUint8(offset)]!,
 };
@@ -58,8 +68,7 @@ export function deinterleave(
   }
   const view = viewOf(bytes);
   const read = readers[codec];
-  const sampleBytes =
-    codec === 'pcm_u8' || codec === 'alaw' || codec === 'mulaw' ? 1 : Number(codec.slice(5, 7)) / 8;
+  const sampleBytes = sampleBytesOf(codec);
   const stride = sampleBytes * channels;
   const samples = Math.floor(bytes.length / stride);
   return Array.from({ length: channels }, (_, channel) => {
@@ -73,6 +82,21 @@ export function deinterleave(
   });
 }
 
+/**
+ * Whether samples of 24 bits in 4 bytes lie at their top, as other programs than arecord write them: then the lowest byte is nothing
+ * but zeros, and the top one more than a sign. Told from the first few thousand.
+ */
+function liesAtTop(sound: Uint8Array): boolean {
+  const looked = Math.min(sound.length - (sound.length % 4), 1 << 16);
+  let isLowEmpty = true;
+  let isTopSign = true;
+  for (let at = 0; at < looked; at += 4) {
+    isLowEmpty &&= sound[at] === 0;
+    isTopSign &&= sound[at + 3] === (sound[at + 2]! >= 0x80 ? 0xff : 0) || sound[at + 3] === 0;
+  }
+  return isLowEmpty && !isTopSign;
+}
+
 /** A piece of the file and what is made of it stay in the cache. */
 const pieceBytes = 1 << 16;
 
@@ -82,9 +106,13 @@ export function decodeWav(
   header: WavHeader & { readonly codec: WavCodec },
   builder: ClipBuilder,
 ): void {
-  const { codec, channels, sampleRate, frameBytes, dataOffset, dataBytes } = header;
+  const { channels, sampleRate, frameBytes, dataOffset, dataBytes } = header;
   const claimedSamples = Math.floor(dataBytes / frameBytes);
-  builder.begin({ format: 'wav', codec, channels, sampleRate, claimedSamples });
+  const sound = bytes.subarray(dataOffset, dataOffset + dataBytes);
+  const codec = header.codec === 'pcm_s24in32le' && liesAtTop(sound) ? 'pcm_s32le' : header.codec;
+  // As ffmpeg calls them, whatever they are wrapped in.
+  const name = header.codec === 'pcm_s24in32le' ? 'pcm_s24le' : codec;
+  builder.begin({ format: 'wav', codec: name, channels, sampleRate, claimedSamples });
   const step = Math.max(1, Math.floor(pieceBytes / frameBytes)) * frameBytes;
   const memory = Array.from({ length: channels }, () => new Float32Array(step / frameBytes));
   const end = dataOffset + claimedSamples * frameBytes;

@@ -10,6 +10,7 @@ import { decodeOgg } from './decode-ogg';
 import { decodeWav } from './decode-wav';
 import { decodeWithFfmpeg, type FfmpegOptions } from './ffmpeg';
 import { sniff } from './sniff';
+import { wavFormatName } from './wav-format';
 import { parseWavHeader } from './wav-header';
 
 /** How the machine decodes; the same for every recording. */
@@ -18,34 +19,37 @@ export interface DecodeOptions extends FfmpegOptions {
   readonly kernels?: KernelsChoice | undefined;
 }
 
-type Decode = (bytes: Uint8Array, builder: ClipBuilder) => void | Promise<void>;
+type Decode = (builder: ClipBuilder) => void | Promise<void>;
 
 /** Finds out what the bytes are and who decodes them. */
 function chooseDecoder(bytes: Uint8Array, request: DecodeRequest, options: DecodeOptions): Decode {
-  const throughFfmpeg =
-    (format: string, demuxer: string): Decode =>
-    (all, builder) =>
-      decodeWithFfmpeg(all, { format, demuxer }, builder, request, options);
-
   const found = sniff(bytes);
+  /** Without what stands in front. */
+  const recording = found.kind === 'unknown' ? bytes : bytes.subarray(found.start);
+  const throughFfmpeg =
+    (format: string, demuxer: string, codec?: string): Decode =>
+    (builder) =>
+      decodeWithFfmpeg(recording, { format, demuxer, codec }, builder, request, options);
+
   switch (found.kind) {
     case 'wav': {
-      const header = parseWavHeader(bytes);
-      const { codec } = header;
-      if (codec === undefined) return throughFfmpeg('wav', 'wav');
-      return (all, builder) => {
-        decodeWav(all, { ...header, codec }, builder);
+      const header = parseWavHeader(recording);
+      const { codec, formatTag } = header;
+      if (codec === undefined) return throughFfmpeg('wav', 'wav', wavFormatName(formatTag));
+      return (builder) => {
+        decodeWav(recording, { ...header, codec }, builder);
       };
     }
     case 'flac':
-      return (all, builder) => {
-        decodeFlac(all, found.start, builder);
+      return (builder) => {
+        decodeFlac(bytes, found.start, builder);
       };
     case 'mp3':
-      return (all, builder) => decodeMp3(all, found.start, builder);
+      return (builder) => decodeMp3(bytes, found.start, builder);
     case 'ogg':
-      if (found.codec === undefined || found.codec === 'speex') return throughFfmpeg('ogg', 'ogg');
-      return decodeOgg;
+      if (found.codec === undefined) return throughFfmpeg('ogg', 'ogg');
+      if (found.codec === 'speex') return throughFfmpeg('ogg', 'ogg', 'Speex');
+      return (builder) => decodeOgg(recording, builder);
     case 'foreign':
       return throughFfmpeg(found.format, found.demuxer);
     case 'unknown':
@@ -74,7 +78,7 @@ export async function decode(
   const { kernels } = options;
   const builder = createClipBuilder(request, kernels && nativeResampling(kernels));
   try {
-    await chooseDecoder(bytes, request, options)(bytes, builder);
+    await chooseDecoder(bytes, request, options)(builder);
     return builder.finish();
   } catch (error) {
     if (error instanceof AppError || isMachineFault(error)) throw AppError.from(error);

@@ -14,6 +14,8 @@ import { createWavStream } from './wav-stream';
 export interface FfmpegInput {
   /** As the clip's source will name it. */
   readonly format: string;
+  /** What its sound is called, where that is why ffmpeg is needed. */
+  readonly codec?: string | undefined;
   /** ffmpeg's name for the container: it is not left to guess, for some of its guesses open other files. */
   readonly demuxer: string;
 }
@@ -31,10 +33,10 @@ const maxAllocationBytes = 256 * 2 ** 20;
 /** ffmpeg stops this much behind the longest clip, by which time the builder has refused it. */
 const overrunSeconds = 1;
 
-function missing({ format }: FfmpegInput, cause: unknown): AppError {
+function missing({ format, codec }: FfmpegInput, cause: unknown): AppError {
   return new AppError(
     'unsupported-media',
-    `This is a ${format} recording, which needs ffmpeg: install ffmpeg on the server, or send WAV, FLAC, MP3, Ogg Vorbis or Opus.`,
+    `This is a ${format} recording${codec === undefined ? '' : ` with ${codec} sound`}, which needs ffmpeg: install ffmpeg on the server, or send WAV, FLAC, MP3, Ogg Vorbis or Opus.`,
     { cause, details: { format } },
   );
 }

@@ -74,7 +74,7 @@ const codecNames = { 1: 'mp1', 2: 'mp2', 3: 'mp3' } as const;
 const alike = (a: MpegHeader, b: MpegHeader): boolean => a.codec === b.codec && a.sampleRate === b.sampleRate;
 
 /** Whether `count` frames of a kind, or as many as the file has room for but two at least, follow one another from `at` on. */
-function isFrameRun(bytes: Uint8Array, at: number, count: number): boolean {
+export function isFrameRun(bytes: Uint8Array, at: number, count: number): boolean {
   const first = parseMpegHeader(bytes, at);
   if (first === undefined) return false;
   let next = at + first.frameBytes;

@@ -1,90 +1,24 @@
 import { hasTextAt } from './bytes';
-import { id3End } from './id3';
-import { findMpegFrame } from './mpeg-frames';
+import { leadEnd, paddingEnd } from './lead';
+import { findMpegFrame, isFrameRun } from './mpeg-frames';
 import { createOggDemuxer } from './ogg-demuxer';
 import type { OggCodec } from './ogg-pages';
+import { foreign, isAdtsRun, isFlac, isNoSound, isRiff } from './signatures';
 
-/** A format decoded in process. `start` is the byte where its own marker stands, behind any ID3v2 tag. */
+/** What a recording is. `start` is the byte where its own marker stands, behind any tags and padding. */
 export type Sniffed =
   | { readonly kind: 'wav' | 'flac' | 'mp3'; readonly start: number }
-  | { readonly kind: 'ogg'; readonly codec: OggCodec | 'broken' | undefined }
+  | { readonly kind: 'ogg'; readonly start: number; readonly codec: OggCodec | 'broken' | undefined }
   /** Known, but not decoded in process: ffmpeg's name for the container goes with it. */
-  | { readonly kind: 'foreign'; readonly format: string; readonly demuxer: string }
+  | { readonly kind: 'foreign'; readonly start: number; readonly format: string; readonly demuxer: string }
   | { readonly kind: 'unknown' };
 
-interface Signature {
-  readonly format: string;
-  /** What ffmpeg calls it. It is told, never asked to guess: some of its guesses open other files. */
-  readonly demuxer: string;
-  readonly matches: (bytes: Uint8Array, start: number) => boolean;
-}
-
-const starts =
-  (...texts: readonly string[]) =>
-  (bytes: Uint8Array, start: number): boolean =>
-    texts.some((text) => hasTextAt(bytes, start, text));
-
-const foreign: readonly Signature[] = [
-  { format: 'mp4', demuxer: 'mov', matches: isMp4 },
-  { format: 'matroska', demuxer: 'matroska', matches: (bytes, start) => isEbml(bytes, start, 'matroska') },
-  { format: 'webm', demuxer: 'matroska', matches: (bytes, start) => isEbml(bytes, start, 'webm') },
-  { format: 'asf', demuxer: 'asf', matches: starts('\x30\x26\xb2\x75\x8e\x66\xcf\x11') },
-  { format: 'aiff', demuxer: 'aiff', matches: isAiff },
-  { format: 'au', demuxer: 'au', matches: starts('.snd') },
-  { format: 'caf', demuxer: 'caf', matches: starts('caff\0\x01') },
-  { format: 'amr', demuxer: 'amr', matches: starts('#!AMR\n', '#!AMR-WB\n') },
-  { format: 'w64', demuxer: 'w64', matches: starts('riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb') },
-  { format: 'avi', demuxer: 'avi', matches: (bytes, start) => isRiff(bytes, start, 'AVI ') },
-  { format: 'flv', demuxer: 'flv', matches: starts('FLV\x01') },
-  { format: 'ape', demuxer: 'ape', matches: starts('MAC ') },
-  { format: 'wavpack', demuxer: 'wv', matches: starts('wvpk') },
-  { format: 'tta', demuxer: 'tta', matches: starts('TTA1') },
-  { format: 'dsf', demuxer: 'dsf', matches: starts('DSD ') },
-  { format: 'ac3', demuxer: 'ac3', matches: starts('\x0b\x77') },
-  { format: 'mpegts', demuxer: 'mpegts', matches: isTransportStream },
-  { format: 'aac', demuxer: 'aac', matches: isAdts },
-];
-
-function isRiff(bytes: Uint8Array, start: number, form: string): boolean {
-  return starts('RIFF', 'RIFX', 'RF64', 'BW64')(bytes, start) && hasTextAt(bytes, start + 8, form);
-}
-
-function isAiff(bytes: Uint8Array, start: number): boolean {
-  return hasTextAt(bytes, start, 'FORM') && starts('AIFF', 'AIFC')(bytes, start + 8);
-}
-
-/** ISO base media: its first box is one of a few; QuickTime files may go without `ftyp`. */
-function isMp4(bytes: Uint8Array, start: number): boolean {
-  return starts('ftyp', 'moov', 'mdat', 'wide', 'styp')(bytes, start + 4);
-}
-
-/** Matroska and WebM differ in the document type that stands in their first few bytes. */
-function isEbml(bytes: Uint8Array, start: number, documentType: string): boolean {
-  if (!hasTextAt(bytes, start, '\x1a\x45\xdf\xa3')) return false;
-  const head = Buffer.from(bytes.subarray(start, start + 64)).toString('latin1');
-  return head.includes(`\x42\x82${String.fromCharCode(0x80 | documentType.length)}${documentType}`);
-}
-
-/** Packets of 188 bytes, each opening with the same byte; three in a row are no accident. */
-function isTransportStream(bytes: Uint8Array, start: number): boolean {
-  return [0, 188, 376].every((offset) => bytes[start + offset] === 0x47);
-}
-
-/** AAC in ADTS: two frames in a row, of a kind. */
-function isAdts(bytes: Uint8Array, start: number): boolean {
-  const isHeader = (at: number): boolean =>
-    at + 7 <= bytes.length && bytes[at] === 0xff && (bytes[at + 1]! & 0xf6) === 0xf0;
-  if (!isHeader(start)) return false;
-  const size = ((bytes[start + 3]! & 3) << 11) | (bytes[start + 4]! << 3) | (bytes[start + 5]! >> 5);
-  const next = start + size;
-  return size >= 7 && isHeader(next) && bytes[next + 2] === bytes[start + 2];
-}
-
-/** Rubbish that may stand before the first frame of an MP3 file. */
-const maxMpegLeadBytes = 16_384;
-
+/** How far behind tags and padding a recording is looked for. */
+const maxSearchBytes = 1 << 20;
 /** Headers of all the streams that begin together are within this. */
 const maxOggHeadBytes = 1 << 20;
+/** Frames that must follow one another before bytes in the middle of nowhere are taken for AAC. */
+const adtsFramesToTrust = 4;
 
 /** The codec of an Ogg file's first sound; undefined where only streams without sound begin. */
 function sniffOgg(bytes: Uint8Array, start: number): OggCodec | 'broken' | undefined {
@@ -97,16 +31,77 @@ function sniffOgg(bytes: Uint8Array, start: number): OggCodec | 'broken' | undef
   return isBroken ? 'broken' : undefined;
 }
 
-/** What a file is, by its content alone: names and declared types are never looked at. */
-export function sniff(bytes: Uint8Array): Sniffed {
-  const start = id3End(bytes);
+/** What begins at `start`, if that is known. */
+function sniffAt(bytes: Uint8Array, start: number): Sniffed | undefined {
   if (isRiff(bytes, start, 'WAVE')) return { kind: 'wav', start };
   if (hasTextAt(bytes, start, 'fLaC')) return { kind: 'flac', start };
-  if (hasTextAt(bytes, start, 'OggS')) return { kind: 'ogg', codec: sniffOgg(bytes, start) };
+  if (hasTextAt(bytes, start, 'OggS')) return { kind: 'ogg', start, codec: sniffOgg(bytes, start) };
   const signature = foreign.find(({ matches }) => matches(bytes, start));
   if (signature !== undefined) {
-    return { kind: 'foreign', format: signature.format, demuxer: signature.demuxer };
+    return { kind: 'foreign', start, format: signature.format, demuxer: signature.demuxer };
   }
-  const frame = findMpegFrame(bytes, start, start + maxMpegLeadBytes);
-  return frame >= 0 ? { kind: 'mp3', start: frame } : { kind: 'unknown' };
+  return isFrameRun(bytes, start, 2) ? { kind: 'mp3', start } : undefined;
+}
+
+/** Markers long or well-guarded enough to be believed amid other bytes, and how far they stand behind the beginning. */
+const markers: readonly [
+  text: string,
+  offset: number,
+  isRight: (bytes: Uint8Array, start: number) => boolean,
+][] = [
+  ['RIFF', 0, (bytes, start) => isRiff(bytes, start, 'WAVE')],
+  ['RIFX', 0, (bytes, start) => isRiff(bytes, start, 'WAVE')],
+  ['RF64', 0, (bytes, start) => isRiff(bytes, start, 'WAVE')],
+  ['BW64', 0, (bytes, start) => isRiff(bytes, start, 'WAVE')],
+  ['fLaC', 0, isFlac],
+  ['OggS\0', 0, () => true],
+  ['ftyp', 4, (bytes, start) => bytes[start] === 0 && bytes[start + 1] === 0],
+  ['\x1a\x45\xdf\xa3', 0, (bytes, start) => sniffAt(bytes, start) !== undefined],
+];
+
+/** Where the first marker stands from `from` on and before `until`. */
+function findMarker(bytes: Uint8Array, from: number, until: number): number {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, until));
+  let first = until;
+  for (const [marker, offset, isRight] of markers) {
+    let at = text.indexOf(marker, from + offset, 'latin1');
+    while (at >= 0 && at - offset < first && !isRight(bytes, at - offset))
+      at = text.indexOf(marker, at + 1, 'latin1');
+    if (at >= 0) first = Math.min(first, at - offset);
+  }
+  return first;
+}
+
+function findAdts(bytes: Uint8Array, from: number, until: number): number {
+  for (let at = bytes.indexOf(0xff, from); at >= 0 && at < until; at = bytes.indexOf(0xff, at + 1)) {
+    if (isAdtsRun(bytes, at, adtsFramesToTrust)) return at;
+  }
+  return -1;
+}
+
+/** A recording behind bytes that nobody knows: padding that no tag counts, a head of some program's own. */
+function search(bytes: Uint8Array, from: number): Sniffed | undefined {
+  const sound = paddingEnd(bytes, from);
+  // A box begins with its length, whose first bytes may be zeros.
+  const begin = Math.max(from, sound - 3);
+  const end = Math.min(bytes.length, sound + maxSearchBytes);
+  const marker = findMarker(bytes, begin, end);
+  const frame = findMpegFrame(bytes, begin, marker);
+  const adts = findAdts(bytes, begin, frame >= 0 ? frame : marker);
+  if (adts >= 0) return sniffAt(bytes, adts);
+  if (frame >= 0) return { kind: 'mp3', start: frame };
+  return marker < end ? sniffAt(bytes, marker) : undefined;
+}
+
+/**
+ * What a file is, by its content alone: names and declared types are never looked at. Tags, the heads of HTTP answers and padding
+ * of any length in front are passed over, and other bytes for up to a MiB.
+ */
+export function sniff(bytes: Uint8Array): Sniffed {
+  const start = leadEnd(bytes);
+  const found = sniffAt(bytes, start);
+  if (found !== undefined) return found;
+  if (isNoSound(bytes, start)) return { kind: 'unknown' };
+  // A tag may state a wrong length: then the recording stands within it.
+  return search(bytes, start) ?? (start === 0 ? undefined : search(bytes, 0)) ?? { kind: 'unknown' };
 }

@@ -1,7 +1,8 @@
 import type { ClipBuilder } from './clip-builder';
 import { damaged } from './damaged';
 import { deinterleave } from './decode-wav';
-import { parseWavHeader, type WavCodec, type WavHeader } from './wav-header';
+import type { WavCodec } from './wav-format';
+import { parseWavHeader, type WavHeader } from './wav-header';
 
 /** Any header that ffmpeg writes is shorter. */
 const maxHeaderBytes = 4096;

@@ -61,7 +61,7 @@ export const startMessageSchema = z
       .describe(
         '`container`: WebM or Ogg with Opus, as MediaRecorder sends it; rate and channels come from it',
       ),
-    sampleRate: z.int().min(4000).max(384_000).optional().describe('Hz; required for PCM'),
+    sampleRate: z.int().min(4000).max(1_000_000).optional().describe('Hz; required for PCM'),
     channels: z.int().min(1).max(8).default(1).describe('Interleaved; mixed to mono'),
     windowSeconds: z
       .number()

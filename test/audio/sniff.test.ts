@@ -27,7 +27,12 @@ function oggPage(packet: string, flags = 2): Buffer {
   return Buffer.concat([header, Buffer.from(packet, 'latin1')]);
 }
 
-const foreign = (format: string, demuxer = format): Sniffed => ({ kind: 'foreign', format, demuxer });
+const foreign = (format: string, demuxer = format, start = 0): Sniffed => ({
+  kind: 'foreign',
+  start,
+  format,
+  demuxer,
+});
 const unknown: Sniffed = { kind: 'unknown' };
 
 const cases: readonly [string, Buffer, Sniffed][] = [
@@ -51,23 +56,23 @@ const cases: readonly [string, Buffer, Sniffed][] = [
     unknown,
   ],
   ['two MP3 frames of different kinds', Buffer.concat([mp3Frame, slowMp3Frame, Buffer.alloc(99)]), unknown],
-  ['Ogg Vorbis', oggPage('\x01vorbis'), { kind: 'ogg', codec: 'vorbis' }],
-  ['Ogg Opus', oggPage('OpusHead'), { kind: 'ogg', codec: 'opus' }],
-  ['Ogg FLAC', oggPage('\x7fFLAC'), { kind: 'ogg', codec: 'flac' }],
-  ['Ogg Speex', oggPage('Speex   '), { kind: 'ogg', codec: 'speex' }],
+  ['Ogg Vorbis', oggPage('\x01vorbis'), { kind: 'ogg', start: 0, codec: 'vorbis' }],
+  ['Ogg Opus', oggPage('OpusHead'), { kind: 'ogg', start: 0, codec: 'opus' }],
+  ['Ogg FLAC', oggPage('\x7fFLAC'), { kind: 'ogg', start: 0, codec: 'flac' }],
+  ['Ogg Speex', oggPage('Speex   '), { kind: 'ogg', start: 0, codec: 'speex' }],
   [
     'Ogg video with sound',
     Buffer.concat([oggPage('fishead\0'), oggPage('\x80theora'), oggPage('\x01vorbis')]),
-    { kind: 'ogg', codec: 'vorbis' },
+    { kind: 'ogg', start: 0, codec: 'vorbis' },
   ],
-  ['Ogg of something else', oggPage('\x80theora'), { kind: 'ogg', codec: undefined }],
+  ['Ogg of something else', oggPage('\x80theora'), { kind: 'ogg', start: 0, codec: undefined }],
   ['M4A', bytes([0, 0, 0, 32], 'ftypM4A '), foreign('mp4', 'mov')],
   ['QuickTime without ftyp', bytes([0, 0, 0, 8], 'wide', [0, 0, 1, 0], 'mdat'), foreign('mp4', 'mov')],
   ['WebM', bytes([0x1a, 0x45, 0xdf, 0xa3, 0x9f, 0x42, 0x82, 0x84], 'webm'), foreign('webm', 'matroska')],
   ['Matroska', bytes([0x1a, 0x45, 0xdf, 0xa3, 0x9f, 0x42, 0x82, 0x88], 'matroska'), foreign('matroska')],
   ['WMA', bytes([0x30, 0x26, 0xb2, 0x75, 0x8e, 0x66, 0xcf, 0x11]), foreign('asf')],
   ['AAC', Buffer.concat([adtsFrame, adtsFrame]), foreign('aac')],
-  ['AAC behind an ID3 tag', Buffer.concat([id3, adtsFrame, adtsFrame]), foreign('aac')],
+  ['AAC behind an ID3 tag', Buffer.concat([id3, adtsFrame, adtsFrame]), foreign('aac', 'aac', 310)],
   ['AIFF', bytes('FORM', [0, 0, 1, 0], 'AIFFCOMM'), foreign('aiff')],
   ['AIFF-C', bytes('FORM', [0, 0, 1, 0], 'AIFCFVER'), foreign('aiff')],
   ['AU', bytes('.snd'), foreign('au')],
@@ -75,6 +80,14 @@ const cases: readonly [string, Buffer, Sniffed][] = [
   ['AMR', bytes('#!AMR\n'), foreign('amr')],
   ['wide-band AMR', bytes('#!AMR-WB\n'), foreign('amr')],
   ['AVI', bytes('RIFF', [0, 1, 0, 0], 'AVI LIST'), foreign('avi')],
+  ['SPH', bytes('NIST_1A\n   1024\n'), foreign('sph', 'nistsphere')],
+  ['VOC', bytes('Creative Voice File\x1a'), foreign('voc')],
+  ['MPEG-PS', bytes([0, 0, 1, 0xba]), foreign('mpeg-ps', 'mpeg')],
+  [
+    'a ZIP file with an MP3 in it',
+    Buffer.concat([bytes('PK\x03\x04'), mp3Frame, mp3Frame, mp3Frame]),
+    unknown,
+  ],
   ['a RIFF file of something else', bytes('RIFF', [0, 1, 0, 0], 'WEBPVP8 '), unknown],
   ['PNG', bytes('\x89PNG\r\n\x1a\n'), unknown],
   ['JPEG', bytes([0xff, 0xd8, 0xff, 0xe0, 0, 16], 'JFIF'), unknown],

@@ -67,7 +67,9 @@ describe('WAV samples', () => {
     });
   }
 
-  for (const sampleRate of [4_000, 8_000, 11_025, 22_050, 44_100, 48_000, 96_000, 192_000, 384_000]) {
+  for (const sampleRate of [
+    4_000, 8_000, 11_025, 22_050, 44_100, 48_000, 96_000, 192_000, 384_000, 500_000,
+  ]) {
     it(`keep their length and pitch from ${sampleRate} Hz`, async () => {
       const clip = await decode(
         wavFile([tone(1_000, sampleRate, sampleRate)], { sampleRate, type: 'f32' }),
@@ -137,16 +139,14 @@ describe('WAV headers', () => {
       undefined,
     ],
     ['at 3,999 Hz', wavFile([sound], { ...plain, sampleRate: 3_999 }), 'undecodable-audio', undefined],
-    ['at 384,001 Hz', wavFile([sound], { ...plain, sampleRate: 384_001 }), 'undecodable-audio', undefined],
-    ['at 0 Hz', broken((file) => file.writeUInt32LE(0, 24)), 'undecodable-audio', undefined],
     [
-      'whose block size contradicts its samples',
-      broken((file) => file.writeUInt16LE(4, 32)),
+      'at 1,000,001 Hz',
+      wavFile([sound], { ...plain, sampleRate: 1_000_001 }),
       'undecodable-audio',
-      32,
+      undefined,
     ],
+    ['at 0 Hz', broken((file) => file.writeUInt32LE(0, 24)), 'undecodable-audio', undefined],
     ['of 40-bit integers', broken((file) => file.writeUInt16LE(40, 34)), 'undecodable-audio', 34],
-    ['in big-endian order', broken((file) => file.write('RIFX')), 'undecodable-audio', 0],
     ['with a short fmt chunk', broken((file) => file.writeUInt32LE(14, 16)), 'undecodable-audio', 20],
     ['with data before fmt', broken((file) => file.write('data', 12)), 'undecodable-audio', 12],
     ['without a data chunk', broken((file) => file.write('atad', 36)), 'undecodable-audio', 8_044],

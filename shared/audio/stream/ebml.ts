@@ -1,6 +1,7 @@
 /** The pieces that EBML (RFC 8794) is made of, and the elements of Matroska (RFC 9559) that matter here. */
 export const ids = {
   ebml: 0x1a45dfa3,
+  documentType: 0x4282,
   segment: 0x18538067,
   info: 0x1549a966,
   timestampScale: 0x2ad7b1,
