@@ -60,7 +60,7 @@ export function createApp(deps: AppDeps): Express {
   datasetRoutes(app, deps);
   jobRoutes(app, deps);
   endpoint(app, '/metrics', { get: metricsRoute(metrics) });
-  endpoint(app, streamPath, { get: streamRoute(gate, deps.identify) });
+  endpoint(app, streamPath, { get: streamRoute(gate, deps.identify, deps.callerIdOf) });
   docsRoutes(app, deps.version);
   pageRoutes(app, deps.page);
   app.use(() => {

@@ -26,6 +26,8 @@ export interface ClassifyOptions {
   readonly topK: number;
   /** Step between two windows; half a window unless given. */
   readonly hopSeconds?: number | undefined;
+  /** On whose account (access/caller-id.ts). */
+  readonly caller: string;
   readonly signal: AbortSignal;
 }
 
@@ -61,14 +63,14 @@ async function classifyWith(
 
   const arrived = batcher.announce();
   const startedMs = performance.now();
-  const clip = await decode(deps, bytes, frontEnd.sampleRate, options.signal).finally(arrived);
+  const clip = await decode(deps, bytes, frontEnd.sampleRate, options).finally(arrived);
   const decodedMs = performance.now();
 
   checkHop(hopSeconds, clip, frontEnd, deps.maxWindows);
   const windows = sliceWindows(clip.samples, clip.sampleRate, frontEnd.windowSeconds, hopSeconds);
   const outcomes = await batcher.submit(
     windows.map(({ samples }) => samples),
-    options.signal,
+    { signal: options.signal, caller: options.caller },
   );
   const inferenceMs = engineMs(outcomes);
   const queueMs = Math.max(0, performance.now() - decodedMs - inferenceMs);
@@ -104,7 +106,7 @@ async function decode(
   { decoder, maxClipSeconds, metrics }: ClassifyDeps,
   bytes: Uint8Array,
   sampleRate: number,
-  signal: AbortSignal,
+  { caller, signal }: ClassifyOptions,
 ): Promise<Clip> {
   const stopTimer = metrics.decodeSeconds.startTimer();
   try {
@@ -112,6 +114,7 @@ async function decode(
       sampleRate,
       maxSeconds: maxClipSeconds,
       consume: true,
+      caller,
       signal,
     });
     metrics.audioSeconds.inc(clip.source.durationSeconds);

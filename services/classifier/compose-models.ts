@@ -80,7 +80,7 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
   const drift = new Drift();
   const shadow: Shadow = new Shadow({
     ...{ registry, metrics, logger, load: loader(true) },
-    isBusy: () => host.queue.items > 0,
+    isBusy: () => host.queuedWindows > 0,
   });
   const host: ModelHost = new ModelHost({
     ...{ registry, shadow, drift, metrics, logger, load: loader(false) },

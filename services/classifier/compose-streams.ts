@@ -1,16 +1,20 @@
 import type { Server } from 'node:http';
+import { createFilterDesigner } from '../../shared/audio/filter-designer';
 import { createContainerThread } from '../../shared/audio/stream/container-thread';
 import { systemClock } from '../../shared/batching/clock';
 import type { KernelsChoice } from '../../shared/engine/kernels-addon';
 import type { Logger } from '../../shared/observability/logger';
 import type { Metrics } from '../../shared/observability/metrics';
 import type { Identify } from './access/api-keys';
+import type { CallerIdOf } from './access/caller-id';
 import type { Config } from './config';
 import type { Gate } from './gate';
 import type { Onlooker } from './model/heard-window';
 import type { Lease, ServedModel } from './model/loaded-model';
+import { SilencePace } from './stream/silence-pace';
 import { StreamRegistry } from './stream/stream-registry';
 import { createStreamServer, type StreamServer } from './stream/stream-server';
+import { Turns } from './stream/turns';
 
 /** What streams may do; most of it is told to clients in `ready`. */
 export const streamTuning = {
@@ -31,13 +35,14 @@ export interface StreamsDeps {
   readonly kernels?: () => KernelsChoice | undefined;
   readonly onlooker: Onlooker;
   readonly identify: Identify;
+  readonly callerIdOf: CallerIdOf;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
 export interface Streams {
-  /** Whether open streams take all of the engine that is for them. */
-  readonly isFull: () => boolean;
+  /** Whether open streams use all of the engine that is for them, and this caller half of it. */
+  readonly isFull: (caller: string) => boolean;
   /** Streams remembered, those without a connection included. */
   readonly size: () => number;
   /** Puts `/stream` on a server. */
@@ -51,24 +56,29 @@ export function composeStreams(
   deps: StreamsDeps,
   tuning = streamTuning,
 ): Streams {
-  const { lease, model, kernels, onlooker, identify, metrics, logger } = deps;
+  const { lease, model, kernels, onlooker, identify, callerIdOf, metrics, logger } = deps;
   const containers = createContainerThread();
+  const filters = createFilterDesigner();
+  const engineMs = (): number => model()?.batcher.msPerItem ?? 0;
   const registry = new StreamRegistry({
     lease,
     ...(kernels && { kernels }),
     onlooker,
     containers,
+    filters,
+    turns: new Turns(),
+    silencePace: new SilencePace(systemClock, engineMs),
     metrics,
     clock: systemClock,
     limits: tuning,
     maxDetached: config.maxStreams,
     maxWindowsPerSecond: () => {
-      const msPerItem = model()?.batcher.msPerItem ?? 0;
+      const msPerItem = engineMs();
       return msPerItem === 0 ? undefined : (config.streamShare * 1000) / msPerItem;
     },
   });
   return {
-    isFull: () => registry.isFull,
+    isFull: (caller) => registry.isFull(caller),
     size: () => registry.size,
     serve(server, gate) {
       metrics.watch(
@@ -80,6 +90,7 @@ export function composeStreams(
         registry,
         gate,
         identify,
+        callerIdOf,
         metrics,
         logger,
         allowedOrigins: config.allowedOrigins,
@@ -90,6 +101,8 @@ export function composeStreams(
         idleMs: tuning.idleSeconds * 1000,
       });
     },
-    close: () => containers.close(),
+    async close() {
+      await Promise.all([containers.close(), filters.close()]);
+    },
   };
 }

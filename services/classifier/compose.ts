@@ -9,6 +9,7 @@ import { version as packageVersion } from '../../package.json';
 import { createAssertAdmin } from './access/admin';
 import { createAdminKey, type AdminKey } from './access/admin-key';
 import { createIdentify, readApiKeys } from './access/api-keys';
+import { createCallerIdOf } from './access/caller-id';
 import { createApp, routePaths } from './app';
 import { createClassifyClip } from './classify-clip';
 import type { Config } from './config';
@@ -65,9 +66,10 @@ export function compose(config: Config, logger: Logger): Service {
   const hasAdmin = apiKeys?.some(({ admin }) => admin) ?? false;
   const adminKey = hasAdmin ? undefined : createAdminKey(config.adminKeyFolders, logger);
   const identify = createIdentify(apiKeys, systemClock, adminKey?.sha256);
+  const callerIdOf = createCallerIdOf(config.trustedProxies);
   const { lease } = host;
   const streams = composeStreams(config, {
-    ...{ lease, onlooker, identify, metrics, logger },
+    ...{ lease, onlooker, identify, callerIdOf, metrics, logger },
     model: () => host.current,
     kernels: () => kernels,
   });
@@ -76,14 +78,14 @@ export function compose(config: Config, logger: Logger): Service {
     maxStreams: config.maxStreams,
     streamsFull: streams.isFull,
     engine: () => host.state,
-    queue: () => {
-      const { items, waitMs } = host.queue;
-      return { full: items >= config.queueMaxWindows, waitMs };
-    },
+    queue: (caller) => host.queueFor(caller),
     maxWaitMs: config.requestDeadlineMs,
     clock: systemClock,
+    onRefused: (cause) => {
+      metrics.overloads.inc({ cause });
+    },
   });
-  watchLoad(metrics, gate, () => host.queue.items);
+  watchLoad(metrics, gate, () => host.queuedWindows);
 
   const classifyClip = createClassifyClip({
     ...{ decoder, lease, onlooker },
@@ -107,6 +109,7 @@ export function compose(config: Config, logger: Logger): Service {
     classifyClip,
     gate,
     identify,
+    callerIdOf,
     metrics,
     logger,
     version: packageVersion,

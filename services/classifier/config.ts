@@ -4,6 +4,7 @@ import { privateFolders } from '../../shared/access/private-folder';
 import { engineWishes, kernelsWishes } from '../../shared/engine/choose-engine';
 import { AppError } from '../../shared/errors/app-error';
 import { logLevels } from '../../shared/observability/logger';
+import { parseTrustedProxies } from './access/address';
 
 const mebibyte = 1024 * 1024;
 
@@ -24,6 +25,15 @@ function origins() {
     .string()
     .transform((list) => list.split(',').map((origin) => origin.trim().toLowerCase()))
     .refine((list) => list.every((origin) => /^(\*|[a-z][a-z0-9+.-]*:\/\/[^\s/]+)$/.test(origin)), error);
+}
+
+/** Addresses and networks with commas between them. */
+function proxies() {
+  const error = 'expected addresses or networks as 10.0.0.0/8, with commas between them';
+  return z
+    .string()
+    .refine((list) => parseTrustedProxies(list) !== undefined, error)
+    .transform((list) => parseTrustedProxies(list)!);
 }
 
 /** The environment, as `.env.example` explains it to people. */
@@ -49,6 +59,7 @@ const environmentSchema = z
     MAX_STREAMS: whole(0, 100_000).default(128),
     STREAM_SHARE_PERCENT: whole(1, 100).default(80),
     ALLOWED_ORIGINS: origins().default([]),
+    TRUSTED_PROXIES: proxies().prefault(''),
     API_KEYS_FILE: z.string().optional(),
     ADMIN_KEY_DIR: z.string().refine(isAbsolute, 'expected an absolute path').optional(),
     REDIS_URL: z
@@ -112,6 +123,7 @@ function toConfig(env: z.infer<typeof environmentSchema>, adminKeyFolders: reado
     maxStreams: env.MAX_STREAMS,
     streamShare: env.STREAM_SHARE_PERCENT / 100,
     allowedOrigins: env.ALLOWED_ORIGINS,
+    trustedProxies: env.TRUSTED_PROXIES,
     apiKeysFile: env.API_KEYS_FILE,
     adminKeyFolders,
     redisUrl: env.REDIS_URL,

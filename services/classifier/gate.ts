@@ -1,28 +1,36 @@
+import { CallerCounts } from '../../shared/batching/caller-counts';
 import type { Clock } from '../../shared/batching/clock';
 import { deferred, type Deferred } from '../../shared/batching/deferred';
+import { Places } from '../../shared/batching/places';
+import { SharedPlaces, type Holder } from '../../shared/batching/shared-places';
 import { Throughput } from '../../shared/batching/throughput';
 import { AppError } from '../../shared/errors/app-error';
 import type { ServiceStatus } from '../../shared/contracts/service-status';
+import type { OverloadCause } from '../../shared/observability/metrics';
 
 export interface GateOptions {
-  /** Recordings being read, decoded or classified at most. */
+  /** Recordings being decoded or classified at most. */
   readonly maxRequests: number;
   /** Open streams at most. */
   readonly maxStreams: number;
   readonly engine: () => { readonly status: 'starting' | 'ready' | 'unavailable'; readonly reason?: string };
-  /** Whether the queue before the engine is full, and how long a newcomer would wait in it. */
-  readonly queue: () => { readonly full: boolean; readonly waitMs: number };
-  /** Whether open streams take all of the engine that is for them. */
-  readonly streamsFull: () => boolean;
+  /** Whether the queue before the engine is full for a caller, and how long its next recording would wait there. */
+  readonly queue: (caller: string) => { readonly full: boolean; readonly waitMs: number };
+  /** Whether open streams use all of the engine that is for them, and this caller half of it. */
+  readonly streamsFull: (caller: string) => boolean;
   /** A newcomer that would wait longer is refused at once: it would not be answered in time. */
   readonly maxWaitMs: number;
   readonly clock: Clock;
+  readonly onRefused?: (cause: OverloadCause) => void;
 }
 
 /** A recording on its way through. */
 export interface Visit {
-  /** Its body is here and the work begins. @throws AppError overloaded when it cannot be answered in time any more */
-  work(): void;
+  /**
+   * Its body is here and the work begins, as soon as there is a place.
+   * @throws AppError overloaded when it cannot be answered in time any more; the signal's reason
+   */
+  work(signal: AbortSignal): Promise<void>;
   /** To be called when it is answered or given up; further calls do nothing. */
   leave(answered: boolean): void;
 }
@@ -33,12 +41,21 @@ const retrySeconds = { starting: 2, unavailable: 2, draining: 5, full: 1, stream
 /** Predictions are no promises: so much of the time allowed must be left over. */
 const margin = 1.5;
 
-/** Who may come in: decided before the first byte of a body is read, or of a stream; counted until they leave. */
+/** Most bodies are here so soon behind their heads: until then each has a place kept. One that takes longer gets one when it is here. */
+const promptMs = 100;
+
+/**
+ * Who may come in: decided before the first byte of a body is read, or of a stream; counted until they leave. Callers are told
+ * apart as access/caller-id.ts does; where others wait, none has more than half of anything.
+ */
 export class Gate {
   readonly #options: GateOptions;
   readonly #throughput: Throughput;
+  readonly #places: Places;
+  /** Recordings that are all here, by caller. */
+  readonly #here = new CallerCounts();
+  readonly #streams: SharedPlaces;
   #inside = 0;
-  #streams = 0;
   #streamsEnded = 0;
   #emptied: Deferred<undefined> | undefined;
   readonly #closing = new AbortController();
@@ -46,6 +63,8 @@ export class Gate {
   constructor(options: GateOptions) {
     this.#options = options;
     this.#throughput = new Throughput(options.clock);
+    this.#places = new Places(options.maxRequests);
+    this.#streams = new SharedPlaces(options.maxStreams, options.clock);
   }
 
   /** Aborts, with `draining`, when the service begins to shut down: for what would go on for too long. */
@@ -60,12 +79,7 @@ export class Gate {
 
   /** Open streams. */
   get streams(): number {
-    return this.#streams;
-  }
-
-  /** How long a recording that came now would take to be answered, by the answers of late. */
-  get predictedMs(): number {
-    return Math.max(this.#options.queue().waitMs, this.#throughput.predictedMs);
+    return this.#streams.taken;
   }
 
   get status(): ServiceStatus {
@@ -76,26 +90,45 @@ export class Gate {
 
   /**
    * Lets a recording in.
+   * @param caller on whose account
    * @param deadlineMs how long its sender will wait for the answer
    * @throws AppError starting, engine-unavailable, draining or overloaded, with details.retryAfterSeconds
    */
-  enter(deadlineMs = this.#options.maxWaitMs): Visit {
+  enter(caller: string, deadlineMs = this.#options.maxWaitMs): Visit {
     this.#refuseUnlessReady();
     const allowedMs = Math.min(deadlineMs, this.#options.maxWaitMs);
-    this.#refuseWhenFull(allowedMs);
+    if (this.#places.isFull(caller)) throw this.#overloaded(caller, 'places');
+    if (this.#options.queue(caller).full) throw this.#overloaded(caller, 'queue');
+    this.#refuseLate(caller, allowedMs);
     this.#inside++;
-    let working = false;
+    const unexpect = this.#places.expect(caller);
+    const stopExpecting = this.#options.clock.setTimer(unexpect, promptMs);
+    let here = false;
     let left = false;
+    let release = (): void => undefined;
     return {
-      work: () => {
-        this.#refuseLate(allowedMs);
-        working = true;
+      work: async (signal) => {
+        stopExpecting();
+        unexpect();
+        this.#refuseLate(caller, allowedMs);
+        if (this.#places.isCrowded) throw this.#overloaded(caller, 'places');
+        here = true;
+        this.#here.add(caller, 1);
         this.#throughput.enter();
+        release = await this.#places.take(caller, signal);
+        // Whoever gave up meanwhile has left already.
+        if (left) release();
       },
       leave: (answered) => {
         if (left) return;
         left = true;
-        if (working) this.#throughput.leave(answered);
+        stopExpecting();
+        unexpect();
+        release();
+        if (here) {
+          this.#here.add(caller, -1);
+          this.#throughput.leave(answered);
+        }
         this.#inside--;
         if (this.#inside === 0) this.#emptied?.resolve(undefined);
       },
@@ -103,27 +136,35 @@ export class Gate {
   }
 
   /**
-   * Lets a stream in.
+   * Lets a stream in; another may have to give up its place for it.
+   * @param caller on whose account
    * @returns what to call, once, when it is over
    * @throws AppError starting, engine-unavailable, draining or overloaded, with details.retryAfterSeconds
    */
-  enterStream(): () => void {
-    this.assertStreamRoom();
-    this.#streams++;
+  enterStream(caller: string, holder: Holder): () => void {
+    this.assertStreamRoom(caller);
+    const leave = this.#streams.take(caller, holder);
+    if (leave === undefined) throw this.#tooManyStreams();
     let left = false;
     return () => {
       if (left) return;
       left = true;
-      this.#streams--;
+      leave();
       this.#streamsEnded++;
     };
   }
 
   /** @throws AppError as enterStream would */
-  assertStreamRoom(): void {
+  assertStreamRoom(caller: string): void {
     this.#refuseUnlessReady();
-    const { maxStreams, streamsFull } = this.#options;
-    if (this.#streams >= maxStreams || streamsFull()) throw this.#tooManyStreams();
+    if (!this.#streams.hasRoom(caller)) {
+      this.#options.onRefused?.('streams');
+      throw this.#tooManyStreams();
+    }
+    if (this.#options.streamsFull(caller)) {
+      this.#options.onRefused?.('stream-engine');
+      throw this.#tooManyStreams();
+    }
   }
 
   /** Lets nobody in any more; resolves when the last recording is answered. */
@@ -144,17 +185,19 @@ export class Gate {
     throw new AppError(code, reason, { details: { retryAfterSeconds: retrySeconds[status] } });
   }
 
-  #refuseWhenFull(allowedMs: number): void {
-    if (this.#inside >= this.#options.maxRequests || this.#options.queue().full) throw this.#overloaded();
-    this.#refuseLate(allowedMs);
+  #refuseLate(caller: string, allowedMs: number): void {
+    if (this.#predictMs(caller) * margin > allowedMs) throw this.#overloaded(caller, 'late');
   }
 
-  #refuseLate(allowedMs: number): void {
-    if (this.predictedMs * margin > allowedMs) throw this.#overloaded();
+  /** How long a recording of this caller's that came now would take to be answered, by the answers of late. */
+  #predictMs(caller: string): number {
+    const { waitMs } = this.#options.queue(caller);
+    return Math.max(waitMs, this.#throughput.predictMs(this.#here.ahead(caller)));
   }
 
-  #overloaded(): AppError {
-    const retryAfterSeconds = Math.max(retrySeconds.full, Math.ceil(this.predictedMs / 1000));
+  #overloaded(caller: string, cause: OverloadCause): AppError {
+    this.#options.onRefused?.(cause);
+    const retryAfterSeconds = Math.max(retrySeconds.full, Math.ceil(this.#predictMs(caller) / 1000));
     return new AppError('overloaded', `Too much to do; try again in ${retryAfterSeconds} s.`, {
       details: { retryAfterSeconds },
     });

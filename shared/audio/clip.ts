@@ -30,6 +30,8 @@ export interface DecodeRequest {
   readonly consume?: boolean;
   /** Where the clip may be put, if it fits. */
   readonly memory?: ArrayBuffer | undefined;
+  /** On whose account: where several wait, callers take turns. */
+  readonly caller?: string;
   readonly signal?: AbortSignal;
   /** Looked at between two frames: whether the recording is not wanted any more, where a thread hears of no signal while it works. */
   readonly isCalledOff?: () => boolean;

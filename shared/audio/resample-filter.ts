@@ -10,12 +10,18 @@ const cutoff = 0.95;
 const attenuationDb = 110;
 const kaiserBeta = 0.1102 * (attenuationDb - 8.7);
 
-/** Above this many numbers a table of every phase gives way to one of `finePhases`, read with interpolation. */
-const maxExactEntries = 1 << 20;
+/**
+ * Above this many numbers, 1 MiB, a table of every phase gives way to one of `finePhases`, read with interpolation. All rates in use have
+ * less; callers choose rates, and each that is in use has its table in memory.
+ */
+const maxExactEntries = 1 << 18;
 /** Steps in a period of the lower rate: a straight line between two of them errs by less than (π/1024)²/8 ≈ 1.2e-6 (−118 dB). */
 const finePhases = 1024;
 
 export interface ResampleFilter {
+  /** The reduced ratio of output to input rate. */
+  readonly up: number;
+  readonly down: number;
   /** Taps in a row, a multiple of 16; tap `j` weighs the input sample `floor(position) − taps/2 + 1 + j`. */
   readonly taps: number;
   /** Rows, each for one fraction of an input sample: row r is for r/phases. One more row than phases when interpolated. */
@@ -68,5 +74,5 @@ export function designFilter(up: number, down: number): ResampleFilter {
     }
     for (let tap = 0; tap < taps; tap += 1) rows[phase * taps + tap] = exact[tap]! / sum;
   }
-  return { taps, rows, phases, interpolated };
+  return { up, down, taps, rows, phases, interpolated };
 }

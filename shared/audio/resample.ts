@@ -36,7 +36,8 @@ interface Plan {
 interface KernelPlan {
   readonly up: number;
   readonly down: number;
-  readonly filter: ResampleFilter;
+  /** Its rows are in the kernel's memory. */
+  readonly filter: Pick<ResampleFilter, 'taps' | 'phases' | 'interpolated'>;
   readonly kernel: ResampleKernel;
   /** Output samples computed in one call of the kernel. */
   readonly batch: number;
@@ -66,16 +67,17 @@ function createKernelPlan(up: number, down: number, filter: ResampleFilter): Ker
   const samplesBytes = 4 * sampleCount;
   const kernel = createResampleKernel(rowsBytes + samplesBytes + 8 * dots + 4 * dots);
   new Float32Array(kernel.memory, 0, filter.rows.length).set(filter.rows);
+  const { taps, phases, interpolated } = filter;
   return {
-    ...{ up, down, filter, kernel, batch },
+    ...{ up, down, kernel, batch },
+    filter: { taps, phases, interpolated },
     samples: new Float32Array(kernel.memory, rowsBytes, sampleCount),
     jobs: new Int32Array(kernel.memory, rowsBytes + samplesBytes, 2 * dots),
     results: new Float32Array(kernel.memory, rowsBytes + samplesBytes + 8 * dots, dots),
   };
 }
 
-function createPlan(up: number, down: number, arithmetic: ResampleArithmetic): Plan {
-  const filter = designFilter(up, down);
+function createPlan(up: number, down: number, arithmetic: ResampleArithmetic, filter: ResampleFilter): Plan {
   const { taps } = filter;
   const compute = arithmetic(up, down, filter);
   if (compute !== undefined) return { up, down, taps, compute };
@@ -93,18 +95,28 @@ function createPlan(up: number, down: number, arithmetic: ResampleArithmetic): P
   };
 }
 
-function planFor(fromHz: number, toHz: number, arithmetic: ResampleArithmetic): Plan {
+/** The ratio of output to input rate. @throws RangeError for a rate that is not a positive whole number */
+export function reducedRatio(fromHz: number, toHz: number): { readonly up: number; readonly down: number } {
   for (const rate of [fromHz, toHz]) {
     if (!Number.isInteger(rate) || rate <= 0) {
       throw new RangeError(`expected a sample rate in whole Hz, got ${rate}`);
     }
   }
   const divisor = greatestCommonDivisor(fromHz, toHz);
-  const [up, down] = [toHz / divisor, fromHz / divisor];
+  return { up: toHz / divisor, down: fromHz / divisor };
+}
+
+function planFor(
+  fromHz: number,
+  toHz: number,
+  arithmetic: ResampleArithmetic,
+  filter: ResampleFilter | undefined,
+): Plan {
+  const { up, down } = reducedRatio(fromHz, toHz);
   const key = `${up}/${down}`;
   const plans = plansByArithmetic.get(arithmetic) ?? new Map<string, Plan>();
   plansByArithmetic.set(arithmetic, plans);
-  const plan = plans.get(key) ?? createPlan(up, down, arithmetic);
+  const plan = plans.get(key) ?? createPlan(up, down, arithmetic, filter ?? designFilter(up, down));
   plans.delete(key);
   plans.set(key, plan);
   const oldest = plans.keys().next();
@@ -173,13 +185,15 @@ export function resampledLength(inputSamples: number, fromHz: number, toHz: numb
  * `round(n · toHz / fromHz)` of them after `finish()`. The output is bit for bit the same however the input is cut
  * into chunks. Equal rates pass samples through. Rates are whole Hz; a non-positive or broken one is a RangeError.
  * @param arithmetic the native kernels', where there are; its outputs are these to within 1e-6
+ * @param filter for these rates, where it was designed elsewhere (see FilterDesigner)
  */
 export function createResampler(
   fromHz: number,
   toHz: number,
   arithmetic: ResampleArithmetic = portable,
+  filter?: ResampleFilter,
 ): Resampler {
-  const { up, down, taps, compute } = planFor(fromHz, toHz, arithmetic);
+  const { up, down, taps, compute } = planFor(fromHz, toHz, arithmetic, filter);
   // The history is at the beginning of memory that the next chunks are put into.
   let memory: Float32Array = new Float32Array(0);
   let historyLength = 0;

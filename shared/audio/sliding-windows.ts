@@ -94,17 +94,6 @@ export class SlidingWindows {
     return window;
   }
 
-  /** The next windows, as far as they have come, and at most so many. */
-  takeUpTo(most: number): SlidingWindow[] {
-    const windows: SlidingWindow[] = [];
-    while (windows.length < most) {
-      const window = this.take();
-      if (window === undefined) break;
-      windows.push(window);
-    }
-    return windows;
-  }
-
   /** Leaves out windows that are complete, all but the newest `keep`. */
   skip(keep: number): SkippedWindows {
     const ends = this.#dueEnds();

@@ -23,22 +23,24 @@ export class LaneQueue<Item, Outcome> {
   }
 
   get length(): number {
-    return this.#queues.stream.length + this.#queues.upload.length;
+    return this.#queues.stream.counts.total + this.#queues.upload.counts.total;
   }
 
-  lengthOf(lane: Lane): number {
-    return this.#queues[lane].length;
+  /** Items waiting in a lane, of all callers and of each. */
+  countsOf(lane: Lane): FairQueue<Item, Outcome>['counts'] {
+    return this.#queues[lane].counts;
   }
 
-  add(items: readonly Item[], nowMs: number, lane: Lane): Group<Item, Outcome> {
-    return this.#queues[lane].add(items, nowMs);
+  add(items: readonly Item[], nowMs: number, lane: Lane, caller: string): Group<Item, Outcome> {
+    return this.#queues[lane].add(items, nowMs, caller);
   }
 
   take(count: number): ReturnType<FairQueue<Item, Outcome>['take']> {
     const { stream, upload } = this.#queues;
-    if (stream.length === 0 || upload.length === 0) this.#owed = 0;
+    const uploads = upload.counts.total;
+    if (stream.counts.total === 0 || uploads === 0) this.#owed = 0;
     else this.#owed += Math.min(count, this.length) * (1 - this.#streamShare);
-    const reserved = Math.min(Math.floor(this.#owed), upload.length, count);
+    const reserved = Math.min(Math.floor(this.#owed), uploads, count);
     this.#owed -= reserved;
     const first = stream.take(count - reserved);
     return [...first, ...upload.take(count - first.length)];

@@ -1,4 +1,4 @@
-import { AppError } from '../errors/app-error';
+import { AppError, type ErrorCode } from '../errors/app-error';
 import { cancellation } from '../errors/cancellation';
 import { BatchCost } from './batch-cost';
 import type { Clock } from './clock';
@@ -9,11 +9,16 @@ import { LaneQueue, type Lane } from './lanes';
 export interface BatcherOptions<Item, Result> {
   /** Answers a batch: one result per item, in the items' order. Called for one batch at a time. */
   readonly run: (items: readonly Item[]) => Promise<readonly Result[]>;
+  /** Throws for an item that must not get into a batch with others'. */
+  readonly check?: (item: Item) => void;
   /** Items in one batch at most. */
   readonly maxItems: number;
   /** How long the oldest waiting item may be held back for company. */
   readonly maxDelayMs: number;
-  /** Items waiting in each lane at most; a group that does not fit whole is refused. */
+  /**
+   * Items waiting in each lane at most; a group that does not fit whole is refused. A caller with less than half of them still
+   * has its half where others took all: so twice as many wait at most.
+   */
   readonly maxQueuedItems: number;
   /** Share of the places in batches that streams may take while uploads wait, from 0 to 1; 0.8 unless given. */
   readonly streamShare?: number;
@@ -26,7 +31,21 @@ export interface Outcome<Result> {
   readonly batch: number;
 }
 
+export interface SubmitOptions {
+  /** When it aborts, waiting items are dropped and the promise rejects with its reason at once. */
+  readonly signal?: AbortSignal;
+  /** Who goes first: `upload` unless given. */
+  readonly lane?: Lane;
+  /** On whose account: callers take turns, and so do the submissions of one. */
+  readonly caller?: string;
+}
+
 const defaultStreamShare = 0.8;
+const nobodyInParticular = '';
+/** Errors that no item of a batch can be the reason of. */
+const engineErrors: readonly ErrorCode[] = ['engine-unavailable', 'draining', 'cancelled'];
+
+type Taken<Item, Result> = ReturnType<LaneQueue<Item, Outcome<Result>>['take']>;
 
 /**
  * Collects items of many callers into batches for an engine that prefers them so.
@@ -34,7 +53,7 @@ const defaultStreamShare = 0.8;
  * A batch goes when the engine is free and the batch is full, or its oldest item has waited `maxDelayMs`, or
  * nobody has announced more: an idle engine never makes a lone caller wait. Streams go before uploads (see LaneQueue) and callers
  * of a lane take turns (see FairQueue), so a caller with many items neither starves others nor is starved. Full means an
- * immediate `overloaded`.
+ * immediate `overloaded`. When a batch fails, each of its items is tried alone: one that the engine cannot take fails nobody else's.
  */
 export class MicroBatcher<Item, Result> {
   readonly #options: BatcherOptions<Item, Result>;
@@ -64,13 +83,18 @@ export class MicroBatcher<Item, Result> {
     return this.#queue.length;
   }
 
-  /** How long an item that came now would wait, in milliseconds, by the time the latest batches took. */
-  get estimatedWaitMs(): number {
+  /** Whether nothing more of this caller's fits into the lane of uploads. */
+  isFull(caller: string): boolean {
+    return !this.#fits(1, 'upload', caller);
+  }
+
+  /** How long an upload's item that came now would wait, in milliseconds, by the time the latest batches took. */
+  estimatedWaitMs(caller: string): number {
     const { maxItems } = this.#options;
-    const full = Math.floor(this.#queue.length / maxItems);
-    const rest = this.#queue.length % maxItems;
+    const items = this.#queue.countsOf('stream').total + this.#queue.countsOf('upload').ahead(caller);
+    const full = Math.floor(items / maxItems);
     const predictMs = this.#predictMs;
-    return predictMs(this.#running) + full * predictMs(maxItems) + predictMs(rest);
+    return predictMs(this.#running) + full * predictMs(maxItems) + predictMs(items % maxItems);
   }
 
   /** What an item costs when the engine is kept busy with full batches; 0 while nothing is known. */
@@ -94,23 +118,20 @@ export class MicroBatcher<Item, Result> {
 
   /**
    * @param items of one caller: accepted together or not at all
-   * @param lane who goes first
-   * @param signal when it aborts, waiting items are dropped and the promise rejects with its reason at once
    * @returns an outcome per item, in the items' order
-   * @throws AppError overloaded (details: retryAfterSeconds), draining; whatever `run` threw for a batch with these items
+   * @throws AppError overloaded (details: retryAfterSeconds), draining; whatever `check` throws, or `run` for one of these items
    */
   async submit(
     items: readonly Item[],
-    signal?: AbortSignal,
-    lane: Lane = 'upload',
+    { signal, lane = 'upload', caller = nobodyInParticular }: SubmitOptions = {},
   ): Promise<Outcome<Result>[]> {
     if (this.#closing !== undefined)
       throw new AppError('draining', 'The service is shutting down; try again elsewhere.');
     if (signal?.aborted === true) throw cancellation(signal);
     if (items.length === 0) return [];
-    if (this.#queue.lengthOf(lane) + items.length > this.#options.maxQueuedItems) throw this.#overloaded();
+    this.#assertTaken(items, lane, caller);
 
-    const group = this.#queue.add(items, this.#options.clock.now(), lane);
+    const group = this.#queue.add(items, this.#options.clock.now(), lane, caller);
     const abandon = (): void => {
       this.#queue.remove(group);
       group.reject(cancellation(signal!));
@@ -132,8 +153,22 @@ export class MicroBatcher<Item, Result> {
     await this.#closing.promise;
   }
 
-  #overloaded(): AppError {
-    const retryAfterSeconds = Math.max(1, Math.ceil(this.estimatedWaitMs / 1000));
+  #assertTaken(items: readonly Item[], lane: Lane, caller: string): void {
+    if (!this.#fits(items.length, lane, caller)) throw this.#overloaded(caller);
+    const { check } = this.#options;
+    if (check !== undefined) items.forEach(check);
+  }
+
+  #fits(count: number, lane: Lane, caller: string): boolean {
+    const { maxQueuedItems } = this.#options;
+    const counts = this.#queue.countsOf(lane);
+    const all = counts.total + count;
+    if (all <= maxQueuedItems) return true;
+    return counts.of(caller) + count <= maxQueuedItems / 2 && all <= 2 * maxQueuedItems;
+  }
+
+  #overloaded(caller: string): AppError {
+    const retryAfterSeconds = Math.max(1, Math.ceil(this.estimatedWaitMs(caller) / 1000));
     return new AppError('overloaded', `The queue is full; try again in ${retryAfterSeconds} s.`, {
       details: { retryAfterSeconds },
     });
@@ -166,27 +201,47 @@ export class MicroBatcher<Item, Result> {
   }
 
   async #dispatch(): Promise<void> {
-    const { clock, maxItems } = this.#options;
-    const taken = this.#queue.take(maxItems);
-    const batch = ++this.#batches;
+    const taken = this.#queue.take(this.#options.maxItems);
     this.#running = taken.length;
-    const startedMs = clock.now();
     try {
-      const results = await this.#options.run(taken.map(({ item }) => item));
-      if (results.length !== taken.length) throw wrongCount(taken.length, results.length);
-      taken.forEach(({ group, index }, position) => {
-        group.settle(index, { result: results[position]!, batch });
-      });
-      this.#cost.learn(taken.length, clock.now() - startedMs);
+      await this.#run(taken);
     } catch (error) {
-      this.#fail(new Set(taken.map(({ group }) => group)), error);
+      const isEngines = engineErrors.includes(AppError.from(error).code);
+      if (isEngines || taken.length === 1) this.#fail(new Set(taken.map(({ group }) => group)), error);
+      else await this.#runEachAlone(taken);
     } finally {
       this.#running = 0;
       this.#pump();
     }
   }
 
-  #fail(groups: ReadonlySet<Group<Item, Outcome<Result>>>, error: unknown): void {
+  async #run(taken: Taken<Item, Result>): Promise<void> {
+    const { clock } = this.#options;
+    const batch = ++this.#batches;
+    const startedMs = clock.now();
+    const results = await this.#options.run(taken.map(({ item }) => item));
+    if (results.length !== taken.length) throw wrongCount(taken.length, results.length);
+    taken.forEach(({ group, index }, position) => {
+      group.settle(index, { result: results[position]!, batch });
+    });
+    this.#cost.learn(taken.length, clock.now() - startedMs);
+  }
+
+  /** Finds out which item a batch failed for. */
+  async #runEachAlone(taken: Taken<Item, Result>): Promise<void> {
+    const failed = new Set<Group<Item, Outcome<Result>>>();
+    for (const member of taken) {
+      if (failed.has(member.group)) continue;
+      try {
+        await this.#run([member]);
+      } catch (error) {
+        failed.add(member.group);
+        this.#fail([member.group], error);
+      }
+    }
+  }
+
+  #fail(groups: Iterable<Group<Item, Outcome<Result>>>, error: unknown): void {
     for (const group of groups) {
       this.#queue.remove(group);
       group.reject(error);

@@ -34,9 +34,12 @@ export class Throughput {
     this.#inside--;
   }
 
-  /** How long a caller that came now would be inside, by Little’s law; 0 while nothing is known. */
-  get predictedMs(): number {
-    return this.#answers < 1 ? 0 : ((this.#inside + 1) * this.#busyMs) / this.#answers;
+  /**
+   * How long a caller that came now would be inside, by Little’s law; 0 while nothing is known.
+   * @param ahead who is served before it; all that are inside unless given
+   */
+  predictMs(ahead = this.#inside): number {
+    return this.#answers < 1 ? 0 : ((ahead + 1) * this.#busyMs) / this.#answers;
   }
 
   #pass(): void {

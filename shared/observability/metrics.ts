@@ -21,6 +21,23 @@ const decodeFailures: readonly ErrorCode[] = [
 /** Ours, those of lost and of half-closed connections, and that of a broken protocol. */
 const streamCloseCodes = [...Object.values(closeCodes).map(String), '1002', '1005', '1006', 'other'];
 
+/** Why somebody was refused or given up for the sake of others. */
+const overloadCauses = [
+  /** All places for recordings are taken. */
+  'places',
+  /** The queue before the engine is full. */
+  'queue',
+  /** The answer would not come in time. */
+  'late',
+  /** All streams are open. */
+  'streams',
+  /** The open streams use all of the engine that is for them. */
+  'stream-engine',
+  /** A stream's place went to a caller with fewer, or a stream that was not made use of. */
+  'stream-displaced',
+] as const;
+export type OverloadCause = (typeof overloadCauses)[number];
+
 const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 export interface ModelLabels {
@@ -52,6 +69,12 @@ export class Metrics {
     name: 'earshot_rejected_total',
     help: 'Requests that ended in an error, by the code of the problem document.',
     labelNames: ['reason'] as const,
+    registers: this.#registers,
+  });
+  readonly overloads = new Counter({
+    name: 'earshot_overload_total',
+    help: 'Recordings, streams and connections refused or given up because there was too much, by what there was too much of.',
+    labelNames: ['cause'] as const,
     registers: this.#registers,
   });
   readonly uploadBytes = new Histogram({
@@ -216,6 +239,7 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry });
     for (const route of routes) this.requestSeconds.zero({ route, code: '200' });
     for (const reason of errorCodes) this.rejected.inc({ reason }, 0);
+    for (const cause of overloadCauses) this.overloads.inc({ cause }, 0);
     for (const code of streamCloseCodes) this.#streamsClosed.inc({ code }, 0);
     this.streamDroppedSeconds.inc({ reason: 'overload' }, 0);
     for (const result of ['loaded', 'failed']) this.modelReloads.inc({ result }, 0);

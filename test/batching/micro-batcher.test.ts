@@ -1,5 +1,6 @@
 import { MicroBatcher, type BatcherOptions } from '../../shared/batching/micro-batcher';
 import { deferred, type Deferred } from '../../shared/batching/deferred';
+import { AppError } from '../../shared/errors/app-error';
 import { FakeClock, settled } from '../support/fake-clock';
 
 /** An engine that answers only when the test says so; its answer names the question. */
@@ -143,7 +144,7 @@ describe('whose answer is whose', () => {
         }, random(100));
       }
       callers.push(
-        batcher.submit(items, hangUp.signal).then(
+        batcher.submit(items, { signal: hangUp.signal }).then(
           (outcomes) => {
             answered++;
             if (outcomes.length !== items.length) wrong++;
@@ -207,7 +208,7 @@ describe('when it is full', () => {
       // 7 wait and 1 runs, 3 s each.
       details: { retryAfterSeconds: 24 },
     });
-    expect(batcher.estimatedWaitMs).toBe(24_000);
+    expect(batcher.estimatedWaitMs('')).toBe(24_000);
     expect(batcher.queuedItems).toBe(7);
     void batcher.submit(['8']);
     expect(batcher.queuedItems).toBe(8);
@@ -223,7 +224,7 @@ describe('when a caller leaves', () => {
     const { batcher, engine, sent } = setUp();
     void batcher.submit(['busy']);
     const hangUp = new AbortController();
-    const gone = batcher.submit(['gone1', 'gone2'], hangUp.signal);
+    const gone = batcher.submit(['gone1', 'gone2'], { signal: hangUp.signal });
     void batcher.submit(['stays']);
     hangUp.abort();
     await expect(gone).rejects.toMatchObject({ code: 'cancelled' });
@@ -236,7 +237,7 @@ describe('when a caller leaves', () => {
     const { batcher, engine } = setUp();
     const arrived = batcher.announce();
     const hangUp = new AbortController();
-    const gone = batcher.submit(['gone'], hangUp.signal);
+    const gone = batcher.submit(['gone'], { signal: hangUp.signal });
     const stays = batcher.submit(['stays']);
     arrived();
     hangUp.abort();
@@ -247,7 +248,9 @@ describe('when a caller leaves', () => {
 
   it('takes nothing from a caller that had left already', async () => {
     const { batcher, sent } = setUp();
-    await expect(batcher.submit(['a'], AbortSignal.abort())).rejects.toMatchObject({ code: 'cancelled' });
+    await expect(batcher.submit(['a'], { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'cancelled',
+    });
     expect(sent()).toEqual([]);
   });
 });
@@ -264,11 +267,83 @@ describe('when a batch fails', () => {
     expect(sent()).toEqual([['a1'], ['b']]);
   });
 
-  it('fails it when the engine answers too few', async () => {
+  it('finds out which of its items it failed for, and answers the others', async () => {
+    const poison = new AppError('internal', 'cannot be computed');
+    const batches: (readonly string[])[] = [];
+    const { batcher } = setUp({
+      run: (items) => {
+        batches.push(items);
+        return items.includes('poison') ? Promise.reject(poison) : Promise.resolve(items);
+      },
+    });
+    const arrived = batcher.announce();
+    const fine = batcher.submit(['a']);
+    const bad = batcher.submit(['poison', 'b']);
+    const alsoFine = batcher.submit(['c']);
+    arrived();
+    await expect(bad).rejects.toBe(poison);
+    expect(await fine).toEqual([{ result: 'a', batch: 2 }]);
+    expect((await alsoFine)[0]).toMatchObject({ result: 'c' });
+    // Behind its first failure nothing of a caller is computed any more.
+    expect(batches).toEqual([['a', 'poison', 'c', 'b'], ['a'], ['poison'], ['c']]);
+    expect(await batcher.submit(['d'])).toHaveLength(1);
+  });
+
+  it('tries nobody alone when it is the engine that failed', async () => {
+    const { batcher, engine, sent } = setUp();
+    const both = batcher.submit(['a', 'b']);
+    engine.batches[0]!.answer.reject(new AppError('engine-unavailable', 'gone'));
+    await expect(both).rejects.toThrow('gone');
+    expect(sent()).toHaveLength(1);
+  });
+
+  it('is answered from another, item by item, when the engine gives too few results', async () => {
     const { batcher, engine } = setUp();
     const result = batcher.submit(['a', 'b']);
     engine.batches[0]!.answer.resolve(['only one']);
-    await expect(result).rejects.toThrow('1 results to a batch of 2');
+    await settled();
+    engine.batches[1]!.answer.resolve([]);
+    await expect(result).rejects.toThrow('0 results to a batch of 1');
+  });
+
+  it('is kept from it: an item that may not be computed fails its own caller alone', async () => {
+    const { batcher, sent } = setUp({
+      check: (item) => {
+        if (item === 'poison') throw new AppError('non-finite-audio', 'infinite');
+      },
+    });
+    await expect(batcher.submit(['a', 'poison'])).rejects.toMatchObject({ code: 'non-finite-audio' });
+    expect([sent(), batcher.queuedItems]).toEqual([[], 0]);
+  });
+});
+
+describe('callers', () => {
+  it('take turns, and so do the submissions of one', async () => {
+    const { batcher, engine, sent } = setUp({ maxItems: 2, maxQueuedItems: 20 });
+    void batcher.submit(['0']);
+    for (const name of ['a', 'b', 'c']) void batcher.submit([`${name}1`, `${name}2`], { caller: 'many' });
+    void batcher.submit(['x1', 'x2'], { caller: 'few' });
+    for (let k = 0; k < 4; k += 1) await engine.finish(k);
+    expect(sent()).toEqual([['0'], ['a1', 'x1'], ['b1', 'x2'], ['c1', 'a2'], ['b2', 'c2']]);
+  });
+
+  it('with less than half of the queue have their half where others took all', async () => {
+    const { batcher } = setUp({ maxItems: 1 });
+    void batcher.submit(['on the engine']);
+    const many = Array.from({ length: 8 }, (_, index) => `item ${index}`);
+    void batcher.submit(many, { caller: 'greedy' });
+    expect([batcher.isFull('greedy'), batcher.isFull('other')]).toEqual([true, false]);
+    await expect(batcher.submit(['late'], { caller: 'greedy' })).rejects.toMatchObject({
+      code: 'overloaded',
+    });
+    void batcher.submit(many.slice(4), { caller: 'other' });
+    await expect(batcher.submit(['late'], { caller: 'other' })).rejects.toMatchObject({ code: 'overloaded' });
+    void batcher.submit(many.slice(4), { caller: 'third' });
+    // Twice the queue is the end for everybody.
+    await expect(batcher.submit(['late'], { caller: 'fourth' })).rejects.toMatchObject({
+      code: 'overloaded',
+    });
+    expect(batcher.queuedItems).toBe(16);
   });
 });
 

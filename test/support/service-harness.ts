@@ -13,6 +13,8 @@ import { FakeJobQueue } from './fake-job-queue';
 import { Metrics } from '../../shared/observability/metrics';
 import { createAssertAdmin } from '../../services/classifier/access/admin';
 import { createIdentify, readApiKeys, type Identify } from '../../services/classifier/access/api-keys';
+import { parseTrustedProxies } from '../../services/classifier/access/address';
+import { createCallerIdOf } from '../../services/classifier/access/caller-id';
 import { createApp, routePaths } from '../../services/classifier/app';
 import type { Service } from '../../services/classifier/compose';
 import { composeStreams, streamTuning, type Streams } from '../../services/classifier/compose-streams';
@@ -45,6 +47,7 @@ export interface HarnessOptions {
   readonly apiKeysFile?: string;
   /** Admins must send `harnessAdminKey`; else, without a file of keys, everybody is one. */
   readonly adminsOnly?: boolean;
+  readonly trustedProxies?: string;
   readonly jobs?: JobQueue;
   readonly datasets?: { readonly folder: string; readonly limits?: Partial<IntakeLimits> };
   readonly tuning?: Partial<typeof streamTuning>;
@@ -113,9 +116,10 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
   const { batcher } = model;
   const made = createHash('sha256').update(harnessAdminKey).digest('hex');
   const identify = createIdentify(readApiKeys(options.apiKeysFile), systemClock, made);
+  const callerIdOf = createCallerIdOf(parseTrustedProxies(options.trustedProxies ?? '')!);
   const streams = composeStreams(
     { maxStreams, streamShare: 0.8, allowedOrigins },
-    { lease, model: () => current, onlooker: options.onlooker, identify, metrics, logger },
+    { lease, model: () => current, onlooker: options.onlooker, identify, callerIdOf, metrics, logger },
     { ...streamTuning, ...options.tuning },
   );
   const gate = new Gate({
@@ -124,7 +128,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     streamsFull: streams.isFull,
     clock: systemClock,
     engine: () => current.state,
-    queue: () => ({ full: batcher.queuedItems >= maxQueuedItems, waitMs: batcher.estimatedWaitMs }),
+    queue: (caller) => ({ full: batcher.isFull(caller), waitMs: batcher.estimatedWaitMs(caller) }),
     maxWaitMs: 60_000,
   });
   metrics.watchDrift(driftKinds, new Drift());
@@ -149,6 +153,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     }),
     gate,
     identify,
+    callerIdOf,
     metrics,
     logger,
     version: '1.2.3',

@@ -3,6 +3,7 @@ import { AppError } from '../../../shared/errors/app-error';
 import { cancellation } from '../../../shared/errors/cancellation';
 import type { Metrics } from '../../../shared/observability/metrics';
 import type { Identify } from '../access/api-keys';
+import type { CallerIdOf } from '../access/caller-id';
 import type { ClassifyClip } from '../classify-clip';
 import type { Gate } from '../gate';
 import type { UploadLimits } from './bounded-body';
@@ -17,6 +18,7 @@ export interface ClassifyRouteDeps {
   readonly classifyClip: ClassifyClip;
   readonly gate: Gate;
   readonly identify: Identify;
+  readonly callerIdOf: CallerIdOf;
   readonly metrics: Metrics;
   readonly uploadLimits: UploadLimits;
   /** From the upload's last byte to the answer. */
@@ -31,16 +33,16 @@ export function classifyRoute(deps: ClassifyRouteDeps): RequestHandler {
     const type = negotiateAnswer(req);
     const { format, ...options } = parseWords(classifyQuerySchema, req.query, 'query');
     const deadlineMs = requestTimeoutMs(req.headers, deps.deadlineMs);
-    deps.identify(req.headers);
-    const visit = deps.gate.enter(deadlineMs);
+    const caller = deps.callerIdOf(deps.identify(req.headers), req);
+    const visit = deps.gate.enter(caller, deadlineMs);
     let stopDeadline: (() => void) | undefined;
     let answered = false;
     try {
       const bytes = await readUpload(req, deps.uploadLimits, signal);
       deps.metrics.uploadBytes.observe(bytes.byteLength);
-      visit.work();
       stopDeadline = startDeadline(context, deadlineMs, deps.deadlineMs);
-      const answer = await deps.classifyClip(bytes, { ...options, signal });
+      await visit.work(signal);
+      const answer = await deps.classifyClip(bytes, { ...options, caller, signal });
       answered = true;
       sendAnswer(res, { requestId, ...answer }, type, format);
     } catch (error) {

@@ -4,12 +4,14 @@ import { AppError } from '../../../shared/errors/app-error';
 import type { JobEvent, JobQueue } from '../../../shared/jobs/job-queue';
 import { isEnded } from '../../../shared/jobs/job-record';
 import type { Identify } from '../access/api-keys';
+import type { CallerIdOf } from '../access/caller-id';
 import type { Gate } from '../gate';
 import { contextOf } from './request-context';
 
 export interface JobEventsDeps {
   readonly jobs: JobQueue;
   readonly identify: Identify;
+  readonly callerIdOf: CallerIdOf;
   readonly gate: Gate;
 }
 
@@ -26,11 +28,11 @@ const maxInAll = 256;
  * `GET /jobs/:id/events`: server-sent events, each the whole job after a change. `Last-Event-ID` goes on where a reader was;
  * who has seen the end gets 204, on which browsers stop asking.
  */
-export function jobEventsRoute({ jobs, identify, gate }: JobEventsDeps): RequestHandler {
+export function jobEventsRoute({ jobs, identify, callerIdOf, gate }: JobEventsDeps): RequestHandler {
   const open = new Map<string, number>();
   let inAll = 0;
   return async (req, res) => {
-    const { name } = identify(req.headers);
+    const caller = callerIdOf(identify(req.headers), req);
     gate.closing.throwIfAborted();
     const after = lastEventId(req);
     const job = await jobs.get(String(req.params['id']));
@@ -38,7 +40,6 @@ export function jobEventsRoute({ jobs, identify, gate }: JobEventsDeps): Request
       begin(res).end();
       return;
     }
-    const caller = `${name} ${req.socket.remoteAddress ?? ''}`;
     const count = open.get(caller) ?? 0;
     if (count >= maxPerCaller || inAll >= maxInAll) throw tooMany();
     open.set(caller, count + 1);

@@ -1,16 +1,16 @@
 import type { RequestHandler } from 'express';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Identify } from '../access/api-keys';
+import type { CallerIdOf } from '../access/caller-id';
 import type { Gate } from '../gate';
 
 /**
  * A plain `GET /stream`; WebSockets are upgraded before a request gets here (stream/stream-server.ts). A browser does not
  * tell its page why a handshake was refused: the page asks here, and is refused for the same reason.
  */
-export function streamRoute(gate: Gate, identify: Identify): RequestHandler {
+export function streamRoute(gate: Gate, identify: Identify, callerIdOf: CallerIdOf): RequestHandler {
   return (req, res) => {
-    identify(req.headers);
-    gate.assertStreamRoom();
+    gate.assertStreamRoom(callerIdOf(identify(req.headers), req));
     res.setHeader('Upgrade', 'websocket');
     throw new AppError(
       'upgrade-required',

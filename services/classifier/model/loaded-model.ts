@@ -1,9 +1,11 @@
+import { indexOfNonFinite } from '../../../shared/audio/finite';
 import { MicroBatcher } from '../../../shared/batching/micro-batcher';
 import type { Clock } from '../../../shared/batching/clock';
 import { deferred, type Deferred } from '../../../shared/batching/deferred';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { Inference, InferenceResult } from '../../../shared/engine/inference';
 import type { Metrics } from '../../../shared/observability/metrics';
+import { AppError } from '../../../shared/errors/app-error';
 import { InferenceSupervisor, type EngineState } from '../inference-supervisor';
 
 /** What a model says of one window, and what its whole batch took on the engine. */
@@ -74,6 +76,7 @@ export class LoadedModel implements ServedModel {
           ...{ probabilities: scores, familiarity: familiarity?.[window], inferenceMs },
         }));
       },
+      check: assertFinite,
       ...batching,
       clock: options.clock,
     });
@@ -121,4 +124,13 @@ export class LoadedModel implements ServedModel {
   drop(): Promise<void> {
     return this.#supervisor.close();
   }
+}
+
+/**
+ * Samples can be finite and so large that resampling them gives infinity; the engine would refuse the whole batch.
+ * @throws AppError non-finite-audio
+ */
+function assertFinite(samples: Float32Array): void {
+  if (indexOfNonFinite(samples) < 0) return;
+  throw new AppError('non-finite-audio', 'Some samples are not numbers, or too large: full scale is ±1.');
 }

@@ -12,7 +12,7 @@ import { readServingState } from '../../../shared/registry/serving-state';
 import { withinLimit } from '../../../shared/threads/within-limit';
 import type { EngineState } from '../inference-supervisor';
 import type { Drift } from './drift';
-import type { Lease, LoadedModel } from './loaded-model';
+import type { Lease, LoadedModel, WindowBatcher } from './loaded-model';
 import type { Shadow } from './shadow';
 
 export interface ModelHostOptions {
@@ -76,15 +76,23 @@ export class ModelHost {
     return this.#current?.state ?? { status: 'starting', reason: 'The model is being loaded.' };
   }
 
-  /** Windows that wait for an engine, and how long one that came now would wait. */
-  get queue(): { readonly items: number; readonly waitMs: number } {
-    const batchers = [...this.#retiring, ...(this.#current === undefined ? [] : [this.#current])].map(
-      ({ batcher }) => batcher,
-    );
+  /** Windows that wait for an engine. */
+  get queuedWindows(): number {
+    return this.#batchers.reduce((sum, { queuedItems }) => sum + queuedItems, 0);
+  }
+
+  /** Whether no window of this caller's fits into the queue, and how long one that came now would wait. */
+  queueFor(caller: string): { readonly full: boolean; readonly waitMs: number } {
     return {
-      items: batchers.reduce((sum, { queuedItems }) => sum + queuedItems, 0),
-      waitMs: batchers.reduce((sum, { estimatedWaitMs }) => sum + estimatedWaitMs, 0),
+      full: this.#current?.batcher.isFull(caller) ?? false,
+      waitMs: this.#batchers.reduce((sum, batcher) => sum + batcher.estimatedWaitMs(caller), 0),
     };
+  }
+
+  /** Of the model that answers, and of those that finish what they were given. */
+  get #batchers(): WindowBatcher[] {
+    const models = [...this.#retiring, ...(this.#current === undefined ? [] : [this.#current])];
+    return models.map(({ batcher }) => batcher);
   }
 
   get problem(): FollowProblem | undefined {

@@ -18,6 +18,8 @@ import type { StreamSession } from './stream-session';
 export interface ConnectionOptions {
   readonly registry: StreamRegistry;
   readonly caller: Caller;
+  /** On whose account (access/caller-id.ts). */
+  readonly callerId: string;
   readonly clock: Clock;
   readonly logger: Logger;
   /** From the handshake to `start`, and from one message with audio to the next. */
@@ -38,6 +40,8 @@ const pauseBytes = 512 * 1024;
 const resumeBytes = 128 * 1024;
 /** What `ws` reports for a connection that ended without a close frame (RFC 6455, section 7.1.5). */
 const lostCode = 1006;
+/** A client that leaves so much unread gets no more pongs. */
+const maxUnreadBytes = 64 * 1024;
 /** Pings in a row that may stay without any sign of life. */
 const maxMisses = 2;
 
@@ -86,6 +90,9 @@ export class StreamConnection {
     socket.on('pong', () => {
       this.#misses = 0;
     });
+    socket.on('ping', (data) => {
+      if (socket.bufferedAmount <= maxUnreadBytes) socket.pong(data);
+    });
     socket.on('close', (code) => {
       this.#closed(code);
     });
@@ -100,6 +107,17 @@ export class StreamConnection {
   /** The close code that was sent to the client, if one was. */
   get sentCode(): number | undefined {
     return this.#sentCode;
+  }
+
+  /** How much of its place the stream makes use of, from 0 to 1. */
+  get use(): number {
+    return this.#session?.load.use ?? 0;
+  }
+
+  /** Another gets this stream's place. */
+  giveUp(): void {
+    const message = 'All streams are taken, and others need a place more; try again in 10 s.';
+    this.#fail(new AppError('overloaded', message, { details: { retryAfterSeconds: 10 } }));
   }
 
   /** To be called regularly: pings, and gives up a client that showed no sign of life since the last two pings. */
@@ -154,9 +172,9 @@ export class StreamConnection {
     }
     if (this.#session !== undefined)
       throw new AppError('wrong-order', 'This connection has its stream already.');
-    const { registry, caller } = this.#options;
+    const { registry, caller, callerId } = this.#options;
     if (message.type === 'start') {
-      const session = registry.begin(message, caller, this.#sink, this.#release);
+      const session = registry.begin(message, caller, callerId, this.#sink, this.#release);
       this.#adopt(session);
       this.#send(registry.ready(session, false));
       return;

@@ -1,4 +1,5 @@
 import type { ReadyMessage, ResumeMessage, StartMessage } from '../../../shared/contracts/stream';
+import { CallerCounts } from '../../../shared/batching/caller-counts';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Caller } from '../access/api-keys';
 import { describeModel } from '../describe-model';
@@ -35,25 +36,44 @@ export class StreamRegistry {
     return this.#entries.size;
   }
 
-  /** Windows a second that all connected streams ask for. */
-  get windowsPerSecond(): number {
-    const connected = [...this.#entries.values()].filter(({ release }) => release !== undefined);
-    return connected.reduce((sum, { session }) => sum + 1 / session.start.hopSeconds, 0);
+  /**
+   * Whether there is no room for one more prediction a second; an empty house has room, for longer hops at least. A caller that
+   * uses less than half of the engine's share has room where others use all of it: callers take turns there.
+   */
+  isFull(caller: string): boolean {
+    return this.#windowsPerSecond() > 0 && !this.#hasRoom(1, caller);
   }
 
-  /** Whether there is no room for one more prediction a second; an empty house has room, for longer hops at least. */
-  get isFull(): boolean {
-    const taken = this.windowsPerSecond;
-    return taken > 0 && taken + 1 > (this.#options.maxWindowsPerSecond() ?? Infinity);
+  #hasRoom(windowsPerSecond: number, caller: string): boolean {
+    const most = this.#options.maxWindowsPerSecond() ?? Infinity;
+    if (this.#windowsPerSecond() + windowsPerSecond <= most) return true;
+    return this.#windowsPerSecond(caller) + windowsPerSecond <= most / 2;
+  }
+
+  /** Windows a second that connected streams really ask of the engine: all, or a caller's. */
+  #windowsPerSecond(caller?: string): number {
+    let sum = 0;
+    for (const { session, release } of this.#entries.values()) {
+      const counts = caller === undefined || session.caller === caller;
+      if (counts && release !== undefined) sum += session.load.windowsPerSecond;
+    }
+    return sum;
   }
 
   /**
+   * @param callerId on whose account
    * @param release ends the connection when another takes the stream over
    * @throws AppError malformed-request, overloaded, engine-unavailable
    */
-  begin(start: StartMessage, caller: Caller, sink: Sink, release: () => void): StreamSession {
-    const most = this.#options.maxWindowsPerSecond() ?? Infinity;
-    if (this.windowsPerSecond + 1 / start.hopSeconds > most) {
+  begin(
+    start: StartMessage,
+    caller: Caller,
+    callerId: string,
+    sink: Sink,
+    release: () => void,
+  ): StreamSession {
+    if (!this.#hasRoom(1 / start.hopSeconds, callerId)) {
+      this.#options.metrics.overloads.inc({ cause: 'stream-engine' });
       throw new AppError(
         'overloaded',
         'The service has no room for a stream with this hop; try a longer one.',
@@ -62,7 +82,7 @@ export class StreamRegistry {
         },
       );
     }
-    const session = new StreamSession(start, new Outbox(), this.#options, this.#options.limits);
+    const session = new StreamSession(start, callerId, new Outbox(), this.#options, this.#options.limits);
     session.outbox.attach(sink);
     this.#entries.set(session.id, { session, owner: caller.name, release, cancelExpiry: undefined });
     return session;
@@ -101,7 +121,7 @@ export class StreamRegistry {
       this.#remove(session);
     }, limits.resumeSeconds * 1000);
     const detached = [...this.#entries.values()].filter((other) => other.release === undefined);
-    if (detached.length > maxDetached) this.#remove(detached[0]!.session);
+    if (detached.length > maxDetached) this.#remove(oldestOfGreediest(detached).session);
   }
 
   /** The connection that holds the stream is done with it; another's say is not heard. */
@@ -137,4 +157,11 @@ export class StreamRegistry {
       limits: { messageBytes, bufferedSeconds, resumeSeconds, idleSeconds },
     };
   }
+}
+
+/** The caller that has the most loses its oldest. */
+function oldestOfGreediest(entries: readonly Entry[]): Entry {
+  const counts = new CallerCounts();
+  for (const { session } of entries) counts.add(session.caller, 1);
+  return entries.find(({ session }) => session.caller === counts.greediest)!;
 }

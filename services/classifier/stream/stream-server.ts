@@ -9,6 +9,7 @@ import { AppError } from '../../../shared/errors/app-error';
 import type { Logger } from '../../../shared/observability/logger';
 import type { Metrics } from '../../../shared/observability/metrics';
 import type { Caller, Identify } from '../access/api-keys';
+import type { CallerIdOf } from '../access/caller-id';
 import { assertOriginAllowed } from '../access/origin';
 import type { Gate } from '../gate';
 import { problemOf } from '../http/error-middleware';
@@ -23,6 +24,7 @@ export interface StreamServerOptions {
   readonly registry: StreamRegistry;
   readonly gate: Gate;
   readonly identify: Identify;
+  readonly callerIdOf: CallerIdOf;
   readonly allowedOrigins: readonly string[];
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -39,6 +41,14 @@ export interface StreamServer {
   drain(): Promise<void>;
   /** Ends what is left at once. */
   close(): void;
+}
+
+/** A stream that was let in, from its handshake on. */
+interface Admission {
+  readonly caller: Caller;
+  readonly callerId: string;
+  connection: StreamConnection | undefined;
+  leave: () => void;
 }
 
 export const streamPath = '/stream';
@@ -58,6 +68,10 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
     clientTracking: false,
     // Audio does not shrink, and a deflate window for each connection would be memory for nothing.
     perMessageDeflate: false,
+    // A read of 64 KiB can hold thousands of messages: other sockets have their turn between two of them.
+    allowSynchronousEvents: false,
+    // Answered as far as the client reads (stream-connection.ts).
+    autoPong: false,
     maxPayload: options.maxMessageBytes,
     ...{ maxFragments, maxBufferedChunks: 16 * maxFragments, closeTimeout },
     // Never the one that carries a key.
@@ -68,28 +82,40 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
   }, options.pingMs);
   heartbeat.unref();
 
-  function admit(request: IncomingMessage): { caller: Caller; leave: () => void } {
+  function admit(request: IncomingMessage): Admission {
     assertOriginAllowed(request.headers, options.allowedOrigins);
     const caller = identify(request.headers);
+    const callerId = options.callerIdOf(caller, request);
     const open = perCaller.get(caller.name) ?? 0;
     if (open >= caller.maxStreams) {
       throw new AppError('rate-limited', `This key has ${open} streams open, and that is the most.`, {
         details: { retryAfterSeconds: 10 },
       });
     }
-    const leaveGate = gate.enterStream();
+    const admission: Admission = { caller, callerId, connection: undefined, leave: () => undefined };
+    const leaveGate = gate.enterStream(callerId, {
+      get use() {
+        return admission.connection?.use ?? 0;
+      },
+      giveUp: () => {
+        metrics.overloads.inc({ cause: 'stream-displaced' });
+        if (admission.connection === undefined) request.socket.destroy();
+        else admission.connection.giveUp();
+      },
+    });
     perCaller.set(caller.name, open + 1);
-    const leave = (): void => {
+    admission.leave = () => {
       leaveGate();
       const left = perCaller.get(caller.name)! - 1;
       if (left === 0) perCaller.delete(caller.name);
       else perCaller.set(caller.name, left);
     };
-    return { caller, leave };
+    return admission;
   }
 
-  function open(socket: WebSocket, caller: Caller, leave: () => void): void {
+  function open(socket: WebSocket, admission: Admission): void {
     const { registry, startMs, idleMs } = options;
+    const { caller, callerId, leave } = admission;
     const requestId = randomUUID();
     const openedMs = clock.now();
     const log = logger.child({ requestId });
@@ -97,11 +123,13 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
     const connection = new StreamConnection(socket, {
       registry,
       caller,
+      callerId,
       clock,
       logger: log,
       startMs,
       idleMs,
     });
+    admission.connection = connection;
     connections.add(connection);
     socket.on('close', (received) => {
       const code = connection.sentCode ?? received;
@@ -115,19 +143,19 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
   }
 
   function handshake(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    let admitted: ReturnType<typeof admit> | undefined;
+    let admission: Admission;
     try {
-      admitted = admit(request);
+      admission = admit(request);
     } catch (caught) {
       refuse(socket, AppError.from(caught), metrics, logger);
       return;
     }
-    const { caller, leave } = admitted;
+    const { leave } = admission;
     // A handshake that ws itself refuses, or that is cut off, ends with its socket.
     socket.once('close', leave);
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('close', leave);
-      open(webSocket, caller, leave);
+      open(webSocket, admission);
     });
   }
 

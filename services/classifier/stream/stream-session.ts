@@ -3,12 +3,8 @@ import type { ContainerThread } from '../../../shared/audio/stream/container-thr
 import { clippedShare } from '../../../shared/audio/level';
 import { createPcmDecoder } from '../../../shared/audio/stream/pcm-decoder';
 import type { Piece, StreamDecoder } from '../../../shared/audio/stream/stream-decoder';
-import {
-  createResampler,
-  resample,
-  type ResampleArithmetic,
-  type Resampler,
-} from '../../../shared/audio/resample';
+import type { FilterDesigner } from '../../../shared/audio/filter-designer';
+import { resample, type ResampleArithmetic } from '../../../shared/audio/resample';
 import { SlidingWindows, type SlidingWindow } from '../../../shared/audio/sliding-windows';
 import type { Clock } from '../../../shared/batching/clock';
 import { deferred, type Deferred } from '../../../shared/batching/deferred';
@@ -21,8 +17,14 @@ import type { Metrics } from '../../../shared/observability/metrics';
 import type { Onlooker } from '../model/heard-window';
 import type { Lease, WindowBatcher } from '../model/loaded-model';
 import { Arrivals } from './arrivals';
+import { AudioBacklog } from './audio-backlog';
 import type { Outbox } from './outbox';
 import { Reporter } from './reporter';
+import type { SilencePace } from './silence-pace';
+import { SoundClock } from './sound-clock';
+import { StreamLoad } from './stream-load';
+import { StreamResampler } from './stream-resampler';
+import type { Turns } from './turns';
 import { fitWindow, refitWindow } from './window-fit';
 import { judgeWindows } from './window-judge';
 
@@ -33,6 +35,10 @@ export interface SessionDeps {
   readonly lease: () => Lease;
   readonly onlooker: Onlooker;
   readonly containers: ContainerThread;
+  readonly filters: FilterDesigner;
+  /** Shared by all streams. */
+  readonly turns: Turns;
+  readonly silencePace: SilencePace;
   readonly metrics: Metrics;
   readonly clock: Clock;
 }
@@ -55,12 +61,15 @@ const aheadSeconds = 2;
  *
  * Bytes wait in a queue and are worked off one after another; windows are judged beside that, in groups, one group at a time.
  * Who sends faster than real time (a file) is held up while `bufferedSeconds` wait; who sends live never is: when the engine
- * cannot keep up, windows are left out instead.
+ * cannot keep up, windows are left out instead. Everything that computes does so in pieces of a few milliseconds (see Turns).
  */
 export class StreamSession {
   readonly id = randomUUID();
   readonly start: StartMessage;
+  /** On whose account (access/caller-id.ts). */
+  readonly caller: string;
   readonly outbox: Outbox;
+  readonly load: StreamLoad;
   readonly #deps: SessionDeps;
   readonly #limits: SessionLimits;
   readonly #decoder: StreamDecoder;
@@ -71,10 +80,9 @@ export class StreamSession {
   readonly #reporter: Reporter;
   readonly #work = new AbortController();
   readonly #ended = deferred<undefined>();
-  readonly #startedMs: number;
-  #resampler: { readonly fromHz: number; readonly resampler: Resampler } | undefined;
-  #queue: { readonly bytes: Uint8Array; readonly arrivedMs: number }[] = [];
-  #queuedBytes = 0;
+  readonly #soundClock: SoundClock;
+  readonly #resampler: StreamResampler;
+  readonly #backlog = new AudioBacklog();
   #receivedBytes = 0;
   #working = false;
   #judging: Promise<void> | undefined;
@@ -84,22 +92,28 @@ export class StreamSession {
   onRoom: () => void = () => undefined;
 
   /** @throws AppError malformed-request when the window does not suit the model */
-  constructor(start: StartMessage, outbox: Outbox, deps: SessionDeps, limits: SessionLimits) {
+  constructor(start: StartMessage, caller: string, outbox: Outbox, deps: SessionDeps, limits: SessionLimits) {
     const { model, release } = deps.lease();
     release();
     const { manifest } = model;
     const { frontEnd } = manifest;
     this.start = start;
+    this.caller = caller;
     this.#windowSeconds = fitWindow(start, manifest);
     this.outbox = outbox;
     this.#manifest = manifest;
     this.#deps = deps;
     this.#limits = limits;
-    this.#startedMs = deps.clock.now();
+    this.#soundClock = new SoundClock(deps.clock);
+    this.load = new StreamLoad(start.hopSeconds, deps.clock);
     this.#decoder =
       start.encoding === 'container'
         ? deps.containers.open()
         : createPcmDecoder(start.encoding, start.sampleRate!, start.channels);
+    this.#resampler = new StreamResampler({
+      ...{ filters: deps.filters, turns: deps.turns, caller, signal: this.#work.signal },
+      arithmetic: () => this.#arithmetic,
+    });
     this.#windows = new SlidingWindows({
       sampleRate: frontEnd.sampleRate,
       windowSeconds: this.#windowSeconds,
@@ -120,7 +134,7 @@ export class StreamSession {
   }
 
   get queuedBytes(): number {
-    return this.#queuedBytes;
+    return this.#backlog.bytes;
   }
 
   get receivedBytes(): number {
@@ -141,8 +155,7 @@ export class StreamSession {
   push(bytes: Uint8Array): void {
     if (this.isEnding || this.#work.signal.aborted) return;
     this.#receivedBytes += bytes.byteLength;
-    this.#queuedBytes += bytes.byteLength;
-    this.#queue.push({ bytes, arrivedMs: this.#deps.clock.now() });
+    this.#backlog.push(bytes, this.#deps.clock.now());
     this.#run();
   }
 
@@ -156,8 +169,7 @@ export class StreamSession {
   abort(reason: AppError): void {
     if (this.#work.signal.aborted) return;
     this.#work.abort(reason);
-    this.#queue = [];
-    this.#queuedBytes = 0;
+    this.#backlog.clear();
     this.#room?.resolve(undefined);
     this.#ended.reject(reason);
     if (!this.#working) this.#decoder.close();
@@ -173,31 +185,43 @@ export class StreamSession {
       .finally(() => {
         this.#working = false;
         if (this.#work.signal.aborted) this.#decoder.close();
-        else if (this.#queue.length > 0) this.#run();
+        else if (!this.#backlog.isEmpty) this.#run();
       });
   }
 
   async #workOff(): Promise<void> {
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      for await (const piece of this.#decoder.push(next.bytes)) {
-        await this.#hear(piece, next.arrivedMs);
-        // A small message can hold hours of sound: nobody waits for it any more.
-        if (this.#work.signal.aborted) return;
-      }
-      this.#queuedBytes -= next.bytes.byteLength;
+    await this.#backlog.workOff(async ({ bytes, arrivedMs }) => {
+      // Those before it were done with: there is room.
       this.onRoom();
-    }
+      await this.#hearAll(this.#decoder.push(bytes), arrivedMs);
+    });
+    this.onRoom();
     if (this.#ending !== undefined && !this.#work.signal.aborted) await this.#finish(this.#ending);
+  }
+
+  /** A small message can hold hours of sound: when the stream is over, nobody waits for it any more. */
+  async #hearAll(pieces: AsyncGenerator<Piece, void, undefined>, arrivedMs: number): Promise<void> {
+    while (!this.#work.signal.aborted) {
+      const next = await this.#turn(() => pieces.next());
+      if (next.done === true) return;
+      await this.#hear(next.value, arrivedMs);
+    }
+    await pieces.return();
+  }
+
+  /** Does a piece of work when it is this caller's turn. */
+  #turn<T>(piece: () => T): Promise<Awaited<T>> {
+    return this.#deps.turns.run(this.caller, piece) as Promise<Awaited<T>>;
   }
 
   async #finish(reason: DoneMessage['reason']): Promise<void> {
     const nowMs = this.#deps.clock.now();
-    for await (const piece of this.#decoder.finish()) await this.#hear(piece, nowMs);
-    if (this.#resampler !== undefined) this.#take(this.#resampler.resampler.finish(), nowMs);
+    await this.#hearAll(this.#decoder.finish(), nowMs);
+    this.#take(this.#resampler.finish(), nowMs);
     await this.#judging;
     await this.#judgeWith(() => {
       const last = this.#windows.finish();
-      return last === undefined ? [] : [last];
+      return Promise.resolve(last === undefined ? [] : [last]);
     });
     if (this.#work.signal.aborted) return;
     this.#reporter.finish(reason, this.#heardSeconds, this.#receivedBytes);
@@ -211,23 +235,20 @@ export class StreamSession {
 
   /** Whether the sender sends faster than sound goes by. */
   get #isAhead(): boolean {
-    return this.#heardSeconds - (this.#deps.clock.now() - this.#startedMs) / 1000 > aheadSeconds;
+    return this.#soundClock.aheadSeconds > aheadSeconds;
   }
 
-  async #hear({ sampleRate, samples }: Piece, arrivedMs: number): Promise<void> {
-    if (this.#work.signal.aborted) return;
+  async #hear(piece: Piece, arrivedMs: number): Promise<void> {
+    const toHz = (): number => this.#manifest.frontEnd.sampleRate;
+    await this.#resampler.push(piece, toHz, (samples) => {
+      this.#take(samples, arrivedMs);
+    });
     const { metrics } = this.#deps;
-    metrics.streamAudioSeconds.inc(samples.length / sampleRate);
-    metrics.streamClippedSeconds.inc((clippedShare(samples) * samples.length) / sampleRate);
-    if (this.#resampler?.fromHz !== sampleRate) {
-      if (this.#resampler !== undefined) this.#take(this.#resampler.resampler.finish(), arrivedMs);
-      const toHz = this.#manifest.frontEnd.sampleRate;
-      this.#resampler = {
-        fromHz: sampleRate,
-        resampler: createResampler(sampleRate, toHz, this.#arithmetic),
-      };
-    }
-    this.#take(this.#resampler.resampler.push(samples), arrivedMs);
+    const seconds = piece.samples.length / piece.sampleRate;
+    this.#soundClock.hear(seconds);
+    this.load.hear(seconds);
+    metrics.streamAudioSeconds.inc(seconds);
+    metrics.streamClippedSeconds.inc(clippedShare(piece.samples) * seconds);
     while (this.#isAhead && this.#windows.waitingSeconds > this.#limits.bufferedSeconds && this.#judging) {
       this.#room = deferred<undefined>();
       await this.#room.promise;
@@ -248,19 +269,25 @@ export class StreamSession {
   }
 
   async #judgeAll(): Promise<void> {
-    const next = (): SlidingWindow[] => {
+    const next = async (): Promise<SlidingWindow[]> => {
       this.#leaveOutTheLate();
-      return this.#windows.takeUpTo(windowsAtOnce);
+      const windows: SlidingWindow[] = [];
+      while (windows.length < windowsAtOnce) {
+        const window = await this.#turn(() => this.#windows.take());
+        if (window === undefined) break;
+        windows.push(window);
+      }
+      return windows;
     };
     while (!this.#work.signal.aborted && (await this.#judgeWith(next))) this.#room?.resolve(undefined);
   }
 
   /** Judges what `take` gives with the model that answers now. @returns whether there was anything */
-  async #judgeWith(take: () => readonly SlidingWindow[]): Promise<boolean> {
+  async #judgeWith(take: () => Promise<readonly SlidingWindow[]>): Promise<boolean> {
     const { model, release } = this.#deps.lease();
     try {
       if (model.manifest !== this.#manifest) this.#changeModel(model.manifest);
-      const group = take();
+      const group = await take();
       if (group.length > 0) await this.#judge(group, model.batcher);
       return group.length > 0;
     } finally {
@@ -279,8 +306,7 @@ export class StreamSession {
     const { sampleRate: toHz } = manifest.frontEnd;
     const windowSeconds = refitWindow(this.start, this.#windowSeconds, manifest);
     if (fromHz !== toHz || windowSeconds !== this.#windowSeconds) {
-      if (this.#resampler !== undefined) this.#windows.push(this.#resampler.resampler.finish());
-      this.#resampler = undefined;
+      this.#windows.push(this.#resampler.finish());
       this.#windows = this.#windows.continued({ sampleRate: toHz, windowSeconds }, (samples) =>
         resample(samples, fromHz, toHz, this.#arithmetic),
       );
@@ -292,15 +318,27 @@ export class StreamSession {
   }
 
   async #judge(group: readonly SlidingWindow[], batcher: WindowBatcher): Promise<void> {
-    const { clock } = this.#deps;
+    const { clock, silencePace, turns } = this.#deps;
+    const { signal } = this.#work;
     const { sampleRate } = this.#manifest.frontEnd;
-    const { silenceDbfs } = this.start;
     const arrivals = group.map(({ endSeconds }) => this.#arrivals.take(Math.round(endSeconds * sampleRate)));
-    const judgements = await judgeWindows(group, sampleRate, silenceDbfs, batcher, this.#work.signal);
-    const nowMs = clock.now();
-    judgements.forEach((judgement, index) => {
-      this.#reporter.report(judgement, Math.max(0, nowMs - (arrivals[index] ?? nowMs)));
+    const { caller } = this;
+    const judgements = await judgeWindows(group, {
+      ...{ sampleRate, turns, caller, silenceDbfs: this.start.silenceDbfs },
+      submit: (windows) => {
+        this.load.judge(group.length, windows.length);
+        return batcher.submit(windows, { signal, lane: 'stream', caller });
+      },
     });
+    const silent = judgements.filter(({ scores }) => scores === undefined).length;
+    if (this.#isAhead && silent > 0) await silencePace.pass(silent, signal);
+    const nowMs = clock.now();
+    for (const [index, judgement] of judgements.entries()) {
+      if (signal.aborted) return;
+      await this.#turn(() => {
+        this.#reporter.report(judgement, Math.max(0, nowMs - (arrivals[index] ?? nowMs)));
+      });
+    }
   }
 
   #leaveOutTheLate(): void {

@@ -1,6 +1,7 @@
 import { floorDbfs, levelDbfs, loudestBlockDbfs } from '../../../shared/audio/level';
 import type { SlidingWindow } from '../../../shared/audio/sliding-windows';
 import type { WindowBatcher, WindowScores } from '../model/loaded-model';
+import type { Turns } from './turns';
 
 /** What is known of one window. */
 export interface Judgement {
@@ -11,33 +12,38 @@ export interface Judgement {
   readonly scores: WindowScores | undefined;
 }
 
+export interface JudgeOptions {
+  readonly sampleRate: number;
+  /** Below this a window is silent; null: none is. */
+  readonly silenceDbfs: number | null;
+  readonly turns: Turns;
+  /** On whose account. */
+  readonly caller: string;
+  readonly submit: (windows: readonly Float32Array[]) => ReturnType<WindowBatcher['submit']>;
+}
+
 /** The gate listens to the loudest block of this length. */
 const blockSeconds = 0.1;
 
-/**
- * Judges windows of one stream together; silent ones are not worth the model.
- * @param silenceDbfs below this a window is silent; null: none is
- */
+/** Judges windows of one stream together; silent ones are not worth the model. */
 export async function judgeWindows(
   windows: readonly SlidingWindow[],
-  sampleRate: number,
-  silenceDbfs: number | null,
-  batcher: WindowBatcher,
-  signal: AbortSignal,
+  { sampleRate, silenceDbfs, turns, caller, submit }: JudgeOptions,
 ): Promise<Judgement[]> {
   const block = Math.max(1, Math.round(blockSeconds * sampleRate));
-  const isSilent = ({ samples }: SlidingWindow): boolean =>
-    silenceDbfs !== null && loudestBlockDbfs(samples, block) < silenceDbfs;
-  const loud = windows.filter((window) => !isSilent(window));
-  const outcomes = await batcher.submit(
-    loud.map(({ samples }) => samples),
-    signal,
-    'stream',
-  );
+  const loud: SlidingWindow[] = [];
+  const levels: number[] = [];
+  for (const window of windows) {
+    await turns.run(caller, () => {
+      levels.push(newLevel(window));
+      if (silenceDbfs === null || loudestBlockDbfs(window.samples, block) >= silenceDbfs) loud.push(window);
+    });
+  }
+  const outcomes = await submit(loud.map(({ samples }) => samples));
   const scores = new Map(loud.map((window, index) => [window, outcomes[index]!.result]));
-  return windows.map((window) => ({
+  return windows.map((window, index) => ({
     window,
-    levelDbfs: newLevel(window),
+    levelDbfs: levels[index]!,
     scores: scores.get(window),
   }));
 }

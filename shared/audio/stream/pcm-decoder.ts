@@ -5,6 +5,8 @@ import { ByteQueue } from './byte-queue';
 import type { Piece, StreamDecoder } from './stream-decoder';
 
 const pieceSeconds = 0.5;
+/** Samples of all channels in a piece at most: what one piece costs is bounded at any rate. */
+const pieceSamples = 32_768;
 const { min, floor } = Math;
 
 interface Sample {
@@ -25,7 +27,7 @@ export function createPcmDecoder(
 ): StreamDecoder {
   const { bytes: sampleBytes, read } = samples[encoding];
   const frameBytes = sampleBytes * channels;
-  const pieceFrames = floor(pieceSeconds * sampleRate);
+  const pieceFrames = floor(min(pieceSeconds * sampleRate, pieceSamples / channels));
   const queue = new ByteQueue();
   let taken = 0;
 

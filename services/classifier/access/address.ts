@@ -1,0 +1,86 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { BlockList, isIP, isIPv6 } from 'node:net';
+
+/** As much of a request as says where it comes from. */
+export interface AddressedRequest {
+  readonly headers: IncomingHttpHeaders;
+  readonly socket: { readonly remoteAddress?: string | undefined };
+}
+
+/** Where a request comes from: an IPv4 address, or an IPv6 network of 64 bits as `2001:db8:0:1::/64`. */
+export type AddressOf = (request: AddressedRequest) => string;
+
+/** Proxies whose word on their callers is taken. */
+export type TrustedProxies = Pick<BlockList, 'check'>;
+
+/**
+ * @param list addresses, or networks as `10.0.0.0/8`, with commas between them; empty: no proxy
+ * @returns undefined for a list that is not well-formed
+ */
+export function parseTrustedProxies(list: string): TrustedProxies | undefined {
+  const proxies = new BlockList();
+  for (const entry of list.split(',').map((part) => part.trim())) {
+    if (entry === '') continue;
+    const [address = '', bits, ...rest] = entry.split('/');
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+    const most = family === 'ipv6' ? 128 : 32;
+    const length = bits === undefined ? most : Number(bits);
+    const isLength = /^\d{1,3}$/.test(bits ?? '0') && length <= most;
+    if (isIP(address) === 0 || !isLength || rest.length > 0) return undefined;
+    proxies.addSubnet(address, length, family);
+  }
+  return proxies;
+}
+
+/**
+ * Reads the address that a request came from. `X-Forwarded-For` is believed as far as trusted proxies wrote it: each adds at the end
+ * whom it heard, so the last address that is no trusted proxy's is the caller's, and what stands before it is the caller's own claim.
+ */
+export function createAddressOf(proxies: TrustedProxies): AddressOf {
+  return ({ headers, socket }) => {
+    let address = plainAddress(socket.remoteAddress ?? '');
+    const given = headers['x-forwarded-for'] ?? '';
+    const hops = (typeof given === 'string' ? given : given.join(',')).split(',');
+    while (isTrusted(proxies, address)) {
+      const hop = plainAddress(hops.pop() ?? '');
+      if (isIP(hop) === 0) break;
+      address = hop;
+    }
+    return networkOf(address);
+  };
+}
+
+export function isTrusted(proxies: TrustedProxies, address: string): boolean {
+  const family = isIP(address);
+  return family !== 0 && proxies.check(address, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+/** An address without port, brackets and zone; of an IPv4 address in IPv6's clothes, the IPv4 address. */
+export function plainAddress(text: string): string {
+  const bare = text
+    .trim()
+    .replace(/^\[([^\]]*)\](:\d+)?$/, '$1')
+    .replace(/%.*$/, '');
+  const withPort = /^(\d{1,3}(?:\.\d{1,3}){3}):\d+$/.exec(bare)?.[1];
+  const mapped = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i.exec(bare)?.[1];
+  return withPort ?? mapped ?? bare;
+}
+
+/** One subscriber has a network of 64 bits at least (RFC 6177): more addresses than could be counted one by one. */
+function networkOf(address: string): string {
+  if (!isIPv6(address)) return address === '' ? 'unknown' : address;
+  const [front = '', back] = address.split('::');
+  const head = groupsOf(front);
+  const tail = groupsOf(back ?? '');
+  const zeros = back === undefined ? 0 : Math.max(0, 8 - head.length - tail.length);
+  const groups = [...head, ...new Array<string>(zeros).fill('0'), ...tail];
+  return `${groups.slice(0, 4).join(':')}::/64`;
+}
+
+function groupsOf(text: string): string[] {
+  const groups = text === '' ? [] : text.split(':');
+  // An IPv4 address at the end stands for two groups, which are never among the first four.
+  return groups.flatMap((group) =>
+    group.includes('.') ? ['0', '0'] : [Number.parseInt(group, 16).toString(16)],
+  );
+}

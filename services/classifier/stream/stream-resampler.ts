@@ -1,0 +1,73 @@
+import type { FilterDesigner } from '../../../shared/audio/filter-designer';
+import type { ResampleFilter } from '../../../shared/audio/resample-filter';
+import {
+  createResampler,
+  reducedRatio,
+  type ResampleArithmetic,
+  type Resampler,
+} from '../../../shared/audio/resample';
+import type { Piece } from '../../../shared/audio/stream/stream-decoder';
+import type { Turns } from './turns';
+
+export interface StreamResamplerOptions {
+  readonly filters: FilterDesigner;
+  readonly turns: Turns;
+  /** On whose account. */
+  readonly caller: string;
+  readonly signal: AbortSignal;
+  readonly arithmetic: () => ResampleArithmetic | undefined;
+}
+
+/** Brings one stream's sound to the model's rate, whatever rates it comes in and whatever model takes over meanwhile. */
+export class StreamResampler {
+  readonly #options: StreamResamplerOptions;
+  #current: { readonly fromHz: number; readonly resampler: Resampler } | undefined;
+
+  constructor(options: StreamResamplerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param toHz the model's rate, asked again when it is this stream's turn
+   * @param take is given the samples in that turn; nobody is where the stream is over meanwhile
+   */
+  async push(piece: Piece, toHz: () => number, take: (samples: Float32Array) => void): Promise<void> {
+    const { turns, caller, signal } = this.#options;
+    for (let done = false; !done && !signal.aborted;) {
+      const filter = await this.#filterFor(piece.sampleRate, toHz());
+      done = await turns.run(caller, () => signal.aborted || this.#resample(piece, toHz(), filter, take));
+    }
+  }
+
+  /** What was held back; the next sound begins anew. */
+  finish(): Float32Array {
+    const rest = this.#current?.resampler.finish() ?? new Float32Array(0);
+    this.#current = undefined;
+    return rest;
+  }
+
+  /** Undefined where none is needed. */
+  async #filterFor(fromHz: number, toHz: number): Promise<ResampleFilter | undefined> {
+    if (this.#current?.fromHz === fromHz || fromHz === toHz) return undefined;
+    const { filters, caller, signal } = this.#options;
+    return filters.design(fromHz, toHz, caller, signal);
+  }
+
+  /** @returns false where another model, at another rate than the filter is for, has taken over */
+  #resample(
+    { sampleRate: fromHz, samples }: Piece,
+    toHz: number,
+    filter: ResampleFilter | undefined,
+    take: (samples: Float32Array) => void,
+  ): boolean {
+    if (this.#current?.fromHz !== fromHz) {
+      const wanted = fromHz === toHz ? undefined : reducedRatio(fromHz, toHz);
+      if (wanted?.up !== filter?.up || wanted?.down !== filter?.down) return false;
+      if (this.#current !== undefined) take(this.#current.resampler.finish());
+      const resampler = createResampler(fromHz, toHz, this.#options.arithmetic(), filter);
+      this.#current = { fromHz, resampler };
+    }
+    take(this.#current.resampler.push(samples));
+    return true;
+  }
+}

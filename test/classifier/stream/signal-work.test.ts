@@ -1,0 +1,139 @@
+import { createFilterDesigner } from '../../../shared/audio/filter-designer';
+import { designFilter } from '../../../shared/audio/resample-filter';
+import { SoundClock } from '../../../services/classifier/stream/sound-clock';
+import { Turns } from '../../../services/classifier/stream/turns';
+import { FakeClock } from '../../support/fake-clock';
+import { startHarness, stopHarness, type Harness } from '../../support/service-harness';
+import { StreamClient } from '../../support/stream-client';
+
+describe('a stream’s work on the event loop', () => {
+  let harness: Harness;
+  beforeEach(async () => {
+    harness = await startHarness();
+  });
+  afterEach(() => stopHarness(harness));
+
+  it('for silence sent faster than real time lets everything else have its turn, and costs its sender time', async () => {
+    const client = await StreamClient.open(harness.port);
+    client.send({ type: 'start', sampleRate: 8000, events: null });
+    await client.first('ready');
+    let turns = 0;
+    let counting = true;
+    const count = (): void => {
+      turns += 1;
+      if (counting) setImmediate(count);
+    };
+    count();
+    const startedMs = performance.now();
+    // 65.5 s in one message.
+    client.sendBytes(new Uint8Array(2 ** 20));
+    client.send({ type: 'stop' });
+    expect(await client.closed()).toBe(1000);
+    counting = false;
+    const predictions = client.of('prediction');
+    expect([predictions.length, predictions.every(({ silent }) => silent)]).toEqual([130, true]);
+    // 10 ms a window while the engine's own price is not known; those of the last few seconds are not waited for.
+    expect(performance.now() - startedMs).toBeGreaterThan(1000);
+    expect(turns).toBeGreaterThan(100);
+  });
+
+  it('never gives the engine samples that resampling made infinite: their stream ends, and no other', async () => {
+    const client = await StreamClient.open(harness.port);
+    client.send({ type: 'start', sampleRate: 48_000, encoding: 'pcm_f32le' });
+    const loud = Float32Array.from({ length: 96_000 }, (_, index) => (index % 240 < 120 ? 3.4e38 : -3.4e38));
+    client.sendBytes(new Uint8Array(loud.buffer));
+    expect(await client.closed()).toBe(1003);
+    expect(client.of('error')[0]).toMatchObject({ code: 'non-finite-audio' });
+    expect(harness.inference.batchSizes).toEqual([]);
+  });
+
+  it('does not grow with messages that hold nothing', async () => {
+    const client = await StreamClient.open(harness.port);
+    client.send({ type: 'start', sampleRate: 16_000 });
+    for (let k = 0; k < 20_000; k += 1) client.sendBytes(new Uint8Array(0));
+    client.sendAudio(new Float32Array(16_000).fill(0.5));
+    client.send({ type: 'stop' });
+    expect(await client.closed()).toBe(1000);
+    expect(client.of('prediction')).toHaveLength(1);
+  });
+});
+
+describe('turns', () => {
+  const busy = (ms: number): void => {
+    const untilMs = performance.now() + ms;
+    while (performance.now() < untilMs);
+  };
+
+  it('are over after a few milliseconds, and callers take them one after another', async () => {
+    const turns = new Turns();
+    const order: string[] = [];
+    const piece = (caller: string, name: string): Promise<void> =>
+      turns.run(caller, () => {
+        order.push(name);
+        busy(6);
+      });
+    const all = Promise.all([
+      ...[piece('a', 'a1'), piece('a', 'a2'), piece('a', 'a3')],
+      ...[piece('b', 'b1'), piece('b', 'b2')],
+    ]);
+    setImmediate(() => order.push('something else'));
+    await all;
+    expect(order.filter((name) => name !== 'something else')).toEqual(['a1', 'a2', 'b1', 'a3', 'b2']);
+    expect(order.indexOf('something else')).toBeLessThan(3);
+  });
+
+  it('go on behind a piece that fails', async () => {
+    const turns = new Turns();
+    await turns.run('a', () => {
+      busy(6);
+    });
+    const failing = turns.run('a', () => {
+      throw new Error('broken');
+    });
+    const next = turns.run('a', () => 'fine');
+    await expect(failing).rejects.toThrow('broken');
+    expect(await next).toBe('fine');
+  });
+});
+
+describe('a filter designed on its own thread', () => {
+  it('is the same, is designed once for several that ask at once, and for nobody who left', async () => {
+    const designer = createFilterDesigner();
+    const stay = new AbortController().signal;
+    const leave = new AbortController();
+    const first = designer.design(44_101, 16_000, 'a', stay);
+    const gone = designer.design(44_102, 16_000, 'a', leave.signal);
+    const same = designer.design(44_101, 16_000, 'b', stay);
+    leave.abort();
+    await expect(gone).rejects.toMatchObject({ code: 'cancelled' });
+    expect(await first).toEqual(designFilter(16_000, 44_101));
+    expect(await same).toBe(await first);
+    expect(await designer.design(44_101, 16_000, 'c', stay)).toBe(await first);
+    await designer.close();
+    await expect(designer.design(8000, 16_000, 'a', stay)).rejects.toMatchObject({ code: 'draining' });
+  });
+
+  it('is never larger than a mebibyte, at any rate', () => {
+    for (const [up, down] of [
+      [44_100, 383_999],
+      [44_100, 4001],
+      [147, 1280],
+      [882, 5000],
+    ] as const) {
+      expect(designFilter(up, down).rows.byteLength).toBeLessThanOrEqual(2 ** 20);
+    }
+  });
+});
+
+it('a sender that paused may be a few seconds ahead of the clock afterwards, however long it paused', async () => {
+  const clock = new FakeClock();
+  const sound = new SoundClock(clock);
+  for (let k = 0; k < 100; k += 1) {
+    await clock.advance(100);
+    sound.hear(0.1);
+  }
+  expect(sound.aheadSeconds).toBeCloseTo(0, 5);
+  await clock.advance(3_600_000);
+  sound.hear(60);
+  expect(sound.aheadSeconds).toBeCloseTo(55, 5);
+});
