@@ -5,7 +5,7 @@ import { openRegistry, type Registry, type Version } from '../registry/registry'
 import { keepDecision, readReport } from '../registry/report-file';
 import { readServingState, writeServingState, type ServingReading } from '../registry/serving-state';
 import { decideGate } from './gate';
-import { measureVersion } from './measure-version';
+import { measureInProcess } from './measure-process';
 
 export interface PromoteOptions {
   readonly modelsFolder: string;
@@ -39,7 +39,7 @@ export async function promoteVersion(options: PromoteOptions): Promise<Promotion
   const candidate = await registry.read(name);
   assertMayBePromoted(reading, name);
   const current = await currentVersion(registry, reading, name);
-  const measured = await measureVersion(candidate, current, { choice, limitMs });
+  const measured = await measureInProcess(candidate, current, { choice, limitMs });
   const decision = decideGate({
     candidate: { manifest: candidate.manifest, report: await readReport(candidate.folder) },
     current: current && { manifest: current.manifest, report: await readReport(current.folder) },
