@@ -50,8 +50,10 @@ const pageFolder = join(__dirname, '../../page');
 export function compose(config: Config, logger: Logger): Service {
   const metrics = new Metrics(routePaths);
   let kernels: KernelsChoice | undefined;
+  const decodeThreads = config.decodeThreads ?? defaultDecodeThreads();
   const decoder = createDecoderPool({
-    threads: config.decodeThreads ?? defaultDecodeThreads(),
+    threads: decodeThreads,
+    longThreads: Math.ceil(decodeThreads / 2),
     kernels: () => kernels,
   });
   const models = composeModels(config, {

@@ -32,6 +32,8 @@ export interface DecodeRequest {
   readonly memory?: ArrayBuffer | undefined;
   /** On whose account: where several wait, callers take turns. */
   readonly caller?: string;
+  /** Nobody waits for the clip. */
+  readonly isBackground?: boolean;
   readonly signal?: AbortSignal;
   /** Looked at between two frames: whether the recording is not wanted any more, where a thread hears of no signal while it works. */
   readonly isCalledOff?: () => boolean;

@@ -18,7 +18,14 @@ export interface DecodeMessage {
 /** `cancel`: for what waits for ffmpeg; between two frames the thread sees for itself that a recording was called off. */
 export type ToDecoderThread = DecodeMessage | { readonly kind: 'cancel' };
 
-export type FromDecoderThread =
+/** The first message: it takes recordings. @param threadId the system's number of it, where that can be told */
+export interface DecoderStarted {
+  readonly kind: 'started';
+  readonly threadId: number | undefined;
+}
+
+/** The answer to a recording. */
+export type DecoderReply =
   | { readonly kind: 'clip'; readonly clip: Clip }
   | {
       readonly kind: 'error';
@@ -27,4 +34,8 @@ export type FromDecoderThread =
       readonly details: Readonly<Record<string, unknown>>;
       /** What lay behind it, as text, for the log. */
       readonly cause: string | undefined;
+      /** The recording that was called off, to be decoded another time. */
+      readonly bytes?: Uint8Array;
     };
+
+export type FromDecoderThread = DecoderStarted | DecoderReply;

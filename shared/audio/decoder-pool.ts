@@ -1,15 +1,18 @@
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import type { KernelsChoice } from '../engine/kernels-addon';
 import { AppError, type ErrorCode } from '../errors/app-error';
-import { assertFewHang, Thread } from '../threads/thread';
-import type { Clip, ClipDecoder, DecodeRequest } from './clip';
+import { assertFewHang } from '../threads/thread';
+import type { Clip, ClipDecoder } from './clip';
+import type { DecoderReply } from './decoder-messages';
+import { DecoderThread, defaultTimeLimitMs, type DecodingJob } from './decoder-thread';
+import { DecodingQueue } from './decoding-queue';
 import type { FfmpegOptions } from './ffmpeg';
-import type { FromDecoderThread, ToDecoderThread } from './decoder-messages';
 
 export interface DecoderPoolOptions extends FfmpegOptions {
   /** Recordings decoded at the same time. */
   readonly threads: number;
+  /** Beside them, so many that take long, behind them in priority; 0 unless given: all take turns at `threads` to their end. */
+  readonly longThreads?: number;
   /** A recording that takes longer is given up. */
   readonly timeLimitMs?: number;
   /** The native kernels, asked for at every recording: a service learns of them while it starts. */
@@ -21,28 +24,20 @@ export function defaultDecodeThreads(): number {
   return Math.min(4, Math.max(1, availableParallelism() - 1));
 }
 
-interface Job {
-  readonly bytes: Uint8Array;
-  readonly request: Omit<DecodeRequest, 'memory'>;
-  readonly settle: (result: Clip | AppError) => void;
+/** Threads, and what waits for one of them. */
+interface Lane {
+  readonly queue: DecodingQueue<DecodingJob>;
+  readonly threads: Set<DecoderThread>;
+  readonly mostThreads: number;
 }
 
-interface DecoderThread {
-  readonly thread: Thread;
-  job: Job | undefined;
-  /** Of its recordings so far. */
-  pieces: number;
-  timer: NodeJS.Timeout | undefined;
-}
-
-/** Longer than ffmpeg is given, so that a slow ffmpeg is ended by its own thread, which also clears up after it. */
-const defaultTimeLimitMs = 45_000;
-/** A thread sees within a frame that its recording was called off; ending ffmpeg and removing its file take longer. One that takes longer still hangs. */
-const patienceMs = 5_000;
+/** While others wait, a recording is long that takes more: the less the more of them wait, so that together they wait for 1.5 s. */
+const longAfterMs = { most: 500, least: 150, together: 1500 };
+/** How often it is looked whether one is. */
+const lookMs = 100;
 /** Memory that is kept for the next clips, rather than left to be collected as garbage: of usual ones, and a few of them. */
 const spareBytes = 4 << 20;
 const maxSpare = 8;
-const resourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
 
 /** With these a thread says that the machine was at fault. */
 const machineCodes: readonly ErrorCode[] = ['internal', 'storage-full'];
@@ -51,15 +46,21 @@ const cancelled = (): AppError => new AppError('cancelled', 'Decoding was called
 
 /**
  * Decodes on threads of its own. Threads start when a job finds none idle, so that a program that decodes nothing (a run whose
- * clips are all cached) pays nothing, and stay; a service starts its first by decoding a clip before it reports ready. Jobs
- * wait in order of arrival, as many as callers send: whoever faces the outside bounds what it has in flight.
- * The caller keeps its bytes, and a copy goes to the thread, unless they are to be consumed. A job that is called off is dropped from the queue; when
- * already running it stops within a frame. A thread that dies, or a recording that overruns the time limit, fails with
+ * clips are all cached) pays nothing, and stay; a service starts its first by decoding a clip before it reports ready. Callers
+ * take turns (decoding-queue.ts), with as many jobs as they send: whoever faces the outside bounds what it has in flight.
+ *
+ * Where there are threads for long recordings, one that takes long while others wait gives way to them: it goes on behind them, in
+ * a thread that becomes one of those, or begins anew there when one is free. So whoever sends a short one waits for no long one.
+ * What nobody waits for is decoded there too, when no caller's is.
+ *
+ * The caller keeps its bytes, and a copy goes to the thread, unless they are to be consumed. A job that is called off is dropped
+ * from the queue; when already running it stops within a frame. A thread that dies, or a recording that overruns the time limit, fails with
  * undecodable-audio where that is the recording's doing, else with internal. A dead thread is replaced.
  * @throws RangeError for fewer than one thread
  */
 export function createDecoderPool({
   threads,
+  longThreads = 0,
   timeLimitMs = defaultTimeLimitMs,
   kernels = () => undefined,
   ...options
@@ -67,149 +68,140 @@ export function createDecoderPool({
   if (!Number.isInteger(threads) || threads < 1) {
     throw new RangeError(`expected at least one decoder thread, got ${threads}`);
   }
-  const waiting: Job[] = [];
   const spare: ArrayBuffer[] = [];
-  const alive = new Set<DecoderThread>();
+  const quick: Lane = { queue: new DecodingQueue(), threads: new Set(), mostThreads: threads };
+  const long: Lane = { queue: new DecodingQueue(), threads: new Set(), mostThreads: longThreads };
+  const hasLong = longThreads > 0;
+  const yielding = new Set<DecodingJob>();
+  let look: NodeJS.Timeout | undefined;
   let closing: Promise<void> | undefined;
 
-  function startThread(): DecoderThread {
-    // The decoders print their troubles; what matters of them comes back as errors.
-    const file = join(__dirname, 'decoder-worker.js');
-    const started = new Thread(file, undefined, { resourceLimits, stdout: true, stderr: true });
-    const { worker } = started;
-    worker.stdout.resume();
-    worker.stderr.resume();
-    const thread: DecoderThread = { thread: started, job: undefined, pieces: 0, timer: undefined };
-    alive.add(thread);
-    worker.on('message', (message: FromDecoderThread) => {
-      if (!alive.has(thread)) return;
-      const result = message.kind === 'clip' ? message.clip : toAppError(message);
-      // A WebAssembly module that could not be had once is remembered as missing for as long as its thread lives.
-      if (result instanceof AppError && machineCodes.includes(result.code)) replace(thread, result);
-      else {
-        finish(thread, result);
-        next(thread);
-      }
-    });
-    worker.on('error', (error) => {
-      retire(thread, error);
-    });
-    worker.on('exit', () => {
-      retire(thread, undefined);
-    });
+  const laneOf = (thread: DecoderThread): Lane => (long.threads.has(thread) ? long : quick);
+  const idleOf = ({ threads: all }: Lane): DecoderThread | undefined =>
+    [...all].find(({ job }) => job === undefined);
+  const jobsOf = ({ threads: all }: Lane): DecodingJob[] =>
+    [...all].map(({ job }) => job).filter((job) => job !== undefined);
+
+  function startThread(lane: Lane): DecoderThread {
+    assertFewHang();
+    const thread = new DecoderThread({ onReply, onLost }, timeLimitMs);
+    lane.threads.add(thread);
+    if (lane === long) thread.stepBack();
     return thread;
   }
 
-  function finish(thread: DecoderThread, result: Clip | AppError): void {
-    clearTimeout(thread.timer);
-    const { job } = thread;
-    thread.job = undefined;
-    thread.thread.worker.unref();
-    job?.settle(result);
+  function onReply(thread: DecoderThread, job: DecodingJob, reply: DecoderReply): void {
+    const lane = laneOf(thread);
+    const result = resultOf(reply);
+    const isMachine = result instanceof AppError && machineCodes.includes(result.code);
+    // A WebAssembly module that could not be had once is remembered as missing for as long as its thread lives.
+    if (isMachine) {
+      lane.threads.delete(thread);
+      void thread.end();
+    }
+    const bytes = reply.kind === 'error' ? reply.bytes : undefined;
+    if (yielding.delete(job) && bytes !== undefined && !job.isSettled) {
+      job.bytes = bytes;
+      long.queue.add(job);
+    } else job.settle(result);
+    dispatch();
   }
 
-  function retire(thread: DecoderThread, cause: unknown): void {
-    if (!alive.delete(thread)) return;
-    finish(thread, isMemoryUsedUp(cause) ? broughtDown(cause) : AppError.from(cause));
-    if (closing === undefined) dispatch();
-  }
-
-  function replace(thread: DecoderThread, result: AppError, waitMs?: number): void {
-    alive.delete(thread);
-    finish(thread, result);
-    void thread.thread.end(waitMs);
-    if (closing === undefined) dispatch();
-  }
-
-  function next(thread: DecoderThread): void {
-    const job = waiting.shift();
-    if (job !== undefined) run(thread, job);
-  }
-
-  function run(thread: DecoderThread, job: Job): void {
-    thread.job = job;
-    thread.thread.worker.ref();
-    thread.timer = setTimeout(() => {
-      const message = `Decoding took more than ${timeLimitMs / 1000} s and was stopped.`;
-      job.settle(new AppError('undecodable-audio', message));
-      callOff(thread);
-    }, timeLimitMs);
-    const { sampleRate, maxSeconds, consume } = job.request;
-    const bytes = consume === true ? movable(job.bytes) : new Uint8Array(job.bytes);
-    const memory = spare.pop();
-    const settings = { ...options, kernels: kernels() };
-    const message: ToDecoderThread = {
-      kind: 'decode',
-      piece: ++thread.pieces,
-      bytes,
-      sampleRate,
-      maxSeconds,
-      memory,
-      options: settings,
-    };
-    thread.thread.worker.postMessage(message, memory === undefined ? [bytes.buffer] : [bytes.buffer, memory]);
+  function onLost(thread: DecoderThread, job: DecodingJob | undefined, cause: unknown): void {
+    laneOf(thread).threads.delete(thread);
+    if (job !== undefined) yielding.delete(job);
+    job?.settle(isMemoryUsedUp(cause) ? broughtDown(cause) : AppError.from(cause));
+    dispatch();
   }
 
   function dispatch(): void {
-    while (waiting.length > 0) {
-      const idle = [...alive].find(({ job }) => job === undefined);
-      if (idle === undefined && alive.size >= threads) return;
+    if (closing !== undefined) return;
+    serve(quick);
+    // A recording that gives way comes in a moment, perhaps before all that waits.
+    if (yielding.size === 0) serve(long);
+    if (hasLong && quick.queue.size > 0) look ??= setTimeout(giveWay, lookMs).unref();
+  }
+
+  /** Gives the lane's threads what waits for them. */
+  function serve(lane: Lane): void {
+    const { queue, threads: all, mostThreads } = lane;
+    while (queue.size > 0) {
+      const idle = idleOf(lane);
+      if (idle === undefined && all.size >= mostThreads) return;
+      const job = queue.next(jobsOf(lane))!;
       try {
-        if (idle === undefined) assertFewHang();
-        next(idle ?? startThread());
+        (idle ?? startThread(lane)).run(job, spare.pop(), { ...options, kernels: kernels() });
       } catch (error) {
-        waiting.shift()?.settle(AppError.from(error));
+        job.settle(AppError.from(error));
       }
     }
   }
 
-  function cancel(job: Job): void {
-    const index = waiting.indexOf(job);
-    if (index >= 0) waiting.splice(index, 1);
-    const thread = [...alive].find((candidate) => candidate.job === job);
-    if (thread !== undefined) callOff(thread);
-    job.settle(cancelled());
+  /** Recordings that take long give way to those that wait. */
+  function giveWay(): void {
+    look = undefined;
+    const { most, least, together } = longAfterMs;
+    const limitMs = Math.max(least, Math.min(most, together / quick.queue.size));
+    for (const thread of [...quick.threads]) {
+      if (quick.queue.size > 0 && thread.job !== undefined && thread.workedMs >= limitMs) moveBack(thread);
+    }
+    dispatch();
   }
 
-  /** The thread is free again when it answers; one that does not in time is set aside. */
-  function callOff(thread: DecoderThread): void {
-    thread.thread.callOff(thread.pieces);
-    thread.thread.worker.postMessage({ kind: 'cancel' } satisfies ToDecoderThread);
-    clearTimeout(thread.timer);
-    thread.timer = setTimeout(() => {
-      replace(thread, cancelled(), 0);
-    }, patienceMs);
+  function moveBack(thread: DecoderThread): void {
+    const idle = idleOf(long);
+    if (idle === undefined && long.threads.size >= long.mostThreads) {
+      yielding.add(thread.job!);
+      thread.callOff();
+      const unwanted = [...long.threads].find(({ job }) => job?.isBackground === true);
+      if (unwanted === undefined) return;
+      yielding.add(unwanted.job!);
+      unwanted.callOff();
+      return;
+    }
+    if (idle !== undefined) {
+      long.threads.delete(idle);
+      void idle.end();
+    }
+    quick.threads.delete(thread);
+    long.threads.add(thread);
+    thread.stepBack();
+    serve(quick);
+  }
+
+  function cancel(job: DecodingJob): void {
+    const waited = quick.queue.remove(job) || long.queue.remove(job);
+    job.settle(cancelled());
+    if (!waited) [...quick.threads, ...long.threads].find((thread) => thread.job === job)?.callOff();
   }
 
   async function closeAll(): Promise<void> {
-    for (const job of waiting.splice(0)) job.settle(cancelled());
-    await Promise.all(
-      [...alive].map(async ({ job, thread }) => {
-        job?.settle(cancelled());
-        await thread.end(patienceMs);
-      }),
-    );
+    clearTimeout(look);
+    const all = [...quick.threads, ...long.threads];
+    const jobs = [...quick.queue.removeAll(), ...long.queue.removeAll(), ...jobsOf(quick), ...jobsOf(long)];
+    for (const job of jobs) job.settle(cancelled());
+    await Promise.all(all.map((thread) => thread.end()));
   }
 
   return {
     decode(bytes, request) {
-      const { signal } = request;
+      const { signal, caller = '', isBackground = false } = request;
       if (closing !== undefined || signal?.aborted === true) return Promise.reject(cancelled());
       return new Promise<Clip>((resolve, reject) => {
         const onAbort = (): void => {
           cancel(job);
         };
-        const job: Job = {
-          bytes,
-          request,
+        const job: DecodingJob = {
+          ...{ bytes, request, caller, isBackground, isSettled: false },
           settle(result) {
+            job.isSettled = true;
             signal?.removeEventListener('abort', onAbort);
             if (result instanceof AppError) reject(result);
             else resolve(result);
           },
         };
         signal?.addEventListener('abort', onAbort, { once: true });
-        waiting.push(job);
+        (isBackground && hasLong ? long : quick).queue.add(job);
         dispatch();
       });
     },
@@ -224,14 +216,9 @@ export function createDecoderPool({
   };
 }
 
-/** The bytes where they have a buffer to themselves, a copy elsewhere: Node keeps small buffers of many owners in one. */
-function movable(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { buffer } = bytes;
-  const isWhole = buffer instanceof ArrayBuffer && bytes.byteLength === buffer.byteLength;
-  return isWhole ? new Uint8Array(buffer) : new Uint8Array(bytes);
-}
-
-function toAppError({ code, message, details, cause }: FromDecoderThread & { kind: 'error' }): AppError {
+function resultOf(reply: DecoderReply): Clip | AppError {
+  if (reply.kind === 'clip') return reply.clip;
+  const { code, message, details, cause } = reply;
   return new AppError(code, message, { details, cause: cause === undefined ? undefined : new Error(cause) });
 }
 

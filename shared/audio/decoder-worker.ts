@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { AppError } from '../errors/app-error';
-import { stepBack } from '../threads/step-back';
+import { ownThreadId, stepBack } from '../threads/step-back';
 import { isCalledOff, receive } from '../threads/thread-side';
 import { decode } from './decode';
 import type { DecodeMessage, FromDecoderThread, ToDecoderThread } from './decoder-messages';
@@ -29,7 +29,9 @@ async function answer({
   } catch (error) {
     const { code, message, details, cause } = AppError.from(error);
     const reason = cause instanceof Error ? cause.message : undefined;
-    port.postMessage({ kind: 'error', code, message, details, cause: reason } satisfies FromDecoderThread);
+    const returned = code === 'cancelled' ? { bytes } : {};
+    const reply: FromDecoderThread = { kind: 'error', code, message, details, cause: reason, ...returned };
+    port.postMessage(reply, code === 'cancelled' ? [bytes.buffer as ArrayBuffer] : []);
   } finally {
     current = undefined;
   }
@@ -44,3 +46,4 @@ receive(
     current?.abort();
   },
 );
+port.postMessage({ kind: 'started', threadId: ownThreadId() } satisfies FromDecoderThread);

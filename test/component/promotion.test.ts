@@ -277,7 +277,11 @@ describe('a promotion', () => {
       expect(await service.line('what was promoted cannot be served')).toMatchObject({
         version: second,
         serving: first,
-        reason: expect.stringContaining('still hangs'),
+        reason,
+      });
+      // The thread that hangs is asked to end, and left alone; another would only hang beside it.
+      await service.lineWith({
+        reason: `The thread that was given up loading ${second} still hangs: see its files' disk.`,
       });
       expect(await list(url)).toMatchObject({ served: { version: first }, current: second });
       const metrics = await (await fetch(`${url}/metrics`)).text();

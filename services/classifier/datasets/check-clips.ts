@@ -83,7 +83,12 @@ async function problemOf(
 ): Promise<string | undefined> {
   if (bytes > maxCheckedBytes) return undefined;
   try {
-    await decoder.decode(await readFile(file), { sampleRate, maxSeconds: maxClipSeconds, signal });
+    await decoder.decode(await readFile(file), {
+      sampleRate,
+      maxSeconds: maxClipSeconds,
+      isBackground: true,
+      signal,
+    });
     return undefined;
   } catch (caught) {
     if (!isClipFault(caught)) throw caught;
