@@ -1,13 +1,15 @@
 import type { AppError, ErrorCode } from '../../shared/errors/app-error';
 
-/** As in sysexits.h, so that a script can tell what went wrong. */
+/** As in sysexits.h, so that a script can tell what went wrong; and a shell's own for Ctrl-C. */
 export const exitCodes = {
   done: 0,
-  software: 1,
+  software: 70,
   usage: 64,
   data: 65,
   noInput: 66,
   unavailable: 69,
+  cannotCreate: 73,
+  inputOutput: 74,
   tryLater: 75,
   noPermission: 77,
   interrupted: 130,
@@ -23,6 +25,12 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'non-finite-audio': exitCodes.data,
   'clip-too-long': exitCodes.data,
   'payload-too-large': exitCodes.data,
+  'invalid-dataset': exitCodes.data,
+  'invalid-checkpoint': exitCodes.data,
+  'training-diverged': exitCodes.data,
+  // What is there already, or what the gate refuses.
+  conflict: exitCodes.cannotCreate,
+  'storage-full': exitCodes.inputOutput,
   'not-found': exitCodes.noInput,
   unreachable: exitCodes.unavailable,
   'engine-unavailable': exitCodes.unavailable,
@@ -36,6 +44,6 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   cancelled: exitCodes.interrupted,
 };
 
-export function exitCodeOf({ code }: AppError): number {
+export function exitCodeOf({ code }: Pick<AppError, 'code'>): number {
   return statuses[code] ?? exitCodes.software;
 }

@@ -1,4 +1,6 @@
 import type { Prediction } from '../../shared/contracts/classification';
+import type { Job, JobProgress } from '../../shared/contracts/job';
+import type { Problem } from '../../shared/contracts/problem';
 import type { DoneMessage, EventMessage, PredictionMessage } from '../../shared/contracts/stream';
 import type { AppError } from '../../shared/errors/app-error';
 
@@ -62,6 +64,41 @@ export function totalsLine(totals: Totals, done: DoneMessage | undefined): strin
   return parts.join(', ');
 }
 
+/** `1 clip`, `2 clips` */
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : plural}`;
+}
+
+/** `4f1c…  running  mel on kitchen  epoch 3/40, validation 81.2 %, 240 s left` */
+export function jobLine({ id, state, request, progress, result, error }: Job): string {
+  const what = `${request.architecture}${request.dataset === undefined ? '' : ` on ${request.dataset}`}`;
+  const how =
+    error?.message ?? result?.versions.join(', ') ?? (progress === undefined ? '' : progressWords(progress));
+  return [id, state, what, how].filter((part) => part !== '').join('  ');
+}
+
+/** How the runs of a cross-validation or a grid go: those that are done, and how far the others are. */
+export function runsLine(id: string, runs: readonly Job[]): string {
+  const done = runs.filter(({ state }) => state === 'finished').length;
+  const running = runs.flatMap(({ state, progress }) =>
+    state === 'running' && progress !== undefined ? [progressWords(progress)] : [],
+  );
+  return [id, 'running', `${done} of ${counted(runs.length, 'run')} done`, ...running].join('  ');
+}
+
+function progressWords({ epoch, epochs, latest, secondsLeft }: JobProgress): string {
+  const parts = [`epoch ${epoch}/${epochs}`];
+  if (latest !== undefined) parts.push(`validation ${percent(latest.validationAccuracy)}`);
+  if (secondsLeft !== undefined) parts.push(`${Math.ceil(secondsLeft)} s left`);
+  return parts.join(', ');
+}
+
+/** Of a refusal that names several things that are wrong: each of them. */
+export function problemLines({ details }: AppError): string[] {
+  const problems = (details['problems'] ?? []) as NonNullable<Problem['problems']>;
+  return problems.length < 2 ? [] : problems.map(({ message }) => message);
+}
+
 /** `1:02.5` */
 function position(seconds: number): string {
   const tenths = Math.round(seconds * 10);
@@ -70,6 +107,6 @@ function position(seconds: number): string {
   return `${Math.floor(tenths / 600)}:${whole.padStart(2, '0')}.${tenth}`;
 }
 
-function percent(ratio: number): string {
+export function percent(ratio: number): string {
   return `${(ratio * 100).toFixed(1)} %`;
 }

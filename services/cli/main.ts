@@ -1,13 +1,23 @@
 #!/usr/bin/env node
 import WebSocket from 'ws';
+import { createAdminClient } from '../../shared/client/admin-client';
 import { createClient } from '../../shared/client/client';
+import type { ClientOptions } from '../../shared/client/options';
 import { AppError } from '../../shared/errors/app-error';
 import { onStopSignal } from '../../shared/processes/stop-signals';
+import type { AdminCommand } from './admin-command-line';
 import { classifyCommand } from './classify-command';
-import { parseCommand, usage } from './command-line';
-import { readCliConfig } from './config';
+import type { CommandIo } from './command-io';
+import { parseCommand } from './command-line';
+import { readCliConfig, type CliConfig } from './config';
+import { datasetsCommand } from './datasets-command';
 import { exitCodeOf, exitCodes } from './exit-codes';
+import { findKey } from './find-key';
+import { problemLines } from './lines';
+import { jobsCommand, trainCommand } from './jobs-command';
 import { listenCommand } from './listen-command';
+import { changeServingCommand, modelsCommand } from './models-command';
+import { usage } from './options';
 
 /** Terminal command: parse → run → exit code. */
 async function main(args: readonly string[]): Promise<number> {
@@ -17,15 +27,55 @@ async function main(args: readonly string[]): Promise<number> {
     return exitCodes.done;
   }
   const config = readCliConfig(process.env);
+  const { stdin: input, stdout: output, stderr: errors } = process;
+  const io = { input, output, errors, signal: onInterrupt() };
+  const server = command.options.server ?? config.server;
+  if (command.verb !== 'classify' && command.verb !== 'listen')
+    return administer(command, server, config, io);
   const client = createClient({
-    baseUrl: command.options.server ?? config.server,
+    baseUrl: server,
     apiKey: config.apiKey,
     createSocket: (url, protocols) => new WebSocket(url, [...protocols]),
   });
-  const { stdin: input, stdout: output, stderr: errors } = process;
-  const io = { input, output, errors, signal: onInterrupt() };
   if (command.verb === 'classify') return classifyCommand(client, command.files, command.options, io);
   return listenCommand(client, command.stdin, command.options, io);
+}
+
+/** The commands of admins. The key is the one that was given, or the one that the server left for its user. */
+async function administer(
+  command: AdminCommand,
+  server: string,
+  { apiKey, adminKeyFolders }: CliConfig,
+  io: CommandIo,
+): Promise<number> {
+  const found = apiKey === undefined ? await findKey(server, adminKeyFolders) : undefined;
+  const options = { baseUrl: found?.server ?? server, apiKey: apiKey ?? found?.key, signal: io.signal };
+  try {
+    return await run(command, options, io);
+  } catch (caught) {
+    const error = AppError.from(caught);
+    if (error.code !== 'unauthorized' || options.apiKey !== undefined) throw caught;
+    throw new AppError(
+      'unauthorized',
+      `${server} asks for an admin key. Give one in EARSHOT_API_KEY. (Of a server of this user on this machine it is found by itself, ` +
+        `by the server's own address: in ${adminKeyFolders.join(', ')} there is none.)`,
+      { cause: caught },
+    );
+  }
+}
+
+function run(
+  command: AdminCommand,
+  options: ClientOptions & { readonly signal: AbortSignal },
+  io: CommandIo,
+): Promise<number> {
+  const admin = createAdminClient(options);
+  if (command.verb === 'train') return trainCommand(admin, command.options, io);
+  if (command.verb === 'jobs') return jobsCommand(admin, command, io);
+  if (command.verb === 'datasets') return datasetsCommand(admin, command, io);
+  const client = createClient(options);
+  if (command.verb === 'models') return modelsCommand(client, command.options.json, io);
+  return changeServingCommand(admin, client, command, io);
 }
 
 /** The first Ctrl-C ends the work in good order; a later one does not wait. */
@@ -47,6 +97,7 @@ main(process.argv.slice(2)).then(
   (caught: unknown) => {
     const error = AppError.from(caught);
     process.stderr.write(`${error.message}\n`);
+    for (const line of problemLines(error)) process.stderr.write(`  ${line}\n`);
     // A bug is shown whole; everything expected has said what to do.
     if (error.code === 'internal')
       process.stderr.write(`${String((error.cause as Error).stack ?? error.cause)}\n`);

@@ -4,11 +4,12 @@ import { AppError, errorCodes, type ErrorCode } from '../errors/app-error.js';
 import type { ClientOptions } from './options.js';
 
 /**
- * One request; the answer's JSON, whose shape is the caller's affair.
+ * One request; the answer's JSON, whose shape is the caller's affair. Undefined for an answer without content (204).
  * @throws AppError with the service's own code and words; unreachable when there is no service; cancelled
  */
 export async function ask(options: ClientOptions, path: string, init: RequestInit = {}): Promise<unknown> {
   const response = await send(options, path, init);
+  if (response.status === 204) return undefined;
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok && body !== undefined) return body;
   if (init.signal?.aborted === true) throw new AppError('cancelled', 'The request was called off.');
@@ -32,7 +33,11 @@ export function resolveUrl({ baseUrl }: ClientOptions, path: string): URL {
   return new URL(path, base);
 }
 
-async function send(options: ClientOptions, path: string, init: RequestInit): Promise<Response> {
+/**
+ * One request, whose answer may say no.
+ * @throws AppError unreachable, cancelled
+ */
+export async function send(options: ClientOptions, path: string, init: RequestInit): Promise<Response> {
   const url = resolveUrl(options, path);
   const headers = new Headers(init.headers);
   if (options.apiKey !== undefined) headers.set('Authorization', `Bearer ${options.apiKey}`);
@@ -48,7 +53,7 @@ async function send(options: ClientOptions, path: string, init: RequestInit): Pr
 }
 
 /** What the service said no with; a proxy in between answers with no problem document, and has only its status. */
-function refusal(response: Response, body: unknown): AppError {
+export function refusal(response: Response, body: unknown): AppError {
   const problem = (body ?? {}) as Partial<Problem>;
   const code = errorCodes.find((known) => known === problem.code) ?? codeOf(response.status);
   const retryAfter = Number(response.headers.get('retry-after') ?? NaN);
@@ -56,6 +61,7 @@ function refusal(response: Response, body: unknown): AppError {
     status: response.status,
     ...(Number.isFinite(retryAfter) ? { retryAfterSeconds: retryAfter } : {}),
     ...(problem.requestId === undefined ? {} : { requestId: problem.requestId }),
+    ...(problem.problems === undefined ? {} : { problems: problem.problems }),
   };
   const detail = problem.detail ?? `The service answered with status ${response.status}.`;
   return new AppError(code, detail, { details });

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { classificationSchema } from '../../shared/contracts/classification';
-import { jobSchema, type Job } from '../../shared/contracts/job';
+import { jobSchema } from '../../shared/contracts/job';
+import { CliProcess, runCli, type CliResult } from '../support/cli-process';
 import { pcmWav } from '../support/pcm-clips';
 import { publishRandomModel } from '../support/random-model';
 import { ServiceProcess } from '../support/service-process';
@@ -12,20 +13,23 @@ let folder: string;
 let service: ServiceProcess;
 
 /** The service with folders of its own, on an engine that trains. */
-function start(): ServiceProcess {
+async function start(port = '0'): Promise<void> {
   service = new ServiceProcess({
+    PORT: port,
     ENGINE: 'cpu',
     MODELS_DIR: join(folder, 'models'),
     JOBS_DIR: join(folder, 'jobs'),
     RUNS_DIR: join(folder, 'runs'),
     DATASETS_DIR: join(folder, 'datasets'),
   });
-  return service;
+  await service.url();
+  await service.line('loaded and warmed up');
 }
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'earshot-own-'));
   await publishRandomModel(join(folder, 'models'), 'cnn-before');
+  await bringSounds();
 });
 afterEach(async () => {
   await service.kill();
@@ -41,12 +45,9 @@ function tone(hertz: number): Buffer {
   return pcmWav(samples, 16_000);
 }
 
-const blob = (bytes: Buffer | string): Blob =>
-  new Blob([typeof bytes === 'string' ? bytes : new Uint8Array(bytes)]);
-
-/** Ten recordings of two sounds, and no folds: those are the service's to make. */
-async function bringSounds(url: string): Promise<void> {
-  const form = new FormData();
+/** Ten recordings of two sounds in the folder `sounds`, and no folds: those are the service's to make. */
+async function bringSounds(): Promise<void> {
+  await mkdir(join(folder, 'sounds'));
   const lines = ['filename,category'];
   for (let take = 0; take < 5; take++) {
     for (const [category, hertz] of [
@@ -54,92 +55,97 @@ async function bringSounds(url: string): Promise<void> {
       ['kettle whistle', 2900 + 70 * take],
     ] as const) {
       const filename = `${category.replace(' ', '-')}-${take}.wav`;
-      form.append('files', blob(tone(hertz)), filename);
+      await writeFile(join(folder, 'sounds', filename), tone(hertz));
       lines.push(`${filename},${category}`);
     }
   }
-  form.append('files', blob(lines.join('\n')), 'sounds.csv');
-  const headers = await service.adminHeaders();
-  const answer = await fetch(`${url}/datasets?name=kitchen`, { method: 'POST', body: form, headers });
-  expect([answer.status, await answer.clone().text()]).toEqual([
-    201,
-    expect.stringContaining('kettle whistle'),
-  ]);
+  await writeFile(join(folder, 'sounds', 'sounds.csv'), lines.join('\n'));
 }
 
-async function submit(url: string, request: object): Promise<Job> {
-  const body = JSON.stringify({ kind: 'train', dataset: 'kitchen', architecture: 'cnn', ...request });
-  const headers = {
-    ...(await service.adminHeaders()),
-    'Content-Type': 'application/json',
-    'Idempotency-Key': 'once',
-  };
-  const answer = await fetch(`${url}/jobs`, { method: 'POST', body, headers });
-  const job = jobSchema.parse(await answer.json());
-  expect([answer.status, answer.headers.get('location')]).toEqual([202, `/jobs/${job.id}`]);
-  return job;
+/** What the service's own user has around. */
+const cliEnv = async (): Promise<Record<string, string>> => ({
+  EARSHOT_SERVER: await service.url(),
+  ADMIN_KEY_DIR: service.adminKeyFolder,
+});
+
+/** `npx earshot`, in the folder that has `sounds/`. */
+async function earshot(...args: readonly string[]): Promise<CliResult> {
+  return runCli(args, await cliEnv(), undefined, folder);
 }
 
-/** Follows the server-sent events of a job until it is as wanted. */
-async function follow(url: string, { id }: Job, wanted: (job: Job) => boolean): Promise<Job> {
-  const { body } = await fetch(`${url}/jobs/${id}/events`);
-  let text = '';
-  for await (const chunk of body!.pipeThrough(new TextDecoderStream())) {
-    text += chunk;
-    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-      const data = /^data: (.*)$/m.exec(text.slice(0, end))?.[1];
-      text = text.slice(end + 2);
-      if (data === undefined) continue;
-      const job = jobSchema.parse(JSON.parse(data));
-      if (wanted(job)) return job;
-      if (job.state === 'failed') throw new Error(JSON.stringify(job.error));
-    }
-  }
-  throw new Error('The events ended first.');
-}
-
-it('trains on the sounds that somebody brings, and answers with their names once the version is promoted', async () => {
-  const url = await start().url();
-  await service.line('loaded and warmed up');
-  await bringSounds(url);
-  const job = await submit(url, { hyperparameters: { epochs: 12, batchSize: 3 } });
-  const { result } = await follow(url, job, ({ state }) => state === 'finished');
-  const [version] = result!.versions;
-
-  // Other classes than those served must be asked for by name.
-  const promote = async (waive: readonly string[]): Promise<Response> =>
-    fetch(`${url}/models/${version}/promote`, {
-      method: 'POST',
-      body: JSON.stringify({ waive }),
-      headers: { ...(await service.adminHeaders()), 'Content-Type': 'application/json' },
+/** The commands that README has for own sounds, in its order, as their words; `VERSION` is what the reader puts in. */
+async function walk(): Promise<string[][]> {
+  const readme = await readFile('README.md', 'utf8');
+  const [, block] = /## Your own sounds\n\n```sh\n([^`]*)```/.exec(readme)!;
+  return block!
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [npx, name, ...words] = line.replace(/ +#.*/, '').split(' ');
+      expect([npx, name]).toEqual(['npx', 'earshot']);
+      return words;
     });
-  expect((await promote([])).status).toBe(409);
-  const promoted = await promote(['classes', 'accuracy', 'recall', 'latency']);
-  expect([promoted.status, await promoted.clone().text()]).toEqual([200, expect.anything()]);
+}
+
+/** A small network, trained for seconds. */
+const quick = ['--architecture', 'cnn', '--batch-size', '3'];
+
+it('trains on the sounds that somebody brings as README says, and answers with their names', async () => {
+  await start();
+  const [add, train, promote, ...more] = await walk();
+  expect([add![1], train![0], promote![0], more]).toEqual(['add', 'train', 'promote', []]);
+  const added = await earshot(...add!);
+  expect(added).toMatchObject({ code: 0, errors: '' });
+  expect(added.lines).toEqual([
+    'kitchen: 10 clips, 2 classes, 5 folds (fridge hum 5, kettle whistle 5); the folds were made',
+  ]);
+  // One run of the walk's four, with a network that needs seconds.
+  const single = train!.filter((word) => word !== '--cross-validate');
+  const trained = await earshot(...single, ...quick, '--epochs', '12');
+  expect([trained.code, trained.lines]).toEqual([0, [expect.stringMatching(/^cnn-/)]]);
+  expect(trained.errors).toMatch(/epoch 12\/12, validation [\d.]+ %/);
+  const [version] = trained.lines;
+
+  const named = promote!.map((word) => (word === 'VERSION' ? version! : word));
+  // Other classes than those served must be asked for by name.
+  const refused = await earshot(...named.slice(0, 2));
+  expect([refused.code, refused.errors]).toEqual([73, expect.stringContaining('The gate refuses')]);
+  // A random network is hardly beaten in every class after twelve epochs, nor is its time measured on a quiet machine.
+  const waived = await earshot(...named.slice(0, -1), `${named.at(-1)!},accuracy,recall,latency`);
+  expect(waived).toMatchObject({ code: 0, lines: [`${version} serves.`] });
 
   for (const [hertz, label] of [
     [205, 'fridge hum'],
     [3050, 'kettle whistle'],
   ] as const) {
-    const answer = await fetch(`${url}/classify`, { method: 'POST', body: new Uint8Array(tone(hertz)) });
-    const classification = classificationSchema.parse(await answer.json());
-    expect([classification.model.version, classification.label]).toEqual([version, label]);
+    await writeFile(join(folder, 'clip.wav'), tone(hertz));
+    const { lines } = await earshot('classify', '--json', 'clip.wav');
+    const { model, ...answer } = classificationSchema.loose().parse(JSON.parse(lines[0]!));
+    expect([model.version, answer.label]).toEqual([version, label]);
   }
+  const removed = await earshot('datasets', 'remove', 'kitchen');
+  expect([removed.code, (await earshot('datasets')).lines]).toEqual([0, []]);
 }, 120_000);
 
-it('goes on with a job after the service was killed in the middle of it', async () => {
-  const url = await start().url();
-  await service.line('loaded and warmed up');
-  await bringSounds(url);
-  const job = await submit(url, { hyperparameters: { epochs: 60, batchSize: 3 } });
-  const begun = await follow(url, job, ({ progress }) => (progress?.epoch ?? 0) >= 2);
-  await service.kill();
-
-  const again = await start().url();
-  const finished = await follow(again, job, ({ state }) => state === 'finished');
-  expect(finished.attempts).toBe(begun.attempts + 1);
-  const [version] = finished.result!.versions;
-  expect(existsSync(join(folder, 'models', version!, 'weights.bin'))).toBe(true);
-  // The same key after the crash is still the same job.
-  expect((await submit(again, { hyperparameters: { epochs: 60, batchSize: 3 } })).id).toBe(job.id);
+it('goes on with a job after the service was killed in the middle of it, and shows it all the while', async () => {
+  await start();
+  await earshot('datasets', 'add', 'kitchen', 'sounds');
+  const options = ['train', '--dataset', 'kitchen', ...quick, '--epochs', '60', '--json'];
+  const watching = new CliProcess(options, await cliEnv(), folder);
+  try {
+    await watching.printed('"epoch":2');
+    const { port } = new URL(await service.url());
+    await service.kill();
+    await watching.printedError('Reconnecting…');
+    await start(port);
+    const { code, lines } = await watching.result();
+    expect(code).toBe(0);
+    const jobs = lines.map((line) => jobSchema.parse(JSON.parse(line)));
+    expect(new Set(jobs.map(({ id }) => id)).size).toBe(1);
+    const [before, after] = [jobs[0]!, jobs.at(-1)!];
+    expect([before.attempts <= 1, after.state, after.attempts]).toEqual([true, 'finished', 2]);
+    expect(existsSync(join(folder, 'models', after.result!.versions[0]!, 'weights.bin'))).toBe(true);
+  } finally {
+    watching.child.kill('SIGKILL');
+  }
 }, 120_000);

@@ -18,8 +18,9 @@ export class CliProcess {
   #changed: (() => void)[] = [];
   #code: number | undefined;
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(process.execPath, [mainFile, ...args], { env: { PATH: process.env['PATH'], ...env } });
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd = process.cwd()) {
+    const ownEnv = { PATH: process.env['PATH'], ...env };
+    this.child = spawn(process.execPath, [mainFile, ...args], { env: ownEnv, cwd });
     this.child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.output += text;
       this.#notify();
@@ -70,8 +71,9 @@ export async function runCli(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   input: Uint8Array = new Uint8Array(),
+  cwd = process.cwd(),
 ): Promise<CliResult> {
-  const running = new CliProcess(args, env);
+  const running = new CliProcess(args, env, cwd);
   running.child.stdin.end(input);
   return running.result();
 }
