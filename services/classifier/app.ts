@@ -1,8 +1,10 @@
 import express, { type Express } from 'express';
 import { AppError } from '../../shared/errors/app-error';
 import type { Logger } from '../../shared/observability/logger';
+import type { OriginRules } from './access/origin';
 import { classifyRoute, type ClassifyRouteDeps } from './http/classify-route';
 import { datasetRoutePaths, datasetRoutes, type DatasetRoutesDeps } from './http/dataset-routes';
+import { crossOrigin } from './http/cross-origin';
 import { docsRoutePaths, docsRoutes } from './http/docs-routes';
 import { endpoint } from './http/endpoint';
 import { errorMiddleware } from './http/error-middleware';
@@ -19,6 +21,7 @@ import { streamPath } from './stream/stream-server';
 
 export interface AppDeps extends ClassifyRouteDeps, ModelRoutesDeps, DatasetRoutesDeps, JobRoutesDeps {
   readonly page: PageAssets;
+  readonly origins: OriginRules;
   readonly logger: Logger;
   readonly version: string;
 }
@@ -53,6 +56,7 @@ export function createApp(deps: AppDeps): Express {
     next();
   });
   app.use(requestRules());
+  app.use(crossOrigin(deps.origins));
   endpoint(app, '/classify', { post: classifyRoute(deps) });
   endpoint(app, '/healthz', { get: healthRoute() });
   endpoint(app, '/readyz', { get: readyRoute(gate) });

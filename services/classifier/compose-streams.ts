@@ -7,6 +7,7 @@ import type { Logger } from '../../shared/observability/logger';
 import type { Metrics } from '../../shared/observability/metrics';
 import type { Identify } from './access/api-keys';
 import type { CallerIdOf } from './access/caller-id';
+import type { OriginRules } from './access/origin';
 import type { Config } from './config';
 import type { Gate } from './gate';
 import type { Onlooker } from './model/heard-window';
@@ -36,6 +37,7 @@ export interface StreamsDeps {
   readonly onlooker: Onlooker;
   readonly identify: Identify;
   readonly callerIdOf: CallerIdOf;
+  readonly origins: OriginRules;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
@@ -52,11 +54,11 @@ export interface Streams {
 
 /** Everything behind `/stream`. */
 export function composeStreams(
-  config: Pick<Config, 'maxStreams' | 'streamShare'> & { readonly allowedOrigins: readonly string[] },
+  config: Pick<Config, 'maxStreams' | 'streamShare'>,
   deps: StreamsDeps,
   tuning = streamTuning,
 ): Streams {
-  const { lease, model, kernels, onlooker, identify, callerIdOf, metrics, logger } = deps;
+  const { lease, model, kernels, onlooker, identify, callerIdOf, origins, metrics, logger } = deps;
   const containers = createContainerThread();
   const filters = createFilterDesigner();
   const engineMs = (): number => model()?.batcher.msPerItem ?? 0;
@@ -93,7 +95,7 @@ export function composeStreams(
         callerIdOf,
         metrics,
         logger,
-        allowedOrigins: config.allowedOrigins,
+        origins,
         clock: systemClock,
         maxMessageBytes: tuning.messageBytes,
         pingMs: tuning.pingMs,

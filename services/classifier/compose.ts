@@ -10,6 +10,7 @@ import { createAssertAdmin } from './access/admin';
 import { createAdminKey, type AdminKey } from './access/admin-key';
 import { createIdentify, readApiKeys } from './access/api-keys';
 import { createCallerIdOf } from './access/caller-id';
+import { createOriginRules, isLoopbackAddress } from './access/origin';
 import { createApp, routePaths } from './app';
 import { createClassifyClip } from './classify-clip';
 import type { Config } from './config';
@@ -69,9 +70,10 @@ export function compose(config: Config, logger: Logger): Service {
   const adminKey = hasAdmin ? undefined : createAdminKey(config.adminKeyFolders, logger);
   const identify = createIdentify(apiKeys, systemClock, adminKey?.sha256);
   const callerIdOf = createCallerIdOf(config.trustedProxies);
+  const origins = createOriginRules({ ...config, isLoopback: isLoopbackAddress(config.host) });
   const { lease } = host;
   const streams = composeStreams(config, {
-    ...{ lease, onlooker, identify, callerIdOf, metrics, logger },
+    ...{ lease, onlooker, identify, callerIdOf, origins, metrics, logger },
     model: () => host.current,
     kernels: () => kernels,
   });
@@ -118,9 +120,10 @@ export function compose(config: Config, logger: Logger): Service {
     uploadLimits: { maxBytes: config.maxUploadBytes, idleMs: uploadIdleMs },
     deadlineMs: config.requestDeadlineMs,
     page: loadPageAssets(pageFolder),
+    origins,
     models: createDescribeModels({ ...models, admin: modelAdmin, modelsFolder, now }),
     modelAdmin,
-    assertAdmin: createAssertAdmin(identify),
+    assertAdmin: createAssertAdmin(identify, origins),
   });
   const server = createHttpServer(app);
   datasets.clean().catch((error: unknown) => {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { privateFolders } from '../../shared/access/private-folder';
 import { engineWishes, kernelsWishes } from '../../shared/engine/choose-engine';
 import { AppError } from '../../shared/errors/app-error';
+import { normaliseOrigin } from './access/origin';
 import { logLevels } from '../../shared/observability/logger';
 import { parseTrustedProxies } from './access/address';
 
@@ -18,14 +19,25 @@ function whole(minimum: number, maximum: number) {
     .refine((value) => value >= minimum && value <= maximum, error);
 }
 
-/** Origins with commas between them, or `*`. */
-function origins() {
-  const error = 'expected origins as https://app.example.com, with commas between them, or *';
+/** Texts with commas between them. */
+function listOf(entry: RegExp, error: string, normalise: (text: string) => string) {
   return z
     .string()
-    .transform((list) => list.split(',').map((origin) => origin.trim().toLowerCase()))
-    .refine((list) => list.every((origin) => /^(\*|[a-z][a-z0-9+.-]*:\/\/[^\s/]+)$/.test(origin)), error);
+    .transform((list) => list.split(',').map(normalise))
+    .refine((list) => list.every((text) => entry.test(text)), error);
 }
+
+const origins = listOf(
+  /^(\*|null|file:\/\/|[a-z][a-z0-9+.-]*:\/\/[^\s/]+)$/,
+  'expected origins as https://app.example.com, null or file://, with commas between them, or *',
+  normaliseOrigin,
+);
+
+const hosts = listOf(
+  /^(\*|[\w.-]+(:\d+)?|\[[\da-f:.]+\](:\d+)?)$/,
+  'expected names as earshot.example.com, with commas between them, or *',
+  (host) => host.trim().toLowerCase(),
+);
 
 /** Addresses and networks with commas between them. */
 function proxies() {
@@ -58,7 +70,8 @@ const environmentSchema = z
     REQUEST_DEADLINE_SECONDS: whole(1, 3600).default(60),
     MAX_STREAMS: whole(0, 100_000).default(128),
     STREAM_SHARE_PERCENT: whole(1, 100).default(80),
-    ALLOWED_ORIGINS: origins().default([]),
+    ALLOWED_ORIGINS: origins.default([]),
+    ALLOWED_HOSTS: hosts.default([]),
     TRUSTED_PROXIES: proxies().prefault(''),
     API_KEYS_FILE: z.string().optional(),
     ADMIN_KEY_DIR: z.string().refine(isAbsolute, 'expected an absolute path').optional(),
@@ -123,6 +136,7 @@ function toConfig(env: z.infer<typeof environmentSchema>, adminKeyFolders: reado
     maxStreams: env.MAX_STREAMS,
     streamShare: env.STREAM_SHARE_PERCENT / 100,
     allowedOrigins: env.ALLOWED_ORIGINS,
+    allowedHosts: env.ALLOWED_HOSTS,
     trustedProxies: env.TRUSTED_PROXIES,
     apiKeysFile: env.API_KEYS_FILE,
     adminKeyFolders,

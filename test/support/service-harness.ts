@@ -11,6 +11,7 @@ import type { Inference } from '../../shared/engine/inference';
 import type { JobQueue } from '../../shared/jobs/job-queue';
 import { FakeJobQueue } from './fake-job-queue';
 import { Metrics } from '../../shared/observability/metrics';
+import { createOriginRules } from '../../services/classifier/access/origin';
 import { createAssertAdmin } from '../../services/classifier/access/admin';
 import { createIdentify, readApiKeys, type Identify } from '../../services/classifier/access/api-keys';
 import { parseTrustedProxies } from '../../services/classifier/access/address';
@@ -44,6 +45,7 @@ export interface HarnessOptions {
   readonly deadlineMs?: number;
   readonly maxStreams?: number;
   readonly allowedOrigins?: readonly string[];
+  readonly allowedHosts?: readonly string[];
   readonly apiKeysFile?: string;
   /** Admins must send `harnessAdminKey`; else, without a file of keys, everybody is one. */
   readonly adminsOnly?: boolean;
@@ -94,6 +96,7 @@ const defaults = {
   deadlineMs: 60_000,
   maxStreams: 16,
   allowedOrigins: [],
+  allowedHosts: [],
   listModels: (): Promise<ModelList> => Promise.resolve(noModels),
   onlooker: () => undefined,
 };
@@ -101,7 +104,7 @@ const defaults = {
 /** The service with a fake decoder and a fake engine behind real HTTP, batching, supervision and gate. */
 export async function startHarness(overrides: HarnessOptions = {}): Promise<Harness> {
   const options = { ...defaults, ...overrides };
-  const { maxQueuedItems, maxStreams, allowedOrigins } = options;
+  const { maxQueuedItems, maxStreams } = options;
   const inference = new FakeInference();
   const decoder = new FakeDecoder();
   const metrics = new Metrics(routePaths);
@@ -116,10 +119,15 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
   const { batcher } = model;
   const made = createHash('sha256').update(harnessAdminKey).digest('hex');
   const identify = createIdentify(readApiKeys(options.apiKeysFile), systemClock, made);
-  const callerIdOf = createCallerIdOf(parseTrustedProxies(options.trustedProxies ?? '')!);
+  const trustedProxies = parseTrustedProxies(options.trustedProxies ?? '')!;
+  const callerIdOf = createCallerIdOf(trustedProxies);
+  const origins = createOriginRules({ ...options, trustedProxies, isLoopback: true });
   const streams = composeStreams(
-    { maxStreams, streamShare: 0.8, allowedOrigins },
-    { lease, model: () => current, onlooker: options.onlooker, identify, callerIdOf, metrics, logger },
+    { maxStreams, streamShare: 0.8 },
+    {
+      ...{ lease, onlooker: options.onlooker, identify, callerIdOf, origins, metrics, logger },
+      model: () => current,
+    },
     { ...streamTuning, ...options.tuning },
   );
   const gate = new Gate({
@@ -160,6 +168,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     uploadLimits: { maxBytes: options.maxBytes, idleMs: options.idleMs },
     deadlineMs: options.deadlineMs,
     page: loadPageAssets(join(__dirname, '../../page')),
+    origins,
     models: { list: options.listModels, details: nothing },
     modelAdmin: {
       ...{ promote: nothing, rollBack: nothing, pin: nothing, unpin: nothing },
@@ -167,6 +176,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     },
     assertAdmin: createAssertAdmin(
       options.adminsOnly === true || options.apiKeysFile !== undefined ? identify : asAdmin(identify),
+      origins,
     ),
   });
   const server = createHttpServer(app);

@@ -1,25 +1,22 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { AppError } from '../../../shared/errors/app-error';
 import { anyone, type Caller, type Identify } from './api-keys';
-import { assertOriginAllowed } from './origin';
-
-/** As much of a request as says who makes it: a secret. Addresses and other headers are what a caller or a proxy makes them. */
-export interface AdminRequest {
-  readonly headers: IncomingHttpHeaders;
-}
+import type { OriginRules, PageRequest } from './origin';
 
 /**
  * Lets through who may change what is served and trained: whoever sends an admin key, of `API_KEYS_FILE` or the one
  * that the service made at its start.
  * @throws AppError unauthorized, rate-limited, forbidden
  */
-export type AssertAdmin = (request: AdminRequest) => Caller;
+export type AssertAdmin = (request: PageRequest) => Caller;
 
-export function createAssertAdmin(identify: Identify): AssertAdmin {
-  return ({ headers }) => {
+export function createAssertAdmin(identify: Identify, origins: OriginRules): AssertAdmin {
+  return (request) => {
+    const { headers } = request;
     const caller = identify(headers);
     // A page of another host has no business here, whatever key it was given.
-    assertOriginAllowed(headers, []);
+    if (!origins.isOwn(request)) {
+      throw new AppError('forbidden', 'Pages of other origins may change nothing here, whatever their key.');
+    }
     if (caller.admin) return caller;
     if (caller !== anyone) {
       throw new AppError('forbidden', 'This key is no admin key; one has "admin": true in API_KEYS_FILE.');

@@ -48,6 +48,8 @@ export function openApiDocument(version: string): Json {
       description: 'Send a recording, get what is to be heard in it. Errors are RFC 9457 problem documents.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
+    // Where this document is, so below a proxy's path, too.
+    servers: [{ url: './' }],
     tags: [{ name: 'classification' }, { name: 'training' }, { name: 'operation' }],
     paths: {
       '/classify': { post: classifyOperation() },

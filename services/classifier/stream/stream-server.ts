@@ -10,7 +10,7 @@ import type { Logger } from '../../../shared/observability/logger';
 import type { Metrics } from '../../../shared/observability/metrics';
 import type { Caller, Identify } from '../access/api-keys';
 import type { CallerIdOf } from '../access/caller-id';
-import { assertOriginAllowed } from '../access/origin';
+import type { OriginRules } from '../access/origin';
 import type { Gate } from '../gate';
 import { problemOf } from '../http/error-middleware';
 import { ignoreUpgrade } from '../http/ignored-upgrade';
@@ -25,7 +25,7 @@ export interface StreamServerOptions {
   readonly gate: Gate;
   readonly identify: Identify;
   readonly callerIdOf: CallerIdOf;
-  readonly allowedOrigins: readonly string[];
+  readonly origins: OriginRules;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -83,7 +83,7 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
   heartbeat.unref();
 
   function admit(request: IncomingMessage): Admission {
-    assertOriginAllowed(request.headers, options.allowedOrigins);
+    options.origins.admit(request);
     const caller = identify(request.headers);
     const callerId = options.callerIdOf(caller, request);
     const open = perCaller.get(caller.name) ?? 0;

@@ -4,6 +4,8 @@ import { request, type IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAssertAdmin, type AssertAdmin } from '../../../services/classifier/access/admin';
+import { parseTrustedProxies } from '../../../services/classifier/access/address';
+import { createOriginRules } from '../../../services/classifier/access/origin';
 import { createIdentify, readApiKeys } from '../../../services/classifier/access/api-keys';
 import { systemClock } from '../../../shared/batching/clock';
 import { FakeJobQueue } from '../../support/fake-job-queue';
@@ -12,6 +14,13 @@ import { harnessAdminKey, startHarness, stopHarness, type Harness } from '../../
 const folder = mkdtempSync(join(tmpdir(), 'earshot-admin-'));
 afterAll(() => {
   rmSync(folder, { recursive: true });
+});
+const trustedProxies = parseTrustedProxies('')!;
+const origins = createOriginRules({
+  allowedOrigins: ['*'],
+  allowedHosts: [],
+  isLoopback: false,
+  trustedProxies,
 });
 const sha256 = (key: string): string => createHash('sha256').update(key).digest('hex');
 
@@ -35,7 +44,7 @@ const bearer = (key: string, more: IncomingHttpHeaders = {}): IncomingHttpHeader
 });
 
 describe('where the file of keys has no admin key', () => {
-  const assertAdmin = createAssertAdmin(createIdentify(undefined, systemClock, sha256('made')));
+  const assertAdmin = createAssertAdmin(createIdentify(undefined, systemClock, sha256('made')), origins);
 
   it('nothing that a caller says of itself makes it an admin', () => {
     const claims: IncomingHttpHeaders[] = [
@@ -68,7 +77,7 @@ describe('where the file of keys has no admin key', () => {
 
   it('its other keys are no admins, and its callers need one of them or the made one', () => {
     const keys = readApiKeys(keysFile([{ name: 'kitchen' }]));
-    const asked = createAssertAdmin(createIdentify(keys, systemClock, sha256('made')));
+    const asked = createAssertAdmin(createIdentify(keys, systemClock, sha256('made')), origins);
     expect(
       [bearer('kitchen'), bearer('made'), {}, bearer('other')].map((sent) => verdict(asked, sent)),
     ).toEqual(['forbidden', 'local admin', 'unauthorized', 'unauthorized']);
@@ -77,7 +86,7 @@ describe('where the file of keys has no admin key', () => {
 
 it('an admin key of the file may, from anywhere and through proxies, but not for another site’s page', () => {
   const keys = readApiKeys(keysFile([{ name: 'boss', admin: true }, { name: 'kitchen' }]));
-  const assertAdmin = createAssertAdmin(createIdentify(keys, systemClock));
+  const assertAdmin = createAssertAdmin(createIdentify(keys, systemClock), origins);
   expect(verdict(assertAdmin, bearer('boss', { 'x-forwarded-for': '1.2.3.4' }))).toBe('boss');
   expect(verdict(assertAdmin, bearer('kitchen', { host: 'localhost' }))).toBe('forbidden');
   expect(verdict(assertAdmin, { host: 'localhost' })).toBe('unauthorized');

@@ -37,7 +37,7 @@ describeWithChromium('the page, in a real browser, on the real service', () => {
     folder = await mkdtemp(join(tmpdir(), 'earshot-page-'));
     joinToWav([samplePath('dog.ogg')], join(folder, 'dog.wav'));
     joinToWav([samplePath('dog.ogg'), samplePath('rooster.ogg')], join(folder, 'farm.wav'));
-    service = new ServiceProcess({});
+    service = new ServiceProcess({ ALLOWED_HOSTS: insecureHost });
     url = await service.url();
     await service.line('loaded and warmed up');
     browser = await startBrowser(join(folder, 'dog.wav'), [insecureHost]);
