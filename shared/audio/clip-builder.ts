@@ -4,6 +4,7 @@ import { concatenate } from './concatenate';
 import { indexOfNonFinite } from './finite';
 import { mixToMono } from './mono';
 import { createResampler, type ResampleArithmetic, type Resampler } from './resample';
+import { createWorkBudget, workNs, type WorkBudget } from './work-budget';
 
 /** What a decoder knows of its stream before the first sample. */
 export interface StreamFormat extends Omit<SourceFormat, 'durationSeconds'> {
@@ -17,6 +18,8 @@ export interface ClipBuilder {
   begin(format: StreamFormat): void;
   /** Channels of equal length, in the order of the stream; the caller may reuse their memory afterwards. */
   push(channels: readonly Float32Array[]): void;
+  /** Counts work beyond what follows from the samples (work-budget.ts). @throws AppError undecodable-audio when it is too much */
+  readonly spend: (nanoseconds: number) => void;
   /** Silence in the place of so many samples a channel that are missing. */
   pushSilence(samples: number): void;
   /** Samples a channel so far, of all streams. */
@@ -69,6 +72,7 @@ function assertFinite(samples: Float32Array, firstSample: number): void {
 export function createClipBuilder(
   { sampleRate, maxSeconds, memory, signal, isCalledOff = () => signal?.aborted === true }: DecodeRequest,
   arithmetic?: ResampleArithmetic,
+  budget: WorkBudget = createWorkBudget(Infinity),
 ): ClipBuilder {
   const output: Float32Array[] = [];
   let first: StreamFormat | undefined;
@@ -102,6 +106,10 @@ export function createClipBuilder(
   function push(channels: readonly Float32Array[]): void {
     if (isCalledOff()) throw new AppError('cancelled', 'Decoding was called off.');
     if (resampler === undefined || current === undefined) throw new Error('push before begin');
+    const [first] = channels;
+    budget.spend(
+      workNs.piece + (first?.length ?? 0) * (channels.length * workNs.sample + workNs.mixedSample),
+    );
     const mono = mixToMono(channels);
     assertNotTooLong(streamSamples + mono.length, current.sampleRate);
     assertFinite(mono, totalSamples);
@@ -113,13 +121,18 @@ export function createClipBuilder(
   return {
     begin(format) {
       assertUsable(format);
-      if (current?.sampleRate !== format.sampleRate) endStream();
+      budget.beginStream();
+      if (current?.sampleRate !== format.sampleRate) {
+        endStream();
+        budget.spend(workNs.filter);
+      }
       assertNotTooLong(streamSamples + (format.claimedSamples ?? 0), format.sampleRate);
       first ??= format;
       current = format;
       resampler ??= createResampler(format.sampleRate, sampleRate, arithmetic);
     },
     push,
+    spend: budget.spend,
     pushSilence(samples) {
       const { sampleRate: rate = 1 } = current ?? {};
       assertNotTooLong(streamSamples + samples, rate);

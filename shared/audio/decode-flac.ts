@@ -10,6 +10,7 @@ import {
   type FlacFrameHeader,
   type FlacStreamInfo,
 } from './flac-header';
+import { workNs } from './work-budget';
 
 /** Fewer bytes than any frame has. */
 const leastFrameBytes = 10;
@@ -77,6 +78,7 @@ export function decodeFlac(bytes: Uint8Array, start: number, builder: ClipBuilde
     if (isTag(bytes, at) || isBehindSound(bytes, at)) return;
     const frame = readFrame(bytes, at, at, true);
     if (frame === undefined) return;
+    builder.spend(frame.products * workNs.product);
     builder.push(frame.channels);
     samples += frame.channels[0]!.length;
     at += frame.byteLength;

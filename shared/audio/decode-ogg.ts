@@ -7,6 +7,7 @@ import { parseStreamInfo } from './flac-header';
 import { createOggClock } from './ogg-clock';
 import { createOggDemuxer, type OggPackets, type OggPiece } from './ogg-demuxer';
 import { openVorbisPlayer } from './vorbis-player';
+import { workNs } from './work-budget';
 import { createOggOpusReader } from './stream/ogg-opus';
 import { parseOpusHead } from './stream/opus-head';
 import { openOpusPlayer, opusRate } from './stream/opus-player';
@@ -93,6 +94,7 @@ function openFlac(head: OggHead, builder: ClipBuilder): StreamReader {
       const decoded = frames.map((packet, index) => {
         const frame = readFrame(packet, 0, page.byteOffset, page.follows || index > 0);
         if (frame === undefined) throw damaged('Ogg', page.byteOffset, 'a FLAC frame is cut off');
+        builder.spend(frame.products * workNs.product);
         return frame.channels;
       });
       const samples = decoded.reduce((sum, frame) => sum + frame[0]!.length, 0);

@@ -12,6 +12,7 @@ import { decodeWithFfmpeg, type FfmpegOptions } from './ffmpeg';
 import { sniff } from './sniff';
 import { wavFormatName } from './wav-format';
 import { parseWavHeader } from './wav-header';
+import { createWorkBudget } from './work-budget';
 
 /** How the machine decodes; the same for every recording. */
 export interface DecodeOptions extends FfmpegOptions {
@@ -76,7 +77,11 @@ export async function decode(
   if (bytes.length === 0)
     throw new AppError('empty-audio', 'The recording is empty: it has no bytes at all.');
   const { kernels } = options;
-  const builder = createClipBuilder(request, kernels && nativeResampling(kernels));
+  const builder = createClipBuilder(
+    request,
+    kernels && nativeResampling(kernels),
+    createWorkBudget(bytes.length),
+  );
   try {
     await chooseDecoder(bytes, request, options)(builder);
     return builder.finish();

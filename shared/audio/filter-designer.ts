@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { FairQueue, type Group } from '../batching/fair-queue';
 import { AppError } from '../errors/app-error';
 import { cancellation } from '../errors/cancellation';
+import { Thread } from '../threads/thread';
 import type { ResampleFilter } from './resample-filter';
 import { reducedRatio } from './resample';
 
@@ -32,7 +32,7 @@ type Waiting = Group<FilterRequest, ResampleFilter>;
 export function createFilterDesigner(): FilterDesigner {
   const known = new Map<string, ResampleFilter>();
   const waiting = new FairQueue<FilterRequest, ResampleFilter>();
-  let worker: Worker | undefined;
+  let thread: Thread | undefined;
   let current: { readonly group: Waiting; readonly key: string } | undefined;
   let closed = false;
 
@@ -49,11 +49,12 @@ export function createFilterDesigner(): FilterDesigner {
     if (known.size > maxKept && oldest.done !== true) known.delete(oldest.value);
   }
 
-  function start(): Worker {
-    const started = new Worker(join(__dirname, 'filter-worker.js'), { resourceLimits });
+  function start(): Thread {
+    const started = new Thread(join(__dirname, 'filter-worker.js'), undefined, { resourceLimits });
+    const { worker } = started;
     // It keeps nobody's process alive: whoever has streams has sockets.
-    started.unref();
-    started.on('message', (filter: ResampleFilter) => {
+    worker.unref();
+    worker.on('message', (filter: ResampleFilter) => {
       const done = current!;
       current = undefined;
       keep(done.key, filter);
@@ -61,15 +62,15 @@ export function createFilterDesigner(): FilterDesigner {
       dispatch();
     });
     const lose = (cause: unknown): void => {
-      if (worker !== started) return;
-      worker = undefined;
+      if (thread !== started) return;
+      thread = undefined;
       const lost = current;
       current = undefined;
       lost?.group.reject(new AppError('internal', 'The thread that designs filters died.', { cause }));
       if (!closed) dispatch();
     };
-    started.on('error', lose);
-    started.on('exit', lose);
+    worker.on('error', lose);
+    worker.on('exit', lose);
     return started;
   }
 
@@ -85,8 +86,8 @@ export function createFilterDesigner(): FilterDesigner {
         continue;
       }
       current = { group, key };
-      worker ??= start();
-      worker.postMessage(item);
+      thread ??= start();
+      thread.worker.postMessage(item);
     }
   }
 
@@ -113,8 +114,7 @@ export function createFilterDesigner(): FilterDesigner {
     },
     async close() {
       closed = true;
-      // It runs JavaScript alone, and so can be ended at any time.
-      await worker?.terminate();
+      await thread?.end();
     },
   };
 }

@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { stepBack } from '../threads/step-back';
+import { receive } from '../threads/thread-side';
 import { designFilter } from './resample-filter';
 import type { FilterRequest } from './filter-designer';
 
@@ -9,7 +10,7 @@ if (parentPort === null) throw new Error('filter-worker is started by the filter
 const port = parentPort;
 stepBack('answers');
 
-port.on('message', ({ up, down }: FilterRequest) => {
+receive(({ up, down }: FilterRequest) => {
   const filter = designFilter(up, down);
   port.postMessage(filter, [filter.rows.buffer as ArrayBuffer]);
 });

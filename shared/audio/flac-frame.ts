@@ -10,6 +10,8 @@ import type { FlacFrameHeader, FlacStreamInfo } from './flac-header';
 export interface FlacFrame {
   readonly channels: readonly Float32Array[];
   readonly byteLength: number;
+  /** Multiplications of its predictors. */
+  readonly products: number;
 }
 
 /** A frame that contradicts itself; the caller knows where it stands. */
@@ -88,20 +90,31 @@ function readLinear(reader: BitReader, samples: Float64Array, order: number, bit
   restore(samples, coefficients, shift);
 }
 
-/** One channel of a frame (9.2). */
-function readSubframe(reader: BitReader, samples: Float64Array, frameBits: number): void {
+/** The samples of a subframe of this kind. @returns its predictor's order */
+function readSamples(reader: BitReader, samples: Float64Array, kind: number, bits: number): number {
+  if (kind === 0) samples.fill(reader.readSigned(bits));
+  else if (kind === 1) readWarmUp(reader, samples, samples.length, bits);
+  else if (kind >= 8 && kind <= 12) {
+    readFixed(reader, samples, kind - 8, bits);
+    return kind - 8;
+  } else if (kind >= 32) {
+    readLinear(reader, samples, kind - 31, bits);
+    return kind - 31;
+  } else throw new BrokenFrame('a subframe of a reserved kind');
+  return 0;
+}
+
+/** One channel of a frame (9.2). @returns its predictor's order */
+function readSubframe(reader: BitReader, samples: Float64Array, frameBits: number): number {
   if (reader.read(1) !== 0) throw new BrokenFrame('a subframe that does not begin with 0');
   const kind = reader.read(6);
   const wasted = reader.read(1) === 0 ? 0 : reader.readUnary() + 1;
   const bits = frameBits - wasted;
   if (bits < 1) throw new BrokenFrame('more unused bits than it has');
-  if (kind === 0) samples.fill(reader.readSigned(bits));
-  else if (kind === 1) readWarmUp(reader, samples, samples.length, bits);
-  else if (kind >= 8 && kind <= 12) readFixed(reader, samples, kind - 8, bits);
-  else if (kind >= 32) readLinear(reader, samples, kind - 31, bits);
-  else throw new BrokenFrame('a subframe of a reserved kind');
-  if (wasted === 0) return;
+  const order = readSamples(reader, samples, kind, bits);
+  if (wasted === 0) return order;
   for (let index = 0; index < samples.length; index += 1) samples[index]! *= 2 ** wasted;
+  return order;
 }
 
 /** Left and right from what was sent instead of them (9.2.3). */
@@ -121,16 +134,24 @@ function separate([first, second]: readonly [Float64Array, Float64Array], assign
   }
 }
 
-function readSubframes(reader: BitReader, header: FlacFrameHeader, bits: number): Float64Array[] {
+function readSubframes(
+  reader: BitReader,
+  header: FlacFrameHeader,
+  bits: number,
+): Pick<FlacFrame, 'products'> & { readonly decoded: Float64Array[] } {
   const { assignment, blockSamples } = header;
   const count = assignment < 8 ? assignment + 1 : 2;
   const sideChannel = assignment < 8 ? -1 : assignment === 9 ? 0 : 1;
-  return Array.from({ length: count }, (_, channel) => {
+  let products = 0;
+  const decoded = Array.from({ length: count }, (_, channel) => {
     const samples = new Float64Array(blockSamples);
     // The difference of two channels takes a bit more than either.
-    if (!reader.isExhausted) readSubframe(reader, samples, channel === sideChannel ? bits + 1 : bits);
+    if (!reader.isExhausted) {
+      products += blockSamples * readSubframe(reader, samples, channel === sideChannel ? bits + 1 : bits);
+    }
     return samples;
   });
+  return { decoded, products };
 }
 
 /** Whole numbers of so many bits as numbers in [−1, 1). */
@@ -168,9 +189,9 @@ export function decodeFlacFrame(
   assertMatches(header, info, fileOffset);
   const bits = header.bitsPerSample ?? info.bitsPerSample;
   const reader = new BitReader(bytes, at + header.headerBytes);
-  let decoded: Float64Array[];
+  let subframes: ReturnType<typeof readSubframes>;
   try {
-    decoded = readSubframes(reader, header, bits);
+    subframes = readSubframes(reader, header, bits);
   } catch (error) {
     if (!(error instanceof BrokenFrame)) throw error;
     throw damaged('FLAC', fileOffset, `a frame has ${error.message}`);
@@ -178,7 +199,8 @@ export function decodeFlacFrame(
   const end = reader.byteOffset + 2;
   if (end > bytes.length) return undefined;
   if (crc16(bytes, at, end) !== 0) throw damaged('FLAC', fileOffset, 'a frame does not match its checksum');
+  const { decoded, products } = subframes;
   const [first, second] = decoded;
   if (header.assignment >= 8) separate([first!, second!], header.assignment);
-  return { channels: decoded.map((samples) => toUnit(samples, bits)), byteLength: end - at };
+  return { channels: decoded.map((samples) => toUnit(samples, bits)), byteLength: end - at, products };
 }

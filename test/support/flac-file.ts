@@ -81,6 +81,53 @@ function frame(number: number, channels: readonly (readonly number[])[], options
   return Buffer.concat([content, Buffer.of(crc >> 8, crc & 0xff)]);
 }
 
+/** A frame's number, at most 2047, as UTF-8 codes it. */
+function frameNumber(number: number): Buffer {
+  return number < 128 ? Buffer.of(number) : Buffer.of(0xc0 | (number >> 6), 0x80 | (number & 63));
+}
+
+/**
+ * Well-formed, small, and long to decode: frames of 65,535 samples whose residuals take no bits, so that nothing but the predictor
+ * has work. @param order of the predictor: 0 for one value that stands for all, else up to 32
+ */
+export function emptyFlac(frames: number, channels: number, order: number): Buffer {
+  const samples = 65_535;
+  const info = new BitWriter().write(samples, 16).write(samples, 16).write(0, 24).write(0, 24);
+  info
+    .write(384_000, 20)
+    .write(channels - 1, 3)
+    .write(15, 5)
+    .write(0, 36);
+  const body = new BitWriter();
+  for (let channel = 0; channel < channels; channel += 1) {
+    body
+      .write(0, 1)
+      .write(order === 0 ? 0 : 31 + order, 6)
+      .write(0, 1);
+    for (let index = 0; index < Math.max(1, order); index += 1) body.write(1000 + index, 16);
+    if (order === 0) continue;
+    body.write(1, 4).write(5, 5);
+    for (let index = 0; index < order; index += 1) body.write(index % 2, 2);
+    // One partition, whose residuals have no bits.
+    body.write(0, 2).write(0, 4).write(15, 4).write(0, 5);
+  }
+  const content = body.toBuffer();
+  const all = Array.from({ length: frames }, (_, index) => {
+    const head = new BitWriter()
+      .write(0xfff8, 16)
+      .write(7, 4)
+      .write(0, 4)
+      .write(channels - 1, 4)
+      .write(0, 4);
+    const start = Buffer.concat([head.toBuffer(), frameNumber(index), Buffer.of(0xff, 0xfe)]);
+    const whole = Buffer.concat([start, Buffer.of(remainder(start, 0x07, 8)), content]);
+    const crc = remainder(whole, 0x8005, 16);
+    return Buffer.concat([whole, Buffer.of(crc >> 8, crc & 0xff)]);
+  });
+  const marker = [Buffer.from('fLaC'), Buffer.of(0x80, 0, 0, 34), info.toBuffer(), Buffer.alloc(16)];
+  return Buffer.concat([...marker, ...all]);
+}
+
 /** Whole numbers of `bitsPerSample` bits, one array a channel, at most 128 blocks of them. */
 export function flacFile(channels: readonly (readonly number[])[], options: FlacOptions): Buffer {
   const { sampleRate, bitsPerSample, blockSamples = 64 } = options;
