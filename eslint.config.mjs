@@ -1,5 +1,6 @@
 import jest from 'eslint-plugin-jest';
 import tseslint from 'typescript-eslint';
+import { noHeldPromise } from './lint/no-held-promise.mjs';
 
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', 'runs/', 'data/', '**/*.mjs', '**/*.cjs'] },
@@ -26,6 +27,13 @@ export default tseslint.config(
       complexity: ['error', 12],
       'no-console': 'error',
     },
+  },
+  // What runs for a long time: there, nothing that fails behind somebody's back may end the process.
+  {
+    files: ['services/**/*.ts', 'shared/**/*.ts'],
+    ignores: ['services/classifier/page/**', 'shared/client/**'],
+    plugins: { earshot: { rules: { 'no-held-promise': noHeldPromise } } },
+    rules: { 'earshot/no-held-promise': 'error' },
   },
   {
     files: ['test/**/*.ts'],

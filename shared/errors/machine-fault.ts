@@ -14,3 +14,10 @@ export function isMachineFault(caught: unknown): boolean {
   if (syscall !== undefined || machineCodes.includes(code ?? '')) return true;
   return caught instanceof RangeError && noMemory.test(caught.message);
 }
+
+const shortageCodes = ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'];
+
+/** Whether the system had too little of something just now: what could not be read then may be as good as ever. */
+export function isShortage(caught: unknown): boolean {
+  return shortageCodes.includes((caught as NodeJS.ErrnoException | undefined)?.code ?? '');
+}

@@ -32,9 +32,11 @@ export function createStartRun(mainFile: string, env: NodeJS.ProcessEnv): StartR
     const outcome = new Promise<RunOutcome>((resolve) => {
       let told: RunOutcome | undefined;
       child.on('message', (message) => {
-        const parsed = runMessageSchema.parse(message);
-        if (parsed.type === 'progress') onProgress(parsed.progress);
-        else told = parsed;
+        const parsed = runMessageSchema.safeParse(message);
+        // From a trainer of another version, put in the place of this one's: as if it had said nothing.
+        if (!parsed.success) return;
+        if (parsed.data.type === 'progress') onProgress(parsed.data.progress);
+        else told = parsed.data;
       });
       const end = (reason: string): void => {
         clearTimeout(killing);

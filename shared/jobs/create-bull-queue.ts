@@ -4,6 +4,7 @@ import type { JobQueue } from './job-queue';
 import { assertRedisUrl, connectImpatiently, connectPatiently, reaching } from './redis-connection';
 import { openRedisStore } from './redis-store';
 import { tendJobs } from './tend-jobs';
+import { warnOfUnreadable } from './warn-of-unreadable';
 import { addWork, lockTimes, openWorkQueue } from './work-queue';
 
 /** How often what was left behind is looked for. */
@@ -18,7 +19,8 @@ export function createBullQueue(redisUrl: string, { logger }: { readonly logger:
   assertRedisUrl(redisUrl);
   const client = connectImpatiently(redisUrl);
   const subscriber = connectPatiently(redisUrl);
-  const store = openRedisStore({ client, subscriber, reach: (commands) => reaching(client, commands) });
+  const reach = <T>(commands: () => Promise<T>): Promise<T> => reaching(client, commands);
+  const store = warnOfUnreadable(openRedisStore({ client, subscriber, reach }), logger);
   const bull = openWorkQueue(() => client, lockTimes);
   bull.on('error', () => undefined); // whoever asks is told
   const announce = (record: Parameters<typeof addWork>[1]): Promise<void> =>

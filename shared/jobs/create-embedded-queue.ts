@@ -3,14 +3,17 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../observability/logger';
 import type { StartRun } from './child-run';
+import { begun } from '../processes/background';
 import { createJobQueue } from './create-job-queue';
 import { executeJob, type WorkerContext } from './execute-job';
 import { openFileStore } from './file-store';
 import type { JobQueue } from './job-queue';
 import type { Announce } from './job-store';
-import { livingProcess, lockForProcess, writeProcess } from './process-lock';
+import { livingProcess, lockForProcess } from './process-lock';
+import { noteChild } from './note-child';
 import type { Leftovers } from './sweep-runs';
 import { createTending, tendJobs } from './tend-jobs';
+import { warnOfUnreadable } from './warn-of-unreadable';
 
 /** How often what was left behind is looked for. */
 const tendMs = 30_000;
@@ -35,7 +38,7 @@ export async function createEmbeddedQueue(
   const childFile = join(folder, 'child.lock');
   try {
     await endOrphan(childFile);
-    const store = await openFileStore(folder);
+    const store = warnOfUnreadable(await openFileStore(folder), logger);
     const stop = new AbortController();
     const waiting = new Map<string, number>();
     let working: Promise<void> | undefined;
@@ -56,23 +59,14 @@ export async function createEmbeddedQueue(
       if (!stop.signal.aborted) {
         waiting.set(job.id, turn);
         // Not in the caller's stack: what announces finishes what it does first.
-        working ??= Promise.resolve().then(work);
+        working ??= begun(Promise.resolve().then(work));
       }
       return Promise.resolve();
     };
     const context: WorkerContext = {
       store,
       announce,
-      startRun: (order, onProgress) => {
-        const run = startRun(order, onProgress);
-        const noted = run.pid === undefined ? Promise.resolve() : writeProcess(childFile, run.pid);
-        const outcome = run.outcome.then(async (ended) => {
-          await noted.catch(() => undefined);
-          await rm(childFile, { force: true });
-          return ended;
-        });
-        return { ...run, outcome };
-      },
+      startRun: (order, onProgress) => noteChild(startRun(order, onProgress), childFile),
       logger,
       signal: stop.signal,
       maxLosses,

@@ -40,11 +40,12 @@ export function createJobQueue(store: JobStore, announce: Announce): Omit<JobQue
     },
     get: async (id) => (await existing(id)).job,
     async list({ state, limit = 100 } = {}) {
-      const jobs = (await store.all()).map(({ job }) => job).reverse();
+      const jobs = (await store.all()).records.map(({ job }) => job).reverse();
       return jobs.filter((job) => state === undefined || job.state === state).slice(0, limit);
     },
+    unreadable: async () => (await store.all()).unreadable,
     async survey() {
-      const records = await store.all();
+      const { records } = await store.all();
       const since = records.flatMap(({ job, waitingSince = job.createdAt }) =>
         job.state === 'queued' ? [Date.parse(waitingSince)] : [],
       );

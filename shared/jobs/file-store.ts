@@ -1,20 +1,28 @@
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, isDiskFull } from '../errors/app-error';
+import { isShortage } from '../errors/machine-fault';
 import { removeLeftovers, writeFileAtomically } from '../registry/write-atomically';
-import { jobRecordSchema, waitsAsJob, type JobRecord } from './job-record';
+import {
+  glimpse,
+  readRecords,
+  unreadable as unreadableRecord,
+  waitsAsJob,
+  type JobRecord,
+  type UnreadableRecord,
+} from './job-record';
 import type { JobStore } from './job-store';
 
 /**
  * Records in a folder, a file each, synced before a method answers; what a process killed on the way leaves is the old file or the new.
  * One process may have the folder at a time.
- * @throws AppError invalid-configuration when a file is none of ours
+ * A file that is no record of this version stays as it is, and hides no other.
+ * @throws the file system's error
  */
 export async function openFileStore(folder: string): Promise<JobStore> {
   await mkdir(folder, { recursive: true });
   await removeLeftovers(folder);
-  const records = await loadRecords(folder);
-  const byKey = new Map<string, string>();
+  const { records, unreadable, keys: byKey } = await loadRecords(folder);
   const waiting = new Set<string>();
   const index = (record: JobRecord): void => {
     const { id } = record.job;
@@ -25,6 +33,11 @@ export async function openFileStore(folder: string): Promise<JobStore> {
   for (const record of records.values()) index(record);
   const listeners = new Set<(id: string | undefined) => void>();
   const fileOf = (id: string): string => join(folder, `${id}.json`);
+  const readable = (id: string): JobRecord | undefined => {
+    const reason = unreadable.get(id)?.reason;
+    if (reason !== undefined) throw new AppError('conflict', reason);
+    return records.get(id);
+  };
   let sequence = Math.max(0, ...[...records.values()].map((record) => record.sequence));
   let writing: Promise<unknown> = Promise.resolve();
 
@@ -49,15 +62,19 @@ export async function openFileStore(folder: string): Promise<JobStore> {
     insert: (added, maxWaiting = Infinity) =>
       exclusively(async () => {
         const known = byKey.get(added[0]?.key ?? '');
-        if (known !== undefined) return records.get(known);
+        if (known !== undefined) return readable(known);
         if (waiting.size >= maxWaiting) return undefined;
         for (const record of added) {
-          if (!records.has(record.job.id)) await write({ ...record, sequence: ++sequence });
+          if (readable(record.job.id) === undefined) await write({ ...record, sequence: ++sequence });
         }
         return records.get(added[0]!.job.id)!;
       }),
-    read: (id) => Promise.resolve(records.get(id)),
-    all: () => Promise.resolve([...records.values()].sort((a, b) => a.sequence - b.sequence)),
+    read: async (id) => Promise.resolve(readable(id)),
+    all: () =>
+      Promise.resolve({
+        records: [...records.values()].sort((a, b) => a.sequence - b.sequence),
+        unreadable: [...unreadable.values()],
+      }),
     replace: (record) =>
       exclusively(async () => {
         if (records.get(record.job.id)?.revision !== record.revision - 1) return false;
@@ -81,21 +98,34 @@ export async function openFileStore(folder: string): Promise<JobStore> {
   };
 }
 
-async function loadRecords(folder: string): Promise<Map<string, JobRecord>> {
-  const records = new Map<string, JobRecord>();
+interface Loaded {
+  readonly records: Map<string, JobRecord>;
+  readonly unreadable: Map<string, UnreadableRecord>;
+  /** Of the unreadable ones, where it can be told: id by idempotency key. */
+  readonly keys: Map<string, string>;
+}
+
+async function loadRecords(folder: string): Promise<Loaded> {
+  const texts = new Map<string, string>();
+  const unreadable = new Map<string, UnreadableRecord>();
   for (const name of await readdir(folder)) {
     if (!name.endsWith('.json')) continue;
-    const file = join(folder, name);
+    const id = name.slice(0, -'.json'.length);
     try {
-      const record = jobRecordSchema.parse(JSON.parse(await readFile(file, 'utf8')));
-      records.set(record.job.id, record);
-    } catch (cause) {
-      throw new AppError(
-        'invalid-configuration',
-        `${file} is no job of this version: move it away, and start again.`,
-        { cause },
-      );
+      texts.set(id, await readFile(join(folder, name), 'utf8'));
+    } catch (error) {
+      if (isShortage(error)) throw error;
+      const { code = 'no file' } = error as NodeJS.ErrnoException;
+      unreadable.set(id, { id, reason: unreadableRecord(id, code).message });
     }
   }
-  return records;
+  const read = readRecords(texts);
+  for (const found of read.unreadable) unreadable.set(found.id, found);
+  const records = new Map(read.records.map((record) => [record.job.id, record]));
+  const keys = new Map<string, string>();
+  for (const { id } of read.unreadable) {
+    const { key } = glimpse(texts.get(id)!);
+    if (key !== undefined) keys.set(key, id);
+  }
+  return { records, unreadable, keys };
 }

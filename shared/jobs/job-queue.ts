@@ -1,4 +1,5 @@
 import type { Job, JobRequest, JobState } from '../contracts/job';
+import type { UnreadableRecord } from './job-record';
 
 /** A job as it was after a change; `id` counts up within a job, so that a reader can go on where it was. */
 export interface JobEvent {
@@ -31,6 +32,8 @@ export interface JobQueue {
   get(id: string): Promise<Job>;
   /** The newest first. */
   list(filter?: { readonly state?: JobState; readonly limit?: number }): Promise<readonly Job[]>;
+  /** Jobs whose records this version cannot read. */
+  unreadable(): Promise<readonly UnreadableRecord[]>;
   survey(): Promise<JobSurvey>;
   /**
    * The job as it is, then after every change, until it has ended or `signal` aborts.

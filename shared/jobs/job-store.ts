@@ -1,4 +1,10 @@
-import type { JobRecord } from './job-record';
+import type { JobRecord, UnreadableRecord } from './job-record';
+
+export interface StoredRecords {
+  /** In the order of submission. */
+  readonly records: readonly JobRecord[];
+  readonly unreadable: readonly UnreadableRecord[];
+}
 
 /** Where records are kept. What a method has answered outlives this process. @throws AppError unreachable, storage-full */
 export interface JobStore {
@@ -8,9 +14,9 @@ export interface JobStore {
    * @returns the first one; where its key is known already, the one that has the key, and nothing is added; undefined: too many wait
    */
   insert(records: readonly JobRecord[], maxWaiting?: number): Promise<JobRecord | undefined>;
+  /** @throws AppError conflict: there is one that this version cannot read */
   read(id: string): Promise<JobRecord | undefined>;
-  /** In the order of submission. */
-  all(): Promise<readonly JobRecord[]>;
+  all(): Promise<StoredRecords>;
   /** Puts a record in the place of the revision before it. @returns false when another change came first */
   replace(record: JobRecord): Promise<boolean>;
   remove(ids: readonly string[]): Promise<void>;

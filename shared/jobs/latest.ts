@@ -1,3 +1,5 @@
+import { begun } from '../processes/background';
+
 /** Hands values to a slow consumer one at a time; of those that come meanwhile only the latest. */
 export interface Latest<T> {
   readonly put: (value: T) => void;
@@ -22,7 +24,7 @@ export function createLatest<T>(
   return {
     put(value) {
       waiting = { value };
-      work ??= drain();
+      work ??= begun(drain());
     },
     idle: async () => {
       await work;

@@ -26,6 +26,7 @@ export function openOnDemand(
     submit: async (request, key) => (await open()).submit(request, key),
     get: async (id) => (await asked()).get(id),
     list: async (filter) => (await asked()).list(filter),
+    unreadable: async () => (await asked()).unreadable(),
     survey: async () => (await asked()).survey(),
     async *events(id, options) {
       yield* (await asked()).events(id, options);
@@ -45,7 +46,7 @@ const nothingKept = createJobQueue(
   {
     ...{ insert: refuse, replace: refuse, remove: refuse },
     read: () => Promise.resolve(undefined),
-    all: () => Promise.resolve([]),
+    all: () => Promise.resolve({ records: [], unreadable: [] }),
     watch: () => () => undefined,
   },
   refuse,

@@ -1,5 +1,5 @@
 import type Redis from 'ioredis';
-import { jobRecordSchema, type JobRecord } from './job-record';
+import { glimpse, parseRecord, readRecords, type JobRecord } from './job-record';
 import type { JobStore } from './job-store';
 
 /** Two connections: one that listens can do nothing else. */
@@ -88,17 +88,18 @@ export function openRedisStore({ client, subscriber, reach }: RedisStoreOptions)
           ...[insertScript, 4, records, idempotency, sequence, waiting],
           ...[added[0]!.key ?? '', maxWaiting, ...given],
         );
-        return stored === null ? undefined : parse(stored as string);
+        return stored === null
+          ? undefined
+          : parseRecord(glimpse(stored as string).id ?? 'of this key', stored as string);
       }),
     read: (id) =>
       reach(async () => {
         const stored = await client.hget(keys.records, id);
-        return stored === null ? undefined : parse(stored);
+        return stored === null ? undefined : parseRecord(id, stored);
       }),
     all: () =>
       reach(async () => {
-        const stored = await client.hvals(keys.records);
-        return stored.map(parse).sort((a, b) => a.sequence - b.sequence);
+        return readRecords(Object.entries(await client.hgetall(keys.records)));
       }),
     replace: (record) =>
       reach(async () => {
@@ -110,7 +111,7 @@ export function openRedisStore({ client, subscriber, reach }: RedisStoreOptions)
     remove: (ids) =>
       reach(async () => {
         const stored = await client.hmget(keys.records, ...ids);
-        const known = stored.flatMap((text) => (text === null ? [] : (parse(text).key ?? [])));
+        const known = stored.flatMap((text) => (text === null ? [] : (glimpse(text).key ?? [])));
         await client.hdel(keys.records, ...ids);
         await client.srem(keys.waiting, ...ids);
         if (known.length > 0) await client.hdel(keys.idempotency, ...known);
@@ -125,8 +126,4 @@ export function openRedisStore({ client, subscriber, reach }: RedisStoreOptions)
 /** `sequence` comes first, where the script finds it whatever a request holds. */
 function serialise({ sequence, ...record }: JobRecord): string {
   return JSON.stringify({ sequence, ...record });
-}
-
-function parse(text: string): JobRecord {
-  return jobRecordSchema.parse(JSON.parse(text));
 }

@@ -8,6 +8,7 @@ import { assertRedisUrl, connectPatiently } from './redis-connection';
 import { openRedisStore } from './redis-store';
 import type { Leftovers } from './sweep-runs';
 import { createTending } from './tend-jobs';
+import { warnOfUnreadable } from './warn-of-unreadable';
 import { addWork, lockTimes, openWorkQueue, type LockTimes } from './work-queue';
 
 export interface BullWorkerOptions {
@@ -43,7 +44,8 @@ export function startBullWorker(options: BullWorkerOptions): Worker {
     return connection;
   };
   const client = connect();
-  const store = openRedisStore({ client, subscriber: connect(), reach: (commands) => commands() });
+  const inRedis = openRedisStore({ client, subscriber: connect(), reach: (commands) => commands() });
+  const store = warnOfUnreadable(inRedis, logger);
   const bull = openWorkQueue((type) => (type === 'client' ? client : connect()), times);
   bull.on('error', (error) => {
     logger.debug({ err: error }, 'Bull');

@@ -1,5 +1,6 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { AppError } from '../errors/app-error';
 import { attemptsFolder } from './attempt-folders';
 import type { JobStore } from './job-store';
 
@@ -23,7 +24,7 @@ export async function sweepRuns(
 ): Promise<void> {
   for (const folder of [jobRunsFolder(runsFolder), attemptsFolder(modelsFolder)]) {
     for (const name of await readdir(folder).catch(() => [])) {
-      const endedMs = await whenNeededLast(store, name, join(folder, name));
+      const endedMs = await whenNeededLast(store, name, join(folder, name)).catch(neededStill);
       if (endedMs !== undefined && now.getTime() - endedMs >= keepMs) {
         await rm(join(folder, name), { recursive: true, force: true });
       }
@@ -34,6 +35,11 @@ export async function sweepRuns(
 /** A folder a job, with the runs of its children. */
 export function jobRunsFolder(runsFolder: string, id = ''): string {
   return join(runsFolder, 'jobs', id);
+}
+
+/** Of a job whose record this version cannot read, nobody knows. @throws any other error */
+function neededStill(error: unknown): undefined {
+  if (AppError.from(error).code !== 'conflict') throw error;
 }
 
 /** Undefined: it still is. */

@@ -28,7 +28,7 @@ const maxEnded = 1000;
 
 /** Mends what a process that was killed between two steps has left: announces what is ready, settles parents, forgets the oldest. */
 export async function tendJobs(store: JobStore, announce: Announce): Promise<void> {
-  const records = await store.all();
+  const { records } = await store.all();
   for (const record of records) if (record.ready) await announce(record);
   for (const { job, ready } of records) {
     if (job.children !== undefined && job.state === 'running' && !ready) {

@@ -45,6 +45,10 @@ export class FakeJobQueue implements JobQueue {
     return Promise.resolve(jobs.filter((job) => state === undefined || job.state === state).slice(0, limit));
   }
 
+  unreadable(): Promise<readonly never[]> {
+    return Promise.resolve([]);
+  }
+
   survey(): Promise<JobSurvey> {
     const jobs = [...this.history.keys()].map((id) => this.#latest(id));
     const waiting = jobs

@@ -32,7 +32,13 @@ export const jobsQuerySchema = z.strictObject({
 });
 
 /** `GET /jobs`: the newest first. */
-export const jobListSchema = z.object({ jobs: z.array(jobSchema) });
+export const jobListSchema = z.object({
+  jobs: z.array(jobSchema),
+  unreadable: z
+    .array(z.object({ id: z.string(), reason: z.string() }))
+    .optional()
+    .describe('Jobs whose records this version cannot read; absent: there are none'),
+});
 
 /** `/jobs` and below. Reading needs what `POST /classify` needs, changing an admin. */
 export function jobRoutes(app: Express, deps: JobRoutesDeps): void {
@@ -49,7 +55,9 @@ export function jobRoutes(app: Express, deps: JobRoutesDeps): void {
       identify(req.headers);
       const { state, limit } = parseWords(jobsQuerySchema, req.query, 'query');
       res.setHeader('Cache-Control', 'no-store');
-      res.json({ jobs: await jobs.list({ limit, ...(state === undefined ? {} : { state }) }) });
+      const listed = await jobs.list({ limit, ...(state === undefined ? {} : { state }) });
+      const unreadable = await jobs.unreadable();
+      res.json({ jobs: listed, ...(unreadable.length === 0 ? {} : { unreadable }) });
     },
     post: submitRoute(deps),
   });

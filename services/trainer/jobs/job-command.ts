@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
-import { runOrderSchema, type RunMessage } from '../../../shared/jobs/run-messages';
+import { readRunOrder, type RunMessage } from '../../../shared/jobs/run-messages';
 import { AppError } from '../../../shared/errors/app-error';
 import type { TrainerConfig } from '../config';
 import { runJob } from './run-job';
@@ -25,7 +25,7 @@ export async function jobCommand(config: TrainerConfig, stop: AbortController): 
 
 async function outcomeOf(message: unknown, config: TrainerConfig, signal: AbortSignal): Promise<RunMessage> {
   try {
-    return await runJob(runOrderSchema.parse(message), {
+    return await runJob(readRunOrder(message), {
       config,
       output: new PassThrough().resume(), // progress goes over the channel
       signal,

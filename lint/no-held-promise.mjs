@@ -1,0 +1,99 @@
+import { ESLintUtils } from '@typescript-eslint/utils';
+import * as tsutils from 'ts-api-utils';
+
+/** Whose result may be kept: a failure is somebody's from the first moment on. */
+const keepers = ['begun'];
+const functions = ['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression'];
+
+/** Work that is begun, kept in a variable and awaited later: fails it before that, the process ends with an unhandled rejection. */
+export const noHeldPromise = {
+  meta: {
+    type: 'problem',
+    docs: { description: 'A promise is awaited or returned before anything else is, or kept by `begun`.' },
+    messages: {
+      held: 'Nobody hears of this promise if it fails before it is asked for: await or return it first, or keep it with `begun`.',
+    },
+    schema: [],
+  },
+  create(context) {
+    const services = ESLintUtils.getParserServices(context);
+    const checker = services.program.getTypeChecker();
+    const { sourceCode } = context;
+
+    const isPromise = (node) => {
+      const type = services.getTypeAtLocation(node);
+      const parts = tsutils.unionConstituents(type);
+      const tsNode = services.esTreeNodeToTSNodeMap.get(node);
+      return parts.some((part) => tsutils.isThenableType(checker, tsNode, part));
+    };
+
+    const isHandled = (node) => {
+      // An executor that takes no `reject` cannot fail.
+      if (node.type === 'NewExpression') return (node.arguments[0]?.params?.length ?? 2) < 2;
+      if (node.type !== 'CallExpression') return false;
+      const { callee } = node;
+      if (callee.type === 'Identifier') return keepers.includes(callee.name);
+      if (callee.type !== 'MemberExpression' || callee.property.type !== 'Identifier') return false;
+      const { name } = callee.property;
+      if (name === 'finally') return isHandled(callee.object);
+      return name === 'catch' || (name === 'then' && node.arguments.length === 2) || name === 'resolve';
+    };
+
+    const check = (node, target, value) => {
+      if (!makers(value).some((maker) => !isHandled(maker) && isPromise(maker))) return;
+      const { firstUse, firstWait } = after(node, sourceCode.getText(target), sourceCode);
+      if (firstUse === undefined || (firstWait ?? Infinity) < firstUse) {
+        context.report({ node: value, messageId: 'held' });
+      }
+    };
+
+    return {
+      VariableDeclarator: (node) => {
+        if (node.init !== null && node.id.type === 'Identifier') check(node, node.id, node.init);
+      },
+      AssignmentExpression: (node) => {
+        if (node.parent.type === 'ExpressionStatement') check(node, node.left, node.right);
+      },
+    };
+  },
+};
+
+/** The calls that a value may come from. What is there already (a parameter, a field) is somebody's. */
+function makers(value) {
+  switch (value.type) {
+    case 'CallExpression':
+    case 'NewExpression':
+      return [value];
+    case 'ConditionalExpression':
+      return [...makers(value.consequent), ...makers(value.alternate)];
+    case 'LogicalExpression':
+      return [...makers(value.left), ...makers(value.right)];
+    default:
+      return [];
+  }
+}
+
+/** Where, behind `node` in its function, `name` is used for the first time, and where something else is waited for. */
+function after(node, name, sourceCode) {
+  let owner = node.parent;
+  while (owner.type !== 'Program' && !functions.includes(owner.type)) owner = owner.parent;
+  const found = { firstUse: undefined, firstWait: undefined };
+  const [, end] = node.range;
+  const uses = (inner) => sourceCode.getText(inner) === name;
+  const visit = (inner) => {
+    if (functions.includes(inner.type)) return;
+    if (inner.range[0] >= end) {
+      if (inner.type === 'BinaryExpression') return;
+      if (uses(inner)) found.firstUse = Math.min(found.firstUse ?? Infinity, inner.range[0]);
+    }
+    for (const key of sourceCode.visitorKeys[inner.type] ?? []) {
+      for (const child of [inner[key]].flat()) if (child !== null && child !== undefined) visit(child);
+    }
+    // What is waited for is looked at first: `await name` is a use.
+    const waits =
+      inner.type === 'AwaitExpression' || inner.type === 'YieldExpression' || inner.await === true;
+    if (waits && inner.range[0] >= end && found.firstUse === undefined) found.firstWait ??= inner.range[0];
+  };
+  visit(owner.body);
+  return found;
+}
