@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds ffmpeg from Debian's source package, as far as a sound classifier needs it: every container that
-# shared/audio/sniff.ts hands to ffmpeg, every audio decoder, WAV out; no video, no network, no devices. Debian's
+# shared/audio/ffmpeg-formats.ts lets ffmpeg open, every audio decoder, Matroska out; no video, no network, no devices. Debian's
 # own package brings 390 MB of video and display libraries, this is one program of a few MB with Debian's security fixes.
 # Usage: build-ffmpeg.sh PROGRAM    (needs gcc, make, nasm, dpkg-dev and deb-src lines in apt's sources)
 set -eu
@@ -10,16 +10,17 @@ cd "$scratch"
 apt-get source -qq ffmpeg
 cd ffmpeg-*/
 
-containers=wav,w64,ogg,mov,matroska,asf,aiff,au,caf,amr,avi,flv,ape,wv,tta,dsf,ac3,eac3,mpegts,aac
+containers=aac,ac3,adx,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dsf,dts,dtshd,eac3,flac,flv,ircam,loas,matroska,mlp,mov,mp3
+containers=$containers,mpc,mpc8,mpegps,mpegts,mxf,nistsphere,nut,ogg,oma,pvf,qcp,rm,shorten,sox,tak,truehd,tta,voc,w64,wav,wv,xwma
 decoders='aac,aac_latm,ac3,eac3,adpcm_*,alac,als,ape,amrnb,amrwb,atrac*,cook,dca,dolby_e,dsd_*,flac,g723_1,g729,gsm,gsm_ms'
 decoders="$decoders,mace*,mlp,truehd,mp1*,mp2*,mp3*,mpc*,nellymoser,opus,pcm_*,qcelp,qdm*,ra_*,sipr,speex,tak,truespeech,tta"
-decoders="$decoders,vorbis,wavpack,wma*"
+decoders="$decoders,shorten,vorbis,wavpack,wma*"
 parsers=aac,aac_latm,ac3,cook,dca,dolby_e,flac,g723_1,g729,gsm,mlp,mpegaudio,opus,sipr,tak,vorbis
 
 ./configure --disable-everything --disable-autodetect --disable-network --disable-doc --disable-debug \
   --disable-ffplay --disable-ffprobe --disable-avdevice --disable-swscale --disable-postproc \
   --enable-protocol=file,pipe --enable-demuxer="$containers" --enable-decoder="$decoders" --enable-parser="$parsers" \
-  --enable-muxer=wav --enable-encoder=pcm_f32le --enable-filter=aformat,anull,aresample,atrim
+  --enable-muxer=matroska --enable-encoder=pcm_f32le --enable-filter=aformat,anull,aresample,atrim
 make -s -j"$(nproc)" ffmpeg
 install -D -s ffmpeg "$program"
 rm -rf "$scratch"

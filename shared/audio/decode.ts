@@ -8,7 +8,7 @@ import { decodeFlac } from './decode-flac';
 import { decodeMp3 } from './decode-mp3';
 import { decodeOgg } from './decode-ogg';
 import { decodeWav } from './decode-wav';
-import { decodeWithFfmpeg, type FfmpegOptions } from './ffmpeg';
+import { decodeWithFfmpeg, type FfmpegInput, type FfmpegOptions } from './ffmpeg';
 import { sniff } from './sniff';
 import { wavFormatName } from './wav-format';
 import { parseWavHeader } from './wav-header';
@@ -28,15 +28,16 @@ function chooseDecoder(bytes: Uint8Array, request: DecodeRequest, options: Decod
   /** Without what stands in front. */
   const recording = found.kind === 'unknown' ? bytes : bytes.subarray(found.start);
   const throughFfmpeg =
-    (format: string, demuxer: string, codec?: string): Decode =>
+    (input: FfmpegInput): Decode =>
     (builder) =>
-      decodeWithFfmpeg(recording, { format, demuxer, codec }, builder, request, options);
+      decodeWithFfmpeg(recording, input, builder, request, options);
 
   switch (found.kind) {
     case 'wav': {
       const header = parseWavHeader(recording);
       const { codec, formatTag } = header;
-      if (codec === undefined) return throughFfmpeg('wav', 'wav', wavFormatName(formatTag));
+      if (codec === undefined)
+        return throughFfmpeg({ format: 'wav', demuxer: 'wav', codec: wavFormatName(formatTag) });
       return (builder) => {
         decodeWav(recording, { ...header, codec }, builder);
       };
@@ -48,16 +49,13 @@ function chooseDecoder(bytes: Uint8Array, request: DecodeRequest, options: Decod
     case 'mp3':
       return (builder) => decodeMp3(bytes, found.start, builder);
     case 'ogg':
-      if (found.codec === undefined) return throughFfmpeg('ogg', 'ogg');
-      if (found.codec === 'speex') return throughFfmpeg('ogg', 'ogg', 'Speex');
+      if (found.codec === undefined) return throughFfmpeg({ format: 'ogg', demuxer: 'ogg' });
+      if (found.codec === 'speex') return throughFfmpeg({ format: 'ogg', demuxer: 'ogg', codec: 'Speex' });
       return (builder) => decodeOgg(recording, builder);
     case 'foreign':
-      return throughFfmpeg(found.format, found.demuxer);
+      return throughFfmpeg(found);
     case 'unknown':
-      throw new AppError(
-        'unsupported-media',
-        'This is not a sound file known here; send WAV, FLAC, MP3, Ogg Vorbis, Opus, M4A or WebM.',
-      );
+      return throughFfmpeg({});
   }
 }
 

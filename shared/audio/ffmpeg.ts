@@ -4,20 +4,25 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import ffmpeg from 'fluent-ffmpeg';
 import { AppError } from '../errors/app-error';
-import { isMachineFault } from '../errors/machine-fault';
 import type { DecodeRequest } from './clip';
 import type { ClipBuilder } from './clip-builder';
-import { createWavStream } from './wav-stream';
+import { explainFailure, isOfRecording } from './ffmpeg-failure';
+import { ffmpegDemuxers } from './ffmpeg-formats';
+import { FfmpegReport, tracksToTry, type FfmpegTrack } from './ffmpeg-report';
+import { createMkaStream } from './mka-stream';
+import { encryptedSoundTracks } from './mp4-boxes';
+import { TrackSound } from './track-sound';
 
 /** The only file that knows fluent-ffmpeg, which is no longer developed. */
 
+/** What is known of a recording before ffmpeg looks at it; nothing, where the sniffer knows nothing. */
 export interface FfmpegInput {
   /** As the clip's source will name it. */
-  readonly format: string;
+  readonly format?: string;
   /** What its sound is called, where that is why ffmpeg is needed. */
   readonly codec?: string | undefined;
-  /** ffmpeg's name for the container: it is not left to guess, for some of its guesses open other files. */
-  readonly demuxer: string;
+  /** ffmpeg's name for the container; without it, ffmpeg finds out, among those that open no other files. */
+  readonly demuxer?: string;
 }
 
 export interface FfmpegOptions {
@@ -30,57 +35,14 @@ const spawnDescriptors = 16;
 const timeLimitSeconds = 30;
 /** One allocation of ffmpeg's may not be larger, whatever a header claims. */
 const maxAllocationBytes = 256 * 2 ** 20;
-/** ffmpeg stops this much behind the longest clip, by which time the builder has refused it. */
-const overrunSeconds = 1;
-
-function missing({ format, codec }: FfmpegInput, cause: unknown): AppError {
-  return new AppError(
-    'unsupported-media',
-    `This is a ${format} recording${codec === undefined ? '' : ` with ${codec} sound`}, which needs ffmpeg: install ffmpeg on the server, or send WAV, FLAC, MP3, Ogg Vorbis or Opus.`,
-    { cause, details: { format } },
-  );
-}
-
-/** A program that is not there, or may not be run. */
-function isMissing(caught: unknown): boolean {
-  const { code, syscall, message } = caught as NodeJS.ErrnoException;
-  if (message === 'Cannot find ffmpeg') return true;
-  return syscall?.startsWith('spawn') === true && (code === 'ENOENT' || code === 'EACCES');
-}
-
-/** The exit code of a program whose libraries cannot be loaded, and what ffmpeg says where the system refuses it something. */
-const refusedBySystem =
-  /exited with code 12[67]|Too many open files|Resource temporarily unavailable|Cannot allocate memory/;
-
-/** ffmpeg ended on these bytes: with an exit code of its own, or in a signal that a defect of its causes. */
-const endedOnRecording = /^ffmpeg (exited with code|was killed with signal SIG(SEGV|ABRT|FPE|ILL|BUS))/;
-
-/** ffmpeg's own words stay in the cause: they name temporary files. */
-function translate(caught: unknown, input: FfmpegInput): AppError {
-  if (caught instanceof AppError || !(caught instanceof Error)) return AppError.from(caught);
-  const text = caught.message;
-  if (isMissing(caught)) return missing(input, caught);
-  if (isMachineFault(caught) || refusedBySystem.test(text)) return AppError.from(caught);
-  const details = { format: input.format };
-  if (text.includes('matches no streams')) {
-    return new AppError('empty-audio', `The ${input.format} file has no sound track.`, {
-      cause: caught,
-      details,
-    });
-  }
-  if (text.includes('timeout')) {
-    return new AppError(
-      'undecodable-audio',
-      `Decoding the ${input.format} recording took more than ${timeLimitSeconds} s and was stopped.`,
-      { cause: caught, details },
-    );
-  }
-  if (!endedOnRecording.test(text)) return AppError.from(caught);
-  return new AppError('undecodable-audio', `ffmpeg cannot decode this ${input.format} recording.`, {
-    cause: caught,
-    details,
-  });
-}
+/** A jump of the container's clock is told by the clip's builder, not evened out by ffmpeg, for which it is a fault from 10 s on. */
+const maxJumpSeconds = 1_000_000;
+/** A recording may begin so late, because its sound does; one whose clock starts later was joined under way. */
+const maxLeadSeconds = 60;
+/** Containers whose clock starts at 0 when the recording does. */
+const clockedFromZero: ReadonlySet<string> = new Set(['mp4', 'matroska', 'webm']);
+/** Tracks decoded in search of one that is not silent. */
+const maxTracksTried = 8;
 
 /**
  * fluent-ffmpeg cannot bear a `spawn` that gets no pipes: what it throws then says nothing of the cause, and is thrown where nobody
@@ -96,70 +58,163 @@ async function assertDescriptors(file: string): Promise<void> {
   }
 }
 
-/** Runs ffmpeg on the file and passes its samples on as they come. */
-async function run(
-  file: string,
-  input: FfmpegInput,
-  builder: ClipBuilder,
-  { maxSeconds, signal }: DecodeRequest,
-  { ffmpegPath }: FfmpegOptions,
-): Promise<void> {
-  const command = ffmpeg({ source: file, timeout: timeLimitSeconds });
-  if (ffmpegPath !== undefined) command.setFfmpegPath(ffmpegPath);
-  command
-    .inputOptions(['-protocol_whitelist', 'file,pipe', '-f', input.demuxer])
-    .inputOptions(['-nostdin', '-nostats', '-threads', '1', '-max_alloc', String(maxAllocationBytes)])
-    .outputOptions(['-map', '0:a:0', '-vn', '-sn', '-dn', '-map_metadata', '-1', '-threads', '1'])
-    .outputOptions(['-t', String(maxSeconds + overrunSeconds), '-c:a', 'pcm_f32le', '-f', 'wav']);
+interface Recording {
+  readonly file: string;
+  readonly input: FfmpegInput;
+  readonly request: DecodeRequest;
+  readonly options: FfmpegOptions;
+  /** When decoding must be over, by `performance.now()`. */
+  readonly deadlineMs: number;
+}
 
-  const sound = new PassThrough();
+/** How decoding one track ended. */
+interface Attempt {
+  readonly report: FfmpegReport;
+  /** What the sound went to; undefined where the track was not wanted. */
+  readonly sound: TrackSound | undefined;
+  readonly failure: unknown;
+}
+
+function createCommand({ file, input, options, deadlineMs }: Recording, track: string): ffmpeg.FfmpegCommand {
+  const timeout = Math.max(0.001, (deadlineMs - performance.now()) / 1000);
+  const command = ffmpeg({ source: file, timeout });
+  if (options.ffmpegPath !== undefined) command.setFfmpegPath(options.ffmpegPath);
+  if (input.demuxer !== undefined) command.inputOptions(['-f', input.demuxer]);
+  return command
+    .inputOptions(['-protocol_whitelist', 'file', '-format_whitelist', ffmpegDemuxers.join(',')])
+    .inputOptions(['-nostdin', '-nostats', '-threads', '1', '-max_alloc', String(maxAllocationBytes)])
+    .inputOptions(['-dts_delta_threshold', String(maxJumpSeconds)])
+    .outputOptions(['-map', track, '-vn', '-sn', '-dn', '-map_metadata', '-1', '-threads', '1'])
+    .outputOptions(['-c:a', 'pcm_f32le', '-f', 'matroska']);
+}
+
+/**
+ * Runs ffmpeg for one track and passes its sound on as it comes.
+ * @param listen asked once the tracks are known; undefined: this track is not wanted
+ * @throws what the sound's taker throws, and AppError cancelled
+ */
+async function attempt(
+  recording: Recording,
+  track: string,
+  listen: (report: FfmpegReport) => TrackSound | undefined,
+): Promise<Attempt> {
+  const { signal } = recording.request;
+  const command = createCommand(recording, track);
+  const report = new FfmpegReport();
+  const output = new PassThrough();
   const stop = (): void => {
     command.kill('SIGKILL');
   };
   signal?.addEventListener('abort', stop, { once: true });
-  let codec: string | undefined;
   const ended = new Promise<void>((resolve, reject) => {
     command.on('end', () => {
       resolve();
     });
     command.on('error', reject);
   });
-  // A failure also ends the sound, at a time when perhaps nobody reads it yet.
-  sound.on('error', () => undefined);
-  ended.catch((error: unknown) => sound.destroy(error instanceof Error ? error : new Error(String(error))));
-  const started = new Promise<void>((resolve) => {
-    command.on('codecData', (data: { audio?: string }) => {
-      codec = data.audio?.split(/[ ,]/)[0];
-      resolve();
+  const begun = new Promise<void>((resolve) => {
+    command.on('stderr', (line: string) => {
+      report.note(line);
+      if (report.hasBegun) resolve();
     });
   });
-  try {
-    command.pipe(sound, { end: true });
-    await Promise.race([started, ended]);
-    const wav = createWavStream((header) => {
-      const { sampleRate, channels } = header;
-      builder.begin({ format: input.format, codec: codec ?? input.format, sampleRate, channels });
-    }, builder);
-    for await (const chunk of sound) wav.push(chunk as Uint8Array);
-    await ended;
-    wav.finish();
-  } catch (error) {
+  // A failure also ends the output, at a time when perhaps nobody reads it yet.
+  output.on('error', () => undefined);
+  ended.catch((error: unknown) => output.destroy(error instanceof Error ? error : new Error(String(error))));
+  const failureOf = (error: unknown): unknown => {
     if (signal?.aborted === true)
       throw new AppError('cancelled', 'Decoding was called off.', { cause: error });
-    throw error;
+    if (error instanceof AppError) throw error;
+    return error;
+  };
+  try {
+    command.pipe(output, { end: true });
+    const early = await Promise.race([begun, ended]).catch(failureOf);
+    const sound = early === undefined && report.hasBegun ? listen(report) : undefined;
+    if (sound === undefined) return { report, sound, failure: early };
+    const stream = createMkaStream(sound);
+    const failure = await passOn(output, ended, stream).catch(failureOf);
+    return { report, sound, failure };
   } finally {
     signal?.removeEventListener('abort', stop);
     stop();
     await ended.catch(() => undefined);
   }
 }
+async function passOn(
+  output: PassThrough,
+  ended: Promise<void>,
+  stream: { push(chunk: Uint8Array): void },
+): Promise<undefined> {
+  for await (const chunk of output) stream.push(chunk as Uint8Array);
+  await ended;
+  return undefined;
+}
+
+/**
+ * Decodes the first track that can be: of those that are on by default, else of all. A silent one is passed over
+ * while there are others, and taken if all are.
+ */
+async function decodeTracks(
+  recording: Recording,
+  encrypted: readonly boolean[],
+  builder: ClipBuilder,
+): Promise<void> {
+  const { input, request, deadlineMs } = recording;
+  const candidatesOf = ({ tracks }: FfmpegReport): FfmpegTrack[] =>
+    tracksToTry(tracks, encrypted).slice(0, maxTracksTried);
+  const soundOf = (track: FfmpegTrack, report: FfmpegReport): TrackSound => {
+    const format = input.format ?? report.format ?? 'unknown';
+    const isLate =
+      clockedFromZero.has(format) && report.startSeconds > 0 && report.startSeconds <= maxLeadSeconds;
+    return new TrackSound(builder, {
+      format,
+      codec: track.codec ?? format,
+      leadSeconds: isLate ? report.startSeconds : 0,
+      mayBeSilent: candidatesOf(report).length > 1,
+      maxSeconds: request.maxSeconds,
+    });
+  };
+
+  // Nearly all recordings have one track: it is decoded at once, while the list of tracks is being read.
+  const first = await attempt(recording, '0:a:0', (report) => {
+    const [best] = report.isGuess ? [] : candidatesOf(report);
+    return best !== undefined && best === report.tracks[0] ? soundOf(best, report) : undefined;
+  });
+  const attempts = [first];
+  const others = candidatesOf(first.report).filter((track) => track !== first.report.tracks[0]);
+  for (const track of first.report.isGuess ? [] : others) {
+    const { sound, failure } = attempts.at(-1)!;
+    const isOver = sound?.isHeard === true || (failure !== undefined && !isOfRecording(failure));
+    if (isOver || performance.now() > deadlineMs) break;
+    attempts.push(await attempt(recording, `0:${track.index}`, (report) => soundOf(track, report)));
+  }
+  conclude(attempts, recording, encrypted);
+}
+
+/** @throws AppError where there is no sound, or ffmpeg failed on the way */
+function conclude(attempts: readonly Attempt[], { input }: Recording, encrypted: readonly boolean[]): void {
+  const last = attempts.at(-1)!;
+  const silent = attempts.find(({ sound }) => sound?.isSilent === true);
+  if (last.sound?.isHeard !== true && silent?.sound !== undefined) {
+    silent.sound.release();
+    return;
+  }
+  if (last.sound?.isHeard === true && last.failure === undefined) return;
+  throw explainFailure(last.failure, {
+    input,
+    report: last.report,
+    encrypted,
+    timeLimitSeconds,
+  });
+}
 
 /**
  * Decodes whatever the machine's ffmpeg can. The recording goes through a temporary file, because an MP4 may keep
- * its index at the end; only its owner can read it, and it is gone when this returns. ffmpeg opens nothing else: no network, one
- * container, chosen by content.
- * @throws AppError unsupported-media (no ffmpeg), undecodable-audio, empty-audio, cancelled, storage-full or internal (the machine
- *   refused something), and what the builder throws
+ * its index at the end; only its owner can read it, and it is gone when this returns. ffmpeg opens nothing else: no network,
+ * and only containers that name no other files. Sound keeps the time that the container's clock gives it.
+ * @throws AppError unsupported-media (no ffmpeg, or not for this recording), undecodable-audio, empty-audio, cancelled, storage-full
+ *   or internal (the machine refused something), and what the builder throws
  */
 export async function decodeWithFfmpeg(
   bytes: Uint8Array,
@@ -170,12 +225,12 @@ export async function decodeWithFfmpeg(
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'earshot-recording-'));
   const file = join(folder, 'recording');
+  const deadlineMs = performance.now() + timeLimitSeconds * 1000;
   try {
     await writeFile(file, bytes, { mode: 0o600, flag: 'wx' });
     await assertDescriptors(file);
-    await run(file, input, builder, request, options);
-  } catch (error) {
-    throw translate(error, input);
+    const encrypted = input.format === 'mp4' ? encryptedSoundTracks(bytes) : [];
+    await decodeTracks({ file, input, request, options, deadlineMs }, encrypted, builder);
   } finally {
     // Removing a folder with all that is in it would take a descriptor, of which there may be none.
     await rm(file, { force: true });

@@ -11,19 +11,28 @@ const resetSeconds = 0.5;
  */
 export class TrackClock {
   readonly #sampleRate: number;
+  readonly #wrapSeconds: number;
   /** Samples that were placed: sound and silence. */
   #samples = 0;
   /** What the container's clock says at sample 0. */
   #originSeconds = 0;
 
-  constructor(sampleRate: number) {
+  /** @param wrapSeconds where the container's clock starts anew by itself; a jump by more than half of it was one back */
+  constructor(sampleRate: number, wrapSeconds = Infinity) {
     this.#sampleRate = sampleRate;
+    this.#wrapSeconds = wrapSeconds;
+  }
+
+  /** Of sound and silence so far. */
+  get seconds(): number {
+    return this.#samples / this.#sampleRate;
   }
 
   /** @returns samples of silence that belong before sound that starts at `seconds`, 0 being the recording's start */
   holeBefore(seconds: number): number {
-    const late = seconds - this.#originSeconds - this.#samples / this.#sampleRate;
-    if (late < -resetSeconds) this.#originSeconds += late;
+    const ahead = seconds - this.#originSeconds - this.seconds;
+    const late = ahead > this.#wrapSeconds / 2 ? ahead - this.#wrapSeconds : ahead;
+    if (late < -resetSeconds) this.#originSeconds += ahead;
     return late < toleranceSeconds ? 0 : Math.round(late * this.#sampleRate);
   }
 

@@ -25,7 +25,7 @@ export const classificationSchema = z.object({
   model: z.object({ id: z.string(), architecture: z.string(), version: z.string() }),
   audio: z.object({
     format: z.string().describe('Container, as found in the content: wav, flac, mp3, ogg, …'),
-    codec: z.string(),
+    codec: z.string().describe('Of the track that was judged: pcm_s16le, opus, aac, …'),
     sampleRate: z.number().describe('Hz, of the uploaded audio'),
     channels: z.int().min(1),
     durationSeconds: z.number(),

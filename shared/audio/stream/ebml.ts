@@ -13,6 +13,7 @@ export const ids = {
   codecId: 0x86,
   codecPrivate: 0x63a2,
   audio: 0xe1,
+  samplingFrequency: 0xb5,
   channels: 0x9f,
   contentEncodings: 0x6d80,
   contentEncryption: 0x5035,
@@ -53,6 +54,27 @@ export function readVint(
   return allSet && !keepMarker ? undefined : value;
 }
 
+export interface ElementHead {
+  readonly id: number;
+  /** Bytes of its content; undefined where the writer left it open. */
+  readonly size: number | undefined;
+  readonly headBytes: number;
+}
+
+/** The head of the element that begins here; undefined when it is not all there, `malformed` when there can be none. */
+export function parseElementHead(bytes: Uint8Array): ElementHead | 'malformed' | undefined {
+  if (bytes.length === 0) return undefined;
+  const idLength = vintLength(bytes[0], 4);
+  if (idLength === undefined) return 'malformed';
+  if (idLength >= bytes.length) return undefined;
+  const sizeLength = vintLength(bytes[idLength], 8);
+  if (sizeLength === undefined) return 'malformed';
+  const headBytes = idLength + sizeLength;
+  if (bytes.length < headBytes) return undefined;
+  const id = readVint(bytes, 0, idLength, true)!;
+  return { id, size: readVint(bytes, idLength, sizeLength, false), headBytes };
+}
+
 /** An element's content as a whole number without sign; up to 8 bytes, exact up to 2⁵³. */
 export function readUnsigned(body: Uint8Array): number {
   return body.reduce((value, byte) => value * 256 + byte, 0);
@@ -68,14 +90,11 @@ export function readSigned(body: Uint8Array): number {
 export function* childrenOf(body: Uint8Array): Generator<{ readonly id: number; readonly body: Uint8Array }> {
   let at = 0;
   while (at < body.length) {
-    const idLength = vintLength(body[at], 4);
-    const sizeLength = idLength === undefined ? undefined : vintLength(body[at + idLength], 8);
-    if (idLength === undefined || sizeLength === undefined) return;
-    const start = at + idLength + sizeLength;
-    if (start > body.length) return;
-    const size = readVint(body, at + idLength, sizeLength, false);
-    if (size === undefined || start + size > body.length) return;
-    yield { id: readVint(body, at, idLength, true)!, body: body.subarray(start, start + size) };
-    at = start + size;
+    const head = parseElementHead(body.subarray(at));
+    if (head === undefined || head === 'malformed' || head.size === undefined) return;
+    const start = at + head.headBytes;
+    if (start + head.size > body.length) return;
+    yield { id: head.id, body: body.subarray(start, start + head.size) };
+    at = start + head.size;
   }
 }

@@ -3,7 +3,7 @@ import { hasTextAt } from '../bytes';
 import { damaged } from '../damaged';
 import { TrackClock } from '../track-clock';
 import { ByteQueue } from './byte-queue';
-import { ids, readSigned, readUnsigned, readVint, vintLength } from './ebml';
+import { ids, parseElementHead, readSigned, readUnsigned, type ElementHead } from './ebml';
 import type { OpusDemuxer, OpusPiece } from './opus-demuxer';
 import { opusPacketSamples } from './opus-packet';
 import { framesOfBlock, maxBlockHeadBytes, parseBlockHead, type BlockHead } from './webm-blocks';
@@ -39,13 +39,6 @@ const maxHolesSeconds = 3600;
 const holesPerSound = 30;
 /** A recording may begin so late, because its sound does; one whose clock starts later was joined under way. */
 const maxLeadSeconds = 60;
-
-interface Element {
-  readonly id: number;
-  /** Bytes of its content; undefined where the writer left it open. */
-  readonly size: number | undefined;
-  readonly headBytes: number;
-}
 
 /** Whether a stream begins with WebM's header, or with a cluster, which comes first where the header was lost. */
 export function isWebm(bytes: Uint8Array): boolean {
@@ -94,17 +87,9 @@ export function createWebmDemuxer(): OpusDemuxer {
     throw damaged('WebM', queue.offset, why);
   }
 
-  /** The element that begins here, or undefined when its head is not all there. */
-  function nextHead(): Element | undefined {
-    const idLength = vintLength(queue.at(0), 4);
-    if (idLength === undefined) return queue.length === 0 ? undefined : fail('an element was expected here');
-    if (queue.at(idLength) === undefined) return undefined;
-    const sizeLength = vintLength(queue.at(idLength), 8) ?? fail('an element’s size is not well-formed');
-    if (queue.length < idLength + sizeLength) return undefined;
-    const view = queue.view();
-    const id = readVint(view, 0, idLength, true)!;
-    const size = readVint(view, idLength, sizeLength, false);
-    return { id, size, headBytes: idLength + sizeLength };
+  function nextHead(): ElementHead | undefined {
+    const head = parseElementHead(queue.view());
+    return head === 'malformed' ? fail('an element was expected here') : head;
   }
 
   function* release(discardSamples: number): Generator<OpusPiece> {
@@ -189,13 +174,13 @@ export function createWebmDemuxer(): OpusDemuxer {
     }
   }
 
-  function pass({ headBytes, size }: Element): void {
+  function pass({ headBytes, size }: ElementHead): void {
     queue.skip(headBytes);
     toSkip = size ?? 0;
   }
 
   /** The content of an element, taken out of the queue; undefined where it is not all there. */
-  function take({ headBytes, size = 0 }: Element): Uint8Array | undefined {
+  function take({ headBytes, size = 0 }: ElementHead): Uint8Array | undefined {
     if (queue.length < headBytes + size) return undefined;
     const body = queue.view().slice(headBytes, headBytes + size);
     queue.skip(headBytes + size);
@@ -203,7 +188,7 @@ export function createWebmDemuxer(): OpusDemuxer {
   }
 
   /** @returns whether the block is done with; false: more of it must come */
-  function* nextBlock(element: Element): Generator<OpusPiece, boolean> {
+  function* nextBlock(element: ElementHead): Generator<OpusPiece, boolean> {
     const { headBytes, size = 0 } = element;
     const peeked = Math.min(size, maxBlockHeadBytes);
     if (queue.length < headBytes + peeked) return false;
@@ -223,7 +208,7 @@ export function createWebmDemuxer(): OpusDemuxer {
   }
 
   /** @returns whether the element was dealt with; false: more of it must come */
-  function* next(element: Element): Generator<OpusPiece, boolean> {
+  function* next(element: ElementHead): Generator<OpusPiece, boolean> {
     const { id, size, headBytes } = element;
     if (containers.has(id) || size === undefined) {
       queue.skip(headBytes);
