@@ -17,8 +17,8 @@ import type { Config } from './config';
 import { composeJobs } from './compose-jobs';
 import { composeModels } from './compose-models';
 import { composeStreams } from './compose-streams';
-import { createClipChecks } from './datasets/check-clips';
 import { createDatasetStore } from './datasets/dataset-store';
+import { createDatasetThread } from './datasets/dataset-thread';
 import { Gate } from './gate';
 import { createHttpServer } from './http-server';
 import { createDescribeModels } from './model/describe-models';
@@ -98,7 +98,10 @@ export function compose(config: Config, logger: Logger): Service {
     metrics,
   });
   const datasetLimits = { maxBytes: config.maxDatasetBytes, maxFiles: maxDatasetFiles, idleMs: uploadIdleMs };
-  const datasets = createDatasetStore(config.datasetsFolder, datasetLimits, createClipChecks(decoder));
+  const datasets = createDatasetStore(config.datasetsFolder, datasetLimits, {
+    ...{ decoder, logger },
+    thread: createDatasetThread(),
+  });
   const jobs = composeJobs(config, logger);
   const now = (): number => systemClock.now();
   watchJobs(metrics.jobs, jobs, now);

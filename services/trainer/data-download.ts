@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -39,7 +39,7 @@ export async function downloadEsc50(options: DownloadOptions): Promise<void> {
   const folder = path.resolve(options.folder); // A trailing slash would put the scratch folder inside.
   const present = await readdir(folder).catch(() => []);
   if (present.length > 0) {
-    const missing = await whatIsMissing(folder);
+    const missing = whatIsMissing(folder);
     if (missing === undefined) return;
     throw refuse(`${folder} is in the way: ${missing}. Move it away and try again.`);
   }
@@ -59,7 +59,7 @@ export async function downloadEsc50(options: DownloadOptions): Promise<void> {
       onEntry: (progress) => onProgress?.({ phase: 'unpack', ...progress }),
       signal,
     });
-    const missing = await whatIsMissing(unpacked);
+    const missing = whatIsMissing(unpacked);
     if (missing !== undefined) throw new Error(`what arrived is no ESC-50: ${missing}`);
     await rename(unpacked, folder);
   } catch (caught) {
@@ -109,16 +109,10 @@ function placeOf(entryName: string): string | undefined {
 }
 
 /** @returns what keeps a folder from being a complete ESC-50, or undefined when nothing does */
-async function whatIsMissing(folder: string): Promise<string | undefined> {
+function whatIsMissing(folder: string): string | undefined {
   try {
-    const { rows, problems } = await readDatasetCsv(folder, 'meta/esc50.csv', false);
-    if (problems[0] !== undefined) return problems[0];
-    if (rows.length === 0) return 'its meta/esc50.csv lists no clips';
-    for (const { filename } of rows) {
-      const clip = await stat(path.join(folder, 'audio', filename)).catch(() => undefined);
-      if (!clip?.isFile()) return `audio/${filename} is missing`;
-    }
-    return undefined;
+    const { problems, missing } = readDatasetCsv(folder, { csv: 'meta/esc50.csv' });
+    return problems.shown[0] ?? missing.shown[0];
   } catch {
     return 'it has no meta/esc50.csv that can be read';
   }

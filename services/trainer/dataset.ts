@@ -1,14 +1,17 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import path from 'node:path';
 import type { ClipDecoder } from '../../shared/audio/clip';
 import { windowSamples, type FrontEnd } from '../../shared/contracts/front-end';
 import { AppError } from '../../shared/errors/app-error';
 import { sha256 } from './checked-file';
 import { type ClipCache, openClipCache } from './clip-cache';
-import { findClip, isClipFault, maxClipBytes, maxClipSeconds } from '../../shared/datasets/clip-file';
+import { isClipFault, maxClipBytes, maxClipSeconds } from '../../shared/datasets/clip-file';
 import { classesOf } from '../../shared/datasets/dataset-classes';
 import { type DatasetListing, type DatasetRow, readDatasetCsv } from '../../shared/datasets/dataset-csv';
-import { invalidDataset } from '../../shared/datasets/dataset-problems';
+import { invalidDataset, ProblemList, shownValue } from '../../shared/datasets/dataset-problems';
+import { isUsersFault } from '../../shared/datasets/file-index';
+import { repeatWarnings, type HashedClip } from '../../shared/datasets/repeats';
 
 /** A recording, ready for the network. */
 export interface LabelledClip {
@@ -27,6 +30,8 @@ export interface Dataset {
   readonly clips: readonly LabelledClip[];
   /** The CSV has no folds: they were made (shared/datasets/assign-folds.ts). */
   readonly foldsMade: boolean;
+  /** What may not be meant, and keeps nothing from being trained. */
+  readonly warnings: readonly string[];
   /** sha256 over every clip's name, fold, category and content hash. */
   readonly fingerprint: string;
 }
@@ -52,15 +57,18 @@ export interface LoadDatasetOptions {
  * @throws AppError invalid-dataset naming everything that is wrong with it, cancelled, invalid-configuration
  */
 export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset> {
-  const listing = await readDatasetCsv(options.folder, options.csv, options.esc10Only ?? false);
-  const { classes, problems } = classesOf(listing.rows);
+  const listing = readDatasetCsv(options.folder, options);
+  const { classes, problems, warnings } = classesOf(listing);
   const { loaded, faults } = await loadClips(listing, options);
-  const allProblems = [...listing.problems, ...problems, ...faults];
-  if (allProblems.length > 0) throw invalidDataset(options.folder, allProblems);
+  const all = new ProblemList();
+  for (const some of [listing.problems, problems, listing.missing]) all.addAll(some);
+  for (const fault of faults) all.add(fault);
+  if (all.count > 0) throw invalidDataset(options.folder, all);
   const ordered = loaded.sort((a, b) => (a.row.filename < b.row.filename ? -1 : 1));
   return {
     classes,
     foldsMade: listing.foldsMade,
+    warnings: [...listing.warnings, ...warnings, ...repeatWarnings(ordered.map(repeatable))],
     clips: ordered.map(({ row, samples }) => ({
       filename: row.filename,
       fold: row.fold,
@@ -76,16 +84,22 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
 }
 
 interface LoadedClip {
-  readonly row: DatasetRow;
+  readonly row: DatasetRow & { readonly file: string };
   readonly contentHash: string;
   readonly samples: Float32Array;
 }
 
+function repeatable({ row, contentHash }: LoadedClip): HashedClip {
+  return { ...row, hash: contentHash };
+}
+
+/** Decodes the clips that are there. */
 async function loadClips(
-  { rows, csvFile }: DatasetListing,
+  listing: DatasetListing,
   options: LoadDatasetOptions,
 ): Promise<{ loaded: LoadedClip[]; faults: string[] }> {
   const { frontEnd, onProgress, signal } = options;
+  const rows = listing.rows.filter((row): row is LoadedClip['row'] => row.file !== undefined);
   const samples = windowSamples(frontEnd);
   const cache = await openClipCache(options.cacheFolder, { sampleRate: frontEnd.sampleRate, samples });
   const results: (LoadedClip | string)[] = [];
@@ -96,7 +110,7 @@ async function loadClips(
       const index = next++;
       try {
         if (signal?.aborted) throw new AppError('cancelled', 'Loading the dataset was cancelled.');
-        results[index] = await loadClip(rows[index]!, csvFile, cache, options);
+        results[index] = await loadClip(rows[index]!, cache, options);
       } catch (caught) {
         next = rows.length; // The other workers stop after the clip they have in hand.
         throw caught;
@@ -116,16 +130,15 @@ async function loadClips(
 
 /** @returns the clip, or what is wrong with it */
 async function loadClip(
-  row: DatasetRow,
-  csvFile: string,
+  row: LoadedClip['row'],
   cache: ClipCache,
   { folder, frontEnd, decoder, signal }: LoadDatasetOptions,
 ): Promise<LoadedClip | string> {
-  const file = await findClip(folder, csvFile, row.filename);
-  if (file === undefined) return `${row.filename} is missing`;
-  if (file.bytes > maxClipBytes) return `${row.filename} is larger than ${maxClipBytes} bytes`;
+  const file = path.join(folder, row.file);
+  const name = shownValue(row.filename);
   try {
-    const bytes = await readFile(file.file);
+    if ((await stat(file)).size > maxClipBytes) return `${name} is larger than ${maxClipBytes} bytes`;
+    const bytes = await readFile(file);
     const contentHash = sha256(bytes).toString('hex');
     const cached = await cache.load(contentHash);
     if (cached) return { row, contentHash, samples: cached };
@@ -139,12 +152,8 @@ async function loadClip(
     await cache.store(contentHash, samples);
     return { row, contentHash, samples };
   } catch (caught) {
-    if (isFileError(caught)) return `${row.filename} cannot be read: ${caught.message}`;
+    if (isUsersFault(caught)) return `${name} cannot be read: ${caught.message}`;
     if (!isClipFault(caught)) throw caught;
-    return `${row.filename}: ${caught.message}`;
+    return `${name}: ${caught.message}`;
   }
-}
-
-function isFileError(caught: unknown): caught is NodeJS.ErrnoException {
-  return typeof caught === 'object' && caught !== null && 'syscall' in caught;
 }

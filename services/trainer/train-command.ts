@@ -34,6 +34,7 @@ export async function trainCommand(command: TrainCommand, context: CommandContex
   say(context, `${dataset.clips.length} clips of ${dataset.classes.length} classes; engine ${described}`);
   if (dataset.foldsMade)
     say(context, 'The CSV has no column fold: clips were spread over folds, source by source');
+  for (const warning of dataset.warnings) say(context, `Warning: ${warning}`);
   return command['cross-validate'] ? crossValidate(workshop) : [await trainOne(workshop)];
 }
 

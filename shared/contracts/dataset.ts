@@ -29,6 +29,11 @@ export const datasetDetailsSchema = z.object({
     }),
   ),
   problems: z.array(z.string()).describe('The first 200'),
+  warnings: z
+    .array(z.string())
+    .describe(
+      'What may not be meant, and keeps no job from training: the same recording in several folds, for one',
+    ),
   check: z
     .object({
       state: z.enum(['running', 'done']),

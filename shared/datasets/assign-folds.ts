@@ -1,4 +1,5 @@
 import { deriveSeed } from '../network/random';
+import { shownValue } from './dataset-problems';
 
 /** What decides where a clip goes. */
 export interface UnfoldedClip {
@@ -34,9 +35,10 @@ export function assignFolds(clips: readonly UnfoldedClip[]): { folds: number[]; 
     .filter(({ count }) => count < fewestFolds)
     .map(
       ({ category, count }) =>
-        `category ${category} has clips of ${count} ${count === 1 ? 'source' : 'sources'}; folds are made of at least ${fewestFolds}`,
+        `category ${shownValue(category)} has clips of ${count} ${count === 1 ? 'source' : 'sources'}; folds are made of at least ${fewestFolds}`,
     );
-  const foldCount = Math.max(fewestFolds, Math.min(mostFolds, ...sizes.map(({ count }) => count)));
+  const fewestSources = sizes.reduce((fewest, { count }) => Math.min(fewest, count), mostFolds);
+  const foldCount = Math.max(fewestFolds, fewestSources);
   return { folds: spread(clips, foldCount), problems };
 }
 

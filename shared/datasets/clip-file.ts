@@ -1,5 +1,3 @@
-import { stat } from 'node:fs/promises';
-import path from 'node:path';
 import { AppError, type ErrorCode } from '../errors/app-error';
 
 /** A recording longer than this is no clip; only its first window would be used. */
@@ -19,18 +17,4 @@ const clipFaults: readonly ErrorCode[] = [
 
 export function isClipFault(caught: unknown): caught is AppError {
   return caught instanceof AppError && clipFaults.includes(caught.code);
-}
-
-/** A clip's file, below `audio/`, beside the CSV, or below the dataset's folder. */
-export async function findClip(
-  folder: string,
-  csvFile: string,
-  filename: string,
-): Promise<{ readonly file: string; readonly bytes: number } | undefined> {
-  for (const place of [path.join(folder, 'audio'), path.dirname(csvFile), folder]) {
-    const file = path.join(place, filename);
-    const found = await stat(file).catch(() => undefined);
-    if (found?.isFile()) return { file, bytes: found.size };
-  }
-  return undefined;
 }

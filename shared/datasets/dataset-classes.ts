@@ -1,74 +1,126 @@
 import { fewestFolds } from './assign-folds';
-import type { DatasetRow } from './dataset-csv';
+import { classNameProblem } from './class-name';
+import type { DatasetListing, DatasetRow } from './dataset-csv';
+import { ProblemList, shownList, shownValue } from './dataset-problems';
 
 /** What a manifest can hold. */
 const maxClasses = 1000;
+/** Every fold takes its turn at validating; more make no sense, and a count of each class in each of them is kept. */
+const maxFolds = 100;
 
-/**
- * The classes of a list of clips, in the order of the network's outputs: by `target` where it is given,
- * else alphabetically (by code unit, the same on every machine).
- *
- * @returns also what keeps the list from being trained on and judged: every fold takes its turn, so every
- *   class needs a clip in each
- */
-export function classesOf(rows: readonly DatasetRow[]): { classes: string[]; problems: string[] } {
-  const targets = new Map<string, Set<number | undefined>>();
+interface Count {
+  readonly targets: Set<number | undefined>;
+  readonly folds: Set<number>;
+}
+
+export interface DatasetClasses {
+  /** In the order of the network's outputs: by `target` where it is given, else alphabetically (by code unit, the same on every machine). */
+  readonly classes: string[];
+  /** What keeps the list from being trained on and judged: every fold takes its turn, so every class needs a clip in each. */
+  readonly problems: ProblemList;
+  readonly warnings: string[];
+}
+
+/** The classes of a list of clips. What only follows from lines that were left out is not told. */
+export function classesOf({ rows, isPartial }: Pick<DatasetListing, 'rows' | 'isPartial'>): DatasetClasses {
+  const { counts, folds } = count(rows);
+  const classes = [...counts.keys()].sort();
+  const targetOf = (category: string): number => [...counts.get(category)!.targets][0] ?? 0;
+  const problems = new ProblemList();
+  for (const category of classes) {
+    const problem = classNameProblem(category);
+    if (problem !== undefined) problems.add(problem);
+  }
+  if (rows.length > 0) {
+    const isBounded = addSizeProblems(problems, classes, folds.size, isPartial);
+    addTargetProblems(problems, classes, counts);
+    if (isBounded && !isPartial) addFoldProblems(problems, classes, folds, counts);
+  }
+  // The sort is stable: without targets the alphabetical order stays.
+  const warnings = alike(classes);
+  return { classes: classes.sort((a, b) => targetOf(a) - targetOf(b)), problems, warnings };
+}
+
+function count(rows: readonly DatasetRow[]): { counts: Map<string, Count>; folds: Set<number> } {
+  const counts = new Map<string, Count>();
   const folds = new Set<number>();
-  const foldsOf = new Map<string, Set<number>>();
   for (const { category, target, fold } of rows) {
     folds.add(fold);
-    targets.set(category, (targets.get(category) ?? new Set()).add(target));
-    foldsOf.set(category, (foldsOf.get(category) ?? new Set()).add(fold));
+    let known = counts.get(category);
+    if (known === undefined) counts.set(category, (known = { targets: new Set(), folds: new Set() }));
+    known.targets.add(target);
+    known.folds.add(fold);
   }
-  const classes = [...targets.keys()].sort();
-  const targetOf = (category: string): number => [...targets.get(category)!][0] ?? 0;
-  const problems = [
-    ...sizeProblems(classes.length, folds.size),
-    ...targetProblems(classes, targets),
-    ...foldProblems(classes, folds, foldsOf),
-  ];
-  // The sort is stable: without targets the alphabetical order stays.
-  return { classes: classes.sort((a, b) => targetOf(a) - targetOf(b)), problems };
+  return { counts, folds };
 }
 
-function sizeProblems(classes: number, folds: number): string[] {
-  const problems: string[] = [];
-  if (classes < 2 || classes > maxClasses) {
-    problems.push(`expected 2 to ${maxClasses} categories, got ${classes}`);
-  }
-  if (folds < fewestFolds) {
-    problems.push(`expected at least ${fewestFolds} folds (training, validation, test), got ${folds}`);
-  }
-  return problems;
-}
-
-function targetProblems(
+/** @returns whether there are so few classes and folds that each pair of them can be looked at */
+function addSizeProblems(
+  problems: ProblemList,
   classes: readonly string[],
-  targets: ReadonlyMap<string, ReadonlySet<number | undefined>>,
-): string[] {
-  const problems: string[] = [];
+  folds: number,
+  isPartial: boolean,
+): boolean {
+  const [tooManyClasses, tooManyFolds] = [classes.length > maxClasses, folds > maxFolds];
+  if (tooManyClasses || (classes.length < 2 && !isPartial)) {
+    const names = shownList(classes, 3);
+    problems.add(`expected 2 to ${maxClasses} categories, got ${classes.length}: ${names}`);
+  }
+  if (tooManyFolds) problems.add(`expected at most ${maxFolds} folds, got ${folds}`);
+  if (folds < fewestFolds && !isPartial) {
+    problems.add(`expected at least ${fewestFolds} folds (training, validation, test), got ${folds}`);
+  }
+  return !tooManyClasses && !tooManyFolds;
+}
+
+function addTargetProblems(
+  problems: ProblemList,
+  classes: readonly string[],
+  counts: ReadonlyMap<string, Count>,
+): void {
   const ownerOf = new Map<number, string>();
   for (const category of classes) {
-    const numbers = [...targets.get(category)!].filter((target) => target !== undefined);
-    if (numbers.length > 1) problems.push(`category ${category} has several targets: ${numbers.join(', ')}`);
+    const numbers = [...counts.get(category)!.targets].filter((target) => target !== undefined);
+    if (numbers.length > 1) {
+      problems.add(`category ${shownValue(category)} has several targets: ${shownList(numbers.map(String))}`);
+    }
     for (const number of numbers) {
       const owner = ownerOf.get(number);
-      if (owner !== undefined) problems.push(`target ${number} is given to both ${owner} and ${category}`);
+      if (owner !== undefined) {
+        problems.add(`target ${number} is given to both ${shownValue(owner)} and ${shownValue(category)}`);
+      }
       ownerOf.set(number, category);
     }
   }
-  return problems;
 }
 
-function foldProblems(
+function addFoldProblems(
+  problems: ProblemList,
   classes: readonly string[],
   folds: ReadonlySet<number>,
-  foldsOf: ReadonlyMap<string, ReadonlySet<number>>,
-): string[] {
+  counts: ReadonlyMap<string, Count>,
+): void {
   const sorted = [...folds].sort((a, b) => a - b);
-  return classes.flatMap((category) => {
-    const missing = sorted.filter((fold) => !foldsOf.get(category)!.has(fold));
-    if (missing.length === 0) return [];
-    return [`category ${category} has no clip in fold ${missing.join(', ')}; every fold needs at least one`];
-  });
+  for (const category of classes) {
+    const own = counts.get(category)!.folds;
+    const absent = sorted.filter((fold) => !own.has(fold));
+    if (absent.length === 0) continue;
+    const list = shownList(absent.map(String), 10);
+    problems.add(
+      `category ${shownValue(category)} has no clip in fold ${list}; every fold needs at least one`,
+    );
+  }
+}
+
+/** Classes that somebody may have meant to be one. */
+function alike(classes: readonly string[]): string[] {
+  const groups = new Map<string, string[]>();
+  for (const category of classes) {
+    const key = category.normalize('NFKC').toLowerCase();
+    groups.set(key, [...(groups.get(key) ?? []), category]);
+  }
+  return [...groups.values()]
+    .filter((group) => group.length > 1)
+    .slice(0, 20)
+    .map((group) => `the categories ${shownList(group)} differ in case or in the form of letters alone`);
 }

@@ -1,12 +1,19 @@
 import path from 'node:path';
 import { assignFolds } from './assign-folds';
-import { type CsvRecord, findCsv, readCsv } from './csv-file';
-import { invalidDataset } from './dataset-problems';
+import { classNameProblem, cleanClassName } from './class-name';
+import { findCsv, readCsv, readHead, requiredColumns, type CsvHead } from './csv-file';
+import { CsvFault } from './csv-records';
+import { checkLines, type CheckedLine } from './dataset-lines';
+import { invalidDataset, ProblemList, shownList, type DatasetProblems } from './dataset-problems';
+import type { TextEncodingName } from './text-encoding';
+import { indexFiles, isUsersFault, type FileIndex } from './file-index';
 
 /** A clip as the CSV names it, checked. */
 export interface DatasetRow {
-  /** Relative to the audio folder, normalised; never leads out of it. */
+  /** As the CSV has it, composed and normalised; of a name that carries another machine's folders, the file's. */
   readonly filename: string;
+  /** Relative to the dataset's folder, as the disk has it; undefined: it is missing. */
+  readonly file: string | undefined;
   readonly fold: number;
   readonly category: string;
   /** The class's number, when the CSV has a column `target`. */
@@ -14,136 +21,136 @@ export interface DatasetRow {
 }
 
 export interface DatasetListing {
-  readonly csvFile: string;
+  /** Relative to the dataset's folder. */
+  readonly csvName: string;
+  /** Relative to the dataset's folder; the folder itself is the empty name. */
+  readonly folders: readonly string[];
   readonly rows: readonly DatasetRow[];
   /** What is wrong with lines of the CSV; those lines are not among `rows`. */
-  readonly problems: readonly string[];
-  /** The CSV has no column `fold`: the folds were made (assign-folds.ts). */
+  readonly problems: DatasetProblems;
+  /** Lines are left out, or to be taken out: what else seems to be missing may only follow from that. */
+  readonly isPartial: boolean;
+  /** Recordings that are named and not there. */
+  readonly missing: DatasetProblems;
+  /** What may not be meant, and keeps nothing from being trained. */
+  readonly warnings: readonly string[];
+  /** The CSV has no folds: they were made (assign-folds.ts). */
   readonly foldsMade: boolean;
 }
 
-type UnfoldedRow = Omit<DatasetRow, 'fold'> & { readonly fold: number | undefined; readonly source: string };
+export interface ReadDatasetOptions {
+  /** Relative to the folder; without it, the one CSV that has the columns. */
+  readonly csv?: string | undefined;
+  /** Only the lines whose column `esc10` says True. */
+  readonly esc10Only?: boolean | undefined;
+  /** Called now and then; ends the reading by throwing. */
+  readonly assertWanted?: (() => void) | undefined;
+}
 
-const requiredColumns = ['filename', 'category'];
 /** ESC-50's names: fold, number of the recording, take of it, class. */
 const esc50Name = /^\d+-(\d+)-[A-Z]-\d+\.\w+$/;
-type Fields = ReadonlyMap<string, string>;
 
 /**
- * Reads the list of clips: a CSV with the columns `filename`, `category` and `fold`, and optionally
- * `target` and `esc10`, as ESC-50 has them. Where it has no `fold`, folds are made; clips of one source stay together then:
- * the column `source` says which those are, else names as ESC-50 has them, else every clip is its own.
+ * Reads the list of clips: a CSV with the columns `filename` and `category`, and optionally `fold`, `source`,
+ * `target` and `esc10`, as ESC-50 has them; and finds the recordings. Where it has no `fold`, folds are made; clips of one
+ * source stay together then: the column `source` says which those are, else names as ESC-50 has them, else every clip is its own.
  *
- * @param csv relative to the folder; without it, the one CSV in the folder or its `meta/` with those columns
- * @param esc10Only only the lines whose column `esc10` says True
- * @throws AppError invalid-dataset when there is no such CSV or it cannot be parsed at all
+ * Works at once, and for a second where there are 50,000 clips: a service calls it on a thread.
+ *
+ * @throws AppError invalid-dataset when there is no such CSV or it cannot be parsed at all; the file system's errors that are not
+ *   the data's
  */
-export async function readDatasetCsv(
-  folder: string,
-  csv: string | undefined,
-  esc10Only: boolean,
-): Promise<DatasetListing> {
-  const csvFile = csv === undefined ? await findCsv(folder, requiredColumns) : path.resolve(folder, csv);
-  const [header, ...lines] = await readCsv(folder, csvFile);
-  const columns = header?.fields ?? [];
-  const wanted = esc10Only ? [...requiredColumns, 'esc10'] : requiredColumns;
-  const absent = wanted.filter((column) => !columns.includes(column));
-  const csvName = path.basename(csvFile);
-  if (absent.length > 0) throw invalidDataset(folder, [`${csvName} has no column ${absent.join(', ')}`]);
-  const { rows, problems } = checkLines(csvName, columns, lines, esc10Only);
-  if (columns.includes('fold')) return { csvFile, rows: rows.map(withFold), problems, foldsMade: false };
-  const made = assignFolds(rows);
+export function readDatasetCsv(folder: string, options: ReadDatasetOptions = {}): DatasetListing {
+  const { csv, esc10Only = false, assertWanted = () => undefined } = options;
+  const index = indexFiles(folder);
+  assertWanted();
+  const head = csv === undefined ? findCsv(folder, index) : namedCsv(folder, csv);
+  assertColumns(folder, head, esc10Only ? [...requiredColumns, 'esc10'] : requiredColumns);
+  const content = readCsv(folder, head);
+  const checked = checkLines({ head, records: content.records, index, esc10Only, assertWanted });
+  const problems = new ProblemList();
+  problems.addAll(checked.problems);
+  const isPartial = checked.isPartial || hasUnfitClass(checked.lines);
+  const made = checked.hasFolds ? undefined : assignFolds(checked.lines.map(unfolded));
+  if (made !== undefined && !isPartial) for (const problem of made.problems) problems.add(problem);
   return {
-    csvFile,
-    rows: rows.map((row, index) => withFold({ ...row, fold: made.folds[index] })),
-    problems: [...problems, ...made.problems],
-    foldsMade: true,
+    csvName: head.name,
+    folders: index.folders,
+    rows: checked.lines.map(({ filename, file, category, target, fold }, at) => ({
+      ...{ filename, file, category, target },
+      fold: made === undefined ? fold! : made.folds[at]!,
+    })),
+    problems,
+    isPartial,
+    missing: missingOf(checked.lines, checked.missing, head, index),
+    warnings: encodingWarnings(head.name, content.encoding),
+    foldsMade: made !== undefined,
   };
 }
 
-function withFold({ filename, fold, category, target }: UnfoldedRow): DatasetRow {
-  return { filename, fold: fold!, category, target };
+function hasUnfitClass(lines: readonly CheckedLine[]): boolean {
+  const names = new Set(lines.map(({ category }) => category));
+  return [...names].some((name) => classNameProblem(name) !== undefined);
 }
 
-/** Whether the CSV says which of its clips make up ESC-10. @throws AppError invalid-dataset */
-export async function marksEsc10(folder: string): Promise<boolean> {
-  const [header] = await readCsv(folder, await findCsv(folder, requiredColumns));
-  return header?.fields.includes('esc10') ?? false;
+function encodingWarnings(name: string, encoding: TextEncodingName): string[] {
+  if (encoding !== 'Windows-1252') return [];
+  return [`${name} is no Unicode: it was read as Windows-1252; save it as UTF-8`];
 }
 
-function checkLines(
-  csvName: string,
-  columns: readonly string[],
-  lines: readonly CsvRecord[],
-  esc10Only: boolean,
-): { rows: UnfoldedRow[]; problems: string[] } {
-  const rows: UnfoldedRow[] = [];
-  const problems: string[] = [];
-  const seen = new Map<string, number>();
-  for (const { fields: values, line } of lines) {
-    const where = `${csvName} line ${line}`;
-    if (values.length !== columns.length) {
-      problems.push(`${where}: expected ${columns.length} fields as in the header, got ${values.length}`);
-      continue;
-    }
-    const fields: Fields = new Map(columns.map((column, index) => [column, values[index]!]));
-    if (esc10Only && fields.get('esc10')!.toLowerCase() !== 'true') continue;
-    const wrong = rowProblems(fields, seen);
-    if (wrong.length > 0) problems.push(...wrong.map((problem) => `${where}: ${problem}`));
-    else rows.push(toRow(fields));
-    if (!seen.has(cleanName(fields))) seen.set(cleanName(fields), line);
-  }
-  return { rows, problems };
+/** Where not one recording is found, one sentence says so. */
+function missingOf(
+  lines: readonly CheckedLine[],
+  missing: DatasetProblems,
+  { name }: CsvHead,
+  { files }: FileIndex,
+): DatasetProblems {
+  if (missing.count < 2 || missing.count < lines.length) return missing;
+  const others = files.filter((file) => file !== name);
+  const present = others.length === 0 ? 'there is no other file' : `there are ${shownList(others, 3)}`;
+  const first = shownList([lines[0]!.filename]);
+  const all = new ProblemList();
+  all.add(`none of the ${missing.count} recordings that ${name} names is there, as ${first}; ${present}`);
+  return all;
 }
 
-function rowProblems(fields: Fields, seen: ReadonlyMap<string, number>): string[] {
-  const problems: string[] = [];
-  const filename = fields.get('filename')!;
-  const firstLine = seen.get(cleanName(fields));
-  if (filename === '') problems.push('the filename is empty');
-  else if (leadsOut(filename)) problems.push(`${filename} leads out of the dataset's folder`);
-  else if (firstLine !== undefined) problems.push(`${filename} is already listed in line ${firstLine}`);
-  const fold = fields.get('fold');
-  if (fold !== undefined && (!isWholeNumber(fold) || Number(fold) < 1)) {
-    problems.push(`expected the fold as a whole number from 1 up, got "${fold}"`);
-  }
-  if (fields.get('category') === '') problems.push('the category is empty');
-  const target = fields.get('target');
-  if (target !== undefined && !isWholeNumber(target)) {
-    problems.push(`expected the target as a whole number from 0 up, got "${target}"`);
-  }
-  return problems;
-}
-
-function toRow(fields: Fields): UnfoldedRow {
-  const [fold, target] = [fields.get('fold'), fields.get('target')];
-  return {
-    filename: cleanName(fields),
-    fold: fold === undefined ? undefined : Number(fold),
-    category: fields.get('category')!,
-    target: target === undefined ? undefined : Number(target),
-    source: sourceOf(fields),
-  };
+function unfolded({ filename, category, source }: CheckedLine): Parameters<typeof assignFolds>[0][number] {
+  return { filename, category, source: sourceOf(filename, source) };
 }
 
 /** The prefixes keep a source's name and a file's apart. */
-function sourceOf(fields: Fields): string {
-  const source = fields.get('source') ?? '';
-  if (source !== '') return `source ${source}`;
-  const recording = esc50Name.exec(path.basename(fields.get('filename')!))?.[1];
-  return recording === undefined ? `file ${cleanName(fields)}` : `recording ${recording}`;
+function sourceOf(filename: string, source: string): string {
+  if (source !== '') return `source ${cleanClassName(source)}`;
+  const recording = esc50Name.exec(path.posix.basename(filename))?.[1];
+  return recording === undefined ? `file ${filename}` : `recording ${recording}`;
 }
 
-/** At most nine digits: beyond that no fold or target is meant. */
-function isWholeNumber(text: string): boolean {
-  return /^\d{1,9}$/.test(text);
+/** Whether the CSV says which of its clips make up ESC-10. @throws AppError invalid-dataset */
+export function marksEsc10(folder: string): boolean {
+  return findCsv(folder, indexFiles(folder)).columns.includes('esc10');
 }
 
-function cleanName(fields: Fields): string {
-  return path.normalize(fields.get('filename')!);
+function namedCsv(folder: string, csv: string): CsvHead {
+  const name = path.relative(folder, path.resolve(folder, csv));
+  try {
+    return readHead(folder, name);
+  } catch (caught) {
+    if (caught instanceof CsvFault)
+      throw invalidDataset(folder, [`${csv} is no valid CSV: ${caught.message}`]);
+    if (isUsersFault(caught)) throw invalidDataset(folder, [`${csv} cannot be read (${caught.code})`]);
+    throw caught;
+  }
 }
 
-function leadsOut(filename: string): boolean {
-  const clean = path.normalize(filename);
-  return path.isAbsolute(clean) || clean.split(path.sep)[0] === '..' || clean.includes('\0');
+function assertColumns(folder: string, { name, columns, written }: CsvHead, wanted: readonly string[]): void {
+  const absent = wanted.filter((column) => !columns.includes(column));
+  if (absent.length > 0) {
+    throw invalidDataset(folder, [
+      `${name} has no column ${absent.join(', ')}; it has ${shownList(written, 8)}`,
+    ]);
+  }
+  const twice = [...wanted, 'fold', 'source', 'target'].find(
+    (column) => columns.indexOf(column) !== columns.lastIndexOf(column),
+  );
+  if (twice !== undefined) throw invalidDataset(folder, [`${name} has the column ${twice} twice`]);
 }

@@ -1,17 +1,21 @@
+import { isUtf8 } from 'node:buffer';
 import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
-import { type Entry, openPromise, type ZipFile } from 'yauzl';
+import { type Entry, getFileNameLowLevel, openPromise, type ZipFile } from 'yauzl';
 import { AppError } from '../errors/app-error';
+import { isMachineFault } from '../errors/machine-fault';
+import { shownValue } from './dataset-problems';
+import { FileNames } from './file-names';
 
 export interface UnzipOptions {
   readonly zipFile: string;
   readonly folder: string;
   /**
-   * Told all entries' names, says where each goes, relative to the folder; undefined leaves it out.
+   * Told all entries' names, separated by `/`, says where each goes, relative to the folder; undefined leaves it out.
    * @throws AppError for a name that is not taken
    */
   readonly place: (entryNames: readonly string[]) => (entryName: string) => string | undefined;
@@ -34,6 +38,8 @@ const maxRatio = 100;
 const harmlessBytes = 64 * 2 ** 20;
 /** Of a local header without its name. */
 const localHeaderBytes = 30;
+/** Of an entry's flags: its name is UTF-8. */
+const utf8Flag = 0x800;
 const [fileTypeMask, regularFile] = [0o170_000, 0o100_000];
 /** Systems whose attributes hold a Unix mode: Unix and macOS. */
 const unixSystems = [3, 19];
@@ -49,15 +55,16 @@ export async function unzip(options: UnzipOptions): Promise<void> {
   try {
     await unpack(options);
   } catch (caught) {
-    if (caught instanceof AppError || options.signal?.aborted || isFileError(caught)) throw caught;
-    throw refuse((caught as Error).message, caught);
+    if (caught instanceof AppError || options.signal?.aborted || isMachineFault(caught)) throw caught;
+    if ((caught as NodeJS.ErrnoException).code === 'Z_MEM_ERROR') throw caught;
+    throw refuse(shownValue((caught as Error).message), caught);
   }
 }
 
 async function unpack(options: UnzipOptions): Promise<void> {
   const { folder, onEntry, signal } = options;
-  // yauzl refuses absolute names and those with '..' (validateFileName) and checks sizes, but no CRC.
-  const archive = await openPromise(options.zipFile, { autoClose: false });
+  // yauzl checks sizes, but no CRC; names are decoded and checked here (nameOf, `place`).
+  const archive = await openPromise(options.zipFile, { autoClose: false, decodeStrings: false });
   try {
     const files = await listFiles(archive, options);
     let done = 0;
@@ -67,7 +74,7 @@ async function unpack(options: UnzipOptions): Promise<void> {
       await mkdir(path.dirname(file), { recursive: true });
       const content = await archive.openReadStreamPromise(entry);
       const target = createWriteStream(file, { flags: 'wx', flush: options.flush ?? false });
-      await pipeline(content, checkCrc(entry), target, { signal });
+      await pipeline(content, checkCrc(entry, name), target, { signal });
       onEntry?.({ done: ++done, total: files.length });
     }
   } finally {
@@ -78,29 +85,25 @@ async function unpack(options: UnzipOptions): Promise<void> {
 async function listFiles(archive: ZipFile, options: UnzipOptions): Promise<Placed[]> {
   const { folder, place, maxBytes, maxFiles, signal } = options;
   if (archive.entryCount > maxFiles * 2) throw refuse(`it holds more than ${maxFiles} files`);
-  const entries: Entry[] = [];
-  for await (const entry of archive.eachEntry()) {
-    signal?.throwIfAborted();
-    if (!entry.fileName.endsWith('/')) entries.push(entry);
-  }
-  const placeOf = place(entries.map(({ fileName }) => fileName));
-  const placed = entries.flatMap((entry) => {
-    const name = placeOf(entry.fileName);
-    return name === undefined ? [] : [{ entry, name }];
+  const entries = await readDirectory(archive, signal);
+  const placeOf = place(entries.map(({ name }) => name));
+  const placed = entries.flatMap((listed) => {
+    const name = placeOf(listed.name);
+    return name === undefined ? [] : [{ entry: listed.entry, name }];
   });
   if (placed.length > maxFiles) throw refuse(`it holds more than ${maxFiles} files`);
   const root = path.resolve(folder) + path.sep;
-  const taken = new Set<string>();
+  const names = new FileNames();
   let bytes = 0;
   for (const { entry, name } of placed) {
     bytes += entry.uncompressedSize;
     if (bytes > maxBytes) throw refuse(`it holds more than ${maxBytes} bytes`);
-    if (!path.resolve(folder, name).startsWith(root)) throw refuse(`${name} leads out of the folder`);
-    refuseSpecial(entry);
-    // As file systems compare names that do not tell case or composition apart.
-    const key = name.normalize('NFC').toLowerCase();
-    if (taken.has(key)) throw refuse(`it holds ${name} twice`);
-    taken.add(key);
+    if (!path.resolve(folder, name).startsWith(root)) {
+      throw refuse(`${shownValue(name)} leads out of the folder`);
+    }
+    refuseSpecial(entry, shownValue(name));
+    const clash = names.add(name);
+    if (clash !== undefined) throw refuse(clash);
   }
   if (bytes > harmlessBytes && bytes > maxRatio * archive.fileSize) {
     throw refuse(`it unpacks to more than ${maxRatio} times its size`);
@@ -109,9 +112,34 @@ async function listFiles(archive: ZipFile, options: UnzipOptions): Promise<Place
   return placed;
 }
 
+async function readDirectory(archive: ZipFile, signal: AbortSignal | undefined): Promise<Placed[]> {
+  const entries: Placed[] = [];
+  for await (const entry of archive.eachEntry()) {
+    signal?.throwIfAborted();
+    const name = nameOf(entry);
+    if (name.startsWith('/') || name.split('/').includes('..')) {
+      throw refuse(`${shownValue(name)} leads out of the folder`);
+    }
+    if (!name.endsWith('/')) entries.push({ entry, name });
+  }
+  return entries;
+}
+
+/**
+ * An entry's name. Its flag says whether it is UTF-8; archives from macOS are, and do not say so. What is neither is in the
+ * code page of DOS (APPNOTE, appendix D).
+ */
+function nameOf({ fileNameRaw, generalPurposeBitFlag, extraFields }: Entry): string {
+  const flags = isUtf8(fileNameRaw) ? generalPurposeBitFlag | utf8Flag : generalPurposeBitFlag;
+  const name = getFileNameLowLevel(flags, fileNameRaw, extraFields, false);
+  const parts = name.split('/');
+  // `./a.wav`, as bsdtar has it. What leads elsewhere is left as it is, to be refused.
+  return parts.includes('..') ? name : path.posix.normalize(name);
+}
+
 /** Links, devices, and whatever cannot be read here. */
-function refuseSpecial(entry: Entry): void {
-  const { fileName, versionMadeBy, externalFileAttributes, compressionMethod } = entry;
+function refuseSpecial(entry: Entry, fileName: string): void {
+  const { versionMadeBy, externalFileAttributes, compressionMethod } = entry;
   const type = (externalFileAttributes >>> 16) & fileTypeMask;
   if (unixSystems.includes(versionMadeBy >>> 8) && type !== 0 && type !== regularFile) {
     throw refuse(`${fileName} is a link or no plain file`);
@@ -124,17 +152,17 @@ function refuseSpecial(entry: Entry): void {
 
 /** Bombs let many files share the same bytes. */
 function refuseOverlaps(files: readonly Placed[]): void {
-  const ordered = files.map(({ entry }) => entry);
-  ordered.sort((a, b) => a.relativeOffsetOfLocalHeader - b.relativeOffsetOfLocalHeader);
+  const ordered = [...files];
+  ordered.sort((a, b) => a.entry.relativeOffsetOfLocalHeader - b.entry.relativeOffsetOfLocalHeader);
   let end = 0;
-  for (const entry of ordered) {
+  for (const { entry, name } of ordered) {
     const start = entry.relativeOffsetOfLocalHeader;
-    if (start < end) throw refuse(`${entry.fileName} overlaps another file in it`);
+    if (start < end) throw refuse(`${shownValue(name)} overlaps another file in it`);
     end = start + localHeaderBytes + entry.fileNameLength + entry.compressedSize;
   }
 }
 
-function checkCrc(entry: Entry): Transform {
+function checkCrc(entry: Entry, name: string): Transform {
   let sum = 0;
   return new Transform({
     transform(chunk: Buffer, _, next) {
@@ -142,13 +170,9 @@ function checkCrc(entry: Entry): Transform {
       next(null, chunk);
     },
     flush(next) {
-      next(sum === entry.crc32 ? null : new Error(`${entry.fileName} is damaged (CRC-32)`));
+      next(sum === entry.crc32 ? null : new Error(`${name} is damaged (CRC-32)`));
     },
   });
-}
-
-function isFileError(caught: unknown): boolean {
-  return typeof caught === 'object' && caught !== null && 'syscall' in caught;
 }
 
 function refuse(message: string, cause?: unknown): AppError {

@@ -20,8 +20,8 @@ import { createApp, routePaths } from '../../services/classifier/app';
 import type { Service } from '../../services/classifier/compose';
 import { composeStreams, streamTuning, type Streams } from '../../services/classifier/compose-streams';
 import { createClassifyClip } from '../../services/classifier/classify-clip';
-import { createClipChecks } from '../../services/classifier/datasets/check-clips';
-import { createDatasetStore } from '../../services/classifier/datasets/dataset-store';
+import { createDatasetStore, type DatasetStore } from '../../services/classifier/datasets/dataset-store';
+import { createDatasetThread } from '../../services/classifier/datasets/dataset-thread';
 import type { IntakeLimits } from '../../services/classifier/datasets/intake';
 import { Gate } from '../../services/classifier/gate';
 import { createHttpServer } from '../../services/classifier/http-server';
@@ -68,6 +68,7 @@ export interface Harness {
   readonly streams: Streams;
   readonly server: Server;
   readonly service: Service;
+  readonly datasets: DatasetStore;
   readonly port: number;
 }
 
@@ -149,8 +150,10 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     idleMs: options.idleMs,
     ...options.datasets?.limits,
   };
-  const checks = createClipChecks(decoder);
-  const datasets = createDatasetStore(options.datasets?.folder ?? noFolder, datasetLimits, checks);
+  const datasets = createDatasetStore(options.datasets?.folder ?? noFolder, datasetLimits, {
+    ...{ decoder, logger },
+    thread: createDatasetThread(),
+  });
   const app = createApp({
     ...{ datasets, datasetLimits, jobs },
     classifyClip: createClassifyClip({
@@ -202,7 +205,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
   };
   return {
     ...{ inference, decoder, metrics, logLines, model, batcher, promote },
-    ...{ gate, streams, server, service, port },
+    ...{ gate, streams, server, service, port, datasets },
   };
 }
 
@@ -232,7 +235,8 @@ function nothing(): never {
   throw new Error('The harness has no registry.');
 }
 
-export async function stopHarness({ server, service, model, streams }: Harness): Promise<void> {
+export async function stopHarness({ server, service, model, streams, datasets }: Harness): Promise<void> {
+  await datasets.close();
   await model.drop();
   service.streams.close();
   await streams.close();

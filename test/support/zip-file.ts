@@ -11,6 +11,8 @@ export interface ZipEntry {
   /** Where the directory says that the entry is: at another one. */
   readonly sharesBytesOf?: number;
   readonly encrypted?: boolean;
+  /** As archives from macOS: the name is UTF-8, and no flag says so. */
+  readonly withoutUtf8Flag?: boolean;
 }
 
 /** A ZIP archive byte by byte (PKWARE's APPNOTE 4.3), honest or not. */
@@ -24,7 +26,7 @@ export function zipFile(entries: readonly ZipEntry[]): Buffer {
     const data = deflate ? deflateRawSync(content) : Buffer.from(content);
     const common = Buffer.alloc(26);
     common.writeUInt16LE(20, 0);
-    common.writeUInt16LE(0x0800 | (encrypted ? 1 : 0), 2);
+    common.writeUInt16LE((lies.withoutUtf8Flag === true ? 0 : 0x0800) | (encrypted ? 1 : 0), 2);
     common.writeUInt16LE(deflate ? 8 : 0, 4);
     common.writeUInt32LE(crc32(content), 10);
     common.writeUInt32LE(data.length, 14);

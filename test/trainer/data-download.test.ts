@@ -146,7 +146,7 @@ describe('downloadEsc50', () => {
     Object.fromEntries(Object.entries(complete).filter(([key]) => !key.endsWith(name)));
 
   it.each<[string, () => Promise<Buffer>, RegExp]>([
-    ['a clip is missing', () => zip(without('2-b-A-1.wav')), /audio\/2-b-A-1\.wav is missing/],
+    ['a clip is missing', () => zip(without('2-b-A-1.wav')), /2-b-A-1\.wav is missing/],
     ['the list is missing', () => zip(without('esc50.csv')), /no meta\/esc50\.csv/],
     [
       'a stored file is damaged',
@@ -158,12 +158,12 @@ describe('downloadEsc50', () => {
     [
       'a name in it leads out of the folder',
       async () => tamper(await zip(complete), '50-master/audio/2-b', '50-master/../../../'),
-      /invalid relative path/,
+      /leads out of the folder/,
     ],
     [
       'a name in it is absolute',
       async () => tamper(await zip(complete), 'ESC-50-master/LICENSE', '/SC-50-master/LICENSE'),
-      /absolute path/,
+      /leads out of the folder/,
     ],
   ])('refuses what arrived when %s', async (_, body, reason) => {
     await expect(serve(send(await body()))).rejects.toMatchObject({

@@ -4,6 +4,7 @@ import { splitFolds } from '../../services/trainer/folds';
 const dataset: Dataset = {
   classes: ['a', 'b'],
   foldsMade: false,
+  warnings: [],
   clips: [1, 1, 2, 3, 4, 5, 5].map((fold, index) => ({
     filename: `${fold}-${index}.wav`,
     fold,

@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
+import type { ClipDecoder } from '../../../shared/audio/clip';
 import { datasetNameSchema, type DatasetDetails, type DatasetList } from '../../../shared/contracts/dataset';
+import { ProblemList, type DatasetProblems } from '../../../shared/datasets/dataset-problems';
 import { AppError, isDiskFull } from '../../../shared/errors/app-error';
+import type { Logger } from '../../../shared/observability/logger';
 import { isAlive, syncFolder } from '../../../shared/registry/write-atomically';
-import type { ClipChecks } from './check-clips';
-import { countClips, problemsOf, readDataset, type ReadDataset } from './describe-dataset';
-import { Summaries, type Summary } from './summaries';
+import { createClipChecks, type ClipCheck } from './check-clips';
+import { DatasetReadings } from './dataset-readings';
+import type { DatasetThread } from './dataset-thread';
 import { Intake, syncFolders, type IntakeLimits } from './intake';
 
 /** The datasets in a folder: one folder each, uploaded or put there by hand. */
@@ -36,19 +39,35 @@ export interface DatasetStore {
 const maxDatasets = 1000;
 /** Uploads at a time. */
 const maxIntakes = 4;
-const shownProblems = 200;
 const scratchPrefix = '.intake-';
 /** What another machine on the same folder left behind: no upload takes so long. */
 const abandonedMs = 24 * 3_600_000;
 
-export function createDatasetStore(folder: string, limits: IntakeLimits, checks: ClipChecks): DatasetStore {
+export interface DatasetStoreDeps {
+  readonly thread: DatasetThread;
+  readonly decoder: ClipDecoder;
+  readonly logger: Logger;
+}
+
+export function createDatasetStore(
+  folder: string,
+  limits: IntakeLimits,
+  { thread, decoder, logger }: DatasetStoreDeps,
+): DatasetStore {
   const root = resolve(folder);
-  const summaries = new Summaries();
+  const readings = new DatasetReadings((path) => thread.describe(path));
+  const checks = createClipChecks({
+    decoder,
+    list: (path) => thread.list(path),
+    onFault: (err, path) => {
+      logger.error({ err, dataset: basename(path) }, 'the clips of a dataset could not be checked');
+    },
+  });
   let intakes = 0;
 
   const newScratch = (): string => join(root, `${scratchPrefix}${hostname()}-${process.pid}-${randomUUID()}`);
   const names = async (): Promise<string[]> => {
-    const entries = await readdir(root).catch(() => []);
+    const entries = await entriesOf(root);
     return entries.filter((name) => datasetNameSchema.safeParse(name).success).sort();
   };
   const folderOf = async (name: string): Promise<string> => {
@@ -56,32 +75,23 @@ export function createDatasetStore(folder: string, limits: IntakeLimits, checks:
     if (found) return join(root, name);
     throw new AppError('not-found', `There is no dataset ${name}; GET /datasets lists what there is.`);
   };
-  const details = (name: string, path: string, { listing, problems, state }: ReadDataset): DatasetDetails => {
-    const check = checks.of(path, listing, state);
-    const all = [...problems, ...check.problems];
-    return {
-      name,
-      ...countClips(listing),
-      problemCount: all.length,
-      foldsMade: listing.foldsMade,
-      problems: all.slice(0, shownProblems),
-      check: { state: check.state, checked: check.checked },
-    };
-  };
   const describe = async (name: string): Promise<DatasetDetails> => {
     const path = await folderOf(name);
-    try {
-      return details(name, path, await summaries.reading(path, () => readDataset(path)));
-    } catch (caught) {
-      return unreadable(name, problemsOf(caught));
-    }
-  };
-  /** What the list says of a dataset that has not changed since it was read. */
-  const remembered = async (name: string): Promise<Summary | undefined> => {
-    const path = join(root, name);
-    const summary = await summaries.find(path);
-    const check = summary && checks.known(path, summary.state);
-    return check && { ...summary, problemCount: summary.problemCount + check.problems.length };
+    const { problems, places, state, ...counts } = await readings.of(path);
+    const isReadable = places.length > 0;
+    // It may have been deleted while it was read.
+    if (!isReadable) await folderOf(name);
+    const check = isReadable ? checks.of(path, state) : nothingToCheck;
+    const all = new ProblemList();
+    all.addAll(problems);
+    all.addAll(check.problems);
+    return {
+      name,
+      ...counts,
+      problemCount: all.count,
+      problems: all.shown,
+      check: { state: check.state, checked: check.checked },
+    };
   };
   const assertFree = async (name: string): Promise<void> => {
     const parsed = datasetNameSchema.safeParse(name);
@@ -103,8 +113,8 @@ export function createDatasetStore(folder: string, limits: IntakeLimits, checks:
     list: async () => {
       const datasets: DatasetList['datasets'] = [];
       for (const name of await names()) {
-        const found = (await remembered(name)) ?? (await describe(name).catch(() => undefined));
-        if (found === undefined) continue; // Deleted meanwhile.
+        const found = await describe(name).catch(unlessDeleted);
+        if (found === undefined) continue;
         const { clips, classCount, foldCount, problemCount } = found;
         datasets.push({ name, clips, classCount, foldCount, problemCount });
       }
@@ -116,20 +126,20 @@ export function createDatasetStore(folder: string, limits: IntakeLimits, checks:
       intakes++;
       try {
         await mkdir(join(scratch, 'content'), { recursive: true });
-        const intake = new Intake(scratch, limits);
+        const intake = new Intake(scratch, limits, (order, wanted) => thread.unpack(order, wanted));
         await fill(intake);
-        await intake.complete(signal);
-        const { problems } = await readDataset(intake.folder).catch((caught: unknown) => ({
-          problems: problemsOf(caught),
-        }));
-        if (problems.length > 0) throw invalid(problems);
+        const content = await intake.complete(signal);
+        const { problems } = await thread.describe(content, signal);
+        if (problems.count > 0) throw invalid(problems);
         signal.throwIfAborted();
-        await syncFolders(intake.folder);
-        await rename(intake.folder, join(root, name));
+        await syncFolders(content);
+        await rename(content, join(root, name)).catch((caught: unknown) => {
+          throw isTaken(caught) ? taken(name) : caught;
+        });
         await syncFolder(root);
         return await describe(name);
       } catch (caught) {
-        throw translate(caught, name);
+        throw translate(caught);
       } finally {
         intakes--;
         await rm(scratch, { recursive: true, force: true });
@@ -138,21 +148,22 @@ export function createDatasetStore(folder: string, limits: IntakeLimits, checks:
     remove: async (name) => {
       const path = await folderOf(name);
       const scratch = newScratch();
-      summaries.forget(path);
+      readings.forget(path);
       // Gone for everybody at once; a link goes, what it leads to stays.
       await rename(path, scratch);
       await syncFolder(root);
       await rm(scratch, { recursive: true, force: true });
     },
     clean: async () => {
-      const entries = await readdir(root).catch(() => []);
-      for (const name of entries) {
+      for (const name of await entriesOf(root)) {
         if (name.startsWith(scratchPrefix) && (await isAbandoned(root, name))) {
           await rm(join(root, name), { recursive: true, force: true });
         }
       }
     },
-    close: () => checks.close(),
+    close: async () => {
+      await Promise.all([thread.close(), checks.close()]);
+    },
   };
 }
 
@@ -167,37 +178,52 @@ async function isAbandoned(root: string, name: string): Promise<boolean> {
   return found !== undefined && Date.now() - found.mtimeMs > abandonedMs;
 }
 
-async function exists(path: string): Promise<boolean> {
-  return (await lstat(path).catch(() => undefined)) !== undefined;
+/** @throws the file system's errors, other than that there is no such folder */
+async function entriesOf(folder: string): Promise<string[]> {
+  return readdir(folder).catch((caught: unknown) => {
+    if (isAbsent(caught)) return [];
+    throw caught;
+  });
 }
 
-function unreadable(name: string, problems: readonly string[]): DatasetDetails {
-  return {
-    ...{ name, clips: 0, classCount: 0, foldCount: 0, foldsMade: false, classes: [] },
-    problemCount: problems.length,
-    problems: problems.slice(0, shownProblems),
-    check: { state: 'done', checked: 0 },
-  };
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (caught) {
+    if (isAbsent(caught)) return false;
+    throw caught;
+  }
 }
+
+function isAbsent(caught: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR'].includes((caught as NodeJS.ErrnoException).code ?? '');
+}
+
+function unlessDeleted(caught: unknown): undefined {
+  if (AppError.from(caught).code !== 'not-found') throw caught;
+}
+
+const nothingToCheck: ClipCheck = { state: 'done', checked: 0, problems: new ProblemList() };
 
 function taken(name: string): AppError {
   return new AppError('conflict', `There is a dataset ${name} already: delete it, or choose another name.`);
 }
 
-function invalid(problems: readonly string[]): AppError {
-  const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
-  return new AppError('invalid-dataset', `The dataset has ${count}; the first: ${problems[0]!}.`, {
-    details: { problems: problems.slice(0, shownProblems).map((message) => ({ at: 'dataset', message })) },
+function isTaken(caught: unknown): boolean {
+  return ['EEXIST', 'ENOTEMPTY', 'ENOTDIR'].includes((caught as NodeJS.ErrnoException).code ?? '');
+}
+
+function invalid({ shown, count }: DatasetProblems): AppError {
+  const found = count === 1 ? 'a problem' : `${count} problems; the first`;
+  return new AppError('invalid-dataset', `The dataset has ${found}: ${shown[0]!}.`, {
+    details: { problems: shown.map((message) => ({ at: 'dataset', message })) },
   });
 }
 
-function translate(caught: unknown, name: string): unknown {
-  const code = (caught as NodeJS.ErrnoException).code ?? '';
-  if (['EEXIST', 'ENOTEMPTY', 'ENOTDIR'].includes(code)) return taken(name);
-  if (isDiskFull(caught)) {
-    return new AppError('storage-full', 'There is no room for this dataset; nothing of it was kept.', {
-      cause: caught,
-    });
-  }
-  return caught;
+function translate(caught: unknown): unknown {
+  if (!isDiskFull(caught)) return caught;
+  return new AppError('storage-full', 'There is no room for this dataset; nothing of it was kept.', {
+    cause: caught,
+  });
 }

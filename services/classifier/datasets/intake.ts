@@ -1,13 +1,16 @@
 import { createWriteStream } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Transform, type Readable } from 'node:stream';
+import { Transform, Writable, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { maxClipBytes } from '../../../shared/datasets/clip-file';
-import { unzip } from '../../../shared/datasets/unzip';
+import { isCsv, maxCsvBytes } from '../../../shared/datasets/csv-file';
+import { isClutter } from '../../../shared/datasets/file-index';
+import { FileNames } from '../../../shared/datasets/file-names';
 import { AppError } from '../../../shared/errors/app-error';
 import { syncFolder } from '../../../shared/registry/write-atomically';
-import { assertClipName, isClutter } from './clip-name';
+import { assertClipName, tidyName } from './clip-name';
+import type { DatasetThread } from './dataset-thread';
 
 export interface IntakeLimits {
   /** Of a dataset, packed and unpacked. */
@@ -15,38 +18,43 @@ export interface IntakeLimits {
   readonly maxFiles: number;
 }
 
-const maxCsvBytes = 32 * 2 ** 20;
-
-/** A dataset on its way in: a folder that nobody else sees, filled file by file, each on the disk before it counts. */
+/**
+ * A dataset on its way in: a folder that nobody else sees, filled file by file, each on the disk before it counts. Files of a form
+ * and those of an archive go through the same checks, and to the same places.
+ */
 export class Intake {
-  /** What becomes the dataset. */
-  readonly folder: string;
+  readonly #content: string;
   readonly #archive: string;
   readonly #limits: IntakeLimits;
-  readonly #names = new Set<string>();
+  readonly #unpack: DatasetThread['unpack'];
+  readonly #names = new FileNames();
   #bytes = 0;
   #hasArchive = false;
 
-  constructor(scratch: string, limits: IntakeLimits) {
-    this.folder = join(scratch, 'content');
+  constructor(scratch: string, limits: IntakeLimits, unpack: DatasetThread['unpack']) {
+    this.#content = join(scratch, 'content');
     this.#archive = join(scratch, 'archive.zip');
     this.#limits = limits;
+    this.#unpack = unpack;
   }
 
   /**
-   * A file of a form: a recording, or the CSV.
+   * A file of a form: a recording, or the CSV. What operating systems add of their own is let pass and not kept.
    * @throws AppError malformed-request, payload-too-large; the stream's own error
    */
-  async addFile(name: string, content: Readable): Promise<void> {
+  async addFile(sentName: string, content: Readable): Promise<void> {
+    const name = tidyName(sentName);
+    if (isClutter(name)) {
+      await pipeline(content, nowhere());
+      return;
+    }
     assertClipName(name);
-    const key = name.normalize('NFC').toLowerCase();
-    if (this.#names.has(key)) throw new AppError('malformed-request', `${name} is sent twice.`);
-    this.#names.add(key);
-    if (this.#names.size > this.#limits.maxFiles) throw tooManyFiles(this.#limits);
-    const isCsv = /\.csv$/i.test(name);
-    const file = join(this.folder, isCsv ? '' : 'audio', name);
+    const clash = this.#names.add(name);
+    if (clash !== undefined) throw new AppError('malformed-request', `The form is refused: ${clash}.`);
+    if (this.#names.count > this.#limits.maxFiles) throw tooManyFiles(this.#limits);
+    const file = join(this.#content, name);
     await mkdir(dirname(file), { recursive: true });
-    await this.#write(file, content, isCsv ? maxCsvBytes : maxClipBytes);
+    await this.#write(file, content, isCsv(name) ? maxCsvBytes : maxClipBytes);
   }
 
   /** The one archive that holds everything. @throws AppError as addFile */
@@ -56,27 +64,26 @@ export class Intake {
     await this.#write(this.#archive, content, this.#limits.maxBytes);
   }
 
-  /** Unpacks the archive, if that is what was sent. @throws AppError malformed-request */
-  async complete(signal: AbortSignal): Promise<void> {
-    if (this.#hasArchive && this.#names.size > 0) {
+  /**
+   * Unpacks the archive, if that is what was sent.
+   * @returns the folder that becomes the dataset; one folder around everything is left out
+   * @throws AppError malformed-request
+   */
+  async complete(signal: AbortSignal): Promise<string> {
+    if (this.#hasArchive && this.#names.count > 0) {
       throw new AppError('malformed-request', 'Send either one archive or the files themselves, not both.');
     }
-    if (!this.#hasArchive && this.#names.size === 0) {
+    if (!this.#hasArchive && this.#names.count === 0) {
       throw new AppError(
         'malformed-request',
         'Nothing was sent: send recordings and a CSV, or a zip of them.',
       );
     }
-    if (!this.#hasArchive) return;
-    await mkdir(this.folder, { recursive: true });
-    const { maxBytes, maxFiles } = this.#limits;
-    const zipFile = this.#archive;
-    try {
-      await unzip({ zipFile, folder: this.folder, place: placer, maxBytes, maxFiles, flush: true, signal });
-    } catch (caught) {
-      if (!(caught instanceof AppError) || caught.code !== 'malformed-request') throw caught;
-      throw new AppError('malformed-request', `The archive is refused: ${caught.message}`, { cause: caught });
-    }
+    if (!this.#hasArchive) return join(this.#content, this.#names.top ?? '');
+    await mkdir(this.#content, { recursive: true });
+    const order = { zipFile: this.#archive, folder: this.#content, ...this.#limits };
+    const { top } = await this.#unpack(order, signal);
+    return join(this.#content, top ?? '');
   }
 
   async #write(file: string, content: Readable, maxBytes: number): Promise<void> {
@@ -94,24 +101,20 @@ export class Intake {
   }
 }
 
-/** Entries go where they are in the archive; one folder around all of them goes. */
-function placer(names: readonly string[]): (name: string) => string | undefined {
-  const wanted = names.filter((name) => !isClutter(name));
-  const top = `${wanted[0]?.split('/')[0] ?? ''}/`;
-  const wrapped = wanted.every((name) => name.startsWith(top));
-  return (name) => {
-    if (isClutter(name)) return undefined;
-    assertClipName(name);
-    return wrapped ? name.slice(top.length) : name;
-  };
-}
-
 /** Every folder below is on the disk, with the names in it. */
 export async function syncFolders(folder: string): Promise<void> {
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     if (entry.isDirectory()) await syncFolders(join(folder, entry.name));
   }
   await syncFolder(folder);
+}
+
+function nowhere(): Writable {
+  return new Writable({
+    write: (_chunk, _encoding, done) => {
+      done();
+    },
+  });
 }
 
 function tooManyFiles({ maxFiles }: IntakeLimits): AppError {

@@ -154,7 +154,7 @@ function uploadOperation(): Json {
     {
       description:
         `${forAdmins} Recordings and a CSV with the columns filename and category, and optionally fold and source; as files of a ` +
-        'form, or in one zip. It appears whole or not at all.',
+        'form, folders in their names, or in one zip. It appears whole or not at all. Warnings do not keep it from being taken.',
       parameters: [...queryParameters(datasetQuerySchema), requestIdParameter],
       requestBody: {
         required: true,

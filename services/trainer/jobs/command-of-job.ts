@@ -6,7 +6,7 @@ import type { TrainerConfig } from '../config';
 import { marksEsc10 } from '../../../shared/datasets/dataset-csv';
 
 /** What `npm run train` would be told for one run of a job, always to go on where it was. @throws AppError invalid-configuration */
-export async function commandOfJob(request: JobRequest, config: TrainerConfig): Promise<TrainCommand> {
+export function commandOfJob(request: JobRequest, config: TrainerConfig): TrainCommand {
   const { architecture, hyperparameters, protocol, dataset, seed } = request;
   const one = <T>(value: T | T[] | undefined): T | undefined => {
     if (!Array.isArray(value)) return value;
@@ -31,7 +31,7 @@ export async function commandOfJob(request: JobRequest, config: TrainerConfig): 
     precision: 'float16',
     data: dataset === undefined ? undefined : join(config.datasetsFolder, dataset),
     // Of the trainer's own data, what the served models know.
-    'esc10-only': dataset === undefined && (await marksEsc10(config.dataFolder)),
+    'esc10-only': dataset === undefined && marksEsc10(config.dataFolder),
     blind: false,
     resume: true,
     fresh: false,

@@ -27,7 +27,7 @@ export async function runJob({ job, children }: RunOrder, context: RunJobContext
   const own = { ...context, config, fence, onEpoch };
   if (parent !== undefined) return { type: 'finished', result: await trainRun(request, own) };
   if (!isParent(request)) return { type: 'finished', result: await publishRuns(request, [], id, own) };
-  if (children.length === 0) return { type: 'planned', runs: await plan(request, own) };
+  if (children.length === 0) return { type: 'planned', runs: plan(request, own) };
   const runs = children.flatMap((child) => child.result?.runs ?? []);
   const best = bestCombination(
     request,
@@ -40,15 +40,15 @@ function isParent(request: JobRequest): boolean {
   return request.protocol.crossValidate || combinationsOf(request).length > 1;
 }
 
-async function plan(request: JobRequest, { config }: CommandContext): Promise<JobRequest[]> {
-  const command = await commandOfJob({ ...request, hyperparameters: {} }, config);
-  const { rows } = await readDatasetCsv(command.data ?? config.dataFolder, undefined, command['esc10-only']);
+function plan(request: JobRequest, { config }: CommandContext): JobRequest[] {
+  const command = commandOfJob({ ...request, hyperparameters: {} }, config);
+  const { rows } = readDatasetCsv(command.data ?? config.dataFolder, { esc10Only: command['esc10-only'] });
   return planRuns(request, foldsOf(rows));
 }
 
 /** One run of several: judged on validation data only, and published by nobody but the parent's last step. */
 async function trainRun(request: JobRequest, context: CommandContext): Promise<JobResult> {
-  const workshop = await openWorkshop(await commandOfJob(request, context.config), context);
+  const workshop = await openWorkshop(commandOfJob(request, context.config), context);
   const split = splitFolds(workshop.dataset, request.protocol, true);
   const evaluation = evaluateFold(await trainFold(workshop, split), split, evaluationOptions(workshop));
   // The figure of what would be published: the last epoch where networks are published together, the best where one is.
@@ -68,7 +68,7 @@ async function publishRuns(
   id: string,
   context: CommandContext,
 ): Promise<JobResult> {
-  const published = await trainCommand(await commandOfJob(request, context.config), context);
+  const published = await trainCommand(commandOfJob(request, context.config), context);
   const own = published.map(({ manifest }) => ({
     name: manifest.version,
     validationAccuracy: manifest.metrics.validationAccuracy,

@@ -1,0 +1,17 @@
+import { answerCalls } from '../../../shared/threads/answer-calls';
+import { describeDataset, listClips, type ClipList, type DatasetReading } from './describe-dataset';
+import { unpackArchive, type UnpackOrder, type Unpacked } from './unpack-archive';
+
+/** What the thread of datasets is asked. */
+export type DatasetCall =
+  | { readonly kind: 'describe'; readonly folder: string }
+  | { readonly kind: 'list'; readonly folder: string }
+  | ({ readonly kind: 'unpack' } & UnpackOrder);
+
+export type DatasetAnswer = DatasetReading | ClipList | Unpacked;
+
+answerCalls((call: DatasetCall, assertWanted): DatasetAnswer | Promise<DatasetAnswer> => {
+  if (call.kind === 'describe') return describeDataset(call.folder, assertWanted);
+  if (call.kind === 'list') return listClips(call.folder, assertWanted);
+  return unpackArchive(call, assertWanted);
+});
