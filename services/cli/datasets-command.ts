@@ -18,6 +18,7 @@ export async function datasetsCommand(
   } else if (action === 'add') {
     const details = await client.addDataset(name, await openDatasetFiles(paths));
     output.write(`${options.json ? JSON.stringify(details) : detailsLine(details)}\n`);
+    for (const warning of details.warnings) errors.write(`Warning: ${warning}\n`);
   } else {
     const { datasets } = await client.datasets();
     for (const one of datasets) output.write(`${options.json ? JSON.stringify(one) : summaryLine(one)}\n`);

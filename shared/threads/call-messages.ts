@@ -1,15 +1,11 @@
 import { AppError, type ErrorCode } from '../errors/app-error';
 
 /** What the two ends of calls to a thread say to each other. */
-export type ToThread<Call> =
-  | {
-      readonly kind: 'call';
-      readonly call: Call;
-      /** One Int32 in shared memory; not zero: the answer is not wanted any more. */
-      readonly unwanted: Int32Array<SharedArrayBuffer>;
-    }
-  /** No further call comes. */
-  | { readonly kind: 'end' };
+export interface CallMessage<Call> {
+  readonly call: Call;
+  /** Its number, by which it is called off. */
+  readonly piece: number;
+}
 
 export type FromThread<Answer> =
   | { readonly kind: 'answer'; readonly answer: Answer }

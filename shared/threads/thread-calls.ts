@@ -1,7 +1,8 @@
-import { Worker, type ResourceLimits } from 'node:worker_threads';
+import type { ResourceLimits } from 'node:worker_threads';
 import { AppError } from '../errors/app-error';
 import { cancellation } from '../errors/cancellation';
-import { fromFailure, type FromThread, type ToThread } from './call-messages';
+import { fromFailure, type CallMessage, type FromThread } from './call-messages';
+import { Thread } from './thread';
 
 /** Work that would hold the event loop up, done on a thread: one call at a time, in the order in which they came. */
 export interface ThreadCalls<Call, Answer> {
@@ -24,88 +25,79 @@ export interface ThreadCallsOptions {
 
 interface Pending<Call, Answer> {
   readonly call: Call;
-  readonly signal: AbortSignal | undefined;
-  readonly unwanted: Int32Array<SharedArrayBuffer>;
+  readonly piece: number;
+  readonly signal: AbortSignal;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
 }
 
 const defaultIdleMs = 10_000;
 
-/**
- * A thread that is started by the first call, and ends when it has had none for a while. It is never terminated: that is
- * not safe while it is in native code, and what it writes would be left half done.
- */
+/** A thread that is started by the first call, and ends when it has had none for a while. */
 export function createThreadCalls<Call, Answer>(options: ThreadCallsOptions): ThreadCalls<Call, Answer> {
   const { file, resourceLimits, idleMs = defaultIdleMs } = options;
   const waiting: Pending<Call, Answer>[] = [];
   const stop = new AbortController();
-  const ends = new Set<Promise<void>>();
-  let worker: Worker | undefined;
+  let thread: Thread | undefined;
   let current: Pending<Call, Answer> | undefined;
+  let pieces = 0;
   let idle: NodeJS.Timeout | undefined;
 
-  const start = (): Worker => {
-    const started = new Worker(file, { resourceLimits });
-    started.on('message', (message: FromThread<Answer>) => {
+  const start = (): Thread => {
+    const started = new Thread(file, undefined, { resourceLimits });
+    started.worker.on('message', (message: FromThread<Answer>) => {
       const done = current;
       current = undefined;
       if (message.kind === 'answer') done?.resolve(message.answer);
-      else done?.reject(done.signal?.aborted ? cancellation(done.signal) : fromFailure(message.failure));
+      else done?.reject(done.signal.aborted ? cancellation(done.signal) : fromFailure(message.failure));
       next();
     });
     const gone = (cause: unknown): void => {
-      if (worker !== started) return;
-      worker = undefined;
+      if (thread !== started) return;
+      thread = undefined;
       const lost = current;
       current = undefined;
       lost?.reject(new AppError('internal', 'A thread was lost in the middle of its work.', { cause }));
       next();
     };
-    started.on('error', gone);
-    const ended = new Promise<void>((resolve) => {
-      started.once('exit', (code) => {
-        gone(new Error(`It ended with ${code}.`));
-        resolve();
-      });
+    started.worker.on('error', gone);
+    started.worker.on('exit', (code) => {
+      gone(new Error(`It ended with ${code}.`));
     });
-    ends.add(ended);
-    void ended.then(() => ends.delete(ended));
     return started;
   };
-  const dismiss = (): void => {
-    worker?.postMessage({ kind: 'end' } satisfies ToThread<Call>);
-    worker = undefined;
+  const dismiss = async (): Promise<void> => {
+    const dismissed = thread;
+    thread = undefined;
+    await dismissed?.end();
   };
   const next = (): void => {
     if (current !== undefined) return;
-    current = waiting.shift();
     clearTimeout(idle);
+    current = waiting.shift();
     if (current === undefined) {
-      worker?.unref();
-      if (stop.signal.aborted) dismiss();
-      else idle = setTimeout(dismiss, idleMs).unref();
+      thread?.worker.unref();
+      idle = setTimeout(() => void dismiss(), idleMs).unref();
       return;
     }
-    const { call, unwanted } = current;
+    const { call, piece, reject } = current;
     try {
-      worker ??= start();
-      worker.ref();
-      worker.postMessage({ kind: 'call', call, unwanted } satisfies ToThread<Call>);
+      thread ??= start();
+      thread.worker.ref();
+      thread.worker.postMessage({ call, piece } satisfies CallMessage<Call>);
     } catch (caught) {
       // No thread is to be had.
-      const { reject } = current;
       current = undefined;
       reject(caught);
       next();
     }
   };
-  const giveUp = (pending: Pending<Call, Answer>, reason: AppError): void => {
-    Atomics.store(pending.unwanted, 0, 1);
+  const giveUp = (pending: Pending<Call, Answer>): void => {
+    if (pending === current) thread?.callOff(pending.piece);
     const place = waiting.indexOf(pending);
     if (place < 0) return;
     waiting.splice(place, 1);
-    pending.reject(reason);
+    pending.reject(cancellation(pending.signal));
   };
 
   return {
@@ -113,9 +105,8 @@ export function createThreadCalls<Call, Answer>(options: ThreadCallsOptions): Th
       const either = AbortSignal.any(signal === undefined ? [stop.signal] : [stop.signal, signal]);
       if (either.aborted) return Promise.reject(cancellation(either));
       return new Promise<Answer>((resolve, reject) => {
-        const unwanted = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
         const abandon = (): void => {
-          giveUp(pending, cancellation(either));
+          giveUp(pending);
         };
         const settled = <T>(settle: (value: T) => void) => {
           return (value: T): void => {
@@ -124,7 +115,7 @@ export function createThreadCalls<Call, Answer>(options: ThreadCallsOptions): Th
           };
         };
         const pending: Pending<Call, Answer> = {
-          ...{ call, signal: either, unwanted },
+          ...{ call, piece: ++pieces, signal: either },
           resolve: settled(resolve),
           reject: settled(reject),
         };
@@ -135,11 +126,10 @@ export function createThreadCalls<Call, Answer>(options: ThreadCallsOptions): Th
     },
     close: async () => {
       stop.abort(new AppError('draining', 'The service is shutting down.'));
-      if (current === undefined) {
-        clearTimeout(idle);
-        dismiss();
-      }
-      await Promise.all(ends);
+      clearTimeout(idle);
+      await dismiss();
+      // Of a thread that hangs no answer comes.
+      current?.reject(cancellation(stop.signal));
     },
   };
 }
