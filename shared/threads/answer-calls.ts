@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { AppError } from '../errors/app-error';
+import { begun } from '../processes/background';
 import { toFailure, type CallMessage, type FromThread } from './call-messages';
 import { stepBack } from './step-back';
 import { isCalledOff, receive } from './thread-side';
@@ -16,18 +17,20 @@ export function answerCalls(answer: (call: never, assertWanted: () => void) => u
     const assertWanted = (): void => {
       if (isCalledOff(piece)) throw new AppError('cancelled', 'The answer is not wanted any more.');
     };
-    let message: FromThread<unknown>;
+    const say = (message: FromThread<unknown>): void => {
+      parentPort!.postMessage(message);
+    };
     try {
-      message = { kind: 'answer', answer: await answer(call as never, assertWanted) };
+      say({ kind: 'answer', answer: await answer(call as never, assertWanted) });
     } catch (caught) {
-      message = { kind: 'failed', failure: toFailure(caught) };
+      // What cannot be cloned is an error, too.
+      say({ kind: 'failed', failure: toFailure(caught) });
     }
-    parentPort!.postMessage(message);
   };
   let last: Promise<void> = Promise.resolve();
   receive(
     (message: CallMessage<unknown>) => {
-      last = reply(message);
+      last = begun(reply(message));
     },
     () => last,
   );
