@@ -17,9 +17,11 @@ export class ByteQueue {
   push(piece: Uint8Array): void {
     const length = this.length;
     if (this.#end + piece.length > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(2 * length, length + piece.length));
-      larger.set(this.#bytes.subarray(this.#start, this.#end));
-      this.#bytes = larger;
+      // What was taken away leaves room at the front; memory grows only where that will not do.
+      const fits = length + piece.length <= this.#bytes.length;
+      const room = fits ? this.#bytes : new Uint8Array(Math.max(2 * length, length + piece.length));
+      room.set(this.#bytes.subarray(this.#start, this.#end));
+      this.#bytes = room;
       this.#start = 0;
       this.#end = length;
     }
