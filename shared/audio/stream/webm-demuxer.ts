@@ -31,6 +31,8 @@ const readWhole: ReadonlyMap<number, number> = new Map([
 /** Of the track that is heard; blocks of others are passed over, however large. */
 const maxBlockBytes = 131_072;
 const maxTracks = 128;
+/** Blocks passed over in wait of a list of tracks: a minute of sound, or a moment of picture. */
+const maxHeadlessBytes = 2 ** 20;
 
 const opusRate = 48_000;
 const defaultTickSeconds = 0.001;
@@ -39,6 +41,13 @@ const maxHolesSeconds = 3600;
 const holesPerSound = 30;
 /** A recording may begin so late, because its sound does; one whose clock starts later was joined under way. */
 const maxLeadSeconds = 60;
+
+function headMissing(): AppError {
+  return new AppError(
+    'undecodable-audio',
+    'The WebM stream’s beginning, which lists its tracks, is missing: send what the recorder gives from its first blob on.',
+  );
+}
 
 /** Whether a stream begins with WebM's header, or with a cluster, which comes first where the header was lost. */
 export function isWebm(bytes: Uint8Array): boolean {
@@ -79,6 +88,8 @@ export function createWebmDemuxer(): OpusDemuxer {
   let held: Uint8Array | undefined;
   /** What a group said of its block before the block came. */
   let discardSamples = 0;
+  /** Of blocks that came before any list of tracks. */
+  let headlessBytes = 0;
   /** Samples of all files, at 48 kHz. */
   let holes = 0;
   let sound = 0;
@@ -100,13 +111,7 @@ export function createWebmDemuxer(): OpusDemuxer {
   function* enter(id: number): Generator<OpusPiece> {
     discardSamples = 0;
     yield* release(0);
-    if (id !== ids.cluster || file.track !== undefined) return;
-    if (file.tracks.length === 0) {
-      throw new AppError(
-        'undecodable-audio',
-        'The WebM stream’s beginning, which lists its tracks, is missing: send what the recorder gives from its first blob on.',
-      );
-    }
+    if (id !== ids.cluster || file.track !== undefined || file.tracks.length === 0) return;
     file.track = chooseOpusTrack(file.tracks);
     yield { kind: 'head', head: file.track.head };
   }
@@ -155,6 +160,7 @@ export function createWebmDemuxer(): OpusDemuxer {
       case ids.ebml:
         // A recorder that was restarted sends a whole new file behind the old one.
         if (file.track !== undefined) yield { kind: 'end' };
+        headlessBytes = 0;
         file = newFile();
         return;
       case ids.timestampScale:
@@ -179,6 +185,13 @@ export function createWebmDemuxer(): OpusDemuxer {
     toSkip = size ?? 0;
   }
 
+  /** Blocks without a list of tracks: a recorder that starts anew may send one yet. */
+  function passHeadless(element: ElementHead): void {
+    headlessBytes += element.size ?? 0;
+    if (headlessBytes > maxHeadlessBytes) throw headMissing();
+    pass(element);
+  }
+
   /** The content of an element, taken out of the queue; undefined where it is not all there. */
   function take({ headBytes, size = 0 }: ElementHead): Uint8Array | undefined {
     if (queue.length < headBytes + size) return undefined;
@@ -192,7 +205,10 @@ export function createWebmDemuxer(): OpusDemuxer {
     const { headBytes, size = 0 } = element;
     const peeked = Math.min(size, maxBlockHeadBytes);
     if (queue.length < headBytes + peeked) return false;
-    if (file.track === undefined) fail('a block comes before the list of tracks');
+    if (file.track === undefined) {
+      passHeadless(element);
+      return true;
+    }
     const head = parseBlockHead(queue.view().subarray(headBytes, headBytes + peeked));
     if (head?.track !== file.track.number) {
       if (head !== undefined) timeOf(head);
@@ -240,6 +256,9 @@ export function createWebmDemuxer(): OpusDemuxer {
         if (element === undefined || !(yield* next(element))) return;
       }
     },
-    finish: () => release(0),
+    *finish() {
+      if (headlessBytes > 0 && file.track === undefined) throw headMissing();
+      yield* release(0);
+    },
   };
 }

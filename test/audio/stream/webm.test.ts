@@ -229,6 +229,10 @@ describeWithFfmpeg('WebM as recorders send it', () => {
     ['a clock joined after an hour', () => file(shifted(() => 3_600_000))],
     ['a clock that goes back', () => file(shifted((index) => (index < half ? 100_000 : 0)))],
     [
+      'a beginning that was lost, and a recorder that starts anew',
+      () => Buffer.concat([clusters(timed.slice(3)), file(timed)]),
+    ],
+    [
       'ticks of 0.1 ms',
       () =>
         webmFile(
@@ -332,6 +336,19 @@ describeWithFfmpeg('WebM as recorders send it', () => {
         ),
     ],
     ['a beginning that was lost', 'undecodable-audio', /first blob/, () => clusters(timed)],
+    [
+      'a megabyte without a beginning',
+      'undecodable-audio',
+      /first blob/,
+      () =>
+        Buffer.concat([
+          clusters([
+            [0, key(700_000)],
+            [1, key(700_000)],
+          ]),
+          file(timed),
+        ]),
+    ],
     [
       'a lacing that does not add up',
       'undecodable-audio',
