@@ -40,11 +40,20 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
   // Whoever loads a model hears of it.
   ready.catch(() => undefined);
   const registry = openRegistry(config.modelsFolder);
-  const choose = engineChooser(config, logger);
+  const stopping = new AbortController();
+  const choose = engineChooser(config, logger, stopping.signal);
+  /** What is fetched or built, and must have cleared up before the process ends. */
+  const choosing = new Set<Promise<EngineChoice>>();
   const engine = async (): Promise<EngineChoice> => {
-    const choice = await choose();
-    onEngine(choice);
-    return choice;
+    const chosen = choose();
+    choosing.add(chosen);
+    try {
+      const choice = await chosen;
+      onEngine(choice);
+      return choice;
+    } finally {
+      choosing.delete(chosen);
+    }
   };
   const loader =
     (triedOut: boolean) =>
@@ -103,17 +112,20 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
     },
     close: async () => {
       stopWatching();
+      stopping.abort();
       await host.close();
+      await Promise.allSettled(choosing);
     },
   };
 }
 
-function engineChooser(config: Config, logger: Logger): () => Promise<EngineChoice> {
+function engineChooser(config: Config, logger: Logger, signal: AbortSignal): () => Promise<EngineChoice> {
   return () =>
     chooseEngine({
       wish: config.engine,
       kernels: config.engineKernels,
       threads: config.engineThreads,
+      signal,
       onProgress: (line) => {
         logger.info(line);
       },

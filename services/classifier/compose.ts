@@ -51,7 +51,7 @@ const pageFolder = join(__dirname, '../../page');
 export function compose(config: Config, logger: Logger): Service {
   const metrics = new Metrics(routePaths);
   let kernels: KernelsChoice | undefined;
-  const decodeThreads = config.decodeThreads ?? defaultDecodeThreads();
+  const decodeThreads = config.decodeThreads ?? defaultDecodeThreads(config.engineThreads);
   const decoder = createDecoderPool({
     threads: decodeThreads,
     longThreads: Math.ceil(decodeThreads / 2),

@@ -1,9 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { ClipDecoder } from '../../shared/audio/clip';
 import { windowSamples, type FrontEnd } from '../../shared/contracts/front-end';
 import { AppError } from '../../shared/errors/app-error';
+import { usableCores } from '../../shared/threads/usable-cores';
 import { sha256 } from './checked-file';
 import { type ClipCache, openClipCache } from './clip-cache';
 import { isClipFault, maxClipBytes, maxClipSeconds } from '../../shared/datasets/clip-file';
@@ -119,7 +119,7 @@ async function loadClips(
     }
   };
   // One clip more than there are threads: while it is read from disk, the others are decoded.
-  const workers = Array.from({ length: availableParallelism() + 1 }, worker);
+  const workers = Array.from({ length: usableCores() + 1 }, worker);
   const failed = (await Promise.allSettled(workers)).find((outcome) => outcome.status === 'rejected');
   if (failed) throw failed.reason;
   return {

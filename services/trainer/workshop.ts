@@ -1,6 +1,5 @@
-import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { createDecoderPool } from '../../shared/audio/decoder-pool';
+import { createDecoderPool, mostDecodeThreads } from '../../shared/audio/decoder-pool';
 import type { FrontEnd, View } from '../../shared/contracts/front-end';
 import type { Hyperparameters } from '../../shared/contracts/manifest';
 import type { EpochMetrics } from '../../shared/contracts/report';
@@ -61,16 +60,18 @@ export async function openWorkshop(command: TrainCommand, context: CommandContex
   const { frontEnd, hyperparameters } = trainingOf(command);
   const engine = await loadTrainingEngine(context);
   const dataset = await loadClips(command, frontEnd, context);
-  const madeSounds = hyperparameters.optimizer === 'adamw' ? await otherSounds(frontEnd) : {};
+  const madeSounds =
+    hyperparameters.optimizer === 'adamw' ? await otherSounds(frontEnd, context.config.engineThreads) : {};
   return { ...context, command, network, frontEnd, hyperparameters, dataset, madeSounds, engine };
 }
 
-async function loadTrainingEngine({ config, output }: CommandContext): Promise<LoadedEngine> {
+async function loadTrainingEngine({ config, output, signal }: CommandContext): Promise<LoadedEngine> {
   const line = createStatusLine(output, Date.now);
   const choice = await chooseEngine({
     wish: config.engine,
     kernels: config.engineKernels,
     threads: config.engineThreads,
+    signal,
     onProgress: (text) => {
       line.update(text);
     },
@@ -94,7 +95,7 @@ async function loadClips(
   frontEnd: FrontEnd,
   { config, output, signal }: CommandContext,
 ): Promise<Dataset> {
-  const decoder = createDecoderPool({ threads: availableParallelism() });
+  const decoder = createDecoderPool({ threads: mostDecodeThreads(config.engineThreads) });
   const line = createStatusLine(output, Date.now);
   try {
     return await loadDataset({

@@ -1,12 +1,13 @@
-import { availableParallelism } from 'node:os';
 import type { KernelsChoice } from '../engine/kernels-addon';
 import { AppError, type ErrorCode } from '../errors/app-error';
 import { assertFewHang } from '../threads/thread';
+import { usableCores } from '../threads/usable-cores';
 import type { Clip, ClipDecoder } from './clip';
 import type { DecoderReply } from './decoder-messages';
 import { DecoderThread, defaultTimeLimitMs, type DecodingJob } from './decoder-thread';
 import { DecodingQueue } from './decoding-queue';
 import type { FfmpegOptions } from './ffmpeg';
+import { sweepRecordings } from './recording-folder';
 
 export interface DecoderPoolOptions extends FfmpegOptions {
   /** Recordings decoded at the same time. */
@@ -19,9 +20,17 @@ export interface DecoderPoolOptions extends FfmpegOptions {
   readonly kernels?: () => KernelsChoice | undefined;
 }
 
-/** Decoding threads of a service: a core is left to the engine, and more than four are never kept busy. */
-export function defaultDecodeThreads(): number {
-  return Math.min(4, Math.max(1, availableParallelism() - 1));
+/**
+ * Decoding threads of a service: a core is left to the engine, and more than four are never kept busy.
+ * @param cores what it may use
+ */
+export function defaultDecodeThreads(cores = usableCores()): number {
+  return Math.min(4, Math.max(1, cores - 1));
+}
+
+/** Decoding threads of a program that does nothing else meanwhile; each takes some 20 MB. */
+export function mostDecodeThreads(cores = usableCores()): number {
+  return Math.min(16, cores);
 }
 
 /** Threads, and what waits for one of them. */
@@ -68,6 +77,7 @@ export function createDecoderPool({
   if (!Number.isInteger(threads) || threads < 1) {
     throw new RangeError(`expected at least one decoder thread, got ${threads}`);
   }
+  void sweepRecordings();
   const spare: ArrayBuffer[] = [];
   const quick: Lane = { queue: new DecodingQueue(), threads: new Set(), mostThreads: threads };
   const long: Lane = { queue: new DecodingQueue(), threads: new Set(), mostThreads: longThreads };

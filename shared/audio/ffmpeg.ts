@@ -1,5 +1,4 @@
-import { mkdtemp, open, rm, rmdir, writeFile, type FileHandle } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { open, rm, rmdir, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import ffmpeg from 'fluent-ffmpeg';
@@ -11,6 +10,7 @@ import { ffmpegDemuxers } from './ffmpeg-formats';
 import { FfmpegReport, tracksToTry, type FfmpegTrack } from './ffmpeg-report';
 import { createMkaStream } from './mka-stream';
 import { encryptedSoundTracks } from './mp4-boxes';
+import { createRecordingFolder } from './recording-folder';
 import { TrackSound } from './track-sound';
 
 /** The only file that knows fluent-ffmpeg, which is no longer developed. */
@@ -223,7 +223,7 @@ export async function decodeWithFfmpeg(
   request: DecodeRequest,
   options: FfmpegOptions,
 ): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'earshot-recording-'));
+  const folder = await createRecordingFolder();
   const file = join(folder, 'recording');
   const deadlineMs = performance.now() + timeLimitSeconds * 1000;
   try {

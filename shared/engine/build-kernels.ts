@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { AppError } from '../errors/app-error';
+import { createScratchFolder, sweepScratchFolders } from '../scratch/scratch-folder';
+import { usableCores } from '../threads/usable-cores';
 import { runTool } from './run-tool';
 
 export interface BuildKernelsOptions {
@@ -13,6 +13,8 @@ export interface BuildKernelsOptions {
   readonly onProgress: (line: string) => void;
   /** Added to every compilation and to the link, last, so that they win: `-fsanitize=address`, `-O1`. */
   readonly extraFlags?: readonly string[];
+  /** Ends the compilers. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** This file is compiled to dist/shared/engine. */
@@ -45,14 +47,16 @@ interface Compilation {
 }
 
 /**
- * Builds the fused CPU kernels, or finds them in the cache: an addon for every state of the sources and flags. Safe to run in several processes at once: the finished addon appears by one rename.
+ * Builds the fused CPU kernels, or finds them in the cache: an addon for every state of the sources and flags. Safe to run in several
+ * processes at once: the finished addon appears by one rename. One that is damaged is built anew: what a power cut left of it would end
+ * the process that loads it.
  *
  * @returns the addon's path
- * @throws AppError engine-unavailable with the compiler's last words, or what to install
+ * @throws AppError engine-unavailable with the compiler's last words, or what to install; cancelled
  */
 export async function buildKernels(options: BuildKernelsOptions): Promise<string> {
   const compiler = process.env['CXX'] ?? 'g++';
-  const tool = { purpose: 'build the native kernels', install: 'g++' };
+  const tool = { purpose: 'build the native kernels', install: 'g++', signal: options.signal };
   const flags = [...commonFlags, ...includeFlags()];
   const extraFlags = options.extraFlags ?? [];
   // Nothing of the compiler but its name: an addon built ahead is found on a machine without one.
@@ -63,11 +67,17 @@ export async function buildKernels(options: BuildKernelsOptions): Promise<string
     ...Object.values(instructionSetFlags).flat(),
   ]);
   const addon = join(options.cacheFolder, `kernels-${process.platform}-${process.arch}-${key}.node`);
-  if (existsSync(addon)) return addon;
+  const found = await sealOf(addon);
+  if (found === 'whole') return addon;
 
-  options.onProgress('Building the native kernels');
+  options.onProgress(
+    found === 'damaged'
+      ? 'The native kernels in the cache are damaged: building them anew'
+      : 'Building the native kernels',
+  );
   await mkdir(options.cacheFolder, { recursive: true });
-  const scratch = await mkdtemp(`${addon}.tmp-`);
+  await sweepScratchFolders(`${addon}.tmp-`);
+  const scratch = await createScratchFolder(`${addon}.tmp-`);
   try {
     const compilations = await listCompilations(scratch);
     await runAll(compilations, ({ source, object, flags: own }) =>
@@ -80,6 +90,7 @@ export async function buildKernels(options: BuildKernelsOptions): Promise<string
       [...flags, ...extraFlags, '-shared', ...objects, '-pthread', '-o', finished],
       tool,
     );
+    await seal(finished);
     await rename(finished, addon);
   } catch (error) {
     if (error instanceof AppError) throw error;
@@ -89,6 +100,33 @@ export async function buildKernels(options: BuildKernelsOptions): Promise<string
     await rm(scratch, { recursive: true, force: true });
   }
   return addon;
+}
+
+const sealBytes = 32;
+
+/** Hangs the SHA-256 of the file behind it, where who loads it does not look, so that both come and go together. */
+async function seal(file: string): Promise<void> {
+  const digest = createHash('sha256')
+    .update(await readFile(file))
+    .digest();
+  const handle = await open(file, 'a');
+  try {
+    await handle.appendFile(digest);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function sealOf(file: string): Promise<'whole' | 'damaged' | 'missing'> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+  } catch {
+    return 'missing';
+  }
+  const [content, digest] = [bytes.subarray(0, -sealBytes), bytes.subarray(-sealBytes)];
+  return createHash('sha256').update(content).digest().equals(digest) ? 'whole' : 'damaged';
 }
 
 function includeFlags(): string[] {
@@ -134,7 +172,15 @@ async function listCompilations(scratch: string): Promise<Compilation[]> {
 async function runAll<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
   const queue = [...items];
   const worker = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+    try {
+      for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+    } catch (error) {
+      queue.length = 0;
+      throw error;
+    }
   };
-  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  // All of them, so that nothing is still written when one has failed.
+  const ended = await Promise.allSettled(Array.from({ length: usableCores() }, worker));
+  const failed = ended.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }

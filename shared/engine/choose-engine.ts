@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism, homedir } from 'node:os';
 import { join } from 'node:path';
 import { AppError } from '../errors/app-error';
+import { usableCores } from '../threads/usable-cores';
 import { buildKernels } from './build-kernels';
 import { loadKernels, type KernelsChoice } from './kernels-addon';
 import { provideEngine, type NativeEngineKind } from './provide';
@@ -23,12 +24,14 @@ export interface ChooseOptions {
   readonly wish: EngineWish;
   /** Default auto: the kernels where the engine is not CUDA. */
   readonly kernels?: KernelsWish;
-  /** TensorFlow's threads for one operation; default all cores. */
+  /** Threads for one operation; default all cores that this process may use. */
   readonly threads?: number | undefined;
   readonly cacheFolder?: string | undefined;
   readonly onProgress: (line: string) => void;
   /** Told why a better engine was passed over. */
   readonly onFallback: (reason: string) => void;
+  /** Calls off what is fetched and built. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** `$XDG_CACHE_HOME/earshot/engine`, where libtensorflow outlives node_modules. */
@@ -43,12 +46,19 @@ export function defaultEngineCache(env: NodeJS.ProcessEnv): string {
  * TensorFlow reads its thread count and log level from the process's environment when its library loads, in
  * whichever thread; they are set here because a worker thread's own environment is a copy that C code never sees.
  *
- * @throws AppError engine-unavailable when a forced engine cannot be had, with the reason
+ * @throws AppError engine-unavailable when a forced engine cannot be had, with the reason; cancelled
  */
-export async function chooseEngine(options: ChooseOptions): Promise<EngineChoice> {
+export async function chooseEngine(wishes: ChooseOptions): Promise<EngineChoice> {
+  const options = { ...wishes, threads: wishes.threads ?? quotaThreads() };
   const choice = await chooseTensorflow(options);
   const kernels = await chooseKernels(choice, options);
   return kernels === undefined ? choice : { ...choice, kernels };
+}
+
+/** TensorFlow sees on which cores it may run, not how many of them it may use at a time. */
+function quotaThreads(): number | undefined {
+  const cores = usableCores();
+  return cores < availableParallelism() ? cores : undefined;
 }
 
 async function chooseTensorflow(options: ChooseOptions): Promise<EngineChoice> {
@@ -68,6 +78,7 @@ async function chooseTensorflow(options: ChooseOptions): Promise<EngineChoice> {
     try {
       return await provideNative(kind, options);
     } catch (error) {
+      if (AppError.from(error).code === 'cancelled') throw error;
       options.onFallback(`${kind} engine unavailable: ${AppError.from(error).message}`);
     }
   }
@@ -79,18 +90,18 @@ async function chooseKernels(
   { kind }: EngineChoice,
   options: ChooseOptions,
 ): Promise<KernelsChoice | undefined> {
-  const { kernels: wish = 'auto', onProgress, onFallback } = options;
+  const { kernels: wish = 'auto', onProgress, onFallback, signal } = options;
   // A GPU is faster, and who asks for WebAssembly means it.
   const isOwnChoice = kind === 'cuda' || options.wish === 'wasm';
   if (wish === 'reference' || (wish === 'auto' && isOwnChoice)) return undefined;
   try {
     const cacheFolder = options.cacheFolder ?? defaultEngineCache(process.env);
-    const path = await buildKernels({ cacheFolder, onProgress });
+    const path = await buildKernels({ cacheFolder, onProgress, signal });
     const [instructionSet] = loadKernels(path).instructionSets();
-    const threads = options.threads ?? availableParallelism();
+    const threads = options.threads ?? usableCores();
     return { path, instructionSet: instructionSet!, threads, forced: wish === 'native' };
   } catch (error) {
-    if (wish === 'native') throw error;
+    if (wish === 'native' || signal?.aborted === true) throw error;
     onFallback(
       `Native kernels unavailable, TensorFlow computes instead, several times slower: ${AppError.from(error).message}`,
     );
@@ -100,7 +111,8 @@ async function chooseKernels(
 
 async function provideNative(kind: NativeEngineKind, options: ChooseOptions): Promise<EngineChoice> {
   const cacheFolder = options.cacheFolder ?? defaultEngineCache(process.env);
-  const { bindingPath } = await provideEngine(kind, { cacheFolder, onProgress: options.onProgress });
+  const { onProgress, signal } = options;
+  const { bindingPath } = await provideEngine(kind, { cacheFolder, onProgress, signal });
   return options.threads === undefined
     ? { kind, bindingPath }
     : { kind, bindingPath, threads: options.threads };

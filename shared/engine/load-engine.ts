@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { availableParallelism, constants } from 'node:os';
+import { constants } from 'node:os';
 import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
 import type { NetworkConfig } from '../contracts/architecture';
@@ -9,6 +9,7 @@ import type { KernelsChoice } from './kernels-addon';
 import { isNative } from './native-network';
 import { registerTrainingKernels } from './training-kernels';
 import { libtensorflowVersion } from './wheels';
+import { usableCores } from '../threads/usable-cores';
 
 export interface LoadedEngine {
   readonly kind: EngineChoice['kind'];
@@ -123,7 +124,7 @@ function restoreRemovedUtilities(): void {
 
 function describe(choice: EngineChoice): string {
   if (choice.kind === 'wasm') return 'wasm (SIMD, a thread a network, inference only)';
-  const threads = choice.threads ?? availableParallelism();
+  const threads = choice.threads ?? usableCores();
   return `${choice.kind} (libtensorflow ${libtensorflowVersion}, ${threadCount(threads)})`;
 }
 

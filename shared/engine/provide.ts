@@ -3,6 +3,7 @@ import { mkdir, readFile, readdir, rename, rm, stat, symlink, writeFile } from '
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { AppError } from '../errors/app-error';
+import { createScratchFolder, sweepScratchFolders } from '../scratch/scratch-folder';
 import { runTool } from './run-tool';
 import { libtensorflowVersion, wheelsFor, type Wheel } from './wheels';
 
@@ -20,6 +21,8 @@ export interface ProvideOptions {
   readonly onProgress: (line: string) => void;
   /** `linux-x64`, as Node names it. */
   readonly platform?: string;
+  /** Ends what it started. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Bump when what is laid out in a cache folder changes. */
@@ -49,6 +52,7 @@ export async function provideEngine(
   kind: NativeEngineKind,
   options: ProvideOptions,
 ): Promise<ProvidedEngine> {
+  const { signal } = options;
   const platform = options.platform ?? `${process.platform}-${process.arch}`;
   const wheels = wheelsFor(kind, platform);
   if (wheels === undefined) {
@@ -57,21 +61,21 @@ export async function provideEngine(
   const folder = join(options.cacheFolder, `${kind}-${libtensorflowVersion}-${platform}-${layoutVersion}`);
   if (await isComplete(folder)) return { kind, bindingPath: join(folder, bindingName) };
 
-  const scratch = `${folder}.${process.pid}.tmp`;
-  await rm(scratch, { recursive: true, force: true });
-  await mkdir(scratch, { recursive: true });
+  await mkdir(options.cacheFolder, { recursive: true });
+  await sweepScratchFolders(`${folder}.tmp-`);
+  const scratch = await createScratchFolder(`${folder}.tmp-`);
   try {
     for (const [index, wheel] of wheels.entries()) {
       const label = wheels.length === 1 ? '' : ` (${index + 1} of ${wheels.length})`;
-      const file = await downloadWheel(wheel, join(scratch, 'wheels'), platform, (fraction) => {
+      const file = await downloadWheel(wheel, join(scratch, 'wheels'), platform, signal, (fraction) => {
         options.onProgress(downloadLine(`Fetching ${wheel.requirement}${label}`, fraction, wheel.bytes));
       });
       options.onProgress(`Unpacking ${wheel.requirement}${label}`);
-      await unpackWheel(file, scratch);
+      await unpackWheel(file, scratch, signal);
       await rm(file);
     }
     options.onProgress('Building the TensorFlow binding');
-    await buildBinding(scratch);
+    await buildBinding(scratch, signal);
     await rm(join(scratch, 'wheels'), { recursive: true });
     await rm(join(scratch, 'tensorflow', 'include'), { recursive: true });
     await writeReceipt(scratch);
@@ -98,6 +102,7 @@ async function downloadWheel(
   wheel: Wheel,
   folder: string,
   platform: string,
+  signal: AbortSignal | undefined,
   onFraction: (fraction: number) => void,
 ): Promise<string> {
   await mkdir(folder, { recursive: true });
@@ -123,7 +128,10 @@ async function downloadWheel(
     await runTool(
       'python3',
       ['-m', 'pip', 'download', ...options, ...target, '--dest', folder, '--requirement', requirements],
-      { env: { TMPDIR: folder }, purpose: `fetch ${wheel.requirement}`, install: 'python3 with pip' },
+      {
+        ...{ env: { TMPDIR: folder }, purpose: `fetch ${wheel.requirement}` },
+        ...{ install: 'python3 with pip', signal },
+      },
     );
   } finally {
     clearInterval(timer);
@@ -150,8 +158,9 @@ with zipfile.ZipFile(wheel) as archive:
     archive.extractall(folder, [n for n in archive.namelist() if n.startswith(tuple(prefixes))])
 `;
 
-async function unpackWheel(file: string, folder: string): Promise<void> {
+async function unpackWheel(file: string, folder: string, signal: AbortSignal | undefined): Promise<void> {
   await runTool('python3', ['-c', unpackScript, file, folder, ...wheelMembers], {
+    signal,
     purpose: 'unpack libtensorflow',
     install: 'python3',
   });
@@ -161,7 +170,7 @@ async function unpackWheel(file: string, folder: string): Promise<void> {
  * The binding is two C++ files of the tfjs-node package. Compiled directly: node-gyp would want Node's headers
  * from the network, while N-API's come with a package and serve every Node version alike.
  */
-async function buildBinding(folder: string): Promise<void> {
+async function buildBinding(folder: string, signal: AbortSignal | undefined): Promise<void> {
   const libraries = join(folder, 'tensorflow');
   for (const name of ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2']) {
     if (!existsSync(join(libraries, name))) throw new Error(`the wheel holds no ${name}`);
@@ -185,7 +194,7 @@ async function buildBinding(folder: string): Promise<void> {
       ...nvidiaPaths,
       ...['-o', join(folder, bindingName)],
     ],
-    { purpose: 'build the TensorFlow binding', install: 'g++' },
+    { purpose: 'build the TensorFlow binding', install: 'g++', signal },
   );
 }
 

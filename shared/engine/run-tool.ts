@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { AppError } from '../errors/app-error';
 
 export interface ToolOptions {
@@ -7,29 +7,62 @@ export interface ToolOptions {
   readonly purpose: string;
   /** What to install when the tool is missing. */
   readonly install: string;
+  /** Ends the tool, and all that it started. Without one, a terminal's Ctrl-C reaches them by itself. */
+  readonly signal?: AbortSignal | undefined;
 }
+
+/** Of what it says. */
+const keptOutput = 64 * 1024;
 
 /**
  * Runs a command to its end and returns what it printed.
- * @throws AppError engine-unavailable, with the tool's last words and what to install when it is missing
+ * @throws AppError engine-unavailable, with the tool's last words and what to install when it is missing; cancelled
  */
 export function runTool(command: string, args: readonly string[], options: ToolOptions): Promise<string> {
+  const { purpose, install, signal } = options;
+  const fail = (reason: string, cause?: unknown): AppError =>
+    new AppError('engine-unavailable', `Cannot ${purpose}: ${reason}`, { cause });
   return new Promise((resolve, reject) => {
-    const env = { ...process.env, ...options.env };
-    execFile(command, args, { env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-      if (error === null) {
-        resolve(stdout);
-        return;
-      }
-      const missing =
-        (error as NodeJS.ErrnoException).code === 'ENOENT' || stderr.includes('No module named pip');
-      const reason = missing
-        ? `${options.install} is needed: install it`
-        : lastLines(stderr || error.message);
-      const message = `Cannot ${options.purpose}: ${reason}`;
-      reject(new AppError('engine-unavailable', message, { cause: error }));
+    if (signal?.aborted === true) {
+      reject(new AppError('cancelled', `Called off: to ${purpose}.`));
+      return;
+    }
+    const tool = spawn(command, args, {
+      env: { ...process.env, ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A compiler is several processes: in a group of their own they end together.
+      detached: signal !== undefined,
+    });
+    const said = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr'] as const) {
+      tool[name].setEncoding('utf8').on('data', (text: string) => {
+        said[name] = (said[name] + text).slice(-keptOutput);
+      });
+    }
+    const stop = (): void => {
+      if (tool.pid !== undefined) endGroup(tool.pid);
+    };
+    signal?.addEventListener('abort', stop, { once: true });
+    tool.once('error', (error: NodeJS.ErrnoException) => {
+      const missing = error.code === 'ENOENT';
+      reject(fail(missing ? `${install} is needed: install it` : error.message, error));
+    });
+    tool.once('close', (code, killedBy) => {
+      signal?.removeEventListener('abort', stop);
+      if (code === 0) resolve(said.stdout);
+      else if (signal?.aborted === true) reject(new AppError('cancelled', `Called off: to ${purpose}.`));
+      else if (said.stderr.includes('No module named pip')) reject(fail(`${install} is needed: install it`));
+      else reject(fail(lastLines(said.stderr) || `${command} ended with ${killedBy ?? code ?? 'nothing'}`));
     });
   });
+}
+
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // All of it has ended.
+  }
 }
 
 function lastLines(text: string): string {

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { inputLength, inputsPerWindow, writeWindowInputs } from '../audio/window-inputs';
 import { viewsOf, type FrontEnd, type View } from '../contracts/front-end';
 import { withEqualSay } from '../decision/equal-say';
@@ -8,6 +7,7 @@ import type { LoadedEngine } from './load-engine';
 import { createNativeEnsemble } from './native-ensemble';
 import { createThreadedScorers, startMemberThread } from './member-threads';
 import { createScorer, type ScorerOptions } from './scorer';
+import { usableCores } from '../threads/usable-cores';
 
 /** All networks of a version behind its front end, ready to compute on the calling thread's engine. */
 export interface WindowScorer {
@@ -96,7 +96,7 @@ function createViewScorer(
 /** WebAssembly computes a network on one thread: several networks get several. */
 function threadsFor({ choice, kernels }: LoadedEngine, members: number): number {
   if (choice.kind !== 'wasm' || kernels !== undefined) return 1;
-  return Math.min(members, choice.threads ?? availableParallelism());
+  return Math.min(members, choice.threads ?? usableCores());
 }
 
 /** Neighbours stay together, and no share has two more than another. */

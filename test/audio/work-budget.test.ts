@@ -36,7 +36,7 @@ describe('work that a recording does not explain', () => {
     expect(error).toContain('takes far more work than its length and size explain');
     const wholeNs = frames * 65_535 * 8 * 32 * workNs.product;
     expect(() => {
-      createWorkBudget(250_000).spend(wholeNs / 2);
+      createWorkBudget(250_000).spend((wholeNs * 2) / 3);
     }).toThrow('far more work');
   });
 

@@ -1,13 +1,16 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { buildKernels } from '../../shared/engine/build-kernels';
 import { chooseEngine, defaultEngineCache } from '../../shared/engine/choose-engine';
 import { describeEngine, loadEngine } from '../../shared/engine/load-engine';
 import { createNativeNetwork } from '../../shared/engine/native-network';
 import { createNetwork } from '../../shared/network/create-network';
+import { rejection } from '../support/rejection';
 import { provideTestKernels } from '../support/test-engine';
 
 const quiet = { onProgress: (): void => undefined, onFallback: (): void => undefined };
@@ -33,6 +36,21 @@ async function withCompiler<T>(compiler: string, work: () => Promise<T>): Promis
   }
 }
 
+/** A program that stands for the compiler. */
+async function fakeCompiler(name: string, script: string): Promise<string> {
+  const file = join(folder, name);
+  await writeFile(file, `#!/bin/bash\n${script}\n`, { mode: 0o755 });
+  return file;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
 describe('the native kernels', () => {
   it('are built once and found again, and leave nothing but the addon', async () => {
     const lines: string[] = [];
@@ -50,6 +68,45 @@ describe('the native kernels', () => {
     expect(lines).toHaveLength(2);
     expect(await readdir(folder)).toEqual([first.slice(folder.length + 1)]);
   }, 300_000);
+
+  it.each([
+    ['half of it', (file: Buffer) => file.subarray(0, file.length / 2)],
+    ['nothing', () => Buffer.alloc(0)],
+    ['other bytes', (file: Buffer) => Buffer.alloc(file.length, 7)],
+    ['one bit', (file: Buffer) => Buffer.concat([Buffer.of(file[0]! ^ 1), file.subarray(1)])],
+  ])('are built anew where the cache holds damaged ones, and said to be: %s', async (_, damage) => {
+    const compiler = await fakeCompiler('writes', 'echo compiled > "${@: -1}"');
+    const lines: string[] = [];
+    const options = { cacheFolder: join(folder, 'damaged'), onProgress: (line: string) => lines.push(line) };
+    const addon = await withCompiler(compiler, () => buildKernels(options));
+    const whole = await readFile(addon);
+    await writeFile(addon, damage(whole));
+    lines.length = 0;
+    expect(await withCompiler(compiler, () => buildKernels(options))).toBe(addon);
+    expect(await readFile(addon)).toEqual(whole);
+    expect(lines).toEqual(['The native kernels in the cache are damaged: building them anew']);
+    await withCompiler(compiler, () => buildKernels(options));
+    expect(lines).toHaveLength(1);
+  });
+
+  it('end their compilers, and all that those started, when they are called off, and leave nothing', async () => {
+    const cacheFolder = join(folder, 'called-off');
+    const pids = join(folder, 'pids');
+    const compiler = await fakeCompiler('waits', `sleep 600 & echo $! >> ${pids}; echo $$ >> ${pids}; wait`);
+    const stop = new AbortController();
+    const built = withCompiler(compiler, () =>
+      buildKernels({ cacheFolder, onProgress: quiet.onProgress, signal: stop.signal }),
+    );
+    const failed = rejection(built);
+    const started = async (): Promise<number[]> =>
+      (await readFile(pids, 'utf8').catch(() => '')).split('\n').filter(Boolean).map(Number);
+    while ((await started()).length < 2) await setTimeout(5);
+    stop.abort();
+    expect((await failed).code).toBe('cancelled');
+    expect(await readdir(cacheFolder)).toEqual([]);
+    // Killed, they may still have to be buried.
+    for (const pid of await started()) while (isRunning(pid)) await setTimeout(5);
+  });
 
   it('give way to TensorFlow where there is no compiler, with one line that says what it costs', async () => {
     const reasons: string[] = [];

@@ -7,12 +7,13 @@ import type { CommandContext } from '../workshop';
 export async function promoteResult(
   version: string,
   job: string,
-  { config }: CommandContext,
+  { config, signal }: CommandContext,
 ): Promise<string> {
   const choice = await chooseEngine({
     wish: config.engine,
     kernels: config.engineKernels,
     threads: config.engineThreads,
+    signal,
     onProgress: () => undefined,
     onFallback: () => undefined,
   });

@@ -1,5 +1,4 @@
-import { availableParallelism } from 'node:os';
-import { createDecoderPool } from '../../../shared/audio/decoder-pool';
+import { createDecoderPool, mostDecodeThreads } from '../../../shared/audio/decoder-pool';
 import type { FrontEnd } from '../../../shared/contracts/front-end';
 import type { EvaluationOptions } from '../evaluate-run';
 import { examplesOf } from '../predict';
@@ -9,10 +8,16 @@ import { speechSounds } from './speech';
 /** The same for every version, so that versions compare. */
 const seed = 1;
 
-/** Sounds that are none of the classes, by kind, as a network hears them; speech among them where espeak-ng is installed. */
-export async function otherSounds(frontEnd: FrontEnd): Promise<EvaluationOptions['madeSounds']> {
+/**
+ * Sounds that are none of the classes, by kind, as a network hears them; speech among them where espeak-ng is installed.
+ * @param cores to decode on; all that may be used unless given
+ */
+export async function otherSounds(
+  frontEnd: FrontEnd,
+  cores: number | undefined,
+): Promise<EvaluationOptions['madeSounds']> {
   const { sampleRate, windowSeconds } = frontEnd;
-  const decoder = createDecoderPool({ threads: availableParallelism() });
+  const decoder = createDecoderPool({ threads: mostDecodeThreads(cores) });
   try {
     const sounds = [
       // Silence is known by its level, whatever a network makes of it.
