@@ -20,6 +20,7 @@ import { composeStreams } from './compose-streams';
 import { createDatasetStore } from './datasets/dataset-store';
 import { createDatasetThread } from './datasets/dataset-thread';
 import { Gate } from './gate';
+import { UploadMemory } from './http/upload-memory';
 import { createHttpServer } from './http-server';
 import { createDescribeModels } from './model/describe-models';
 import { createModelAdmin } from './model/model-admin';
@@ -42,7 +43,7 @@ export interface Service {
 }
 
 /** An upload from which nothing comes for so long is given up. */
-const uploadIdleMs = 10_000;
+const uploadPatience = { idleMs: 10_000, graceMs: 5000 };
 const maxDatasetFiles = 50_000;
 /** What the build made of `page/`, for browsers. */
 const pageFolder = join(__dirname, '../../page');
@@ -97,7 +98,7 @@ export function compose(config: Config, logger: Logger): Service {
     maxWindows: config.queueMaxWindows,
     metrics,
   });
-  const datasetLimits = { maxBytes: config.maxDatasetBytes, maxFiles: maxDatasetFiles, idleMs: uploadIdleMs };
+  const datasetLimits = { maxBytes: config.maxDatasetBytes, maxFiles: maxDatasetFiles, ...uploadPatience };
   const datasets = createDatasetStore(config.datasetsFolder, datasetLimits, {
     ...{ decoder, logger },
     thread: createDatasetThread(),
@@ -120,7 +121,8 @@ export function compose(config: Config, logger: Logger): Service {
     metrics,
     logger,
     version: packageVersion,
-    uploadLimits: { maxBytes: config.maxUploadBytes, idleMs: uploadIdleMs },
+    uploadLimits: { maxBytes: config.maxUploadBytes, ...uploadPatience },
+    uploadMemory: new UploadMemory(config.maxUploadBytes * config.maxConcurrentRequests, now),
     deadlineMs: config.requestDeadlineMs,
     page: loadPageAssets(pageFolder),
     origins,
@@ -128,7 +130,12 @@ export function compose(config: Config, logger: Logger): Service {
     modelAdmin,
     assertAdmin: createAssertAdmin(identify, origins),
   });
-  const server = createHttpServer(app);
+  const server = createHttpServer(app, {
+    trustedProxies: config.trustedProxies,
+    onRefused: () => {
+      metrics.overloads.inc({ cause: 'connections' });
+    },
+  });
   datasets.clean().catch((error: unknown) => {
     logger.warn({ err: error }, 'DATASETS_DIR could not be cleaned of unfinished uploads');
   });

@@ -10,6 +10,7 @@ import type { Socket } from 'node:net';
 import type { Problem } from '../../shared/contracts/problem';
 import { AppError, type ErrorCode } from '../../shared/errors/app-error';
 import { problemOf } from './http/error-middleware';
+import { Connections, type ConnectionLimits } from './http/connections';
 import { watchHalfClose } from './http/half-close';
 import { closeBehindAnswer, isClosing } from './http/linger';
 import { noteResponse, openResponses } from './http/open-responses';
@@ -32,31 +33,49 @@ const timeouts = {
 /** Any other request must have come: 25 MiB at 1.75 Mbit/s. */
 const arrivalMs = 120_000;
 
-const maxConnections = 2048;
+/** Requests of one connection that wait for those before them; a client that sends more ahead is cut off. */
+const maxPipelined = 128;
 
 /** Headers of a request at most, with its first line. */
 const maxHeadBytes = 16 * 1024;
 
 /** An HTTP server that is not listening yet. */
-export function createHttpServer(app: RequestListener, patienceMs = arrivalMs): Server {
+export function createHttpServer(
+  app: RequestListener,
+  limits: ConnectionLimits,
+  patienceMs = arrivalMs,
+): Server {
+  const connections = new Connections(limits);
   const listener: RequestListener = (req, res) => {
     // Whoever was told that the connection closes is not heard any more.
     if (isClosing(req.socket)) return;
+    const { socket } = req;
     ownErrors(req, res);
-    noteResponse(req.socket, res);
+    connections.busy(socket);
+    const ahead = openResponses(socket);
+    if (ahead.length > maxPipelined) {
+      socket.destroy();
+      return;
+    }
+    noteResponse(socket, res);
     settleBody(req, res);
+    res.once('close', () => {
+      if (openResponses(socket).length === 0) connections.awaitRequest(socket);
+    });
     const { url, host } = targetOf(req);
     req.url = url;
     req.headers.host = host;
     if (!isDatasetUpload(req)) boundArrival(req, res, patienceMs);
-    app(req, res);
+    // A read of 64 KiB can hold thousands of requests: each has a turn of the event loop to itself.
+    const last = ahead.at(-1);
+    if (last === undefined) app(req, res);
+    else last.once('close', () => setImmediate(answerInTurn, app, req, res));
   };
   // A request without Host is refused by the app, in words.
   const server = createServer(
     { ...timeouts, maxHeaderSize: maxHeadBytes, requireHostHeader: false },
     listener,
   );
-  server.maxConnections = maxConnections;
   // The head's size bounds them; behind Node's own bound of 1000 they would be dropped without a word.
   server.maxHeadersCount = 0;
   // A client that sends FIN behind its request may wait for the answer. Node's types do not know the property.
@@ -66,6 +85,7 @@ export function createHttpServer(app: RequestListener, patienceMs = arrivalMs): 
     // One whose upgrade was ignored comes a second time.
     if (known.has(socket)) return;
     known.add(socket);
+    if (!connections.accept(socket)) return;
     // What Node calls on a connection when its last answer is written.
     socket.destroySoon = () => {
       closeBehindAnswer(socket, () => !server.listening);
@@ -81,8 +101,18 @@ export function createHttpServer(app: RequestListener, patienceMs = arrivalMs): 
   server.on('connect', (_req, socket) => {
     answerOnSocket(socket, problem('method-not-allowed', 'This is no proxy: CONNECT does nothing here.'));
   });
+  server.on('upgrade', ({ socket }: IncomingMessage) => {
+    connections.busy(socket);
+  });
+  server.on('timeout', (socket: Socket) => {
+    connections.onTimeout(socket);
+  });
   server.on('clientError', answerClientError);
   return server;
+}
+
+function answerInTurn(app: RequestListener, req: IncomingMessage, res: ServerResponse): void {
+  if (!req.socket.destroyed && !isClosing(req.socket)) app(req, res);
 }
 
 /** Nothing that goes wrong with one connection may end the process; the app learns of it when the response closes. */

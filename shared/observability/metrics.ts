@@ -29,6 +29,10 @@ const overloadCauses = [
   'queue',
   /** The answer would not come in time. */
   'late',
+  /** Recordings on their way take all the memory that is for them. */
+  'upload-memory',
+  /** Connections, in all or of one address. */
+  'connections',
   /** All streams are open. */
   'streams',
   /** The open streams use all of the engine that is for them. */

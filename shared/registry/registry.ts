@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { viewsOf } from '../contracts/front-end';
 import { manifestSchema, type Manifest } from '../contracts/manifest';
 import { AppError } from '../errors/app-error';
+import { fileSha256 } from './file-sha256';
 import { readServingState } from './serving-state';
 import { weightsFileNames } from './weights-file';
 import { removeLeftovers, writeFolderAtomically, type FolderContent } from './write-atomically';
@@ -149,14 +149,17 @@ async function readVersion(folder: string, name: string): Promise<Version> {
   if (manifest.version !== name) {
     throw new AppError('invalid-checkpoint', `The manifest is of ${manifest.version}.`);
   }
-  const bytes = await readFile(join(folder, weightsFileNames.bytes)).catch(() => {
+  const weightsFile = join(folder, weightsFileNames.bytes);
+  const missing = (error: unknown): never => {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new AppError('invalid-checkpoint', `${weightsFileNames.bytes} is missing.`);
-  });
-  if (bytes.length !== manifest.weights.bytes) {
-    const message = `${weightsFileNames.bytes} has ${bytes.length} bytes, its manifest says ${manifest.weights.bytes}.`;
+  };
+  const { size } = await stat(weightsFile).catch(missing);
+  if (size !== manifest.weights.bytes) {
+    const message = `${weightsFileNames.bytes} has ${size} bytes, its manifest says ${manifest.weights.bytes}.`;
     throw new AppError('invalid-checkpoint', message);
   }
-  if (createHash('sha256').update(bytes).digest('hex') !== manifest.weights.sha256) {
+  if ((await fileSha256(weightsFile).catch(missing)) !== manifest.weights.sha256) {
     throw new AppError(
       'invalid-checkpoint',
       `${weightsFileNames.bytes} does not have its manifest's sha256.`,

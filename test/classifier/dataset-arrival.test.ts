@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { parseTrustedProxies } from '../../services/classifier/access/address';
 import { createHttpServer } from '../../services/classifier/http-server';
 import { RawConnection } from '../support/raw-connection';
 
@@ -8,10 +9,11 @@ const patienceMs = 50;
 let server: Server;
 let port: number;
 beforeEach(async () => {
-  server = createHttpServer((req, res) => {
+  const app: RequestListener = (req, res) => {
     req.resume();
     req.once('end', () => res.end('all of it'));
-  }, patienceMs);
+  };
+  server = createHttpServer(app, { trustedProxies: parseTrustedProxies('')! }, patienceMs);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   ({ port } = server.address() as AddressInfo);

@@ -24,6 +24,8 @@ import { createDatasetStore, type DatasetStore } from '../../services/classifier
 import { createDatasetThread } from '../../services/classifier/datasets/dataset-thread';
 import type { IntakeLimits } from '../../services/classifier/datasets/intake';
 import { Gate } from '../../services/classifier/gate';
+import type { ConnectionLimits } from '../../services/classifier/http/connections';
+import { UploadMemory } from '../../services/classifier/http/upload-memory';
 import { createHttpServer } from '../../services/classifier/http-server';
 import { loadPageAssets } from '../../services/classifier/page-assets';
 import { Drift, driftKinds } from '../../services/classifier/model/drift';
@@ -42,6 +44,7 @@ export interface HarnessOptions {
   readonly maxQueuedItems?: number;
   readonly maxBytes?: number;
   readonly idleMs?: number;
+  readonly graceMs?: number;
   readonly deadlineMs?: number;
   readonly maxStreams?: number;
   readonly allowedOrigins?: readonly string[];
@@ -50,6 +53,8 @@ export interface HarnessOptions {
   /** Admins must send `harnessAdminKey`; else, without a file of keys, everybody is one. */
   readonly adminsOnly?: boolean;
   readonly trustedProxies?: string;
+  readonly connections?: Pick<ConnectionLimits, 'most' | 'unreadMs'>;
+  readonly maxHeldBytes?: number;
   readonly jobs?: JobQueue;
   readonly datasets?: { readonly folder: string; readonly limits?: Partial<IntakeLimits> };
   readonly tuning?: Partial<typeof streamTuning>;
@@ -94,6 +99,7 @@ const defaults = {
   maxQueuedItems: 64,
   maxBytes: 10_000,
   idleMs: 10_000,
+  graceMs: 5000,
   deadlineMs: 60_000,
   maxStreams: 16,
   allowedOrigins: [],
@@ -148,6 +154,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     maxBytes: 2 ** 20,
     maxFiles: 100,
     idleMs: options.idleMs,
+    graceMs: options.graceMs,
     ...options.datasets?.limits,
   };
   const datasets = createDatasetStore(options.datasets?.folder ?? noFolder, datasetLimits, {
@@ -168,7 +175,8 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     metrics,
     logger,
     version: '1.2.3',
-    uploadLimits: { maxBytes: options.maxBytes, idleMs: options.idleMs },
+    uploadLimits: { maxBytes: options.maxBytes, idleMs: options.idleMs, graceMs: options.graceMs },
+    uploadMemory: new UploadMemory(options.maxHeldBytes ?? 2 ** 30, () => performance.now()),
     deadlineMs: options.deadlineMs,
     page: loadPageAssets(join(__dirname, '../../page')),
     origins,
@@ -182,7 +190,13 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
       origins,
     ),
   });
-  const server = createHttpServer(app);
+  const server = createHttpServer(app, {
+    trustedProxies,
+    ...options.connections,
+    onRefused: () => {
+      metrics.overloads.inc({ cause: 'connections' });
+    },
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

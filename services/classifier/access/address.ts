@@ -67,7 +67,7 @@ export function plainAddress(text: string): string {
 }
 
 /** One subscriber has a network of 64 bits at least (RFC 6177): more addresses than could be counted one by one. */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   if (!isIPv6(address)) return address === '' ? 'unknown' : address;
   const [front = '', back] = address.split('::');
   const head = groupsOf(front);

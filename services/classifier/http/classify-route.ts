@@ -13,6 +13,7 @@ import { parseWords } from './parse-words';
 import { contextOf, type RequestContext } from './request-context';
 import { requestTimeoutMs } from './request-timeout';
 import { readUpload } from './upload';
+import type { HeldUpload, UploadMemory } from './upload-memory';
 
 export interface ClassifyRouteDeps {
   readonly classifyClip: ClassifyClip;
@@ -21,6 +22,7 @@ export interface ClassifyRouteDeps {
   readonly callerIdOf: CallerIdOf;
   readonly metrics: Metrics;
   readonly uploadLimits: UploadLimits;
+  readonly uploadMemory: UploadMemory;
   /** From the upload's last byte to the answer. */
   readonly deadlineMs: number;
 }
@@ -37,8 +39,17 @@ export function classifyRoute(deps: ClassifyRouteDeps): RequestHandler {
     const visit = deps.gate.enter(caller, deadlineMs);
     let stopDeadline: (() => void) | undefined;
     let answered = false;
+    let held: HeldUpload | undefined;
+    const hold = (giveUp: () => void): HeldUpload => {
+      held = deps.uploadMemory.hold(caller, () => {
+        held?.release();
+        deps.metrics.overloads.inc({ cause: 'upload-memory' });
+        giveUp();
+      });
+      return held;
+    };
     try {
-      const bytes = await readUpload(req, deps.uploadLimits, signal);
+      const bytes = await readUpload(req, deps.uploadLimits, signal, hold);
       deps.metrics.uploadBytes.observe(bytes.byteLength);
       stopDeadline = startDeadline(context, deadlineMs, deps.deadlineMs);
       await visit.work(signal);
@@ -50,6 +61,7 @@ export function classifyRoute(deps: ClassifyRouteDeps): RequestHandler {
       throw signal.aborted ? cancellation(signal) : error;
     } finally {
       stopDeadline?.();
+      held?.release();
       visit.leave(answered);
     }
   };

@@ -9,6 +9,8 @@ import { hasBody } from './unread-body';
 
 export interface DatasetUploadLimits extends IntakeLimits {
   readonly idleMs: number;
+  /** … and, behind so long, one from which on average too little comes. */
+  readonly graceMs: number;
 }
 
 /** Of a form: a boundary and a part's head a file. */

@@ -5,6 +5,7 @@ import { BoundedBody, refuseEncoded, tooLarge, type UploadLimits } from './bound
 import { classifyQuerySchema } from './classify-query';
 import { assertBoundary, formProblem, readParts } from './form';
 import { hasBody } from './unread-body';
+import type { HeldUpload } from './upload-memory';
 
 /** The form field that carries the recording. */
 export const uploadField = 'audio';
@@ -16,12 +17,14 @@ const maxParts = 16;
 
 /**
  * The recording in a request: a form's file `audio`, or the body itself.
- * @throws AppError malformed-request, payload-too-large, unsupported-media, request-timeout; or the signal's reason
+ * @param hold counts its bytes; its owner lets go of them when the recording is answered
+ * @throws AppError malformed-request, payload-too-large, unsupported-media, request-timeout, overloaded; or the signal's reason
  */
 export async function readUpload(
   req: Request,
   limits: UploadLimits,
   signal: AbortSignal,
+  hold: (giveUp: () => void) => HeldUpload,
 ): Promise<Uint8Array> {
   if (!hasBody(req)) throw nothingSent();
   const isForm = isFormRequest(req);
@@ -29,6 +32,8 @@ export async function readUpload(
   refuseEncoded(req.headers);
   if (Number(req.headers['content-length'] ?? 0) > limits.maxBytes + overheadBytes) throw tooLarge(limits);
   const body = new BoundedBody(req, limits, overheadBytes, signal);
+  const held = hold(() => body.destroy(tooManyBytes()));
+  body.countIn(held);
   const claimedBytes = Number(req.headers['content-length'] ?? NaN);
   let bytes: Uint8Array;
   try {
@@ -36,6 +41,7 @@ export async function readUpload(
   } finally {
     // Nothing of it outlives this function, whatever became of the form.
     body.destroy();
+    held.arrived();
   }
   if (bytes.byteLength === 0) {
     throw new AppError(
@@ -44,6 +50,12 @@ export async function readUpload(
     );
   }
   return bytes;
+}
+
+function tooManyBytes(): AppError {
+  return new AppError('overloaded', 'Too many recordings are on their way; try again in 5 s.', {
+    details: { retryAfterSeconds: 5 },
+  });
 }
 
 /** @throws AppError malformed-request, unsupported-media */
