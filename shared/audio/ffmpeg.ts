@@ -101,7 +101,8 @@ async function attempt(
   const { signal } = recording.request;
   const command = createCommand(recording, track);
   const report = new FfmpegReport();
-  const output = new PassThrough();
+  // Read to its end it stays open: fluent-ffmpeg takes a process that exits 20 ms after its output was closed for one that failed.
+  const output = new PassThrough({ autoDestroy: false });
   const stop = (): void => {
     command.kill('SIGKILL');
   };

@@ -190,6 +190,24 @@ describeWithFfmpeg('what ffmpeg cannot decode', () => {
   });
 });
 
+describeWithFfmpeg('an ffmpeg that exits some time after its last byte', () => {
+  it('has not failed', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'earshot-test-'));
+    const slow = join(folder, 'ffmpeg');
+    writeFileSync(slow, '#!/bin/sh\nffmpeg "$@"\ncode=$?\nexec >&-\nsleep 0.3\nexit $code\n', {
+      mode: 0o700,
+    });
+    const busy = createDecoderPool({ threads: 1, ffmpegPath: slow });
+    try {
+      const { source } = await busy.decode(encode(wav, 'a.aiff'), request);
+      expect(source.durationSeconds).toBe(seconds);
+    } finally {
+      await busy.close();
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
 describeWithFfmpeg('times of a recording through ffmpeg', () => {
   const pause = ['-af', "asetpts='PTS+if(gt(T,0.8),20/TB,0)'"];
 
