@@ -47,9 +47,12 @@ export function statusOf(code: ErrorCode): number {
   return statuses[code][0];
 }
 
-/** What the log says the cause of: ours, and other services' and the machine's; not what only asks a caller to come again (503). */
+/**
+ * What the log says the cause of: ours, and other services' and the machine's; not what
+ * only asks a caller to come again (503), or to ask otherwise (501).
+ */
 function isOurs(status: number): boolean {
-  return status >= 500 && status !== 503;
+  return status >= 500 && status !== 503 && status !== 501;
 }
 
 /** The RFC 9457 document of an error. Of what is our own fault it says nothing but the code. */

@@ -12,12 +12,14 @@ const probeMs = [0, 250, 500, 1000, 2000, 4000, 8000, 16_000, 32_000];
  * answers them with a reset, which ends the request as any hang-up does, and who waits reads them as a part of its answer.
  */
 export function watchHalfClose(socket: Socket): void {
-  socket.once('end', () => {
-    const [res, ...others] = openResponses(socket);
-    // With several answers to come, or one on its way, writing finds out by itself.
-    if (res === undefined || others.length > 0 || res.headersSent || socket.writableEnded) return;
-    sendAhead(socket);
-  });
+  const watchNext = (): void => {
+    const [res] = openResponses(socket);
+    if (res === undefined || socket.writableEnded || socket.destroyed) return;
+    res.once('close', watchNext);
+    // An answer that is on its way finds out by itself.
+    if (!res.headersSent) sendAhead(socket);
+  };
+  socket.once('end', watchNext);
 }
 
 function sendAhead(socket: Socket): void {
@@ -31,6 +33,7 @@ function sendAhead(socket: Socket): void {
   );
   const stop = (): void => {
     timers.forEach(clearTimeout);
+    socket.off('close', stop);
   };
   socket.once('close', stop);
   socket.write = (chunk: string | Uint8Array, ...rest: unknown[]): boolean => {

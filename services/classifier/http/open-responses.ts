@@ -5,9 +5,21 @@ const responses = new WeakMap<Duplex, Set<ServerResponse>>();
 
 /** Remembers a response until it is over. Of a connection there are several when requests are pipelined. */
 export function noteResponse(socket: Duplex, res: ServerResponse): void {
-  const open = responses.get(socket) ?? new Set();
-  responses.set(socket, open.add(res));
+  const open = responses.get(socket) ?? watch(socket);
+  open.add(res);
   res.once('close', () => open.delete(res));
+}
+
+function watch(socket: Duplex): Set<ServerResponse> {
+  const open = new Set<ServerResponse>();
+  responses.set(socket, open);
+  // Node closes the response that is being sent; those behind it, of pipelined requests, would never hear of the end.
+  socket.once('close', () => {
+    setImmediate(() => {
+      for (const res of open) res.destroy().emit('close');
+    });
+  });
+  return open;
 }
 
 /** The responses of a connection that are not over, in the order of their requests. */

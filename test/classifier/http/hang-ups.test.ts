@@ -76,6 +76,22 @@ describe('a client that hangs up', () => {
     stays.hangUp();
   });
 
+  it('with several requests on their way gives up each of them', async () => {
+    harness.inference.hold();
+    const onEngine = harness.inference.nextBatch();
+    const connection = await upload('1 1');
+    await onEngine;
+    const head = (text: string): string => uploadHead(text.length) + text;
+    await connection.send(head('hold') + head('2 1'));
+    await until(() => harness.gate.inside === 3);
+    connection.hangUp();
+    await until(() => harness.gate.inside === 0 && harness.decoder.decoding === 0);
+    harness.inference.release();
+    await until(() => harness.logLines.length === 3);
+    expect(harness.logLines.map(({ status }) => status)).toEqual([499, 499, 499]);
+    expect(await harness.metrics.registry.metrics()).toMatch(/^earshot_http_requests_in_flight 0$/m);
+  });
+
   it('is logged and counted as 499, never as our failure', async () => {
     const decoding = harness.decoder.nextDecode();
     const connection = await upload('hold');
