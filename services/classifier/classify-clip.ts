@@ -3,7 +3,7 @@ import { levelOf } from '../../shared/audio/level';
 import { sliceWindows } from '../../shared/audio/windows';
 import type { Outcome } from '../../shared/batching/micro-batcher';
 import type { Classification } from '../../shared/contracts/classification';
-import type { FrontEnd } from '../../shared/contracts/front-end';
+import { removesOffset, type FrontEnd } from '../../shared/contracts/front-end';
 import { verdictOf, verdictOfWindows } from '../../shared/decision/verdict';
 import { AppError } from '../../shared/errors/app-error';
 import type { Metrics } from '../../shared/observability/metrics';
@@ -63,7 +63,7 @@ async function classifyWith(
 
   const arrived = batcher.announce();
   const startedMs = performance.now();
-  const clip = await decode(deps, bytes, frontEnd.sampleRate, options).finally(arrived);
+  const clip = await decode(deps, bytes, frontEnd, options).finally(arrived);
   const decodedMs = performance.now();
 
   checkHop(hopSeconds, clip, frontEnd, deps.maxWindows);
@@ -105,13 +105,14 @@ async function classifyWith(
 async function decode(
   { decoder, maxClipSeconds, metrics }: ClassifyDeps,
   bytes: Uint8Array,
-  sampleRate: number,
+  frontEnd: FrontEnd,
   { caller, signal }: ClassifyOptions,
 ): Promise<Clip> {
   const stopTimer = metrics.decodeSeconds.startTimer();
   try {
     const clip = await decoder.decode(bytes, {
-      sampleRate,
+      sampleRate: frontEnd.sampleRate,
+      removeOffset: removesOffset(frontEnd),
       maxSeconds: maxClipSeconds,
       consume: true,
       caller,

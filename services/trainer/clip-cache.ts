@@ -1,7 +1,7 @@
 import { openCheckedFiles } from './checked-file';
 
 /** Raise it whenever decoding, mixing or resampling gives other samples than before. */
-const decoderVersion = 1;
+const decoderVersion = 2;
 
 /** Decoded windows on disk, so that a second run starts in a moment. */
 export interface ClipCache {
@@ -18,11 +18,11 @@ export interface ClipCache {
  */
 export async function openClipCache(
   folder: string,
-  form: { readonly sampleRate: number; readonly samples: number },
+  form: { readonly sampleRate: number; readonly samples: number; readonly removeOffset: boolean },
 ): Promise<ClipCache> {
   const files = await openCheckedFiles(folder, 'Decoded clips');
   const keyOf = (contentHash: string): string =>
-    [contentHash, form.sampleRate, form.samples, decoderVersion].join(' ');
+    [contentHash, form.sampleRate, form.samples, form.removeOffset, decoderVersion].join(' ');
   return {
     load: async (contentHash) => {
       const content = await files.load(keyOf(contentHash));

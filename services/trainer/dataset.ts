@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ClipDecoder } from '../../shared/audio/clip';
-import { windowSamples, type FrontEnd } from '../../shared/contracts/front-end';
+import { removesOffset, windowSamples, type FrontEnd } from '../../shared/contracts/front-end';
 import { AppError } from '../../shared/errors/app-error';
 import { usableCores } from '../../shared/threads/usable-cores';
 import { sha256 } from './checked-file';
@@ -101,7 +101,11 @@ async function loadClips(
   const { frontEnd, onProgress, signal } = options;
   const rows = listing.rows.filter((row): row is LoadedClip['row'] => row.file !== undefined);
   const samples = windowSamples(frontEnd);
-  const cache = await openClipCache(options.cacheFolder, { sampleRate: frontEnd.sampleRate, samples });
+  const cache = await openClipCache(options.cacheFolder, {
+    sampleRate: frontEnd.sampleRate,
+    samples,
+    removeOffset: removesOffset(frontEnd),
+  });
   const results: (LoadedClip | string)[] = [];
   let next = 0;
   let done = 0;
@@ -144,6 +148,7 @@ async function loadClip(
     if (cached) return { row, contentHash, samples: cached };
     const clip = await decoder.decode(bytes, {
       sampleRate: frontEnd.sampleRate,
+      removeOffset: removesOffset(frontEnd),
       maxSeconds: maxClipSeconds,
       ...(signal ? { signal } : {}),
     });

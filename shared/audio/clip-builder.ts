@@ -2,8 +2,10 @@ import { AppError } from '../errors/app-error';
 import type { Clip, DecodeRequest, SourceFormat } from './clip';
 import { concatenate } from './concatenate';
 import { indexOfNonFinite } from './finite';
-import { mixToMono } from './mono';
-import { createResampler, type ResampleArithmetic, type Resampler } from './resample';
+import { fullScaleWarnings, type SignalStage } from './full-scale-guard';
+import { createMixer, type Mixer } from './mono';
+import type { ResampleArithmetic } from './resample';
+import { createSignalPath } from './signal-path';
 import { createWorkBudget, workNs, type WorkBudget } from './work-budget';
 
 /** What a decoder knows of its stream before the first sample. */
@@ -70,14 +72,21 @@ function assertFinite(samples: Float32Array, firstSample: number): void {
  * cancelled.
  */
 export function createClipBuilder(
-  { sampleRate, maxSeconds, memory, signal, isCalledOff = () => signal?.aborted === true }: DecodeRequest,
+  {
+    sampleRate,
+    maxSeconds,
+    memory,
+    signal,
+    removeOffset = false,
+    isCalledOff = () => signal?.aborted === true,
+  }: DecodeRequest,
   arithmetic?: ResampleArithmetic,
   budget: WorkBudget = createWorkBudget(Infinity),
 ): ClipBuilder {
   const output: Float32Array[] = [];
   let first: StreamFormat | undefined;
   let current: StreamFormat | undefined;
-  let resampler: Resampler | undefined;
+  let path: { readonly mix: Mixer; readonly signal: SignalStage } | undefined;
   let streamSamples = 0;
   let earlierSeconds = 0;
   let totalSamples = 0;
@@ -95,27 +104,35 @@ export function createClipBuilder(
     );
   }
 
+  function createPath(fromHz: number): NonNullable<typeof path> {
+    const tell = (event: 'muted' | 'rescaled'): void => {
+      warnings.add(fullScaleWarnings[event]);
+    };
+    const signal = createSignalPath({ fromHz, toHz: sampleRate, removeOffset, arithmetic, tell });
+    return { mix: createMixer(fromHz), signal };
+  }
+
   function endStream(): void {
-    if (resampler === undefined || current === undefined) return;
-    output.push(resampler.finish());
+    if (path === undefined || current === undefined) return;
+    output.push(path.signal.finish());
     earlierSeconds += streamSamples / current.sampleRate;
     streamSamples = 0;
-    resampler = undefined;
+    path = undefined;
   }
 
   function push(channels: readonly Float32Array[]): void {
     if (isCalledOff()) throw new AppError('cancelled', 'Decoding was called off.');
-    if (resampler === undefined || current === undefined) throw new Error('push before begin');
+    if (path === undefined || current === undefined) throw new Error('push before begin');
     const [first] = channels;
     budget.spend(
       workNs.piece + (first?.length ?? 0) * (channels.length * workNs.sample + workNs.mixedSample),
     );
-    const mono = mixToMono(channels);
+    const mono = path.mix(channels);
     assertNotTooLong(streamSamples + mono.length, current.sampleRate);
     assertFinite(mono, totalSamples);
     streamSamples += mono.length;
     totalSamples += mono.length;
-    output.push(resampler.push(mono));
+    output.push(path.signal.push(mono));
   }
 
   return {
@@ -129,7 +146,7 @@ export function createClipBuilder(
       assertNotTooLong(streamSamples + (format.claimedSamples ?? 0), format.sampleRate);
       first ??= format;
       current = format;
-      resampler ??= createResampler(format.sampleRate, sampleRate, arithmetic);
+      path ??= createPath(format.sampleRate);
     },
     push,
     spend: budget.spend,

@@ -26,6 +26,8 @@ export interface DecodeRequest {
   readonly sampleRate: number;
   /** A recording longer than this is refused with `clip-too-long`, before it is decoded whole. */
   readonly maxSeconds: number;
+  /** Whether a constant offset is taken away, as `removesOffset` says of a front end; no unless given. */
+  readonly removeOffset?: boolean | undefined;
   /** The recording's bytes are not needed any more: they are moved to whoever decodes instead of copied, where they have a buffer to themselves. */
   readonly consume?: boolean;
   /** Where the clip may be put, if it fits. */

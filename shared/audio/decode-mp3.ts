@@ -1,9 +1,12 @@
 import { MPEGDecoder } from 'mpg123-decoder';
 import type { ClipBuilder } from './clip-builder';
 import { damaged } from './damaged';
+import { fullScaleLimit } from './full-scale-guard';
 import { scanMpegFrames, type MpegSection } from './mpeg-frames';
 
 const framesAtOnce = 64;
+/** Of one frame with the next, at most. */
+const overlapSamples = 1152;
 /** Frames that a decoder may cut away: the one with the encoder's notes, and its delay and padding. */
 const unheardFrames = 4;
 
@@ -15,6 +18,14 @@ function join(frames: readonly Uint8Array[]): Uint8Array {
     offset += frame.length;
   }
   return joined;
+}
+
+/** Frames overlap: what a damaged one decodes to, which the clip's builder mutes, shows in the end of the one before. */
+function muteOnset(sound: readonly Float32Array[]): void {
+  for (const channel of sound) {
+    const beyond = channel.findIndex((sample) => Math.abs(sample) > fullScaleLimit);
+    if (beyond >= 0) channel.fill(0, Math.max(0, beyond - overlapSamples), beyond);
+  }
 }
 
 /** Decodes frames of a kind with a decoder of their own: one that went on would resample what comes to its first rate. */
@@ -34,7 +45,10 @@ async function decodeSection(
       const at = frames[index]!.byteOffset - fileOffset;
       if (decoded.errors.length > 0) throw damaged('MP3', at, 'a frame cannot be decoded');
       // The decoder always gives two channels; those of a mono file are the same.
-      if (decoded.samplesDecoded > 0) builder.push(decoded.channelData.slice(0, channels));
+      if (decoded.samplesDecoded === 0) continue;
+      const sound = decoded.channelData.slice(0, channels);
+      muteOnset(sound);
+      builder.push(sound);
     }
   } finally {
     decoder.free();

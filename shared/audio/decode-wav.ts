@@ -1,5 +1,6 @@
 import { viewOf } from './bytes';
 import type { ClipBuilder } from './clip-builder';
+import { fullScaleLimit, fullScaleWarnings, gainFor } from './full-scale-guard';
 import { aLawTable, muLawTable } from './g711';
 import { sampleBytesOf, type WavCodec } from './wav-format';
 import type { WavHeader } from './wav-header';
@@ -97,6 +98,36 @@ function liesAtTop(sound: Uint8Array): boolean {
   return isLowEmpty && !isTopSign;
 }
 
+/** Loud blocks of less than this, and so much louder than the rest, are damage rather than the file's scale. */
+const damageSeconds = 0.1;
+const damageRatio = 1000;
+
+/**
+ * By what floats are to be multiplied that a program wrote at a scale of its own, whole numbers for example; 1 for those within
+ * 18 dB of full scale, and for a few that stand out of the rest: the clip's builder mutes these.
+ */
+function gainOfFloats(sound: Uint8Array, codec: WavCodec, sampleRate: number, frameBytes: number): number {
+  const read = readers[codec];
+  const view = viewOf(sound);
+  const sampleBytes = sampleBytesOf(codec);
+  let [largest, largestOfRest, beyond] = [0, 0, 0];
+  let areWhole = true;
+  for (let at = 0; at + sampleBytes <= sound.length; at += sampleBytes) {
+    const size = Math.abs(read(view, at));
+    // What is no number is for the builder to refuse.
+    if (!Number.isFinite(size)) return 1;
+    areWhole &&= Number.isInteger(size);
+    if (size > fullScaleLimit) beyond += 1;
+    else if (size > largestOfRest) largestOfRest = size;
+    if (size > largest) largest = size;
+  }
+  if (beyond === 0) return 1;
+  const beyondSeconds = (beyond * sampleBytes) / frameBytes / sampleRate;
+  const isDamage =
+    beyondSeconds < damageSeconds && largest > damageRatio * largestOfRest && largestOfRest > 0;
+  return isDamage ? 1 : gainFor(largest, areWhole);
+}
+
 /** A piece of the file and what is made of it stay in the cache. */
 const pieceBytes = 1 << 16;
 
@@ -113,10 +144,16 @@ export function decodeWav(
   // As ffmpeg calls them, whatever they are wrapped in.
   const name = header.codec === 'pcm_s24in32le' ? 'pcm_s24le' : codec;
   builder.begin({ format: 'wav', codec: name, channels, sampleRate, claimedSamples });
+  const isFloat = codec.startsWith('pcm_f');
+  const gain = isFloat ? gainOfFloats(sound, codec, sampleRate, frameBytes) : 1;
+  if (gain !== 1) builder.warn(fullScaleWarnings.rescaled);
   const step = Math.max(1, Math.floor(pieceBytes / frameBytes)) * frameBytes;
   const memory = Array.from({ length: channels }, () => new Float32Array(step / frameBytes));
   const end = dataOffset + claimedSamples * frameBytes;
   for (let at = dataOffset; at < end; at += step) {
-    builder.push(deinterleave(bytes.subarray(at, Math.min(end, at + step)), codec, channels, memory));
+    const parts = deinterleave(bytes.subarray(at, Math.min(end, at + step)), codec, channels, memory);
+    if (gain !== 1)
+      for (const part of parts) for (let index = 0; index < part.length; index += 1) part[index]! *= gain;
+    builder.push(parts);
   }
 }

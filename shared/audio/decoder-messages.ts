@@ -11,6 +11,7 @@ export interface DecodeMessage {
   readonly bytes: Uint8Array;
   readonly sampleRate: number;
   readonly maxSeconds: number;
+  readonly removeOffset: boolean | undefined;
   readonly memory: ArrayBuffer | undefined;
   readonly options: DecodeOptions;
 }

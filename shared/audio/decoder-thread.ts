@@ -87,10 +87,11 @@ export class DecoderThread {
       job.settle(new AppError('undecodable-audio', message));
       this.callOff();
     }, this.#timeLimitMs);
-    const { sampleRate, maxSeconds, consume } = job.request;
+    const { sampleRate, maxSeconds, removeOffset, consume } = job.request;
     const bytes = consume === true ? movable(job.bytes) : new Uint8Array(job.bytes);
     const message: ToDecoderThread = {
-      ...{ kind: 'decode', piece: ++this.#pieces, bytes, sampleRate, maxSeconds, memory, options },
+      ...{ kind: 'decode', piece: ++this.#pieces, bytes, sampleRate, maxSeconds, removeOffset },
+      ...{ memory, options },
     };
     worker.postMessage(message, memory === undefined ? [bytes.buffer] : [bytes.buffer, memory]);
   }

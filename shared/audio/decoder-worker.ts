@@ -17,12 +17,14 @@ async function answer({
   bytes,
   sampleRate,
   maxSeconds,
+  removeOffset,
   memory,
   options,
 }: DecodeMessage): Promise<void> {
   const { signal } = (current = new AbortController());
   try {
-    const request = { sampleRate, maxSeconds, memory, signal, isCalledOff: () => isCalledOff(piece) };
+    const called = { signal, isCalledOff: () => isCalledOff(piece) };
+    const request = { sampleRate, maxSeconds, removeOffset, memory, ...called };
     const clip = await decode(bytes, request, options);
     const message: FromDecoderThread = { kind: 'clip', clip };
     port.postMessage(message, [clip.samples.buffer as ArrayBuffer]);

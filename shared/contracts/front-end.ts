@@ -5,6 +5,11 @@ const common = {
   sampleRate: z.int().positive(),
   /** Length of one window, in seconds: what is judged at once. */
   windowSeconds: z.number().positive(),
+  /**
+   * Whether a constant offset of the microphone is taken away before. Unless stated: not from a waveform, which the report's networks
+   * take as it is; from all others.
+   */
+  removeOffset: z.boolean().optional(),
 };
 
 /** The waveform itself, in overlapping frames laid end to end; a shorter window is padded with zeros at its end. */
@@ -67,6 +72,11 @@ export const frontEndSchema = z.discriminatedUnion('kind', [
   viewsFrontEndSchema,
 ]);
 export type FrontEnd = z.infer<typeof frontEndSchema>;
+
+/** Whether a constant offset of the microphone is taken away before the front end. */
+export function removesOffset({ kind, removeOffset }: FrontEnd): boolean {
+  return removeOffset ?? kind !== 'frames';
+}
 
 /** In the order in which a version's networks take them; of most front ends it is one. */
 export function viewsOf(frontEnd: FrontEnd): readonly [View, ...View[]] {

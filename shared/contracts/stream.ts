@@ -195,6 +195,14 @@ export const noticeMessageSchema = z.discriminatedUnion('notice', [
   z.object({
     type: z.literal('notice'),
     seq,
+    notice: z
+      .literal('beyond-full-scale')
+      .describe('Samples more than 18 dB beyond full scale were muted, or taken to be of another scale'),
+    message: z.string(),
+  }),
+  z.object({
+    type: z.literal('notice'),
+    seq,
     notice: z.literal('messages-lost'),
     count: z.int().min(1).describe('Predictions too old to be sent again after a resume'),
     message: z.string(),

@@ -72,3 +72,45 @@ describeWithFfmpeg('an MP3 file put together from several', () => {
     });
   });
 });
+
+describeWithFfmpeg('an MP3 file with damaged frames', () => {
+  it('has no sound beyond full scale, and goes on behind them as if nothing were', async () => {
+    const file = encode(
+      wavFile([swell(4, 44_100)], { sampleRate: 44_100, type: 's16' }),
+      'a.mp3',
+      '-b:a',
+      '128k',
+    );
+    const { samples: whole } = await pool.decode(file, { ...request, sampleRate: 44_100 });
+    const warned = new Set<string>();
+    for (let frame = 60; frame < 72; frame += 1) {
+      const copy = Buffer.from(file);
+      const at = frameAt(copy, frame);
+      // The gain of both granules, in mono: as loud as can be written.
+      for (const bit of [39, 98]) setByte(copy, 8 * (at + 4) + bit, 0xff);
+      const { samples, warnings } = await pool.decode(copy, { ...request, sampleRate: 44_100 });
+      for (const warning of warnings) warned.add(warning);
+      expect(samples.findIndex((sample) => Math.abs(sample) > 8)).toBe(-1);
+      for (const part of [
+        [0, 1152 * (frame - 4)],
+        [1152 * (frame + 4), whole.length],
+      ] as const)
+        expect(largestDifference(samples.subarray(...part), whole.subarray(...part))).toBeLessThan(1e-3);
+    }
+    expect([...warned].join()).toContain('far beyond full scale');
+  });
+});
+
+/** Where the nth frame of a mono file of 44.1 kHz and 128 kbit/s begins. */
+function frameAt(file: Buffer, frame: number): number {
+  let at = file.indexOf(Buffer.from([0xff, 0xfb]));
+  for (let seen = 0; seen < frame; seen += 1) at += 417 + ((file[at + 2]! >> 1) & 1);
+  return at;
+}
+
+/** Writes eight bits that begin anywhere. */
+function setByte(bytes: Buffer, bit: number, value: number): void {
+  const [at, shift] = [bit >> 3, bit & 7];
+  const both = bytes.readUInt16BE(at) & ~(0xff << (8 - shift));
+  bytes.writeUInt16BE((both | (value << (8 - shift))) & 0xffff, at);
+}

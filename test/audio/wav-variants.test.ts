@@ -152,6 +152,55 @@ describe('a WAV file', () => {
     expect(error.message).toContain('768000 Hz');
   });
 
+  it.each([
+    ['16-bit', 2 ** 15],
+    ['24-bit', 2 ** 23],
+    ['32-bit', 2 ** 31],
+  ])(
+    'may hold %s whole numbers as floats: they are brought to full scale, with a warning',
+    async (_, scale) => {
+      const whole = sound.map((x) => Math.round(x * scale));
+      const { samples, warnings } = await pool.decode(
+        wavFile([whole], { sampleRate: rate, type: 'f32' }),
+        request,
+      );
+      expect(largestDifference(samples, sound)).toBeLessThan(1 / 32_768);
+      expect(warnings).toEqual([expect.stringContaining('another scale')]);
+    },
+  );
+
+  it.each([1e2, 1e20, 1e38])(
+    'may be %d times too large: nothing but its level is another',
+    async (factor) => {
+      const large = sound.map((x) => x * factor);
+      const { samples, warnings } = await pool.decode(
+        wavFile([large], { sampleRate: rate, type: 'f32' }),
+        request,
+      );
+      const scale = samples[2000]! / large[2000]!;
+      expect(
+        largestDifference(
+          samples,
+          large.map((x) => x * scale),
+        ),
+      ).toBeLessThan(1e-6);
+      expect(Math.max(...samples.map(Math.abs))).toBeLessThanOrEqual(1);
+      expect(warnings).toEqual([expect.stringContaining('another scale')]);
+    },
+  );
+
+  it('with a few samples far beyond all others is heard without them', async () => {
+    const broken = sound.slice();
+    broken.set([3e9, -2e9, 1e30], 2000);
+    const { samples, warnings } = await pool.decode(
+      wavFile([broken], { sampleRate: rate, type: 'f32' }),
+      request,
+    );
+    expect(largestDifference(samples.subarray(0, 2000), sound.subarray(0, 2000))).toBe(0);
+    expect(largestDifference(samples.subarray(2480), sound.subarray(2480))).toBe(0);
+    expect(warnings).toEqual([expect.stringContaining('muted')]);
+  });
+
   it('with a compressed format says its name and the way out where there is no ffmpeg', async () => {
     const poor = createDecoderPool({ threads: 1, ffmpegPath: '/nowhere/ffmpeg' });
     try {

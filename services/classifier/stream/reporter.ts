@@ -1,3 +1,4 @@
+import { fullScaleWarnings, type FullScaleEvent } from '../../../shared/audio/full-scale-guard';
 import { levelOf } from '../../../shared/audio/level';
 import { EventDetector, type EventChange } from '../../../shared/decision/event-detector';
 import { verdictOf, type Verdict } from '../../../shared/decision/verdict';
@@ -34,6 +35,7 @@ export class Reporter {
   #maxLagMs = 0;
   /** Windows left out since the last prediction. */
   #leftOut = 0;
+  readonly #limited = new Set<FullScaleEvent>();
 
   constructor(start: StartMessage, manifest: Manifest, outbox: Outbox, { metrics, onlooker }: ReporterDeps) {
     this.#start = start;
@@ -115,6 +117,13 @@ export class Reporter {
       seconds,
       message: `The service is too busy: ${seconds.toFixed(2)} s of sound went unheard.`,
     });
+  }
+
+  /** Samples far beyond full scale were dealt with; each way is said once. */
+  limited(event: FullScaleEvent): void {
+    if (this.#limited.has(event)) return;
+    this.#limited.add(event);
+    this.#outbox.send({ type: 'notice', notice: 'beyond-full-scale', message: fullScaleWarnings[event] });
   }
 
   finish(reason: DoneMessage['reason'], audioSeconds: number, receivedBytes: number): void {

@@ -1,11 +1,8 @@
 import type { FilterDesigner } from '../../../shared/audio/filter-designer';
 import type { ResampleFilter } from '../../../shared/audio/resample-filter';
-import {
-  createResampler,
-  reducedRatio,
-  type ResampleArithmetic,
-  type Resampler,
-} from '../../../shared/audio/resample';
+import type { FullScaleEvent, SignalStage } from '../../../shared/audio/full-scale-guard';
+import { reducedRatio, type ResampleArithmetic } from '../../../shared/audio/resample';
+import { createSignalPath } from '../../../shared/audio/signal-path';
 import type { Piece } from '../../../shared/audio/stream/stream-decoder';
 import type { Turns } from './turns';
 
@@ -16,12 +13,15 @@ export interface StreamResamplerOptions {
   readonly caller: string;
   readonly signal: AbortSignal;
   readonly arithmetic: () => ResampleArithmetic | undefined;
+  /** Whether the model that hears wants a constant offset taken away. */
+  readonly removeOffset: () => boolean;
+  readonly tell: (event: FullScaleEvent) => void;
 }
 
-/** Brings one stream's sound to the model's rate, whatever rates it comes in and whatever model takes over meanwhile. */
+/** Brings one stream's sound to the model's rate and into shape (see createSignalPath), whatever rates it comes in and whatever model takes over meanwhile. */
 export class StreamResampler {
   readonly #options: StreamResamplerOptions;
-  #current: { readonly fromHz: number; readonly resampler: Resampler } | undefined;
+  #current: { readonly fromHz: number; readonly signal: SignalStage } | undefined;
 
   constructor(options: StreamResamplerOptions) {
     this.#options = options;
@@ -41,7 +41,7 @@ export class StreamResampler {
 
   /** What was held back; the next sound begins anew. */
   finish(): Float32Array {
-    const rest = this.#current?.resampler.finish() ?? new Float32Array(0);
+    const rest = this.#current?.signal.finish() ?? new Float32Array(0);
     this.#current = undefined;
     return rest;
   }
@@ -63,11 +63,12 @@ export class StreamResampler {
     if (this.#current?.fromHz !== fromHz) {
       const wanted = fromHz === toHz ? undefined : reducedRatio(fromHz, toHz);
       if (wanted?.up !== filter?.up || wanted?.down !== filter?.down) return false;
-      if (this.#current !== undefined) take(this.#current.resampler.finish());
-      const resampler = createResampler(fromHz, toHz, this.#options.arithmetic(), filter);
-      this.#current = { fromHz, resampler };
+      if (this.#current !== undefined) take(this.#current.signal.finish());
+      const { arithmetic, removeOffset, tell } = this.#options;
+      const rates = { fromHz, toHz, arithmetic: arithmetic(), filter };
+      this.#current = { fromHz, signal: createSignalPath({ ...rates, removeOffset: removeOffset(), tell }) };
     }
-    take(this.#current.resampler.push(samples));
+    take(this.#current.signal.push(samples));
     return true;
   }
 }

@@ -8,6 +8,7 @@ import { resample, type ResampleArithmetic } from '../../../shared/audio/resampl
 import { SlidingWindows, type SlidingWindow } from '../../../shared/audio/sliding-windows';
 import type { Clock } from '../../../shared/batching/clock';
 import { deferred, type Deferred } from '../../../shared/batching/deferred';
+import { removesOffset } from '../../../shared/contracts/front-end';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { DoneMessage, StartMessage } from '../../../shared/contracts/stream';
 import type { KernelsChoice } from '../../../shared/engine/kernels-addon';
@@ -113,6 +114,10 @@ export class StreamSession {
     this.#resampler = new StreamResampler({
       ...{ filters: deps.filters, turns: deps.turns, caller, signal: this.#work.signal },
       arithmetic: () => this.#arithmetic,
+      removeOffset: () => removesOffset(this.#manifest.frontEnd),
+      tell: (event) => {
+        this.#reporter.limited(event);
+      },
     });
     this.#windows = new SlidingWindows({
       sampleRate: frontEnd.sampleRate,
@@ -305,6 +310,8 @@ export class StreamSession {
     const { sampleRate: fromHz } = this.#manifest.frontEnd;
     const { sampleRate: toHz } = manifest.frontEnd;
     const windowSeconds = refitWindow(this.start, this.#windowSeconds, manifest);
+    if (removesOffset(manifest.frontEnd) !== removesOffset(this.#manifest.frontEnd))
+      this.#windows.push(this.#resampler.finish());
     if (fromHz !== toHz || windowSeconds !== this.#windowSeconds) {
       this.#windows.push(this.#resampler.finish());
       this.#windows = this.#windows.continued({ sampleRate: toHz, windowSeconds }, (samples) =>

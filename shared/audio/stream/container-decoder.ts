@@ -1,7 +1,7 @@
 import { AppError } from '../../errors/app-error';
 import { damaged } from '../damaged';
 import { concatenate } from '../concatenate';
-import { mixToMono } from '../mono';
+import { createMixer } from '../mono';
 import { findPage } from '../ogg-pages';
 import { createOggOpusDemuxer } from './ogg-opus-demuxer';
 import type { OpusDemuxer, OpusPiece } from './opus-demuxer';
@@ -18,6 +18,7 @@ export function createContainerDecoder(): StreamDecoder {
   let demuxer: OpusDemuxer | undefined;
   let start = new Uint8Array(0);
   let player: OpusPlayer | undefined;
+  const mix = createMixer(opusRate);
 
   function recognise(bytes: Uint8Array): OpusDemuxer | undefined {
     if (bytes.length < 4) return undefined;
@@ -53,7 +54,7 @@ export function createContainerDecoder(): StreamDecoder {
     for (const piece of pieces) {
       if (piece.kind === 'packet') {
         if (player === undefined) throw damaged('Opus', 0, 'a packet comes before its header');
-        const sound = mixToMono(player.decode(piece.packet, piece.discardSamples));
+        const sound = mix(player.decode(piece.packet, piece.discardSamples));
         ready.push(sound);
         samples += sound.length;
         if (samples >= pieceSamples) yield flush();

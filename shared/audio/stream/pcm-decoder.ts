@@ -1,6 +1,6 @@
 import { AppError } from '../../errors/app-error';
 import { indexOfNonFinite } from '../finite';
-import { mixToMono } from '../mono';
+import { createMixer } from '../mono';
 import { ByteQueue } from './byte-queue';
 import type { Piece, StreamDecoder } from './stream-decoder';
 
@@ -29,6 +29,7 @@ export function createPcmDecoder(
   const frameBytes = sampleBytes * channels;
   const pieceFrames = floor(min(pieceSeconds * sampleRate, pieceSamples / channels));
   const queue = new ByteQueue();
+  const mix = createMixer(sampleRate);
   let taken = 0;
 
   function next(): Piece {
@@ -43,7 +44,7 @@ export function createPcmDecoder(
       return part;
     });
     queue.skip(frames * frameBytes);
-    const mono = mixToMono(parts);
+    const mono = mix(parts);
     const broken = encoding === 'pcm_f32le' ? indexOfNonFinite(mono) : -1;
     if (broken >= 0) {
       throw new AppError('non-finite-audio', `Sample ${taken + broken} is not a number or is infinite.`);

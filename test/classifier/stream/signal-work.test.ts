@@ -3,7 +3,9 @@ import { designFilter } from '../../../shared/audio/resample-filter';
 import { SoundClock } from '../../../services/classifier/stream/sound-clock';
 import { Turns } from '../../../services/classifier/stream/turns';
 import { FakeClock } from '../../support/fake-clock';
-import { startHarness, stopHarness, type Harness } from '../../support/service-harness';
+import { FakeInference } from '../../support/fake-inference';
+import { fakeModel, startHarness, stopHarness, type Harness } from '../../support/service-harness';
+import { randomNumbers } from '../../support/signals';
 import { StreamClient } from '../../support/stream-client';
 
 describe('a stream’s work on the event loop', () => {
@@ -37,14 +39,36 @@ describe('a stream’s work on the event loop', () => {
     expect(turns).toBeGreaterThan(100);
   });
 
-  it('never gives the engine samples that resampling made infinite: their stream ends, and no other', async () => {
+  it('brings samples near the largest float to full scale, and says so: resampling would make them infinite', async () => {
     const client = await StreamClient.open(harness.port);
     client.send({ type: 'start', sampleRate: 48_000, encoding: 'pcm_f32le' });
     const loud = Float32Array.from({ length: 96_000 }, (_, index) => (index % 240 < 120 ? 3.4e38 : -3.4e38));
     client.sendBytes(new Uint8Array(loud.buffer));
-    expect(await client.closed()).toBe(1003);
-    expect(client.of('error')[0]).toMatchObject({ code: 'non-finite-audio' });
-    expect(harness.inference.batchSizes).toEqual([]);
+    client.send({ type: 'stop' });
+    expect(await client.closed()).toBe(1000);
+    expect(client.of('notice').map(({ notice }) => notice)).toEqual(['beyond-full-scale']);
+    // A square wave of full scale.
+    expect(client.of('prediction').map(({ level }) => Math.abs(level) < 1)).toEqual([true, true, true]);
+  });
+
+  it('takes a microphone’s offset away before the level gate where the front end says so', async () => {
+    const random = randomNumbers(5);
+    const room = Float32Array.from({ length: 32_000 }, () => 0.05 + 1e-4 * (random() - 0.5));
+    const levels = async (): Promise<boolean[]> => {
+      const listener = await StreamClient.open(harness.port);
+      listener.send({ type: 'start', sampleRate: 16_000 });
+      listener.sendAudio(room);
+      listener.send({ type: 'stop' });
+      expect(await listener.closed()).toBe(1000);
+      return listener.of('prediction').map(({ silent }) => silent);
+    };
+    // The report's networks take the waveform as it is.
+    expect(await levels()).toEqual([false, false, false]);
+    const frontEnd = { ...harness.model.manifest.frontEnd, removeOffset: true };
+    const model = fakeModel(() => Promise.resolve(new FakeInference()), harness.metrics, 64, { frontEnd });
+    await model.started;
+    harness.promote(model);
+    expect(await levels()).toEqual([true, true, true]);
   });
 
   it('does not grow with messages that hold nothing', async () => {
