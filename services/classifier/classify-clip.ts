@@ -1,7 +1,8 @@
 import type { ClipDecoder, Clip } from '../../shared/audio/clip';
-import { levelOf } from '../../shared/audio/level';
+import { levelOf, type Level } from '../../shared/audio/level';
 import { sliceWindows } from '../../shared/audio/windows';
 import type { Outcome } from '../../shared/batching/micro-batcher';
+import type { Turns } from '../../shared/batching/turns';
 import type { Classification } from '../../shared/contracts/classification';
 import { removesOffset, type FrontEnd } from '../../shared/contracts/front-end';
 import { verdictOf, verdictOfWindows } from '../../shared/decision/verdict';
@@ -16,6 +17,8 @@ export interface ClassifyDeps {
   /** The model that answers now, held until its answer is there. */
   readonly lease: () => Lease;
   readonly onlooker: Onlooker;
+  /** For what is computed from the sound here. */
+  readonly turns: Turns;
   readonly maxClipSeconds: number;
   /** Windows of one clip at most. */
   readonly maxWindows: number;
@@ -76,7 +79,10 @@ async function classifyWith(
   const queueMs = Math.max(0, performance.now() - decodedMs - inferenceMs);
 
   const saying = { classes, topK: options.topK, unknownBelow: manifest.calibration?.unknownBelow };
-  const levels = windows.map(({ samples }) => levelOf(samples));
+  const levels: Level[] = [];
+  for (const { samples } of windows) {
+    levels.push(await deps.turns.run(options.caller, () => levelOf(samples)));
+  }
   const judged = levels.map((level, index) => ({ ...outcomes[index]!.result, ...level }));
   const overall = verdictOfWindows(judged, saying);
   const verdicts = judged.map((window) => verdictOf(window, saying));

@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import { createFilterDesigner } from '../../shared/audio/filter-designer';
 import { createContainerThread } from '../../shared/audio/stream/container-thread';
 import { systemClock } from '../../shared/batching/clock';
+import type { Turns } from '../../shared/batching/turns';
 import type { KernelsChoice } from '../../shared/engine/kernels-addon';
 import type { Logger } from '../../shared/observability/logger';
 import type { Metrics } from '../../shared/observability/metrics';
@@ -15,7 +16,6 @@ import type { Lease, ServedModel } from './model/loaded-model';
 import { SilencePace } from './stream/silence-pace';
 import { StreamRegistry } from './stream/stream-registry';
 import { createStreamServer, type StreamServer } from './stream/stream-server';
-import { Turns } from './stream/turns';
 
 /** What streams may do; most of it is told to clients in `ready`. */
 export const streamTuning = {
@@ -29,6 +29,7 @@ export const streamTuning = {
 };
 
 export interface StreamsDeps {
+  readonly turns: Turns;
   readonly lease: () => Lease;
   /** The model that answers now; undefined until one does. */
   readonly model: () => ServedModel | undefined;
@@ -68,7 +69,7 @@ export function composeStreams(
     onlooker,
     containers,
     filters,
-    turns: new Turns(),
+    turns: deps.turns,
     silencePace: new SilencePace(systemClock, engineMs),
     metrics,
     clock: systemClock,

@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { createDecoderPool, defaultDecodeThreads } from '../../shared/audio/decoder-pool';
 import { systemClock } from '../../shared/batching/clock';
+import { Turns } from '../../shared/batching/turns';
 import type { KernelsChoice } from '../../shared/engine/kernels-addon';
 import type { Logger } from '../../shared/observability/logger';
 import { Metrics } from '../../shared/observability/metrics';
@@ -73,8 +74,9 @@ export function compose(config: Config, logger: Logger): Service {
   const callerIdOf = createCallerIdOf(config.trustedProxies);
   const origins = createOriginRules({ ...config, isLoopback: isLoopbackAddress(config.host) });
   const { lease } = host;
+  const turns = new Turns();
   const streams = composeStreams(config, {
-    ...{ lease, onlooker, identify, callerIdOf, origins, metrics, logger },
+    ...{ turns, lease, onlooker, identify, callerIdOf, origins, metrics, logger },
     model: () => host.current,
     kernels: () => kernels,
   });
@@ -93,7 +95,7 @@ export function compose(config: Config, logger: Logger): Service {
   watchLoad(metrics, gate, () => host.queuedWindows);
 
   const classifyClip = createClassifyClip({
-    ...{ decoder, lease, onlooker },
+    ...{ decoder, lease, onlooker, turns },
     maxClipSeconds: config.maxClipSeconds,
     maxWindows: config.queueMaxWindows,
     metrics,

@@ -119,7 +119,7 @@ export class MicroBatcher<Item, Result> {
   /**
    * @param items of one caller: accepted together or not at all
    * @returns an outcome per item, in the items' order
-   * @throws AppError overloaded (details: retryAfterSeconds), draining; whatever `check` throws, or `run` for one of these items
+   * @throws AppError overloaded (details: retryAfterSeconds), draining; whatever `check` or `run` throws for one of these items
    */
   async submit(
     items: readonly Item[],
@@ -129,7 +129,7 @@ export class MicroBatcher<Item, Result> {
       throw new AppError('draining', 'The service is shutting down; try again elsewhere.');
     if (signal?.aborted === true) throw cancellation(signal);
     if (items.length === 0) return [];
-    this.#assertTaken(items, lane, caller);
+    if (!this.#fits(items.length, lane, caller)) throw this.#overloaded(caller);
 
     const group = this.#queue.add(items, this.#options.clock.now(), lane, caller);
     const abandon = (): void => {
@@ -151,12 +151,6 @@ export class MicroBatcher<Item, Result> {
     this.#closing ??= deferred<undefined>();
     this.#pump();
     await this.#closing.promise;
-  }
-
-  #assertTaken(items: readonly Item[], lane: Lane, caller: string): void {
-    if (!this.#fits(items.length, lane, caller)) throw this.#overloaded(caller);
-    const { check } = this.#options;
-    if (check !== undefined) items.forEach(check);
   }
 
   #fits(count: number, lane: Lane, caller: string): boolean {
@@ -201,10 +195,10 @@ export class MicroBatcher<Item, Result> {
   }
 
   async #dispatch(): Promise<void> {
-    const taken = this.#queue.take(this.#options.maxItems);
+    const taken = this.#checked(this.#queue.take(this.#options.maxItems));
     this.#running = taken.length;
     try {
-      await this.#run(taken);
+      if (taken.length > 0) await this.#run(taken);
     } catch (error) {
       const isEngines = engineErrors.includes(AppError.from(error).code);
       if (isEngines || taken.length === 1) this.#fail(new Set(taken.map(({ group }) => group)), error);
@@ -213,6 +207,22 @@ export class MicroBatcher<Item, Result> {
       this.#running = 0;
       this.#pump();
     }
+  }
+
+  /** Leaves out what must not get into a batch, and with it what else its group has in this one. */
+  #checked(taken: Taken<Item, Result>): Taken<Item, Result> {
+    const { check } = this.#options;
+    if (check === undefined) return taken;
+    const failed = new Set<Group<Item, Outcome<Result>>>();
+    for (const { group, item } of taken) {
+      try {
+        if (!failed.has(group)) check(item);
+      } catch (error) {
+        failed.add(group);
+        this.#fail([group], error);
+      }
+    }
+    return taken.filter(({ group }) => !failed.has(group));
   }
 
   async #run(taken: Taken<Item, Result>): Promise<void> {

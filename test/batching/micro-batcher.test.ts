@@ -312,8 +312,11 @@ describe('when a batch fails', () => {
         if (item === 'poison') throw new AppError('non-finite-audio', 'infinite');
       },
     });
-    await expect(batcher.submit(['a', 'poison'])).rejects.toMatchObject({ code: 'non-finite-audio' });
+    const bad = batcher.submit(['a', 'poison', 'b', 'c', 'd']);
+    await expect(bad).rejects.toMatchObject({ code: 'non-finite-audio' });
     expect([sent(), batcher.queuedItems]).toEqual([[], 0]);
+    void batcher.submit(['fine']);
+    expect(sent()).toEqual([['fine']]);
   });
 });
 

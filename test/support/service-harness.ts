@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import pino from 'pino';
 import { systemClock } from '../../shared/batching/clock';
+import { Turns } from '../../shared/batching/turns';
 import type { ModelList } from '../../shared/contracts/service-status';
 import type { Manifest } from '../../shared/contracts/manifest';
 import type { Inference } from '../../shared/engine/inference';
@@ -124,6 +125,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
   let current = model;
   const lease = (): Lease => current.lease();
   const { batcher } = model;
+  const turns = new Turns();
   const made = createHash('sha256').update(harnessAdminKey).digest('hex');
   const identify = createIdentify(readApiKeys(options.apiKeysFile), systemClock, made);
   const trustedProxies = parseTrustedProxies(options.trustedProxies ?? '')!;
@@ -132,7 +134,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
   const streams = composeStreams(
     { maxStreams, streamShare: 0.8 },
     {
-      ...{ lease, onlooker: options.onlooker, identify, callerIdOf, origins, metrics, logger },
+      ...{ turns, lease, onlooker: options.onlooker, identify, callerIdOf, origins, metrics, logger },
       model: () => current,
     },
     { ...streamTuning, ...options.tuning },
@@ -164,7 +166,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
   const app = createApp({
     ...{ datasets, datasetLimits, jobs },
     classifyClip: createClassifyClip({
-      ...{ decoder, lease, onlooker: options.onlooker },
+      ...{ decoder, lease, onlooker: options.onlooker, turns },
       maxClipSeconds: 600,
       maxWindows: maxQueuedItems,
       metrics,

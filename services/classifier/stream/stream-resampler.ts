@@ -4,7 +4,7 @@ import type { FullScaleEvent, SignalStage } from '../../../shared/audio/full-sca
 import { reducedRatio, type ResampleArithmetic } from '../../../shared/audio/resample';
 import { createSignalPath } from '../../../shared/audio/signal-path';
 import type { Piece } from '../../../shared/audio/stream/stream-decoder';
-import type { Turns } from './turns';
+import type { Turns } from '../../../shared/batching/turns';
 
 export interface StreamResamplerOptions {
   readonly filters: FilterDesigner;

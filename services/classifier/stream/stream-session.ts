@@ -15,6 +15,7 @@ import type { KernelsChoice } from '../../../shared/engine/kernels-addon';
 import { nativeResampling } from '../../../shared/engine/native-resampling';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Metrics } from '../../../shared/observability/metrics';
+import type { Turns } from '../../../shared/batching/turns';
 import type { Onlooker } from '../model/heard-window';
 import type { Lease, WindowBatcher } from '../model/loaded-model';
 import { Arrivals } from './arrivals';
@@ -25,7 +26,6 @@ import type { SilencePace } from './silence-pace';
 import { SoundClock } from './sound-clock';
 import { StreamLoad } from './stream-load';
 import { StreamResampler } from './stream-resampler';
-import type { Turns } from './turns';
 import { fitWindow, refitWindow } from './window-fit';
 import { judgeWindows } from './window-judge';
 

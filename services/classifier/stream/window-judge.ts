@@ -1,7 +1,7 @@
 import { floorDbfs, levelDbfs, loudestBlockDbfs } from '../../../shared/audio/level';
 import type { SlidingWindow } from '../../../shared/audio/sliding-windows';
+import type { Turns } from '../../../shared/batching/turns';
 import type { WindowBatcher, WindowScores } from '../model/loaded-model';
-import type { Turns } from './turns';
 
 /** What is known of one window. */
 export interface Judgement {

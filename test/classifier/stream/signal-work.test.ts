@@ -1,7 +1,7 @@
 import { createFilterDesigner } from '../../../shared/audio/filter-designer';
+import { Turns } from '../../../shared/batching/turns';
 import { designFilter } from '../../../shared/audio/resample-filter';
 import { SoundClock } from '../../../services/classifier/stream/sound-clock';
-import { Turns } from '../../../services/classifier/stream/turns';
 import { FakeClock } from '../../support/fake-clock';
 import { FakeInference } from '../../support/fake-inference';
 import { fakeModel, startHarness, stopHarness, type Harness } from '../../support/service-harness';

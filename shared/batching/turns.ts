@@ -1,13 +1,13 @@
-import { systemClock } from '../../../shared/batching/clock';
-import { FairQueue } from '../../../shared/batching/fair-queue';
+import { systemClock } from './clock';
+import { FairQueue } from './fair-queue';
 
-/** What the work of all streams may take of the event loop in one go; then everything else has its turn. */
+/** What all of it may take of the event loop in one go; then everything else has its turn. */
 const sliceMs = 5;
 
 type Piece = () => unknown;
 
 /**
- * The work of all streams on the event loop (decoding, resampling, levels, windows), piece by piece: after a few milliseconds of it the loop
+ * What is computed from sound on the event loop (a stream's decoding and resampling, windows, levels), piece by piece: after a few milliseconds of it the loop
  * looks after its sockets before it goes on, and callers take turns. A piece is bounded by whoever makes it, to a few milliseconds.
  */
 export class Turns {
