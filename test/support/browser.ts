@@ -22,6 +22,8 @@ export interface PageOptions {
   readonly colorScheme?: 'light' | 'dark';
   readonly reducedMotion?: 'reduce' | 'no-preference';
   readonly width?: number;
+  /** Takes a certificate that nobody vouches for. */
+  readonly ignoreCertificate?: boolean;
 }
 
 export interface TestPage {
@@ -57,6 +59,7 @@ export async function startBrowser(microphoneFile: string, hosts: readonly strin
         viewport: { width: options.width ?? 1280, height: 900 },
         colorScheme: options.colorScheme ?? 'light',
         reducedMotion: options.reducedMotion ?? 'no-preference',
+        ignoreHTTPSErrors: options.ignoreCertificate ?? false,
         permissions: options.microphone === true ? ['microphone'] : [],
       });
       return watch(context, await context.newPage());
