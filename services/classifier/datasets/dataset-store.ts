@@ -142,7 +142,9 @@ export function createDatasetStore(
         throw translate(caught);
       } finally {
         intakes--;
-        await rm(scratch, { recursive: true, force: true });
+        await rm(scratch, { recursive: true, force: true }).catch((err: unknown) => {
+          logger.error({ err }, 'what was left of an upload could not be removed; it goes at the next start');
+        });
       }
     },
     remove: async (name) => {
@@ -181,7 +183,7 @@ async function isAbandoned(root: string, name: string): Promise<boolean> {
 /** @throws the file system's errors, other than that there is no such folder */
 async function entriesOf(folder: string): Promise<string[]> {
   return readdir(folder).catch((caught: unknown) => {
-    if (isAbsent(caught)) return [];
+    if ((caught as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw caught;
   });
 }

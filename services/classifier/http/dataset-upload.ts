@@ -1,10 +1,12 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Request, Response } from 'express';
 import multer, { MulterError, type StorageEngine } from 'multer';
+import { maxCsvBytes } from '../../../shared/datasets/csv-file';
+import { shownValue } from '../../../shared/datasets/dataset-problems';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Intake, IntakeLimits } from '../datasets/intake';
 import { BoundedBody, refuseEncoded, tooLarge } from './bounded-body';
-import { assertBoundary, formProblem } from './form';
+import { assertBoundary, formProblem, type FormReader } from './form';
 import { hasBody } from './unread-body';
 
 export interface DatasetUploadLimits extends IntakeLimits {
@@ -13,6 +15,8 @@ export interface DatasetUploadLimits extends IntakeLimits {
   readonly graceMs: number;
 }
 
+/** Lists that a program sends as text; recordings are files. */
+const maxTextParts = 4;
 /** Of a form: a boundary and a part's head a file. */
 const overheadBytesPerFile = 1024;
 const archiveTypes = ['application/zip', 'application/x-zip-compressed', 'application/octet-stream'];
@@ -65,28 +69,63 @@ async function readForm(body: BoundedBody, intake: Intake, limits: DatasetUpload
     failure ??= caught;
     body.destroy(caught as Error);
   };
-  const read = multer({
+  const options = {
     storage: storageOf(intake, fail),
     preservePath: true,
     defParamCharset: 'utf8',
-    limits: { files: limits.maxFiles, fields: 0, headerPairs: 20 },
-  }).any();
+    // Parts without a file's name come as text: in Latin-1 a character is a byte, whatever the bytes are.
+    defCharset: 'latin1',
+    limits: { files: limits.maxFiles, fields: maxTextParts, fieldSize: maxCsvBytes, headerPairs: 20 },
+    streamHandler: (form: NodeJS.ReadableStream, reader: FormReader): void => {
+      // multer passes over files without a name: the part's own may be one.
+      reader.prependListener('file', (name, _content, info) => {
+        if (info.filename === undefined && !isFileName(name)) fail(noFile(name));
+        info.filename ??= name;
+      });
+      form.pipe(reader);
+    },
+  };
+  const request = body as unknown as Request;
+  const read = multer(options).any();
   await new Promise<void>((resolve, reject) => {
-    read(body as unknown as Request, undefined as unknown as Response, (error: unknown) => {
+    read(request, undefined as unknown as Response, (error: unknown) => {
       if (failure === undefined && (error === undefined || error === null)) resolve();
       else reject(explain(failure ?? error, limits));
     });
   });
+  for (const [name, values] of Object.entries((request.body ?? {}) as Record<string, unknown>)) {
+    if (!isFileName(name)) throw noFile(name);
+    for (const value of [values].flat()) {
+      const bytes = Buffer.from(typeof value === 'string' ? value : '', 'latin1');
+      await add(intake, name, Readable.from([bytes]));
+    }
+  }
+}
+
+/** Whether a part's name is a file's, as of `sounds.csv`. */
+function isFileName(name: string): boolean {
+  return /\.\w+$/.test(name);
+}
+
+function noFile(name: string): AppError {
+  return new AppError(
+    'malformed-request',
+    `The form has a part "${shownValue(name)}" that is no file: give each file its name, as curl -F file=@a.wav does. ` +
+      "The dataset's name goes into the query, ?name=….",
+  );
+}
+
+async function add(intake: Intake, name: string, content: Readable): Promise<void> {
+  if (/\.zip$/i.test(name)) await intake.addArchive(content);
+  else await intake.addFile(name, content);
 }
 
 function storageOf(intake: Intake, fail: (caught: unknown) => void): StorageEngine {
   // One after the other: a name's folder and the count of bytes are shared.
   let last: Promise<void> = Promise.resolve();
-  const add = (name: string, content: Readable): Promise<void> =>
-    /\.zip$/i.test(name) ? intake.addArchive(content) : intake.addFile(name, content);
   return {
     _handleFile: (_req, file, done) => {
-      last = last.then(() => add(file.originalname, file.stream));
+      last = last.then(() => add(intake, file.originalname, file.stream));
       last.then(
         () => {
           done(null, {});
@@ -115,7 +154,7 @@ function explain(error: unknown, { maxFiles }: DatasetUploadLimits): Error {
   if (error instanceof MulterError) {
     return new AppError(
       'malformed-request',
-      `${error.message}. Send files only; the name goes into the query: ?name=…`,
+      `${error.message}. Send files, each with its name; the dataset's name goes into the query: ?name=…`,
     );
   }
   return new AppError('malformed-request', formProblem(error), { cause: error });

@@ -13,7 +13,7 @@ export interface FormPart {
 }
 
 /** As much of busboy, which reads forms for multer, as is used here. */
-interface FormReader extends NodeJS.WritableStream {
+export interface FormReader extends NodeJS.WritableStream {
   prependListener(
     event: 'file',
     listener: (name: string, content: unknown, info: { filename?: string }) => void,

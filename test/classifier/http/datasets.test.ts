@@ -166,6 +166,48 @@ describe('POST /datasets', () => {
     expect(kept.filter((name) => /DS_Store|MACOSX|\._|Thumbs/.test(name))).toEqual([]);
   });
 
+  /** A form as programs write it that give some parts no file's name. */
+  const rawForm = (parts: readonly (readonly [head: string, content: string])[]): Promise<Response> => {
+    const body = parts.map(
+      ([head, content]) => `--B\r\nContent-Disposition: form-data; ${head}\r\n\r\n${content}\r\n`,
+    );
+    return fetch(url('/datasets/?name=mine'), {
+      method: 'POST',
+      body: `${body.join('')}--B--\r\n`,
+      headers: { 'content-type': 'multipart/form-data; boundary=B' },
+    });
+  };
+  const parts = names.map((name) => [`name="f"; filename="${name}"`, '1 1'] as const);
+
+  it.each([
+    ['text', 'name="sounds.csv"'],
+    ['text with a type', 'name="sounds.csv"\r\nContent-Type: text/csv; charset=utf-8'],
+    ['bytes', 'name="sounds.csv"\r\nContent-Type: application/octet-stream'],
+    [
+      'bytes with an empty file name',
+      'name="sounds.csv"; filename=""\r\nContent-Type: application/octet-stream',
+    ],
+  ])('takes a part without a file name by its own: %s', async (_, head) => {
+    const csv = csvOf(names).replaceAll('bell', 'Glöckchen').replaceAll('Glöckchen-', 'bell-');
+    const response = await rawForm([...parts, [head, csv]]);
+    expect([response.status, await response.clone().text()]).toEqual([
+      201,
+      expect.stringContaining('Glöckchen'),
+    ]);
+  });
+
+  it.each([
+    ['text', 'name="list"'],
+    ['bytes', 'name="list"\r\nContent-Type: application/octet-stream'],
+  ])('says that a part without any name of a file needs one: %s', async (_, head) => {
+    const response = await rawForm([...parts, [head, csvOf(names)]]);
+    expect(response.status).toBe(400);
+    expect((await problemOf(response)).detail).toContain(
+      'has a part "list" that is no file: give each file its name',
+    );
+    expect(await readdir(folder)).toEqual([]);
+  });
+
   it('takes names of an archive that does not say that they are UTF-8', async () => {
     const files = names.map((_, k) => textEntry(`größe-${k}.wav`, `1 ${k}`, { withoutUtf8Flag: true }));
     const lines = names.map((name, k) => `größe-${k}.wav,${name.split('-')[0]!}`);
@@ -431,6 +473,17 @@ describe('datasets', () => {
     await rm(join(folder, 'first', names[0]!));
     const { datasets } = (await (await fetch(url('/datasets'))).json()) as DatasetList;
     expect(datasets.map(({ problemCount }) => problemCount)).toEqual([1, 0]);
+  });
+
+  it('that cannot be kept are the service’s own fault, with its cause in the log', async () => {
+    await rm(folder, { recursive: true });
+    await writeFile(folder, 'a file is in the way');
+    for (const response of [await upload(form(goodFiles)), await fetch(url('/datasets'))]) {
+      expect([response.status, (await problemOf(response)).code]).toEqual([500, 'internal']);
+      const told = harness.logLines.filter((line) => 'err' in line);
+      expect(JSON.stringify(told.at(-1))).toMatch(/EEXIST|ENOTDIR/);
+      harness.logLines.length = 0;
+    }
   });
 
   it('are deleted unless a job trains on them', async () => {
