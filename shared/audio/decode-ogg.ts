@@ -64,7 +64,9 @@ async function openVorbis(head: OggHead, builder: ClipBuilder): Promise<StreamRe
   const sampleRate = viewOf(head.head).getUint32(12, true);
   builder.begin({ format: 'ogg', codec: 'vorbis', sampleRate, channels });
   const clock = createOggClock(sampleRate);
-  const player = await openVorbisPlayer(head.head);
+  const player = await openVorbisPlayer(head.head, ({ entries, values }) => {
+    builder.spend(entries * workNs.codebookEntry + values * workNs.codebookValue);
+  });
   return {
     async read(page) {
       const sound = await player.decode(page.packets, page.byteOffset);

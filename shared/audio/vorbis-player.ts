@@ -1,6 +1,7 @@
 import { OggVorbisDecoder } from '@wasm-audio-decoders/ogg-vorbis';
 import { damaged } from './damaged';
 import { writePages } from './ogg-pages';
+import { readVorbisSetup, type VorbisSetup } from './vorbis-setup';
 
 /** Decodes one Vorbis stream. */
 export interface VorbisPlayer {
@@ -25,8 +26,12 @@ const maxPacketBytes = 131_072;
 /**
  * The library takes Ogg pages, not packets: it is given clean ones, made of the packets.
  * @param head the identification header
+ * @param onSetup told what the decoder is about to build
  */
-export async function openVorbisPlayer(head: Uint8Array): Promise<VorbisPlayer> {
+export async function openVorbisPlayer(
+  head: Uint8Array,
+  onSetup: (setup: VorbisSetup) => void,
+): Promise<VorbisPlayer> {
   const decoder = new OggVorbisDecoder();
   await decoder.ready;
   let sequence = 0;
@@ -49,6 +54,7 @@ export async function openVorbisPlayer(head: Uint8Array): Promise<VorbisPlayer> 
     async decode(packets, byteOffset) {
       const setup = isSetUp ? undefined : packets.find((packet) => packet[0] === setupType);
       if (setup !== undefined) {
+        onSetup(readVorbisSetup(setup));
         isSetUp = true;
         await feed([head], byteOffset);
         await feed([noComments, setup], byteOffset);

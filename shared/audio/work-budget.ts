@@ -15,6 +15,9 @@ export const workNs = {
   piece: 8_000,
   /** A decoder that is set up. */
   stream: 6e6,
+  /** An entry of a Vorbis codebook, and a number of its vector. */
+  codebookEntry: 300,
+  codebookValue: 20,
   /** A filter between two rates that is designed. */
   filter: 50e6,
 } as const;
@@ -24,8 +27,8 @@ export const workNs = {
  * hardly any. What a byte adds is generous for sound that is hard to decode.
  */
 const allowanceNs = { base: 2.5e9, byte: 120 };
-/** Streams of a chain: a stream's headers alone are a few hundred bytes, a second of speech 2 kB. */
-const streams = { base: 50, perByte: 1 / 4096 };
+/** Streams of a chain: ten seconds of speech are 20 kB. */
+const streams = { base: 30, perByte: 1 / 8192 };
 
 /** What the decoding of a recording may cost. */
 export interface WorkBudget {

@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { createDecoderPool } from '../../shared/audio/decoder-pool';
 import { createWorkBudget, workNs } from '../../shared/audio/work-budget';
 import { rejection } from '../support/rejection';
 import { emptyFlac } from '../support/flac-file';
-import { firstFlag, lastFlag, pageOf, writeOgg } from '../support/ogg-file';
+import { firstFlag, lastFlag, packetsOf, pageOf, readPages, writeOgg } from '../support/ogg-file';
+import { samplePath } from '../support/sound-files';
 
 /** Streams of one packet of 20 ms, one behind the other. */
 function oggChain(streams: number): Buffer {
@@ -15,6 +17,25 @@ function oggChain(streams: number): Buffer {
       pageOf([Buffer.of(0x18)], { serial, sequence: 2, flags: lastFlag, granule: 960n }),
     ]).flat(),
   );
+}
+
+/** A Vorbis stream whose decoder is asked for a codebook of so many entries. */
+function oggWithCodebook(entries: number): Buffer {
+  const pages = readPages(readFileSync(samplePath('dog.ogg')));
+  const [head, comments] = packetsOf(pages.slice(0, 2));
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(entries);
+  const setup = Buffer.concat([
+    Buffer.from('\x05vorbis\0BCV\x01\0', 'latin1'),
+    size.subarray(0, 3),
+    Buffer.alloc(100),
+  ]);
+  const { serial } = pages[0]!;
+  return writeOgg([
+    pageOf([head!], { serial, sequence: 0, flags: firstFlag, granule: 0n }),
+    pageOf([comments!, setup], { serial, sequence: 1, flags: 0, granule: 0n }),
+    ...pages.slice(2).map((page, index) => ({ ...page, sequence: index + 2 })),
+  ]);
 }
 
 const pool = createDecoderPool({ threads: 1 });
@@ -65,7 +86,17 @@ describe('work that a recording does not explain', () => {
   });
 
   it('is not what a chain of a few streams takes', async () => {
-    expect(await outcomeOf(oggChain(40))).toEqual({ seconds: expect.closeTo(0.8, 9) });
+    expect(await outcomeOf(oggChain(25))).toEqual({ seconds: expect.closeTo(0.5, 9) });
+  });
+
+  it('is refused before it begins when a Vorbis header asks for it: a codebook of millions of entries', async () => {
+    expect((await outcomeOf(oggWithCodebook(2 ** 23))).error).toContain(
+      'larger tables than any encoder writes',
+    );
+    // Broken behind it, and the decoder may say so.
+    expect((await outcomeOf(oggWithCodebook(1000))).error).not.toContain('tables');
+    const { seconds } = await outcomeOf(readFileSync(samplePath('dog.ogg')));
+    expect(seconds).toBeGreaterThan(1);
   });
 
   it('is more for more bytes, and counts in pieces where there is hardly any sound in them', async () => {

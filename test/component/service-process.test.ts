@@ -123,6 +123,14 @@ describe('the service as a process', () => {
     expect(await service.exitCode()).toBe(0);
   });
 
+  it.each([0, 150, 300, 600])('stops with 0 while it starts, %i ms after it listens', async (delayMs) => {
+    const service = start({ ENGINE: 'auto' });
+    await service.url();
+    await delay(delayMs);
+    service.child.kill('SIGTERM');
+    expect([await service.exitCode(), service.stderr]).toEqual([0, '']);
+  });
+
   it('finishes on SIGTERM what it accepted, refuses the rest, and exits 0', async () => {
     const service = start();
     const url = await service.url();
