@@ -2,7 +2,7 @@ import { endThreads } from './thread';
 
 /**
  * Ends the process with this code, its threads first: `process.exit` ends them by force, which is not safe while they are in native
- * code, and waits for ever for one that hangs there.
+ * code, and waits for ever for one that hangs there. Where one hangs and `leave` cannot end the process, SIGKILL does.
  * @param leave ends the process at once, whatever its threads do; returns where it cannot
  */
 export async function exitProcess(
@@ -11,6 +11,9 @@ export async function exitProcess(
   leave: (code: number) => void,
 ): Promise<never> {
   const ended = await endThreads(patienceMs);
-  if (!ended) leave(code);
+  if (!ended) {
+    leave(code);
+    process.kill(process.pid, 'SIGKILL');
+  }
   process.exit(code);
 }
