@@ -59,7 +59,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(crossOrigin(deps.origins));
   endpoint(app, '/classify', { post: classifyRoute(deps) });
   endpoint(app, '/healthz', { get: healthRoute() });
-  endpoint(app, '/readyz', { get: readyRoute(gate) });
+  endpoint(app, '/readyz', { get: readyRoute(gate, deps.jobs) });
   modelRoutes(app, deps);
   datasetRoutes(app, deps);
   jobRoutes(app, deps);

@@ -21,7 +21,14 @@ npm run trainer -- [--until-idle SECONDS]
 npm run data      downloads ESC-50 (which holds ESC-10) into ./data`;
 
 /** sysexits.h: what a shell script can tell apart. */
-const exitCodes = { usage: 64, data: 65, unavailable: 69, configuration: 78, interrupted: 130 } as const;
+const exitCodes = {
+  usage: 64,
+  data: 65,
+  unavailable: 69,
+  software: 70,
+  configuration: 78,
+  interrupted: 130,
+} as const;
 
 /** Terminal command: parse → run → exit code. */
 async function main([verb, ...args]: readonly string[]): Promise<void> {
@@ -51,7 +58,8 @@ async function main([verb, ...args]: readonly string[]): Promise<void> {
       return;
     case 'work':
       await workCommand(__filename, args, config, stop.signal);
-      return;
+      // A Redis that is not there is still waited for by what was to tell it goodbye.
+      process.exit();
     case 'job':
       await jobCommand(config, stop);
       return;
@@ -99,6 +107,7 @@ function exitCodeOf(error: AppError): number {
     case 'invalid-checkpoint':
       return exitCodes.data;
     case 'engine-unavailable':
+    case 'unreachable':
       return exitCodes.unavailable;
     case 'cancelled':
       return exitCodes.interrupted;
@@ -107,6 +116,12 @@ function exitCodeOf(error: AppError): number {
   }
 }
 
+// Node would print an error with all its fields, and those of a refused command hold passwords.
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`${String(error.stack)}\n`);
+  process.exit(exitCodes.software);
+});
+
 main(process.argv.slice(2)).catch((caught: unknown) => {
   const error = AppError.from(caught);
   process.stderr.write(`${error.message}\n`);
@@ -114,4 +129,5 @@ main(process.argv.slice(2)).catch((caught: unknown) => {
   if (error.code === 'internal')
     process.stderr.write(`${String((error.cause as Error).stack ?? error.cause)}\n`);
   process.exitCode = exitCodeOf(error);
+  if (error.code === 'unreachable') process.exit();
 });

@@ -8,6 +8,10 @@ export const healthSchema = z.object({ status: z.literal('alive') });
 export const serviceStatusSchema = z.object({
   status: z.enum(['starting', 'ready', 'unavailable', 'draining']),
   reason: z.string(),
+  warnings: z
+    .array(z.string())
+    .optional()
+    .describe('What is wrong though recordings are taken, as a Redis that may lose jobs; absent: nothing'),
 });
 export type ServiceStatus = z.infer<typeof serviceStatusSchema>;
 

@@ -4,6 +4,7 @@ import type { JobQueue } from './job-queue';
 import { assertRedisUrl, connectImpatiently, connectPatiently, reaching } from './redis-connection';
 import { openRedisStore } from './redis-store';
 import { tendJobs } from './tend-jobs';
+import { watchRedis } from './watch-redis';
 import { warnOfUnreadable } from './warn-of-unreadable';
 import { addWork, lockTimes, openWorkQueue } from './work-queue';
 
@@ -25,20 +26,15 @@ export function createBullQueue(redisUrl: string, { logger }: { readonly logger:
   bull.on('error', () => undefined); // whoever asks is told
   const announce = (record: Parameters<typeof addWork>[1]): Promise<void> =>
     reaching(client, () => addWork(bull, record));
-  let reachable = true;
-  const tending = setInterval(() => {
-    tendJobs(store, announce).then(
-      () => {
-        reachable = true;
-      },
-      (error: unknown) => {
-        if (reachable) logger.warn({ err: error }, 'Redis cannot be reached: jobs wait');
-        reachable = false;
-      },
-    );
-  }, tendMs).unref();
+  const watch = watchRedis(client, redisUrl, logger);
+  const tend = (): void => {
+    tendJobs(store, announce).then(watch.succeeded, watch.failed);
+  };
+  tend();
+  const tending = setInterval(tend, tendMs).unref();
   return {
     ...createJobQueue(store, announce),
+    warnings: watch.warnings,
     close() {
       clearInterval(tending);
       // Its timers; the connections are ours, and it may never have had one.

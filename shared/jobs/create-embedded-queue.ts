@@ -82,6 +82,7 @@ export async function createEmbeddedQueue(
     const timer = setInterval(tend, tendMs).unref();
     return {
       ...createJobQueue(store, announce),
+      warnings: () => [],
       async close() {
         stop.abort();
         clearInterval(timer);

@@ -12,7 +12,7 @@ import { requeued, settleParent } from './parent-job';
 const maxWaiting = 256;
 
 /** What can be asked of jobs, wherever they are kept. */
-export function createJobQueue(store: JobStore, announce: Announce): Omit<JobQueue, 'close'> {
+export function createJobQueue(store: JobStore, announce: Announce): Omit<JobQueue, 'close' | 'warnings'> {
   const existing = async (id: string): Promise<JobRecord> => {
     const record = await store.read(id);
     if (record === undefined) throw new AppError('not-found', `There is no job ${id}.`);

@@ -47,5 +47,7 @@ export interface JobQueue {
   cancel(id: string): Promise<Job>;
   /** Goes on with a cancelled or failed job from its last epoch. @throws AppError not-found, conflict */
   resume(id: string): Promise<Job>;
+  /** What is wrong with the place where jobs are kept, though it can be used: sentences for who looks after it. */
+  warnings(): readonly string[];
   close(): Promise<void>;
 }

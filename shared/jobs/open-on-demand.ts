@@ -19,7 +19,7 @@ export function openOnDemand(
     });
     return opening;
   };
-  const asked = (): Promise<Omit<JobQueue, 'close'>> =>
+  const asked = (): Promise<Omit<JobQueue, 'close' | 'warnings'>> =>
     opening === undefined && !exists() ? Promise.resolve(nothingKept) : open();
   return {
     open,
@@ -33,6 +33,7 @@ export function openOnDemand(
     },
     cancel: async (id) => (await asked()).cancel(id),
     resume: async (id) => (await asked()).resume(id),
+    warnings: () => [],
     async close() {
       const queue = await opening?.catch(() => undefined);
       await queue?.close();

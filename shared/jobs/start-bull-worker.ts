@@ -2,9 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type Redis from 'ioredis';
 import type { Logger } from '../observability/logger';
 import type { StartRun } from './child-run';
+import { begun } from '../processes/background';
 import { executeJob } from './execute-job';
 import type { Announce } from './job-store';
 import { assertRedisUrl, connectPatiently } from './redis-connection';
+import { watchRedis } from './watch-redis';
 import { openRedisStore } from './redis-store';
 import type { Leftovers } from './sweep-runs';
 import { createTending } from './tend-jobs';
@@ -20,8 +22,12 @@ export interface BullWorkerOptions {
   readonly leftovers?: Leftovers;
 }
 
+/** What Bull gets for its goodbye while Redis cannot be reached. */
+const goodbyeMs = 500;
+const never = new Promise<never>(() => undefined);
+
 export interface Worker {
-  /** Resolves when nothing was worked on for so long. */
+  /** Resolves when nothing was worked on for so long. @throws AppError unreachable: nobody knows whether jobs wait */
   untilIdle(idleMs: number): Promise<void>;
   /** Stops between two batches; what was begun goes back into the queue. */
   close(): Promise<void>;
@@ -47,28 +53,36 @@ export function startBullWorker(options: BullWorkerOptions): Worker {
   const inRedis = openRedisStore({ client, subscriber: connect(), reach: (commands) => commands() });
   const store = warnOfUnreadable(inRedis, logger);
   const bull = openWorkQueue((type) => (type === 'client' ? client : connect()), times);
-  bull.on('error', (error) => {
-    logger.debug({ err: error }, 'Bull');
-  });
+  // What its connections say is told by the watch.
+  bull.on('error', () => undefined);
+  const watch = watchRedis(client, redisUrl, logger);
   const announce: Announce = (record) => addWork(bull, record);
   const stop = new AbortController();
   let working: Promise<void> | undefined;
   let idleSinceMs = performance.now();
   const context = { store, announce, startRun, logger, signal: stop.signal, maxLosses };
-  const processing = bull.process(1, async ({ data }) => {
-    working = executeJob(data.id, data.turn, context).finally(() => {
-      working = undefined;
-      idleSinceMs = performance.now();
+  const take = (): Promise<void> =>
+    bull.process(1, async ({ data }) => {
+      working = executeJob(data.id, data.turn, context).finally(() => {
+        working = undefined;
+        idleSinceMs = performance.now();
+      });
+      await working;
     });
-    await working;
-  });
-  processing.catch((error: unknown) => {
-    if (!stop.signal.aborted) logger.error({ err: error }, 'jobs can no longer be taken');
-  });
+  // Bull gives up for good when its first command is refused: it begins when another one was answered.
+  let taking: Promise<void> | undefined;
+  const begin = (): void => {
+    watch.succeeded();
+    if (stop.signal.aborted) return;
+    taking ??= begun(take());
+    taking.catch((error: unknown) => {
+      if (!stop.signal.aborted) watch.failed(error);
+    });
+  };
   const tending = createTending(store, announce, options.leftovers);
   const tend = (): void => {
-    tending.tend().catch((error: unknown) => {
-      if (!stop.signal.aborted) logger.warn({ err: error }, 'jobs could not be looked after');
+    tending.tend().then(begin, (error: unknown) => {
+      if (!stop.signal.aborted) watch.failed(error);
     });
   };
   tend();
@@ -80,11 +94,14 @@ export function startBullWorker(options: BullWorkerOptions): Worker {
         await (working?.catch(() => undefined) ?? delay(restMs, undefined, { ref: false }));
         restMs = idleSinceMs + idleMs - performance.now();
       }
+      watch.assertReached();
     },
     async close() {
       stop.abort();
       clearInterval(timer);
-      await Promise.all([bull.close(), working]);
+      await working;
+      // Without Redis, Bull would wait for the answer to its goodbye.
+      await Promise.race([bull.close().catch(() => undefined), watch.isReached() ? never : delay(goodbyeMs)]);
       for (const connection of connections) connection.disconnect();
     },
   };

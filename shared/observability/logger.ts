@@ -11,7 +11,8 @@ export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 's
  * holds nothing up.
  */
 export function createLogger(level: (typeof logLevels)[number]): Logger {
-  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  const serializers = { err: describeError };
+  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers };
   if (level === 'silent') return pino(options);
   return pino(options, process.stdout.isTTY ? openForPerson() : openLogOutput(describeLoss));
 }
@@ -27,6 +28,15 @@ function openForPerson(): LogOutput {
       output.flushSync();
     },
   };
+}
+
+const errorFields = ['type', 'message', 'stack', 'code', 'syscall', 'path', 'details'];
+
+/** What an error says, and no other field of it: libraries keep commands with their passwords there, and whole requests. */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const told: Readonly<Record<string, unknown>> = { ...pino.stdSerializers.err(error) };
+  return Object.fromEntries(errorFields.map((field) => [field, told[field]]));
 }
 
 /** As the logger itself writes a line. */

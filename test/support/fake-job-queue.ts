@@ -49,6 +49,10 @@ export class FakeJobQueue implements JobQueue {
     return Promise.resolve([]);
   }
 
+  warnings(): readonly string[] {
+    return [];
+  }
+
   survey(): Promise<JobSurvey> {
     const jobs = [...this.history.keys()].map((id) => this.#latest(id));
     const waiting = jobs

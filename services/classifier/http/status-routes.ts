@@ -1,6 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { z } from 'zod';
 import type { healthSchema } from '../../../shared/contracts/service-status';
+import type { JobQueue } from '../../../shared/jobs/job-queue';
 import type { Metrics } from '../../../shared/observability/metrics';
 import type { Gate } from '../gate';
 
@@ -13,10 +14,11 @@ export function healthRoute(): RequestHandler {
   };
 }
 
-/** `GET /readyz`: 200 while recordings are taken, else 503, with the reason. */
-export function readyRoute(gate: Gate): RequestHandler {
+/** `GET /readyz`: 200 while recordings are taken, else 503, with the reason; and what is wrong with the queue of jobs. */
+export function readyRoute(gate: Gate, jobs: Pick<JobQueue, 'warnings'>): RequestHandler {
   return (_req, res) => {
-    const status = gate.status;
+    const warnings = jobs.warnings();
+    const status = { ...gate.status, ...(warnings.length === 0 ? {} : { warnings }) };
     res.setHeader('Cache-Control', 'no-store');
     res.status(status.status === 'ready' ? 200 : 503).json(status);
   };

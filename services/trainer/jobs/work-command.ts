@@ -10,7 +10,7 @@ const closeMs = 30_000;
 
 /**
  * `npm run trainer`: works on jobs from Redis until a signal or, with `--until-idle SECONDS`, until none came for so long.
- * @throws AppError invalid-configuration without REDIS_URL
+ * @throws AppError invalid-configuration without REDIS_URL; unreachable where Redis could not be asked when the time was over
  */
 export async function workCommand(
   mainFile: string,
@@ -34,11 +34,14 @@ export async function workCommand(
     ...(signal.aborted ? [] : [once(signal, 'abort')]),
     ...(idleMs === undefined ? [] : [worker.untilIdle(idleMs)]),
   ];
-  await Promise.race(ends);
-  logger.info(signal.aborted ? 'stopping: keeping what was computed' : 'no job came any more');
-  const tooLate = setTimeout(() => process.exit(1), closeMs);
-  await worker.close();
-  clearTimeout(tooLate);
+  try {
+    await Promise.race(ends);
+    logger.info(signal.aborted ? 'stopping: keeping what was computed' : 'no job came any more');
+  } finally {
+    const tooLate = setTimeout(() => process.exit(1), closeMs);
+    await worker.close();
+    clearTimeout(tooLate);
+  }
 }
 
 function readIdleMs(args: readonly string[]): number | undefined {
