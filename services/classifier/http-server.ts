@@ -8,6 +8,7 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Problem } from '../../shared/contracts/problem';
+import { Turns } from '../../shared/batching/turns';
 import { AppError, type ErrorCode } from '../../shared/errors/app-error';
 import { problemOf } from './http/error-middleware';
 import { Connections, type ConnectionLimits } from './http/connections';
@@ -46,6 +47,7 @@ export function createHttpServer(
   patienceMs = arrivalMs,
 ): Server {
   const connections = new Connections(limits);
+  const pipelined = new Turns();
   const listener: RequestListener = (req, res) => {
     // Whoever was told that the connection closes is not heard any more.
     if (isClosing(req.socket)) return;
@@ -66,10 +68,17 @@ export function createHttpServer(
     req.url = url;
     req.headers.host = host;
     if (!isDatasetUpload(req)) boundArrival(req, res, patienceMs);
-    // A read of 64 KiB can hold thousands of requests: each has a turn of the event loop to itself.
+    // A read of 64 KiB can hold thousands of requests: a few milliseconds of them have a turn of the event loop.
     const last = ahead.at(-1);
     if (last === undefined) app(req, res);
-    else last.once('close', () => setImmediate(answerInTurn, app, req, res));
+    else {
+      last.once('close', () => {
+        const answer = (): void => {
+          answerInTurn(app, req, res);
+        };
+        pipelined.run(socket.remoteAddress ?? '', answer).catch(() => socket.destroy());
+      });
+    }
   };
   // A request without Host is refused by the app, in words.
   const server = createServer(

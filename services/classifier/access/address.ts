@@ -37,8 +37,11 @@ export function parseTrustedProxies(list: string): TrustedProxies | undefined {
  * whom it heard, so the last address that is no trusted proxy's is the caller's, and what stands before it is the caller's own claim.
  */
 export function createAddressOf(proxies: TrustedProxies): AddressOf {
+  /** Of connections: asking the socket costs more than all else here. */
+  const peers = new WeakMap<object, string>();
   return ({ headers, socket }) => {
-    let address = plainAddress(socket.remoteAddress ?? '');
+    let address = peers.get(socket) ?? plainAddress(socket.remoteAddress ?? '');
+    peers.set(socket, address);
     const given = headers['x-forwarded-for'] ?? '';
     const hops = (typeof given === 'string' ? given : given.join(',')).split(',');
     while (isTrusted(proxies, address)) {

@@ -12,6 +12,8 @@ export const uploadField = 'audio';
 
 /** What a form may weigh besides its recording: boundaries and part headers. */
 const formOverheadBytes = 16 * 1024;
+/** Memory that is made for the first bytes of a recording. */
+const firstBytes = 64 * 1024;
 /** One is right; what more there is, is named. */
 const maxParts = 16;
 
@@ -82,16 +84,21 @@ function nothingSent(): AppError {
 
 /** @param claimedBytes what the header says, which Node holds a body to; NaN where it says nothing */
 async function readAll(body: BoundedBody, claimedBytes: number): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  let whole: Uint8Array | undefined;
+  const most = Number.isNaN(claimedBytes) ? Infinity : claimedBytes;
+  let bytes = new Uint8Array(0);
   let length = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
-    // Made when the first bytes are there: a claim alone takes no memory.
-    if (!Number.isNaN(claimedBytes)) (whole ??= new Uint8Array(claimedBytes)).set(chunk, length);
-    else chunks.push(chunk);
-    length += chunk.byteLength;
+    const needed = length + chunk.byteLength;
+    if (needed > bytes.byteLength) {
+      // It grows with what has come: a claim alone takes no memory.
+      const larger = new Uint8Array(Math.min(most, Math.max(firstBytes, 2 * needed)));
+      larger.set(bytes.subarray(0, length));
+      bytes = larger;
+    }
+    bytes.set(chunk, length);
+    length = needed;
   }
-  return whole ?? Buffer.concat(chunks);
+  return length === bytes.byteLength ? bytes : bytes.slice(0, length);
 }
 
 async function readForm(body: BoundedBody, limits: UploadLimits): Promise<Uint8Array> {

