@@ -86,6 +86,10 @@ const harmless: readonly [string, (pages: Page[]) => Buffer][] = [
     (pages) => writeOgg(pages.flatMap((page, index) => (index === 3 ? [page, page] : [page]))),
   ],
   ['bytes between pages', (pages) => junkBetween(pages, Buffer.from('OggJunk Ogg'))],
+  [
+    'the end of a page in front',
+    (pages) => Buffer.concat([writePage(pages[2]!).subarray(40), writeOgg(pages)]),
+  ],
   ['bytes behind', (pages) => Buffer.concat([writeOgg(pages), Buffer.alloc(1000)])],
   ['other streams beside it', (pages) => writeOgg(beside(pages))],
   ['all on as few pages as there can be', (pages) => writeOgg(packed(pages))],
