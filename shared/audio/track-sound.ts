@@ -7,6 +7,11 @@ import { TrackClock } from './track-clock';
 const wrapSeconds = 2 ** 33 / 90_000;
 const clockWraps: ReadonlySet<string> = new Set(['mpegts', 'mpeg-ps']);
 
+/** −80 dBFS: what an input with nothing plugged in gives, and less than is ever heard. */
+const silentBelow = 1e-4;
+const isSilent = (samples: Float32Array): boolean =>
+  samples.every((sample) => sample < silentBelow && sample > -silentBelow);
+
 export interface TrackSoundOptions {
   readonly format: string;
   readonly codec: string;
@@ -56,7 +61,7 @@ export class TrackSound implements MkaListener {
     const hole = this.#clock.holeBefore(atSeconds + this.#options.leadSeconds);
     this.#assertShort(hole);
     this.#clock.advance(hole + samples);
-    if (this.#held !== undefined && channels.every((channel) => channel.every((sample) => sample === 0))) {
+    if (this.#held !== undefined && channels.every(isSilent)) {
       this.#held += hole + samples;
       if (this.#isTooLong(this.#held)) this.release();
       return;

@@ -4,7 +4,8 @@ import { classificationSchema, predictionSchema } from './classification';
 
 /**
  * The messages of `/stream`. Text frames carry one JSON object each, described here; a client's binary frames carry audio,
- * cut anywhere. Times in seconds are positions on the stream's own sample clock: 0 is its first sample.
+ * cut anywhere. Times in seconds are positions on the stream's own sample clock: 0 is its first sample. In a container, sound
+ * that is missing by the container's times (lost packets, a pause, a track that begins late) counts as silence.
  */
 
 const ratio = z.number().min(0).max(1);

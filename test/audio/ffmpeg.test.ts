@@ -68,6 +68,13 @@ describeWithFfmpeg('which track of a recording is heard', () => {
     expect(quiet(samples)).toEqual([]);
   });
 
+  it('the second, where the first holds the noise of an open input', async () => {
+    const hiss = ['-f', 'lavfi', '-i', 'anoisesrc=r=44100:d=3:a=0.00005', ...two];
+    const { source, samples } = await pool.decode(encode(wav, 'a.mkv', ...hiss, '-c:a', 'flac'), request);
+    expect(Math.abs(source.durationSeconds - seconds)).toBeLessThan(0.1);
+    expect(quiet(samples)).toEqual([]);
+  });
+
   it('the first, where all are silent', async () => {
     const file = encode(wav, 'a.mp4', ...silence(3), ...silence(2), '-map', '1', '-map', '2');
     const { source, warnings } = await pool.decode(file, request);
