@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { inputLength, windowInputs } from '../shared/audio/window-inputs';
+import { inputLength } from '../shared/audio/window-inputs';
 import type { NetworkConfig } from '../shared/contracts/architecture';
 import { viewsOf, windowSamples, type FrontEnd } from '../shared/contracts/front-end';
 import { chooseEngine, type KernelsWish } from '../shared/engine/choose-engine';
-import { describeEngine, loadEngine, type LoadedEngine } from '../shared/engine/load-engine';
+import { describeEngine, loadEngine, withEncoder, type LoadedEngine } from '../shared/engine/load-engine';
 import { createNativeEnsemble } from '../shared/engine/native-ensemble';
 import { createScorer } from '../shared/engine/scorer';
+import { createViewInputs } from '../shared/engine/view-inputs';
 import { createWindowScorer } from '../shared/engine/window-scorer';
 import { createNetwork } from '../shared/network/create-network';
 import { initialWeights } from '../shared/network/initial-weights';
@@ -57,11 +58,12 @@ async function main({ kernels, ...served }: RowSubject): Promise<void> {
     onProgress: () => undefined,
     onFallback: console.error,
   });
-  const engine = await loadEngine(choice);
   const { config, members, frontEnd } = served;
+  const engine = await withEncoder(await loadEngine(choice), frontEnd);
   const computes = choice.kind !== 'wasm' || describeEngine(engine, config).includes('native');
   // First, while the process's memory is still what the engine itself takes.
-  const training = computes && members === 1 ? await measureTraining(config, engine) : undefined;
+  const isStepped = config.architecture !== 'encoder';
+  const training = isStepped && computes && members === 1 ? await measureTraining(config, engine) : undefined;
   const forward = batchSizes.map((size) => forwardMs(served, engine, size));
   const row: EngineRow = {
     engine: describeEngine(engine, config),
@@ -89,13 +91,16 @@ function timed(run: () => void): number {
 }
 
 /** The waveform to the network's inputs. */
-function frontEndMs(config: NetworkConfig, frontEnd: FrontEnd, { kernels }: LoadedEngine): number {
+function frontEndMs(config: NetworkConfig, frontEnd: FrontEnd, engine: LoadedEngine): number {
+  const { kernels } = engine;
   const window = noise(windowSamples(frontEnd));
   const network = createNetwork(config, classes);
   return viewsOf(frontEnd).reduce((sum, view) => {
     const native = kernels && createNativeEnsemble(kernels, network, [publishedWeights(network)], view);
-    const ms = timed(() => native?.inputs([window]) ?? windowInputs(window, view));
+    const inputs = createViewInputs(view, engine);
+    const ms = timed(() => native?.inputs([window]) ?? inputs.of([window]));
     native?.dispose();
+    inputs.dispose();
     return sum + ms;
   }, 0);
 }
@@ -143,7 +148,7 @@ function hopMs(config: NetworkConfig, engine: LoadedEngine): number | undefined 
 }
 
 async function measureTraining(
-  config: NetworkConfig,
+  config: Exclude<NetworkConfig, { architecture: 'encoder' }>,
   engine: LoadedEngine,
 ): Promise<{ ms: number; megabytes: number }> {
   const { frontEnd, hyperparameters } = trainingDefaults[config.architecture];

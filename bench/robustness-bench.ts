@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { createDecoderPool } from '../shared/audio/decoder-pool';
 import { levelOf } from '../shared/audio/level';
 import { sliceWindows } from '../shared/audio/windows';
-import { classLogits, familiarityOf } from '../shared/decision/familiarity';
+import { classLogits, evidenceOf } from '../shared/decision/rejection';
 import { meanProbabilities } from '../shared/decision/mean-probabilities';
 import { verdictOfWindows, type Verdict } from '../shared/decision/verdict';
 import { chooseEngine } from '../shared/engine/choose-engine';
-import { loadEngine, type LoadedEngine } from '../shared/engine/load-engine';
+import { loadEngine, withEncoder, type LoadedEngine } from '../shared/engine/load-engine';
 import { createWindowScorer, type WindowScorer } from '../shared/engine/window-scorer';
 import { wilsonInterval } from '../shared/metrics/wilson-interval';
 import { createNetwork } from '../shared/network/create-network';
@@ -32,11 +32,11 @@ interface Judge {
  */
 export async function benchRobustness(): Promise<void> {
   const choice = await chooseEngine({ wish: 'cpu', onProgress: () => undefined, onFallback: console.log });
-  const engine = await loadEngine(choice);
   const version = await openRegistry(process.env['MODELS_DIR'] ?? 'models').choose(
     process.env['MODEL_VERSION'],
   );
   const { frontEnd } = version.manifest;
+  const engine = await withEncoder(await loadEngine(choice), frontEnd);
   const judges = await judgesOf(version, engine);
   const decoder = createDecoderPool({ threads: 2 });
   const decode = async (bytes: Uint8Array): Promise<Float32Array> =>
@@ -103,7 +103,7 @@ async function judgesOf({ folder, manifest }: Version, engine: LoadedEngine): Pr
   });
 }
 
-/** As an upload is judged: windows, their inputs, the mean over those in which a class is heard. */
+/** As an upload is judged: windows, their inputs, the mean over those that are audible. */
 function judge(scorer: WindowScorer, sound: Float32Array, { manifest }: Version): Verdict {
   const { frontEnd, classes, calibration } = manifest;
   const windows = sliceWindows(
@@ -118,7 +118,7 @@ function judge(scorer: WindowScorer, sound: Float32Array, { manifest }: Version)
       rows.map((row) => classLogits(row, classes.length)),
       calibration?.temperature,
     );
-    return { probabilities, familiarity: familiarityOf(rows, classes.length), ...levelOf(samples) };
+    return { probabilities, evidence: evidenceOf(rows, classes.length), ...levelOf(samples) };
   });
   return verdictOfWindows(judged, { classes, topK: 1, unknownBelow: calibration?.unknownBelow });
 }

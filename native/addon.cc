@@ -8,6 +8,7 @@
 #include <malloc.h>
 #endif
 
+#include "audio_encoder_object.h"
 #include "cnn.h"
 #include "ensemble_object.h"
 #include "mel.h"
@@ -27,7 +28,7 @@ constexpr int kMaxHidden = 8192;
 
 // What the addon keeps for one JavaScript thread.
 struct ThreadData {
-  Napi::FunctionReference network, ensemble, resampler;
+  Napi::FunctionReference network, ensemble, resampler, audio_encoder;
 };
 
 const Kernels& read_kernels(const Napi::Object& options) {
@@ -140,6 +141,16 @@ Napi::Value create_mel_ensemble(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value create_audio_encoder(const Napi::CallbackInfo& info) {
+  const Napi::Object options = read_options(info);
+  const Kernels& kernels = read_kernels(options);
+  const int threads = read_count(options.Get("threads"), "threads", 1, 256);
+  return guarded(info.Env(), [&] {
+    const Napi::FunctionReference& constructor = info.Env().GetInstanceData<ThreadData>()->audio_encoder;
+    return AudioEncoderObject::create(constructor, std::make_unique<AudioEncoder>(kernels, threads), kernels);
+  });
+}
+
 Napi::Value create_resampler(const Napi::CallbackInfo& info) {
   const Napi::Object options = read_options(info);
   return guarded(info.Env(), [&] {
@@ -168,10 +179,12 @@ Napi::Value release_memory(const Napi::CallbackInfo& info) {
 void leave_process(const Napi::CallbackInfo& info) { std::_Exit(read_count(info[0], "code", 0, 255)); }
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
-  env.SetInstanceData(new ThreadData{NetworkObject::define(env), EnsembleObject::define(env), ResampleObject::define(env)});
+  env.SetInstanceData(new ThreadData{NetworkObject::define(env), EnsembleObject::define(env), ResampleObject::define(env),
+                                     AudioEncoderObject::define(env)});
   exports.Set("instructionSets", Napi::Function::New(env, instruction_sets, "instructionSets"));
   exports.Set("releaseMemory", Napi::Function::New(env, release_memory, "releaseMemory"));
   exports.Set("leaveProcess", Napi::Function::New(env, leave_process, "leaveProcess"));
+  exports.Set("createAudioEncoder", Napi::Function::New(env, create_audio_encoder, "createAudioEncoder"));
   exports.Set("createCnn", Napi::Function::New(env, create_cnn, "createCnn"));
   exports.Set("createMel", Napi::Function::New(env, create_mel, "createMel"));
   exports.Set("createMelEnsemble", Napi::Function::New(env, create_mel_ensemble, "createMelEnsemble"));

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "windows_argument.h"
+
 namespace earshot {
 
 namespace {
 
-// Windows of one call, samples of a window, frames of its spectrogram: they bound the memory that a call can ask for.
-constexpr uint32_t kMaxWindows = 1024;
-constexpr int kMaxSamples = 2'880'000;
+// Frames of a window's spectrogram: they bound the memory that a call can ask for.
 constexpr int kMaxFrames = 16'384;
 
 double read_positive(const Napi::Object& options, const char* name) {
@@ -25,8 +25,8 @@ LogMelFigures read_log_mel(const Napi::Object& options) {
   LogMelFigures figures{};
   figures.fft_samples = read_count(options.Get("fftSamples"), "fftSamples", 16, 65'536);
   if ((figures.fft_samples & (figures.fft_samples - 1)) != 0) refuse_value(env, "fftSamples: expected a power of two");
-  figures.hop_samples = read_count(options.Get("hopSamples"), "hopSamples", 1, kMaxSamples);
-  figures.window_samples = read_count(options.Get("windowSamples"), "windowSamples", 1, kMaxSamples);
+  figures.hop_samples = read_count(options.Get("hopSamples"), "hopSamples", 1, kMaxWindowSamples);
+  figures.window_samples = read_count(options.Get("windowSamples"), "windowSamples", 1, kMaxWindowSamples);
   if (figures.window_samples / figures.hop_samples >= kMaxFrames) refuse_value(env, "hopSamples: too many frames");
   figures.mel_bins = kMelBins;
   figures.crop_frames = read_count(options.Get("cropFrames"), "cropFrames", kFewestFrames, 1024);
@@ -107,31 +107,6 @@ Napi::Value EnsembleObject::set_weights(const Napi::CallbackInfo& info) {
   });
 }
 
-// Every element is fetched before the first is looked at: a getter may detach another, or dispose of the ensemble.
-std::vector<Window> EnsembleObject::read_windows(const Napi::Value& value) const {
-  const Napi::Env env = value.Env();
-  ensemble(env);
-  if (!value.IsArray()) refuse_type(env, "windows", "an array of Float32Array");
-  const auto given = value.As<Napi::Array>();
-  const uint32_t count = given.Length();
-  if (count < 1 || count > kMaxWindows) {
-    refuse_value(env, "windows: expected 1 to " + std::to_string(kMaxWindows) + " of them, got " + std::to_string(count));
-  }
-  std::vector<Napi::Value> elements;
-  for (uint32_t i = 0; i < count; i++) elements.push_back(given.Get(i));
-  std::vector<Window> windows;
-  for (uint32_t i = 0; i < count; i++) {
-    const std::string name = "windows[" + std::to_string(i) + "]";
-    const size_t length = elements[i].IsTypedArray() ? elements[i].As<Napi::TypedArray>().ElementLength() : 0;
-    if (length > kMaxSamples) refuse_value(env, name + ": expected at most " + std::to_string(kMaxSamples) + " samples");
-    const float* samples = read_array<float>(elements[i], name, length);
-    const size_t bad = kernels_->dense->find_non_finite(samples, length);
-    if (bad < length) refuse_value(env, name + ": the value at " + std::to_string(bad) + " is not finite");
-    windows.push_back({samples, static_cast<int>(length)});
-  }
-  return windows;
-}
-
 // @return the values, and how many of the crops are each window's
 static Napi::Object write_views(Napi::Env env, const char* name, const std::vector<float>& values,
                                 const std::vector<int>& counts) {
@@ -147,7 +122,8 @@ static Napi::Object write_views(Napi::Env env, const char* name, const std::vect
 
 Napi::Value EnsembleObject::crops(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    const std::vector<Window> windows = read_windows(info[0]);
+    ensemble(info.Env());
+    const std::vector<Window> windows = read_windows(info[0], *kernels_);
     std::vector<int> counts(windows.size());
     return write_views(info.Env(), "crops", ensemble(info.Env())->crops(windows, counts.data()), counts);
   });
@@ -155,7 +131,8 @@ Napi::Value EnsembleObject::crops(const Napi::CallbackInfo& info) {
 
 Napi::Value EnsembleObject::logits(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    const std::vector<Window> windows = read_windows(info[0]);
+    ensemble(info.Env());
+    const std::vector<Window> windows = read_windows(info[0], *kernels_);
     std::vector<int> counts(windows.size());
     return write_views(info.Env(), "logits", ensemble(info.Env())->logits(windows, counts.data()), counts);
   });

@@ -26,7 +26,6 @@ class EnsembleObject : public Napi::ObjectWrap<EnsembleObject> {
 
   // Shared: a caller's getter may dispose of it in the middle of a call.
   std::shared_ptr<MelEnsemble> ensemble(Napi::Env env) const;
-  std::vector<Window> read_windows(const Napi::Value& value) const;
 
   std::shared_ptr<MelEnsemble> ensemble_;
   const Kernels* kernels_ = nullptr;

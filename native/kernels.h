@@ -8,6 +8,7 @@
 #include "encoder_kernels.h"
 #include "front_end_kernels.h"
 #include "map_kernels.h"
+#include "picture_kernels.h"
 #include "resample_kernels.h"
 #include "trunk_kernels.h"
 
@@ -23,6 +24,7 @@ struct Kernels {
   const MapKernels* maps;
   const FrontEndKernels* front_end;
   const ResampleKernels* resample;
+  const PictureKernels* pictures;
 };
 
 // All that this processor runs, the fastest first; never empty.

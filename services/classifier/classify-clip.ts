@@ -27,6 +27,8 @@ export interface ClassifyDeps {
 
 export interface ClassifyOptions {
   readonly topK: number;
+  /** How many of AudioSet's tags to name. */
+  readonly tags: number;
   /** Step between two windows; half a window unless given. */
   readonly hopSeconds?: number | undefined;
   /** On whose account (access/caller-id.ts). */
@@ -78,7 +80,12 @@ async function classifyWith(
   const inferenceMs = engineMs(outcomes);
   const queueMs = Math.max(0, performance.now() - decodedMs - inferenceMs);
 
-  const saying = { classes, topK: options.topK, unknownBelow: manifest.calibration?.unknownBelow };
+  const saying = {
+    classes,
+    topK: options.topK,
+    topTags: options.tags,
+    unknownBelow: manifest.calibration?.unknownBelow,
+  };
   const levels: Level[] = [];
   for (const { samples } of windows) {
     levels.push(await deps.turns.run(options.caller, () => levelOf(samples)));

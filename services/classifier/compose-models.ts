@@ -1,5 +1,12 @@
 import { systemClock } from '../../shared/batching/clock';
 import { chooseEngine, type EngineChoice } from '../../shared/engine/choose-engine';
+import {
+  defaultEncoderCache,
+  fetchEncoder,
+  findEncoder,
+  type EncoderWish,
+} from '../../shared/engine/provide-encoder';
+import { AppError } from '../../shared/errors/app-error';
 import { startInference } from '../../shared/engine/start-inference';
 import type { Logger } from '../../shared/observability/logger';
 import type { Metrics } from '../../shared/observability/metrics';
@@ -41,11 +48,12 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
   ready.catch(() => undefined);
   const registry = openRegistry(config.modelsFolder);
   const stopping = new AbortController();
+  const encoderCache = defaultEncoderCache(process.env);
   const choose = engineChooser(config, logger, stopping.signal);
   /** What is fetched or built, and must have cleared up before the process ends. */
   const choosing = new Set<Promise<EngineChoice>>();
   const engine = async (): Promise<EngineChoice> => {
-    const chosen = choose();
+    const chosen = withEncoderFile(choose(), config.encoder, encoderCache);
     choosing.add(chosen);
     try {
       const choice = await chosen;
@@ -99,6 +107,7 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
     clock: systemClock,
   });
   metrics.watchDrift(driftKinds, drift);
+  void provideEncoder(config, encoderCache, { host, logger, signal: stopping.signal });
   const stopWatching = watchServing(
     config.modelsFolder,
     () => void host.follow(),
@@ -133,4 +142,35 @@ function engineChooser(config: Config, logger: Logger, signal: AbortSignal): () 
         logger.warn(reason);
       },
     });
+}
+
+/** The engine with the pretrained encoder's file, where it is on this machine. */
+async function withEncoderFile(
+  choosing: Promise<EngineChoice>,
+  wish: EncoderWish,
+  cacheFolder: string,
+): Promise<EngineChoice> {
+  const [choice, encoderFile] = await Promise.all([choosing, findEncoder(wish, cacheFolder)]);
+  return encoderFile === undefined ? choice : { ...choice, encoderFile };
+}
+
+/**
+ * Fetches the pretrained encoder where it is wanted and not here, beside serving: nothing waits for it, and when it has come the
+ * best version that needs it takes over.
+ */
+async function provideEncoder(
+  config: Config,
+  cacheFolder: string,
+  { host, logger, signal }: { host: ModelHost; logger: Logger; signal: AbortSignal },
+): Promise<void> {
+  try {
+    if ((await findEncoder(config.encoder, cacheFolder)) !== undefined) return;
+    const file = await fetchEncoder({ wish: config.encoder, cacheFolder, signal });
+    if (file === undefined) return;
+    logger.info({ file }, 'the pretrained encoder is here');
+    await host.reconsider();
+  } catch (error) {
+    if (!signal.aborted)
+      logger.warn({ problem: AppError.from(error).message }, 'versions on the encoder are passed over');
+  }
 }

@@ -16,7 +16,7 @@ const count = number(z.int().positive()).optional();
 const trainSchema = z.strictObject({
   ...commonOptions,
   dataset: z.string().optional(),
-  architecture: z.enum(['cnn', 'transformer', 'mel', 'mel-small']).default('mel'),
+  architecture: z.enum(['cnn', 'transformer', 'mel', 'mel-small', 'encoder']).default('mel'),
   'cross-validate': z.boolean().default(false),
   'test-fold': z.union([z.literal('none').transform(() => null), fold]).default(1),
   'validation-fold': fold.default(2),

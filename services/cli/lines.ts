@@ -8,16 +8,20 @@ import type { AppError } from '../../shared/errors/app-error';
 export interface Heard {
   readonly label: string;
   readonly predictions: readonly Prediction[];
+  /** AudioSet's, where the model has them. */
+  readonly tags?: readonly Prediction[] | undefined;
 }
 
 /**
  * `dog 99.7 %, rooster 0.2 %`. Where the answer is none of the classes (`unknown`, `silence`), it comes first and the
- * classes are what was nearest: `unknown (rain 65.0 %, sea_waves 12.1 %)`.
+ * classes are what was nearest: `unknown, sounds like Siren (rain 65.0 %, sea_waves 12.1 %)`.
  */
-export function heardWords({ label, predictions }: Heard): string {
+export function heardWords({ label, predictions, tags }: Heard): string {
   const classes = predictions.map((one) => `${one.label} ${percent(one.probability)}`).join(', ');
   if (classes === '') return label;
-  return predictions[0]!.label === label ? classes : `${label} (${classes})`;
+  if (predictions[0]!.label === label) return classes;
+  const hint = tags?.[0] === undefined ? '' : `, sounds like ${tags[0].label}`;
+  return `${label}${hint} (${classes})`;
 }
 
 export function failureLine(file: string, { message }: AppError): string {

@@ -30,7 +30,7 @@ listen:
   --channels N          of standard input, interleaved, default 1
 train:
   --dataset NAME        default: the trainer's own (ESC-50)
-  --architecture cnn|transformer|mel|mel-small   default mel
+  --architecture cnn|transformer|mel|mel-small|encoder   default mel
   --cross-validate      a network for each fold that validates, all in one version
   --test-fold N|none, --validation-fold N, --seed N   default 1, 2, 1
   --epochs N, --steps-per-epoch N, --batch-size N, --learning-rate X, --dropout X   default: the architecture's

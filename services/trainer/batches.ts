@@ -1,5 +1,4 @@
-import { inputLength, windowInputs } from '../../shared/audio/window-inputs';
-import type { View } from '../../shared/contracts/front-end';
+import { inputLength, windowInputs, type PlainView } from '../../shared/audio/window-inputs';
 import { permutation } from '../../shared/network/random';
 import type { LabelledClip } from './dataset';
 
@@ -15,7 +14,7 @@ export interface Batch {
 }
 
 export interface BatchOptions {
-  readonly view: View;
+  readonly view: PlainView;
   readonly classes: number;
   readonly batchSize: number;
   /** Absent: the clips' own order. */

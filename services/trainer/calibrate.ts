@@ -8,8 +8,14 @@ import type { ClipAnswers } from './predict';
 /** What the unknown threshold is judged against: answers to sounds that are none of the classes, by kind. */
 export type OtherSounds = Readonly<Record<string, ClipAnswers>>;
 
-/** Share of the validation clips that the threshold lets pass. */
+/** Of a dataset's own recordings of other things: they have a say in the threshold, and made sounds have none. */
+export const recordedKind = 'recordings of other things';
+
+/** Share of the validation clips that the threshold lets pass, and the least that it does for the sake of rejecting more. */
 const trueAcceptRate = 0.95;
+const leastTrueAcceptRate = 0.9;
+/** Share of the recordings of other things that may pass. */
+const aimedFalseAcceptRate = 0.1;
 
 /** Temperature and threshold of a version, on clips that its networks were not trained on. */
 export function calibrate(
@@ -22,30 +28,43 @@ export function calibrate(
   const probabilities = (rows: ClipAnswers['logits'], t: number): Float32Array[] =>
     rows.map((inputs) => meanProbabilities(inputs, t));
   const scores = knownScores(known, temperature);
+  const recordings = others[recordedKind];
+  const recorded = recordings === undefined ? [] : knownScores(recordings, temperature);
   return {
     temperature,
     before: reliability(labels, probabilities(logits, 1)),
     after: reliability(labels, probabilities(logits, temperature)),
-    unknown: rejectUnknown(scores, scoresByKind(others, temperature), thresholdOf(scores)),
+    unknown: rejectUnknown(scores, scoresByKind(others, temperature), thresholdOf(scores, recorded)),
   };
 }
 
-/** The score that `trueAcceptRate` of the clips reach. */
-function thresholdOf(scores: readonly number[]): number {
-  const ordered = [...scores].sort((a, b) => a - b);
-  return ordered[Math.floor((1 - trueAcceptRate) * ordered.length)]!;
+/**
+ * The score that `trueAcceptRate` of the clips reach; where recordings of other things would pass too often, a higher one, which
+ * `leastTrueAcceptRate` of the clips still reach.
+ */
+function thresholdOf(scores: readonly number[], recorded: readonly number[]): number {
+  const usual = quantile(scores, 1 - trueAcceptRate);
+  if (recorded.length === 0) return usual;
+  const strict = quantile(scores, 1 - leastTrueAcceptRate);
+  return Math.max(usual, Math.min(strict, quantile(recorded, 1 - aimedFalseAcceptRate)));
 }
 
-/** What is held against the threshold: each clip's highest probability times its familiarity (shared/decision/verdict.ts). */
-export function knownScores({ logits, familiarity }: ClipAnswers, temperature: number): number[] {
-  return logits.map((rows, clip) => highest(meanProbabilities(rows, temperature)) * familiarity[clip]!);
+function quantile(values: readonly number[], share: number): number {
+  const ordered = [...values].sort((a, b) => a - b);
+  return ordered[Math.floor(share * ordered.length)]!;
+}
+
+/** What is held against the threshold: each clip's highest probability times the evidence for its class (shared/decision/verdict.ts). */
+export function knownScores({ logits, evidence }: ClipAnswers, temperature: number): number[] {
+  return logits.map((rows, clip) => {
+    const probabilities = meanProbabilities(rows, temperature);
+    const probability = highest(probabilities);
+    return probability * (evidence[clip]?.[probabilities.indexOf(probability)] ?? 1);
+  });
 }
 
 function highest(row: Float32Array): number {
-  return Math.min(
-    1,
-    row.reduce((most, value) => Math.max(most, value), 0),
-  );
+  return row.reduce((most, value) => Math.max(most, value), 0);
 }
 
 type ScoresByKind = readonly (readonly [kind: string, scores: readonly number[]])[];

@@ -5,7 +5,7 @@ const decoderVersion = 2;
 
 /** Decoded windows on disk, so that a second run starts in a moment. */
 export interface ClipCache {
-  /** The window kept for a recording, or undefined when there is none or the file is damaged. */
+  /** What is heard of a recording, one window at most; undefined when it is not kept or the file is damaged. */
   load(contentHash: string): Promise<Float32Array | undefined>;
   store(contentHash: string, samples: Float32Array): Promise<void>;
 }
@@ -26,8 +26,8 @@ export async function openClipCache(
   return {
     load: async (contentHash) => {
       const content = await files.load(keyOf(contentHash));
-      if (content?.length !== form.samples * 4) return undefined;
-      const samples = new Float32Array(form.samples);
+      if (content === undefined || content.length > form.samples * 4) return undefined;
+      const samples = new Float32Array(content.length / 4);
       new Uint8Array(samples.buffer).set(content);
       return samples;
     },

@@ -12,7 +12,8 @@ const decimal = z.coerce.number();
 
 /** Every option of `npm run train`; what is not given is the architecture's own (training-defaults.ts). */
 const trainOptionsSchema = z.strictObject({
-  architecture: z.enum(['cnn', 'transformer', 'mel', 'mel-small']).default('cnn'),
+  architecture: z.enum(['cnn', 'transformer', 'mel', 'mel-small', 'encoder']).default('cnn'),
+  penalty: decimal.pipe(z.number().positive()).optional(),
   'learning-rate': decimal.pipe(z.number().positive()).optional(),
   'batch-size': wholeNumber.pipe(z.int().positive()).optional(),
   epochs: wholeNumber.pipe(z.int().positive()).optional(),
@@ -42,7 +43,7 @@ export type TrainCommand = z.infer<typeof trainOptionsSchema>;
 const flags = ['esc10-only', 'cross-validate', 'blind', 'resume', 'fresh'];
 
 export const trainUsage = `npm run train -- [options]
-  --architecture cnn|transformer|mel|mel-small   default cnn
+  --architecture cnn|transformer|mel|mel-small|encoder   default cnn
   --learning-rate N                default 0.001 (mel: 0.003)
   --batch-size N                   clips, default 32
   --epochs N                       default 100 (mel: 10 of 150 steps)
@@ -58,6 +59,7 @@ export const trainUsage = `npm run train -- [options]
   --heads 1|2|4, --hidden N        transformer: default 4 and 1024
   --batch-norm counted|applied     cnn: default counted, as the report
   --width 12|24                    mel: default 12
+  --penalty N                      encoder: on the squared weights of the head, default 100
   --augmentation NAME=N,…          mel: changes shares and levels, as noise=0,reverberation=0
   --precision float16|float32      of the published weights, default float16
   --data FOLDER, --csv FILE        default DATA_DIR, else ./data/ESC-50
@@ -104,6 +106,12 @@ function changed(augmentation: Augmentation, changes: string | undefined): Augme
 /** How the named architecture hears and is trained, with what the options change. */
 export function trainingOf(command: TrainCommand): { frontEnd: FrontEnd; hyperparameters: Hyperparameters } {
   const { frontEnd, hyperparameters } = trainingDefaults[command.architecture];
+  if (hyperparameters.optimizer === 'lbfgs') {
+    return {
+      frontEnd,
+      hyperparameters: { ...hyperparameters, penalty: command.penalty ?? hyperparameters.penalty },
+    };
+  }
   const augmented =
     hyperparameters.optimizer === 'adamw'
       ? {
@@ -132,7 +140,7 @@ export function networkOf(
     dropout: command.dropout,
     heads: command.heads,
     hidden: command.hidden,
-    width: command.width ?? trainingDefaults[command.architecture].width,
+    width: command.width ?? widthOf(command.architecture),
     batchNorm: command['batch-norm'],
   };
   const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
@@ -140,4 +148,8 @@ export function networkOf(
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim());
   throw new AppError('invalid-configuration', `${command.architecture}: ${problems.join('; ')}`);
+}
+
+function widthOf(architecture: TrainCommand['architecture']): number | undefined {
+  return architecture === 'encoder' ? undefined : trainingDefaults[architecture].width;
 }

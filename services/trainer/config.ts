@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { engineWishes, kernelsWishes } from '../../shared/engine/choose-engine';
+import type { EncoderWish } from '../../shared/engine/provide-encoder';
 import { lockTimes, type LockTimes } from '../../shared/jobs/work-queue';
 import { logLevels } from '../../shared/observability/logger';
 import { AppError } from '../../shared/errors/app-error';
@@ -16,6 +17,7 @@ const environmentSchema = z.object({
   ENGINE: z.enum(engineWishes).default('auto'),
   ENGINE_KERNELS: z.enum(kernelsWishes).default('auto'),
   ENGINE_THREADS: z.coerce.number().pipe(z.int().positive()).optional(),
+  ENCODER: z.string().min(1).default('auto'),
   REDIS_URL: z.string().optional(),
   /** Seconds after which a lost trainer's job goes to another one. */
   JOB_LOCK_SECONDS: z.coerce.number().pipe(z.number().min(1).max(3600)).optional(),
@@ -34,6 +36,9 @@ export interface TrainerConfig {
   readonly engine: (typeof engineWishes)[number];
   readonly engineKernels: (typeof kernelsWishes)[number];
   readonly engineThreads: number | undefined;
+  /** `auto`, `off` or the path of the pretrained encoder's file. */
+  readonly encoder: EncoderWish;
+  readonly encoderCacheFolder: string;
   /** Folders with what users brought. */
   readonly datasetsFolder: string;
   readonly redisUrl: string | undefined;
@@ -71,6 +76,8 @@ export function readTrainerConfig(environment: NodeJS.ProcessEnv): TrainerConfig
     engine: ENGINE,
     engineKernels: ENGINE_KERNELS,
     engineThreads: ENGINE_THREADS,
+    encoder: parsed.data.ENCODER,
+    encoderCacheFolder: join(XDG_CACHE_HOME, 'earshot', 'encoder'),
     clipCacheFolder: join(XDG_CACHE_HOME, 'earshot', 'clips'),
     spectrogramCacheFolder: join(XDG_CACHE_HOME, 'earshot', 'spectrograms'),
   });

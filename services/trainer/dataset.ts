@@ -7,6 +7,7 @@ import { usableCores } from '../../shared/threads/usable-cores';
 import { sha256 } from './checked-file';
 import { type ClipCache, openClipCache } from './clip-cache';
 import { isClipFault, maxClipBytes, maxClipSeconds } from '../../shared/datasets/clip-file';
+import { isOtherCategory } from '../../shared/datasets/class-name';
 import { classesOf } from '../../shared/datasets/dataset-classes';
 import { type DatasetListing, type DatasetRow, readDatasetCsv } from '../../shared/datasets/dataset-csv';
 import { invalidDataset, ProblemList, shownValue } from '../../shared/datasets/dataset-problems';
@@ -19,7 +20,10 @@ export interface LabelledClip {
   readonly fold: number;
   /** Index into the dataset's classes. */
   readonly label: number;
-  /** One window, mono at the front end's rate: longer recordings are cut, shorter ones end in zeros. */
+  /**
+   * One window, mono at the front end's rate: longer recordings are cut. Shorter ones end in zeros, but where the front end is an
+   * encoder, which hears them as they are.
+   */
   readonly samples: Float32Array;
 }
 
@@ -28,6 +32,8 @@ export interface Dataset {
   readonly classes: readonly string[];
   /** By filename, so that the same data are the same sequence however the CSV is sorted. */
   readonly clips: readonly LabelledClip[];
+  /** Recordings of the category `unknown`: none of the classes, to judge and to set the threshold of `unknown` by. */
+  readonly others: readonly Pick<LabelledClip, 'filename' | 'samples'>[];
   /** The CSV has no folds: they were made (shared/datasets/assign-folds.ts). */
   readonly foldsMade: boolean;
   /** What may not be meant, and keeps nothing from being trained. */
@@ -58,6 +64,7 @@ export interface LoadDatasetOptions {
  */
 export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset> {
   const listing = readDatasetCsv(options.folder, options);
+  const isOther = ({ category }: DatasetRow): boolean => isOtherCategory(category);
   const { classes, problems, warnings } = classesOf(listing);
   const { loaded, faults } = await loadClips(listing, options);
   const all = new ProblemList();
@@ -69,12 +76,17 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
     classes,
     foldsMade: listing.foldsMade,
     warnings: [...listing.warnings, ...warnings, ...repeatWarnings(ordered.map(repeatable))],
-    clips: ordered.map(({ row, samples }) => ({
-      filename: row.filename,
-      fold: row.fold,
-      label: classes.indexOf(row.category),
-      samples,
-    })),
+    clips: ordered
+      .filter(({ row }) => !isOther(row))
+      .map(({ row, samples }) => ({
+        filename: row.filename,
+        fold: row.fold,
+        label: classes.indexOf(row.category),
+        samples,
+      })),
+    others: ordered
+      .filter(({ row }) => isOther(row))
+      .map(({ row: { filename }, samples }) => ({ filename, samples })),
     fingerprint: sha256(
       ordered
         .map(({ row, contentHash }) => JSON.stringify([row.filename, row.fold, row.category, contentHash]))
@@ -145,20 +157,27 @@ async function loadClip(
     const bytes = await readFile(file);
     const contentHash = sha256(bytes).toString('hex');
     const cached = await cache.load(contentHash);
-    if (cached) return { row, contentHash, samples: cached };
+    if (cached) return { row, contentHash, samples: completed(cached, frontEnd) };
     const clip = await decoder.decode(bytes, {
       sampleRate: frontEnd.sampleRate,
       removeOffset: removesOffset(frontEnd),
       maxSeconds: maxClipSeconds,
       ...(signal ? { signal } : {}),
     });
-    const samples = new Float32Array(windowSamples(frontEnd));
-    samples.set(clip.samples.subarray(0, samples.length));
+    const samples = clip.samples.slice(0, windowSamples(frontEnd));
     await cache.store(contentHash, samples);
-    return { row, contentHash, samples };
+    return { row, contentHash, samples: completed(samples, frontEnd) };
   } catch (caught) {
     if (isUsersFault(caught)) return `${name} cannot be read: ${caught.message}`;
     if (!isClipFault(caught)) throw caught;
     return `${name}: ${caught.message}`;
   }
+}
+
+/** The window with zeros at its end, where the front end wants them. */
+function completed(samples: Float32Array, frontEnd: FrontEnd): Float32Array {
+  if (frontEnd.kind === 'encoder') return samples;
+  const window = new Float32Array(windowSamples(frontEnd));
+  window.set(samples);
+  return window;
 }

@@ -1,4 +1,4 @@
-import type { Hyperparameters } from '../../shared/contracts/manifest';
+import type { SteppedHyperparameters } from '../../shared/contracts/manifest';
 import type { EpochMetrics } from '../../shared/contracts/report';
 import { AppError } from '../../shared/errors/app-error';
 
@@ -9,7 +9,7 @@ const patienceEpochs = 3;
 /** @throws AppError training-diverged, with what to try, when the losses are not numbers or run away */
 export function assertConverging(
   history: readonly EpochMetrics[],
-  { learningRate }: Hyperparameters,
+  { learningRate }: SteppedHyperparameters,
   classes: number,
 ): void {
   const last = history.at(-1);

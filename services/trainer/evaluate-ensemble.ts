@@ -60,7 +60,7 @@ export function evaluateEnsemble(
   const judge = (scorers: readonly Scorer[], examples: readonly Example[]): ClipAnswers =>
     answersOf(scorers, examples, classes.length);
   try {
-    const validation = folds.map(({ split }) => examplesOf(split.validation, frontEnd));
+    const validation = folds.map(({ split }) => examplesOf(split.validation, frontEnd, engine));
     const labels = validation.flat().map(({ label }) => label);
     const judgeFolds = (scorersOf: (fold: number) => readonly Scorer[]): ClipAnswers =>
       joinAnswers(validation.map((examples, fold) => judge(scorersOf(fold), examples)));
@@ -84,7 +84,7 @@ export function evaluateEnsemble(
       reference: referenceOf(validationClips, averaged.logits, temperature),
       golden: goldenOf(served, options, temperature, describeEngine(engine, network.config)),
     };
-    const test = examplesOf(testClips, frontEnd);
+    const test = examplesOf(testClips, frontEnd, engine);
     const judged = { epoch, validation: evaluate(labels, own) };
     if (test.length === 0) return { ...common, last: judged, calibration };
     const testLabels = test.map(({ label }) => label);
@@ -108,6 +108,11 @@ export function evaluateEnsemble(
   }
 }
 
+/** Whether a fold has one network that was trained step by step, so that its best epoch can be served alone. */
+export function choosesEpoch(networks: readonly TrainedRun[]): boolean {
+  return networks.length === 1 && networks[0]!.progress.settings.hyperparameters.optimizer !== 'lbfgs';
+}
+
 /** In the order in which a version holds them: fold after fold, so that they take turns at the views. */
 export function membersOf(folds: readonly FoldNetworks[]): readonly [TrainedRun, ...TrainedRun[]] {
   return folds.flatMap(({ networks }) => networks) as [TrainedRun, ...TrainedRun[]];
@@ -122,7 +127,7 @@ export function evaluateFold(
   split: FoldSplit,
   options: EvaluationOptions,
 ): VersionEvaluation {
-  return networks.length === 1
+  return choosesEpoch(networks)
     ? evaluateRun(networks[0]!, split, options)
     : evaluateEnsemble([{ split, networks, peers: [] }], split.test, options, 1);
 }

@@ -58,8 +58,8 @@ export function evaluateRun(run: TrainedRun, split: FoldSplit, options: Evaluati
   const { network, progress } = run;
   const { frontEnd, dtype, engine } = options;
   const examples = {
-    validation: examplesOf(split.validation, frontEnd),
-    test: examplesOf(split.test, frontEnd),
+    validation: examplesOf(split.validation, frontEnd, engine),
+    test: examplesOf(split.test, frontEnd, engine),
   };
   const judge = (scorer: Scorer, epoch: number): Judged => judgeEpoch(scorer, epoch, examples, options);
   const encoded = encodeWeights(network, run.bestWeights, dtype);

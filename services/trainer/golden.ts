@@ -1,9 +1,17 @@
 import { goldenClips } from '../../shared/audio/golden-clips';
-import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { Golden } from '../../shared/contracts/lifecycle';
+import type { LoadedEngine } from '../../shared/engine/load-engine';
+import type { FrontEnd } from '../../shared/contracts/front-end';
 import { meanProbabilities } from '../../shared/decision/mean-probabilities';
 import type { Scorer } from '../../shared/engine/scorer';
 import { answersOf, examplesOf } from './predict';
+
+/** What clips are judged with. */
+interface Judging {
+  readonly frontEnd: FrontEnd;
+  readonly classes: readonly string[];
+  readonly engine: LoadedEngine;
+}
 
 /**
  * What a version's networks answer to the golden clips, computed as their evaluation is.
@@ -11,7 +19,7 @@ import { answersOf, examplesOf } from './predict';
  */
 export function goldenOf(
   scorers: readonly Scorer[],
-  { frontEnd, classes }: { readonly frontEnd: FrontEnd; readonly classes: readonly string[] },
+  { frontEnd, classes, engine: computed }: Judging,
   temperature: number | undefined,
   engine: string,
 ): Golden {
@@ -19,15 +27,20 @@ export function goldenOf(
   const examples = examplesOf(
     clips.map(({ samples }) => ({ label: 0, samples })),
     frontEnd,
+    computed,
   );
-  const { logits, familiarity } = answersOf(scorers, examples, classes.length);
+  const { logits, evidence } = answersOf(scorers, examples, classes.length);
   return {
     formatVersion: 1,
     engine,
-    clips: clips.map(({ name }, clip) => ({
-      clip: name,
-      probabilities: [...meanProbabilities(logits[clip]!, temperature)],
-      familiarity: familiarity[clip]!,
-    })),
+    clips: clips.map(({ name }, clip) => {
+      const probabilities = meanProbabilities(logits[clip]!, temperature);
+      const nearest = probabilities.indexOf(Math.max(...probabilities));
+      return {
+        clip: name,
+        probabilities: [...probabilities],
+        familiarity: evidence[clip]?.[nearest] ?? 1,
+      };
+    }),
   };
 }

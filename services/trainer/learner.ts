@@ -1,7 +1,7 @@
 import type { LoadedEngine } from '../../shared/engine/load-engine';
 import { createNativeNetwork, type NativeNetwork } from '../../shared/engine/native-network';
 import { forwardLogits, type Scorer } from '../../shared/engine/scorer';
-import type { Hyperparameters } from '../../shared/contracts/manifest';
+import type { SteppedHyperparameters } from '../../shared/contracts/manifest';
 import type { Network } from '../../shared/network/network';
 import { plainAdam } from './adam';
 import type { Batch } from './batches';
@@ -25,7 +25,7 @@ export interface Learner extends Scorer {
 export function createLearner(
   network: Network,
   values: StateValues,
-  hyperparameters: Hyperparameters,
+  hyperparameters: SteppedHyperparameters,
   { kernels }: LoadedEngine,
 ): Learner {
   const native = nativeNetwork(network, hyperparameters, kernels);
@@ -37,7 +37,7 @@ export function createLearner(
 /** Undefined where the kernels have the network or its optimiser not. */
 function nativeNetwork(
   network: Network,
-  hyperparameters: Hyperparameters,
+  hyperparameters: SteppedHyperparameters,
   kernels: LoadedEngine['kernels'],
 ): NativeNetwork | undefined {
   switch (hyperparameters.optimizer) {
@@ -59,7 +59,7 @@ function nativeNetwork(
 function createReferenceLearner(
   network: Network,
   values: StateValues,
-  hyperparameters: Hyperparameters,
+  hyperparameters: SteppedHyperparameters,
 ): Learner {
   const state = createState(network, values);
   const optimise = createOptimiser(hyperparameters);

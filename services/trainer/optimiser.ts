@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Hyperparameters } from '../../shared/contracts/manifest';
+import type { SteppedHyperparameters } from '../../shared/contracts/manifest';
 import { adamStep } from './adam';
 import type { NetworkState } from './network-state';
 
@@ -13,7 +13,7 @@ export type Optimiser = (
 /** AdamW's memory of squared gradients is the shorter one: its runs are short. */
 export const adamwBeta2 = 0.99;
 
-export function createOptimiser(hyperparameters: Hyperparameters): Optimiser {
+export function createOptimiser(hyperparameters: SteppedHyperparameters): Optimiser {
   switch (hyperparameters.optimizer) {
     case 'adam':
       return adam;

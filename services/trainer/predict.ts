@@ -1,9 +1,11 @@
 import { concatenate } from '../../shared/audio/concatenate';
-import { windowInputs } from '../../shared/audio/window-inputs';
-import { viewsOf, type FrontEnd } from '../../shared/contracts/front-end';
+import { inputLength } from '../../shared/audio/window-inputs';
+import { viewsOf, type FrontEnd, type View } from '../../shared/contracts/front-end';
 import { withEqualSay } from '../../shared/decision/equal-say';
-import { classLogits, familiarityOf } from '../../shared/decision/familiarity';
+import { classLogits, evidenceOf } from '../../shared/decision/rejection';
+import type { LoadedEngine } from '../../shared/engine/load-engine';
 import type { Scorer } from '../../shared/engine/scorer';
+import { createViewInputs } from '../../shared/engine/view-inputs';
 import type { LabelledClip } from './dataset';
 
 /** Inputs at once: enough to keep the engine busy, small enough to stay far below a training step's memory. */
@@ -19,19 +21,42 @@ export interface Example {
 export function examplesOf(
   clips: readonly Pick<LabelledClip, 'label' | 'samples'>[],
   frontEnd: FrontEnd,
+  engine: LoadedEngine,
 ): Example[] {
-  return clips.map(({ label, samples }) => ({
-    label,
-    views: viewsOf(frontEnd).map((view) => windowInputs(samples, view)),
-  }));
+  const byView = viewsOf(frontEnd).map((view) => inputsOf(clips, view, engine));
+  return clips.map(({ label }, clip) => ({ label, views: byView.map((inputs) => inputs[clip]!) }));
+}
+
+/** The inputs that each clip gives. */
+function inputsOf(
+  clips: readonly Pick<LabelledClip, 'samples'>[],
+  view: View,
+  engine: LoadedEngine,
+): Float32Array[][] {
+  const viewInputs = createViewInputs(view, engine);
+  const length = inputLength(view);
+  try {
+    const batches = Array.from({ length: Math.ceil(clips.length / batchSize) }, (_, batch) =>
+      clips.slice(batch * batchSize, (batch + 1) * batchSize),
+    );
+    return batches.flatMap((batch) => {
+      const { features, counts } = viewInputs.of(batch.map(({ samples }) => samples));
+      let next = 0;
+      return counts.map((count) =>
+        Array.from({ length: count }, () => features.slice(next * length, ++next * length)),
+      );
+    });
+  } finally {
+    viewInputs.dispose();
+  }
 }
 
 /** What a version, or one network, says of clips. */
 export interface ClipAnswers {
   /** Clip by clip, of each input of each network, all networks with the same say. */
   readonly logits: readonly (readonly Float32Array[])[];
-  /** Of each clip; 1 where the networks do not judge it. */
-  readonly familiarity: readonly number[];
+  /** Of each clip what else speaks for each class; undefined where the networks do not judge it. */
+  readonly evidence: readonly (Float32Array | undefined)[];
 }
 
 /**
@@ -47,14 +72,14 @@ export function answersOf(
   const outputs = examples.map((_, clip) => withEqualSay(byScorer.map((rows) => rows[clip]!)));
   return {
     logits: outputs.map((rows) => rows.map((row) => classLogits(row, classes))),
-    familiarity: outputs.map((rows) => familiarityOf(rows, classes) ?? 1),
+    evidence: outputs.map((rows) => evidenceOf(rows, classes)),
   };
 }
 
 export function joinAnswers(answers: readonly ClipAnswers[]): ClipAnswers {
   return {
     logits: answers.flatMap(({ logits }) => logits),
-    familiarity: answers.flatMap(({ familiarity }) => familiarity),
+    evidence: answers.flatMap(({ evidence }) => evidence),
   };
 }
 

@@ -90,7 +90,7 @@ function createManifest(published: PublishedNetworks, facts: VersionFacts): Mani
     parameters: members * parameterCount(network),
     classes: [...facts.classes],
     frontEnd: facts.frontEnd,
-    initialisation: 'pytorch-uniform',
+    initialisation: settings.hyperparameters.optimizer === 'lbfgs' ? 'zeros' : 'pytorch-uniform',
     inputScaling: 'unit',
     data: facts.data,
     epoch: served.epoch,

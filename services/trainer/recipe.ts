@@ -1,12 +1,12 @@
 import type { View } from '../../shared/contracts/front-end';
-import type { Hyperparameters } from '../../shared/contracts/manifest';
+import type { Hyperparameters, SteppedHyperparameters } from '../../shared/contracts/manifest';
 import { AppError } from '../../shared/errors/app-error';
 import { deriveSeed } from '../../shared/network/random';
 import { createCropStream, type CropStream } from './augment/crop-stream';
 import { trainingSpectra } from './augment/training-spectra';
 import { batchesOf, type Batch } from './batches';
 import type { LabelledClip } from './dataset';
-import type { RunSettings } from './run-settings';
+import type { SteppedSettings } from './run-settings';
 import { warmUpThenCosine } from './schedule';
 import { noCache, openSpectrogramCache } from './spectrogram-cache';
 
@@ -20,7 +20,7 @@ export interface Recipe {
 }
 
 export interface RecipeOptions {
-  readonly settings: RunSettings;
+  readonly settings: SteppedSettings;
   readonly view: View;
   readonly classes: number;
   readonly clips: readonly LabelledClip[];
@@ -29,10 +29,18 @@ export interface RecipeOptions {
 }
 
 /** Optimiser steps between two validations. */
-export function stepsPerEpoch(hyperparameters: Hyperparameters, clips: number): number {
+export function stepsPerEpoch(hyperparameters: SteppedHyperparameters, clips: number): number {
   return hyperparameters.optimizer === 'adamw'
     ? hyperparameters.stepsPerEpoch
     : Math.ceil(clips / hyperparameters.batchSize);
+}
+
+/**
+ * Whether networks of several folds are published as one version that knows what is none of its classes. The report's networks
+ * are only compared.
+ */
+export function publishesTogether({ optimizer }: Pick<Hyperparameters, 'optimizer'>): boolean {
+  return optimizer !== 'adam';
 }
 
 /** The report's recipe (`adam`) or `mel`'s (`adamw`). */
@@ -41,6 +49,8 @@ export function createRecipe({ settings, view, classes, clips, cacheFolder }: Re
   const { batchSize } = hyperparameters;
   switch (hyperparameters.optimizer) {
     case 'adam':
+      if (view.kind === 'encoder')
+        throw new AppError('internal', 'A head on an encoder is fitted, not trained.');
       return {
         clipsPerEpoch: clips.length,
         batches: (epoch) =>

@@ -2,7 +2,11 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { networkConfigSchema } from '../../shared/contracts/architecture';
 import { logMelFrontEndSchema } from '../../shared/contracts/front-end';
-import { hyperparametersSchema, protocolSchema } from '../../shared/contracts/manifest';
+import {
+  hyperparametersSchema,
+  protocolSchema,
+  type SteppedHyperparameters,
+} from '../../shared/contracts/manifest';
 
 /** All that decides what a run computes, the data and the engine aside. Equal settings, equal weights. */
 export const runSettingsSchema = z.strictObject({
@@ -15,6 +19,9 @@ export const runSettingsSchema = z.strictObject({
 });
 export type RunSettings = z.infer<typeof runSettingsSchema>;
 
+/** Of a run that is trained step by step. */
+export type SteppedSettings = RunSettings & { readonly hyperparameters: SteppedHyperparameters };
+
 /** The folder a run's state lives in: readable, and unique to the settings and the data. */
 export function runName(settings: RunSettings, dataFingerprint: string): string {
   const { network, hyperparameters, protocol, seed, view } = settings;
@@ -24,12 +31,16 @@ export function runName(settings: RunSettings, dataFingerprint: string): string 
     network.architecture,
     ...shape,
     ...(view === undefined ? [] : [`n${view.fftSamples}`]),
-    `lr${hyperparameters.learningRate}`,
-    `b${hyperparameters.batchSize}`,
-    `e${hyperparameters.epochs}`,
+    ...pace(hyperparameters),
     `t${protocol.testFold}`,
     `v${protocol.validationFold}`,
     `s${seed}`,
     createHash('sha256').update(identity).digest('hex').slice(0, 8),
   ].join('-');
+}
+
+function pace(hyperparameters: RunSettings['hyperparameters']): string[] {
+  if (hyperparameters.optimizer === 'lbfgs') return [`p${hyperparameters.penalty}`];
+  const { learningRate, batchSize, epochs } = hyperparameters;
+  return [`lr${learningRate}`, `b${batchSize}`, `e${epochs}`];
 }

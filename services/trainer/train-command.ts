@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Protocol } from '../../shared/contracts/manifest';
 import type { CrossValidation, FoldResult } from '../../shared/contracts/report';
@@ -6,13 +7,20 @@ import { summariseFolds } from '../../shared/metrics/summarise-folds';
 import { openRegistry, type Version } from '../../shared/registry/registry';
 import { writeFileAtomically } from '../../shared/registry/write-atomically';
 import type { TrainCommand } from './command-line';
-import { evaluateEnsemble, evaluateFold, membersOf, type FoldNetworks } from './evaluate-ensemble';
+import {
+  choosesEpoch,
+  evaluateEnsemble,
+  evaluateFold,
+  membersOf,
+  type FoldNetworks,
+} from './evaluate-ensemble';
 import { evaluateRun } from './evaluate-run';
 import { crossValidationLines, evaluationLines, foldResult, seedLines } from './fold-figures';
 import type { LabelledClip } from './dataset';
 import { foldsOf, splitFolds, type FoldSplit } from './folds';
 import { meanHistory } from './mean-history';
 import { networksOf, publishVersion, type PublishedNetworks } from './publish-version';
+import { publishesTogether } from './recipe';
 import type { TrainedRun } from './train';
 import { trainFold } from './train-fold';
 import {
@@ -43,11 +51,11 @@ async function trainOne(workshop: Workshop): Promise<Version> {
   const folds = { testFold: command['test-fold'], validationFold: command['validation-fold'] };
   const split = splitFolds(dataset, folds, command.blind);
   const networks = await trainFold(workshop, split);
-  const version =
-    networks.length === 1
-      ? await publishRun(workshop, networks[0], split)
-      : await publishTogether(workshop, [{ split, networks, peers: [] }], split.test, split.protocol);
-  say(workshop, `Curves and state in ${networks.map(({ folder }) => folder).join(', ')}`);
+  const version = choosesEpoch(networks)
+    ? await publishRun(workshop, networks[0], split)
+    : await publishTogether(workshop, [{ split, networks, peers: [] }], split.test, split.protocol);
+  const folders = networks.flatMap(({ folder }) => folder ?? []);
+  if (folders.length > 0) say(workshop, `Curves and state in ${folders.join(', ')}`);
   return version;
 }
 
@@ -66,7 +74,7 @@ async function publishRun(workshop: Workshop, run: TrainedRun, split: FoldSplit)
 async function crossValidate(workshop: Workshop): Promise<Version[]> {
   const { command, dataset, hyperparameters } = workshop;
   const testFold = command['test-fold'];
-  const together = hyperparameters.optimizer === 'adamw';
+  const together = publishesTogether(hyperparameters);
   const folds = foldsOf(dataset.clips).filter((fold) => fold !== testFold);
   const splits = folds.map((validationFold) =>
     splitFolds(dataset, { testFold, validationFold }, together || command.blind),
@@ -142,6 +150,7 @@ async function keepSummary(
   const { config, command } = workshop;
   const name = `cross-validation-${command.architecture}-t${command['test-fold'] ?? 'none'}-s${seed}.json`;
   const file = join(config.runsFolder, name);
+  await mkdir(config.runsFolder, { recursive: true });
   await writeFileAtomically(file, `${JSON.stringify(summary, null, 2)}\n`);
   say(workshop, `${crossValidationLines(summary)}\nWritten to ${file}`);
   return summary;

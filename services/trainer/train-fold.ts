@@ -10,6 +10,7 @@ import { runName } from './run-settings';
 import { openRunStore, type RunStore } from './run-store';
 import { openTensorboard } from './tensorboard';
 import { train, type TrainedRun } from './train';
+import { trainHead } from './heads/train-head';
 import { withFamiliarity } from './unknown/with-familiarity';
 import { familiarityOptions, settingsOf, type Workshop } from './workshop';
 
@@ -39,7 +40,11 @@ async function trainView(
   const { fence, onEpoch } = workshop;
   // A run that is finished has no batches between which it could be stopped.
   if (signal.aborted) throw new AppError('cancelled', 'Stopped between two networks; --resume continues.');
-  const settings = settingsOf(workshop, split, view);
+  if (hyperparameters.optimizer === 'lbfgs') {
+    if (view.kind === 'encoder') return trainHead(workshop, split, view, hyperparameters);
+    throw new AppError('internal', 'Only a head on an encoder is fitted.');
+  }
+  const settings = { ...settingsOf(workshop, split, view), hyperparameters };
   const name = runName(settings, dataset.fingerprint);
   const store = await openRunStore(config.runsFolder, name, fence?.attempt);
   await prepareStore(store, command, hyperparameters.epochs);

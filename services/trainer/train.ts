@@ -15,11 +15,11 @@ import { createLearner, type Learner } from './learner';
 import { freshState, modelWeights } from './network-state';
 import { examplesOf, predictOutputs, type Example } from './predict';
 import { createRecipe, type Recipe } from './recipe';
-import type { RunSettings } from './run-settings';
+import type { SteppedSettings } from './run-settings';
 import type { RunProgress, RunStore, SavedRun } from './run-store';
 
 export interface TrainOptions {
-  readonly settings: RunSettings;
+  readonly settings: SteppedSettings;
   readonly view: View;
   readonly classes: readonly string[];
   readonly split: FoldSplit;
@@ -46,8 +46,8 @@ export interface BatchProgress {
 
 /** A finished run: its history, and the weights of its last epoch and of the best by validation accuracy. */
 export interface TrainedRun {
-  /** Where its curves and its state are. */
-  readonly folder: string;
+  /** Where its curves and its state are; undefined: it took a moment, and has neither. */
+  readonly folder: string | undefined;
   readonly network: Network;
   readonly progress: RunProgress;
   readonly lastWeights: WeightValues;
@@ -65,7 +65,7 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   const network = createNetwork(settings.network, classes.length);
   let run: SavedRun = (await store.load()) ?? startOf(network, options);
   const recipe = createRecipe({ ...options, classes: classes.length, clips: options.split.train });
-  const validationExamples = examplesOf(options.split.validation, options.view);
+  const validationExamples = examplesOf(options.split.validation, options.view, options.engine);
   const learner = createLearner(network, run.state, settings.hyperparameters, options.engine);
   try {
     while (run.progress.history.length < settings.hyperparameters.epochs) {

@@ -4,7 +4,13 @@ import type { FrontEnd, View } from '../../shared/contracts/front-end';
 import type { Hyperparameters } from '../../shared/contracts/manifest';
 import type { EpochMetrics } from '../../shared/contracts/report';
 import { chooseEngine } from '../../shared/engine/choose-engine';
-import { loadEngine, type LoadedEngine } from '../../shared/engine/load-engine';
+import {
+  loadEngine,
+  loadScoringEngine,
+  withEncoder,
+  type LoadedEngine,
+} from '../../shared/engine/load-engine';
+import { fetchEncoder, findEncoder } from '../../shared/engine/provide-encoder';
 import { AppError } from '../../shared/errors/app-error';
 import { createStatusLine, type TextStream } from '../../shared/observability/status-line';
 import { codeVersion } from './code-version';
@@ -15,6 +21,7 @@ import type { EvaluationOptions } from './evaluate-run';
 import type { Fence } from './fence';
 import type { FoldSplit } from './folds';
 import type { VersionFacts } from './publish-version';
+import { publishesTogether } from './recipe';
 import type { RunSettings } from './run-settings';
 import { otherSounds } from './unknown/other-sounds';
 import type { FamiliarityOptions } from './unknown/with-familiarity';
@@ -58,14 +65,18 @@ export interface Workshop extends CommandContext {
 export async function openWorkshop(command: TrainCommand, context: CommandContext): Promise<Workshop> {
   const network = networkOf(command);
   const { frontEnd, hyperparameters } = trainingOf(command);
-  const engine = await loadTrainingEngine(context);
+  const engine = await loadTrainingEngine(frontEnd, context);
   const dataset = await loadClips(command, frontEnd, context);
-  const madeSounds =
-    hyperparameters.optimizer === 'adamw' ? await otherSounds(frontEnd, context.config.engineThreads) : {};
+  const madeSounds = publishesTogether(hyperparameters)
+    ? await otherSounds(dataset.others, frontEnd, engine, context.config.engineThreads)
+    : {};
   return { ...context, command, network, frontEnd, hyperparameters, dataset, madeSounds, engine };
 }
 
-async function loadTrainingEngine({ config, output, signal }: CommandContext): Promise<LoadedEngine> {
+async function loadTrainingEngine(
+  frontEnd: FrontEnd,
+  { config, output, signal }: CommandContext,
+): Promise<LoadedEngine> {
   const line = createStatusLine(output, Date.now);
   const choice = await chooseEngine({
     wish: config.engine,
@@ -79,6 +90,15 @@ async function loadTrainingEngine({ config, output, signal }: CommandContext): P
       line.print(reason);
     },
   });
+  if (frontEnd.kind === 'encoder') {
+    line.update('Fetching the encoder');
+    const { encoder, encoderCacheFolder: cacheFolder } = config;
+    const found = await findEncoder(encoder, cacheFolder);
+    const encoderFile = found ?? (await fetchEncoder({ wish: encoder, cacheFolder, signal }));
+    line.close();
+    const here = encoderFile === undefined ? choice : { ...choice, encoderFile };
+    return withEncoder(await loadScoringEngine(here, { architecture: 'encoder' }), frontEnd);
+  }
   line.close();
   if (choice.kind === 'wasm') {
     throw new AppError(

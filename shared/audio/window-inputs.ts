@@ -1,6 +1,10 @@
-import type { View } from '../contracts/front-end';
+import type { FramesFrontEnd, LogMelFrontEnd, View } from '../contracts/front-end';
+import { encoderOutputs } from '../encoder/mobile-net';
 import { joinedSamples, joinFrames } from './frames';
 import { logMelCrops } from './log-mel';
+
+/** A view that needs no network of its own. */
+export type PlainView = FramesFrontEnd | LogMelFrontEnd;
 
 /** Numbers in one input of the network. */
 export function inputLength(view: View): number {
@@ -9,6 +13,8 @@ export function inputLength(view: View): number {
       return joinedSamples(view);
     case 'log-mel':
       return view.cropFrames * view.melBins;
+    case 'encoder':
+      return encoderOutputs;
   }
 }
 
@@ -22,7 +28,7 @@ export function inputsPerWindow(view: View): number {
  * @param window mono at the view's rate, cut to its length; a shorter one is completed as the kind does it
  * @returns at least one array of `inputLength(view)`
  */
-export function windowInputs(window: Float32Array, view: View): Float32Array[] {
+export function windowInputs(window: Float32Array, view: PlainView): Float32Array[] {
   const length = inputLength(view);
   const memory = new Float32Array(inputsPerWindow(view) * length);
   const count = writeWindowInputs(window, view, memory, 0);
@@ -35,7 +41,7 @@ export function windowInputs(window: Float32Array, view: View): Float32Array[] {
  */
 export function writeWindowInputs(
   window: Float32Array,
-  view: View,
+  view: PlainView,
   out: Float32Array,
   offset: number,
 ): number {

@@ -30,14 +30,19 @@ export const melSchema = z.strictObject({
   familiarity: z.literal(true).optional(),
 });
 
+/** A linear head on a pretrained encoder's features (shared/network/head.ts). */
+export const encoderHeadSchema = z.strictObject({ architecture: z.literal('encoder') });
+
 export const networkConfigSchema = z.discriminatedUnion('architecture', [
   cnnSchema,
   transformerSchema,
   melSchema,
+  encoderHeadSchema,
 ]);
 
 export type CnnConfig = z.infer<typeof cnnSchema>;
 export type TransformerConfig = z.infer<typeof transformerSchema>;
 export type MelConfig = z.infer<typeof melSchema>;
+export type EncoderHeadConfig = z.infer<typeof encoderHeadSchema>;
 export type NetworkConfig = z.infer<typeof networkConfigSchema>;
 export type Architecture = NetworkConfig['architecture'];

@@ -12,11 +12,19 @@ const verdict = {
   confidence: ratio.describe('The most probable class’s probability'),
 };
 
+const tags = z
+  .array(predictionSchema)
+  .optional()
+  .describe(
+    'The likeliest of AudioSet’s 527 tags, which do not exclude each other; absent where the model has no pretrained encoder',
+  );
+
 export const windowResultSchema = z.object({
   startSeconds: z.number().min(0),
   endSeconds: z.number().min(0),
   ...verdict,
   predictions: z.array(predictionSchema).describe('Most probable first'),
+  tags,
 });
 
 /** What `POST /classify` answers. */
@@ -36,6 +44,7 @@ export const classificationSchema = z.object({
     .describe(
       'Mean over the windows in which a class is heard (over all where there is none), most probable first',
     ),
+  tags,
   windows: z.array(windowResultSchema),
   warnings: z
     .array(z.string())

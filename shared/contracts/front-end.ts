@@ -46,8 +46,23 @@ export const logMelFrontEndSchema = z.strictObject({
 });
 export type LogMelFrontEnd = z.infer<typeof logMelFrontEndSchema>;
 
+/**
+ * A pretrained encoder: what a window is like, in features that a head is fitted on, and how AudioSet's tags apply to it. The
+ * encoder is not part of a version: its file is named by its content. A shorter window is judged as it is.
+ */
+export const encoderFrontEndSchema = z.strictObject({
+  kind: z.literal('encoder'),
+  ...common,
+  encoder: z.strictObject({
+    name: z.literal('mn04_as'),
+    /** Of the file that holds its weights. */
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  }),
+});
+export type EncoderFrontEnd = z.infer<typeof encoderFrontEndSchema>;
+
 /** One way to hear a window: what a single network is given. */
-export type View = FramesFrontEnd | LogMelFrontEnd;
+export type View = FramesFrontEnd | LogMelFrontEnd | EncoderFrontEnd;
 
 /**
  * Several views of the same window, for a version of several networks: they take turns, network `i` has view
@@ -69,6 +84,7 @@ export type ViewsFrontEnd = z.infer<typeof viewsFrontEndSchema>;
 export const frontEndSchema = z.discriminatedUnion('kind', [
   framesFrontEndSchema,
   logMelFrontEndSchema,
+  encoderFrontEndSchema,
   viewsFrontEndSchema,
 ]);
 export type FrontEnd = z.infer<typeof frontEndSchema>;
@@ -121,6 +137,17 @@ export const melViews: ViewsFrontEnd = {
     { ...melFrontEnd, fftSamples: 4096 },
     { ...melFrontEnd, fftSamples: 512, hopSamples: 220, lowestHz: 60, cropFrames: 256 },
   ],
+};
+
+/** EfficientAT's mn04_as at 32 kHz (shared/encoder/mobile-net.ts), which hears 5 s at once here. */
+export const encoderFrontEnd: EncoderFrontEnd = {
+  kind: 'encoder',
+  sampleRate: 32_000,
+  windowSeconds: 5,
+  encoder: {
+    name: 'mn04_as',
+    sha256: '899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c',
+  },
 };
 
 /** Samples in one window at the front end's sample rate. */

@@ -14,6 +14,7 @@ export const jobHyperparametersSchema = z.strictObject({
   epochs: oneOrMore(z.int().positive().max(100_000)).optional(),
   stepsPerEpoch: oneOrMore(z.int().positive().max(1_000_000)).optional(),
   dropout: oneOrMore(z.number().min(0).max(0.95)).optional(),
+  penalty: oneOrMore(z.number().positive().max(1e6)).optional(),
   heads: oneOrMore(z.union([z.literal(1), z.literal(2), z.literal(4)])).optional(),
   hidden: oneOrMore(z.int().min(1).max(8192)).optional(),
   batchNorm: oneOrMore(z.enum(['counted', 'applied'])).optional(),
@@ -31,7 +32,7 @@ export const jobProtocolSchema = z.strictObject({
 /** `POST /jobs`. */
 export const jobRequestSchema = z.strictObject({
   kind: z.literal('train'),
-  architecture: z.enum(['cnn', 'transformer', 'mel', 'mel-small']),
+  architecture: z.enum(['cnn', 'transformer', 'mel', 'mel-small', 'encoder']),
   hyperparameters: jobHyperparametersSchema.default({}),
   protocol: jobProtocolSchema.default({ testFold: 1, validationFold: 2, crossValidate: false }),
   /** A dataset's name; absent: the trainer's own (DATA_DIR). */
@@ -49,6 +50,7 @@ const hyperparametersOf: Readonly<Record<JobRequest['architecture'], readonly st
   transformer: [...everywhere, 'heads', 'hidden'],
   mel: [...everywhere, 'stepsPerEpoch'],
   'mel-small': [...everywhere, 'stepsPerEpoch'],
+  encoder: ['penalty'],
 };
 
 /** A new job: asked for with what its architecture has, on folds that can be judged. Jobs that are kept are not judged again. */

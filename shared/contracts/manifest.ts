@@ -34,8 +34,21 @@ const adamwSchema = z.strictObject({
   augmentation: augmentationSchema,
 });
 
-export const hyperparametersSchema = z.discriminatedUnion('optimizer', [adamSchema, adamwSchema]);
+/** A head's on a pretrained encoder: fitted to the optimum, so that no step and no epoch is chosen. */
+const lbfgsSchema = z.strictObject({
+  optimizer: z.literal('lbfgs'),
+  /** Weight of half the squared kernel beside the summed cross-entropy, on standardised features. */
+  penalty: z.number().positive(),
+});
+
+export const hyperparametersSchema = z.discriminatedUnion('optimizer', [
+  adamSchema,
+  adamwSchema,
+  lbfgsSchema,
+]);
 export type Hyperparameters = z.infer<typeof hyperparametersSchema>;
+/** Of what is trained step by step. */
+export type SteppedHyperparameters = Exclude<Hyperparameters, { optimizer: 'lbfgs' }>;
 
 export const protocolSchema = z.strictObject({
   /** Null: every fold but the validation fold trained. */
@@ -60,7 +73,8 @@ export const manifestSchema = z.strictObject({
   classes: z.array(z.string().min(1)).min(2).max(1000),
   frontEnd: frontEndSchema,
   hyperparameters: hyperparametersSchema,
-  initialisation: z.literal('pytorch-uniform'),
+  /** `zeros`: of a head, whose optimum does not depend on where the search begins. */
+  initialisation: z.enum(['pytorch-uniform', 'zeros']),
   inputScaling: z.literal('unit'),
   protocol: protocolSchema,
   seed: z.int().min(0),

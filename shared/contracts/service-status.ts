@@ -81,6 +81,20 @@ export const modelDetailsSchema = modelSummarySchema.extend({
 });
 export type ModelDetails = z.infer<typeof modelDetailsSchema>;
 
+/** `GET /labels`. */
+export const labelsSchema = z.object({
+  version: z.string().describe('The version that answers now'),
+  classes: z
+    .array(z.string())
+    .describe('What a recording or a sound is named as, in the order of the network’s outputs'),
+  tags: z
+    .array(z.object({ id: z.string().describe('AudioSet’s, as `/m/0bt9lr`'), label: z.string() }))
+    .describe(
+      'What `tags` of an answer name beside the classes; empty where the version has no pretrained encoder',
+    ),
+});
+export type Labels = z.infer<typeof labelsSchema>;
+
 /** Body of `POST /models/:id/promote`. */
 export const promoteRequestSchema = z.strictObject({
   waive: z

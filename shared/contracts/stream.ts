@@ -72,6 +72,12 @@ export const startMessageSchema = z
       .describe('What is judged at once; the model’s own window unless given, and at most that'),
     hopSeconds: z.number().min(0.1).max(60).default(0.5).describe('Time from one prediction to the next'),
     topK: z.int().min(1).max(1000).default(3).describe('How many classes to name'),
+    tags: z
+      .int()
+      .min(0)
+      .max(527)
+      .default(3)
+      .describe('How many of AudioSet’s tags to name where the model has them; 0: none'),
     silenceDbfs: z
       .number()
       .min(-120)
@@ -141,6 +147,7 @@ export const predictionMessageSchema = z.object({
   label: z.string().describe('`silence` for a silent window, `unknown` for what is none of the classes'),
   confidence: ratio.nullable().describe('Null for a silent window'),
   predictions: z.array(predictionSchema).describe('Most probable first; empty for a silent window'),
+  tags: classificationSchema.shape.tags,
   level: z
     .number()
     .min(-120)

@@ -1,3 +1,4 @@
+import { unknownLabel } from '../decision/verdict';
 import { shownValue } from './dataset-problems';
 
 const maxLength = 200;
@@ -8,11 +9,15 @@ const maxLength = 200;
  */
 const unfit = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u00ad\u200b\u2060\u202a-\u202e\u2066-\u2069\ufeff]/u;
 
-/** The answers' own words, and why no class can have them. */
+/** An answer's own word, and why no class can have it. */
 const ownWords: Readonly<Record<string, string>> = {
-  unknown: 'is reserved: the service answers it for what is none of the classes',
   silence: 'is reserved: the service answers it where nothing is heard',
 };
+
+/** Whether recordings of this category are other things: of none of the classes, and there to be told from them. */
+export function isOtherCategory(name: string): boolean {
+  return name.toLowerCase() === unknownLabel;
+}
 
 /** A class's name as it is kept: composed (NFC), with plain blanks, and none around it. */
 export function cleanClassName(name: string): string {

@@ -1,5 +1,5 @@
 import { fewestFolds } from './assign-folds';
-import { classNameProblem } from './class-name';
+import { classNameProblem, isOtherCategory } from './class-name';
 import type { DatasetListing, DatasetRow } from './dataset-csv';
 import { ProblemList, shownList, shownValue } from './dataset-problems';
 
@@ -21,8 +21,14 @@ export interface DatasetClasses {
   readonly warnings: string[];
 }
 
-/** The classes of a list of clips. What only follows from lines that were left out is not told. */
-export function classesOf({ rows, isPartial }: Pick<DatasetListing, 'rows' | 'isPartial'>): DatasetClasses {
+/**
+ * The classes of a list of clips. The category `unknown` is none: its clips are other things, which a version learns to reject.
+ * What only follows from lines that were left out is not told. */
+export function classesOf({
+  rows: all,
+  isPartial,
+}: Pick<DatasetListing, 'rows' | 'isPartial'>): DatasetClasses {
+  const rows = all.filter(({ category }) => !isOtherCategory(category));
   const { counts, folds } = count(rows);
   const classes = [...counts.keys()].sort();
   const targetOf = (category: string): number => [...counts.get(category)!.targets][0] ?? 0;

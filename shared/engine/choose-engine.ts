@@ -18,7 +18,11 @@ export type KernelsWish = (typeof kernelsWishes)[number];
 export type EngineChoice = (
   | { readonly kind: NativeEngineKind; readonly bindingPath: string; readonly threads?: number }
   | { readonly kind: 'wasm'; readonly threads?: number }
-) & { readonly kernels?: KernelsChoice };
+) & {
+  readonly kernels?: KernelsChoice;
+  /** The file with the pretrained encoder's weights, where it is on this machine. */
+  readonly encoderFile?: string;
+};
 
 export interface ChooseOptions {
   readonly wish: EngineWish;

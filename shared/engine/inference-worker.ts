@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { AppError } from '../errors/app-error';
-import { classLogits, familiarityOf } from '../decision/familiarity';
+import { classLogits, evidenceOf, tagProbabilities } from '../decision/rejection';
 import { meanProbabilities } from '../decision/mean-probabilities';
 import { createNetwork } from '../network/create-network';
 import { ensembleParameters, splitMembers } from '../network/ensemble';
@@ -13,7 +13,7 @@ import { endThreads } from '../threads/thread';
 import { given, isCalledOff, receive } from '../threads/thread-side';
 import type { InferenceResult } from './inference';
 import type { InferenceRequest, InferenceReply, InferenceStart } from './inference-messages';
-import { describeEngine, loadScoringEngine } from './load-engine';
+import { describeEngine, loadScoringEngine, withEncoder } from './load-engine';
 import { createWindowScorer, type WindowScorer } from './window-scorer';
 
 /** Enough for fifty streams whose windows share eight of nine frames, and for a long recording's. */
@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   });
   const { choice, folder, manifest, warmUpBatches, triedOut } = given() as InferenceStart;
   stepBack(triedOut ? 'everything' : 'answers');
-  const engine = await loadScoringEngine(choice, manifest.network);
+  const engine = await withEncoder(await loadScoringEngine(choice, manifest.network), manifest.frontEnd);
   const network = createNetwork(manifest.network, manifest.classes.length);
   const weightsManifest = JSON.parse(
     await readFile(join(folder, weightsFileNames.manifest), 'utf8'),
@@ -56,7 +56,8 @@ async function main(): Promise<void> {
   const classes = manifest.classes.length;
   const judge: Predict = (windows) => {
     const rows = own.logits(windows);
-    const familiarity = rows.map((ofWindow) => familiarityOf(ofWindow, classes));
+    const evidence = rows.map((ofWindow) => evidenceOf(ofWindow, classes));
+    const tags = rows.map((ofWindow) => tagProbabilities(ofWindow, classes));
     return {
       probabilities: rows.map((ofWindow) =>
         meanProbabilities(
@@ -64,7 +65,8 @@ async function main(): Promise<void> {
           manifest.calibration?.temperature,
         ),
       ),
-      ...(familiarity.every((value) => value !== undefined) ? { familiarity } : {}),
+      ...(evidence.every((value) => value !== undefined) ? { evidence } : {}),
+      ...(tags.every((value) => value !== undefined) ? { tags } : {}),
     };
   };
 

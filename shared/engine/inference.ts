@@ -22,7 +22,9 @@ export interface Inference {
 
 export interface InferenceResult {
   readonly probabilities: readonly Float32Array[];
-  /** Of each window, where the model judges it (shared/decision/familiarity.ts). */
-  readonly familiarity?: readonly number[];
+  /** Of each window what else speaks for each class, where the model judges it (shared/decision/rejection.ts). */
+  readonly evidence?: readonly Float32Array[];
+  /** Of each window the probability of each of AudioSet's tags, where an encoder hears. */
+  readonly tags?: readonly Float32Array[];
   readonly inferenceMs: number;
 }

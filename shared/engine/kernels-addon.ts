@@ -77,6 +77,14 @@ interface MelOptions extends AddonOptions, NativeOptimiser {
   readonly head: number;
 }
 
+/** The pretrained encoder with its front end: windows in, features and tag logits of each out. */
+interface AddonAudioEncoder {
+  /** `encoderParameters`, in their order. */
+  setWeights(tensors: readonly Float32Array[]): void;
+  encode(windows: readonly Float32Array[]): Float32Array;
+  dispose(): void;
+}
+
 /** A version of `mel`: networks by position, windows in. */
 interface AddonEnsemble {
   setWeights(member: number, tensors: readonly Float32Array[]): void;
@@ -131,6 +139,10 @@ export interface KernelsAddon {
   createTransformer(options: TransformerOptions): AddonNetwork;
   createMel(options: MelOptions): AddonNetwork;
   createResampler(options: ResamplerOptions): AddonResampler;
+  createAudioEncoder(options: {
+    readonly instructionSet: string;
+    readonly threads: number;
+  }): AddonAudioEncoder;
   createMelEnsemble(options: EnsembleOptions): AddonEnsemble;
 }
 

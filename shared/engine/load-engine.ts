@@ -6,6 +6,9 @@ import type { NetworkConfig } from '../contracts/architecture';
 import { AppError } from '../errors/app-error';
 import type { EngineChoice } from './choose-engine';
 import type { KernelsChoice } from './kernels-addon';
+import type { FrontEnd } from '../contracts/front-end';
+import type { WeightArrays } from '../network/network';
+import { loadEncoderWeights } from './encoder-file';
 import { isNative } from './native-network';
 import { registerTrainingKernels } from './training-kernels';
 import { libtensorflowVersion } from './wheels';
@@ -18,6 +21,8 @@ export interface LoadedEngine {
   /** For people and manifests: `cpu (libtensorflow 2.21.0, 2 threads)`. */
   readonly description: string;
   readonly kernels?: KernelsChoice;
+  /** Of the pretrained encoder, where the front end is one. */
+  readonly encoderWeights?: WeightArrays;
 }
 
 interface NativeBackend extends tf.KernelBackend {
@@ -49,6 +54,15 @@ export async function loadEngine(choice: EngineChoice): Promise<LoadedEngine> {
 function loadedAs(choice: EngineChoice): LoadedEngine {
   const { kind, kernels } = choice;
   return { kind, choice, description: describe(choice), ...(kernels && { kernels }) };
+}
+
+/**
+ * The engine with the encoder that the front end wants, if it wants one.
+ * @throws AppError as loadEncoderWeights does
+ */
+export async function withEncoder(engine: LoadedEngine, frontEnd: FrontEnd): Promise<LoadedEngine> {
+  if (frontEnd.kind !== 'encoder') return engine;
+  return { ...engine, encoderWeights: await loadEncoderWeights(frontEnd, engine.choice.encoderFile) };
 }
 
 /** What computes this network, for people and manifests: `cpu (native avx512 kernels, 2 threads)`. */

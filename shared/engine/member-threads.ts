@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { AppError } from '../errors/app-error';
-import { outputsOf, type Network } from '../network/network';
+import type { Network } from '../network/network';
 import type { WeightValues } from '../registry/weights-file';
 import { Thread } from '../threads/thread';
 import type { EngineChoice } from './choose-engine';
@@ -55,7 +55,7 @@ export function startMemberThread(
   inputLength: number,
 ): MemberThread {
   const { config, classes } = network;
-  const outputs = outputsOf(network);
+  const { outputs } = network;
   const floats = (length: number): Float32Array => new Float32Array(new SharedArrayBuffer(4 * length));
   const control = new Int32Array(new SharedArrayBuffer(8));
   const features = floats(mostInputs * inputLength);

@@ -1,7 +1,7 @@
 import { melFilters } from '../audio/mel-filters';
 import { windowSamples, type LogMelFrontEnd, type View } from '../contracts/front-end';
 import { melSize } from '../network/mel';
-import { outputsOf, type Network } from '../network/network';
+import type { Network } from '../network/network';
 import type { WeightValues } from '../registry/weights-file';
 import { loadKernels, type EnsembleOptions, type KernelsChoice } from './kernels-addon';
 
@@ -32,13 +32,12 @@ export interface NativeEnsemble {
 /** Undefined where the kernels do not compute the network with that view. */
 export function createNativeEnsemble(
   { path, instructionSet, threads }: KernelsChoice,
-  { config, parameters }: Network,
+  { config, parameters, outputs }: Network,
   members: readonly WeightValues[],
   view: View,
 ): NativeEnsemble | undefined {
   if (config.architecture !== 'mel' && config.architecture !== 'mel-small') return undefined;
   if (view.kind !== 'log-mel') return undefined;
-  const outputs = outputsOf({ parameters });
   const ensemble = loadKernels(path).createMelEnsemble({
     ...{ instructionSet, threads, classes: outputs, members: members.length },
     ...melSize(config),

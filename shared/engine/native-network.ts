@@ -1,7 +1,7 @@
 import type { NetworkConfig } from '../contracts/architecture';
 import { AppError } from '../errors/app-error';
 import { melSize } from '../network/mel';
-import { outputsOf, type Network } from '../network/network';
+import type { Network } from '../network/network';
 import { frameSamples, inputSamples } from '../network/trunk';
 import type { WeightValues } from '../registry/weights-file';
 import {
@@ -73,6 +73,9 @@ export function isNative(config: NetworkConfig): boolean {
     case 'mel':
     case 'mel-small':
       return true;
+    // The encoder is; a head on it is plain arithmetic (shared/network/head.ts).
+    case 'encoder':
+      return true;
   }
 }
 
@@ -89,7 +92,7 @@ export interface NativeNetworkOptions {
  */
 export function createNativeNetwork(
   choice: KernelsChoice | undefined,
-  { config, parameters }: Network,
+  { config, parameters, outputs }: Network,
   { cachedFrames = 0, optimiser = { beta2: 0, weightDecay: 0, averageDecay: 0 } }: NativeNetworkOptions = {},
 ): NativeNetwork | undefined {
   if (choice === undefined) return undefined;
@@ -99,8 +102,8 @@ export function createNativeNetwork(
     throw new AppError('invalid-configuration', message);
   }
   const { path, instructionSet, threads } = choice;
-  const classes = outputsOf({ parameters });
-  const options = { instructionSet, threads, classes, dropout: config.dropout };
+  if (config.architecture === 'encoder') return undefined;
+  const options = { instructionSet, threads, classes: outputs, dropout: config.dropout };
   const addon = loadKernels(path);
   const names = parameters.map(({ name }) => name);
   switch (config.architecture) {

@@ -1,10 +1,21 @@
 import { AppError } from '../errors/app-error';
 import { buildKernels } from './build-kernels';
 import { defaultEngineCache } from './choose-engine';
+import { defaultEncoderCache, fetchEncoder, findEncoder } from './provide-encoder';
 import { provideEngine, type NativeEngineKind } from './provide';
 
-/** `npm run engine -- cpu|cuda`: fetches and builds the engine ahead of its first use, for images and machines without a network. */
+/**
+ * `npm run engine -- cpu|cuda` and `npm run encoder`: fetches and builds ahead of its first use what a service or a trainer needs, for
+ * images and machines without a network.
+ */
 async function main([kind, ...rest]: readonly string[]): Promise<void> {
+  if (kind === 'encoder' && rest.length === 0) {
+    const cacheFolder = defaultEncoderCache(process.env);
+    const wish = process.env['ENCODER'] ?? 'auto';
+    const file = (await findEncoder(wish, cacheFolder)) ?? (await fetchEncoder({ wish, cacheFolder }));
+    process.stdout.write(`${file ?? 'ENCODER=off: no encoder'}\n`);
+    return;
+  }
   if (!isKind(kind) || rest.length > 0) {
     throw new AppError('invalid-configuration', 'Which engine? npm run engine -- cpu, or cuda.');
   }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { computeHead } from '../network/head';
 import type { Network, Weights } from '../network/network';
 import type { WeightValues } from '../registry/weights-file';
 import type { LoadedEngine } from './load-engine';
@@ -29,6 +30,9 @@ export function createScorer(
   { kernels }: LoadedEngine,
   options: ScorerOptions = {},
 ): Scorer {
+  if (network.config.architecture === 'encoder') {
+    return { logits: (features, size) => computeHead(values, features, size), dispose: () => undefined };
+  }
   const native = createNativeNetwork(kernels, network, options);
   if (native === undefined) return createReferenceScorer(network, values);
   native.setWeights(values);

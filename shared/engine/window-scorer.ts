@@ -1,13 +1,14 @@
-import { inputLength, inputsPerWindow, writeWindowInputs } from '../audio/window-inputs';
+import { inputLength } from '../audio/window-inputs';
 import { viewsOf, type FrontEnd, type View } from '../contracts/front-end';
 import { withEqualSay } from '../decision/equal-say';
-import { outputsOf, type Network } from '../network/network';
+import type { Network } from '../network/network';
 import type { WeightValues } from '../registry/weights-file';
 import type { LoadedEngine } from './load-engine';
 import { createNativeEnsemble } from './native-ensemble';
 import { createThreadedScorers, startMemberThread } from './member-threads';
 import { createScorer, type ScorerOptions } from './scorer';
 import { usableCores } from '../threads/usable-cores';
+import { createViewInputs } from './view-inputs';
 
 /** All networks of a version behind its front end, ready to compute on the calling thread's engine. */
 export interface WindowScorer {
@@ -55,26 +56,18 @@ function createViewScorer(
 ): WindowScorer {
   const native = engine.kernels && createNativeEnsemble(engine.kernels, network, members, view);
   if (native !== undefined) return native;
-  const outputs = outputsOf(network);
+  const { outputs } = network;
   const length = inputLength(view);
   // In its order: the calling thread's members first.
   const shares = shareOut(members, threadsFor(engine, members.length));
   const threads = shares.slice(1).map((some) => startMemberThread(engine.choice, network, some, length));
   const scorers = shares[0]!.map((values) => createScorer(network, values, engine, options));
   const judge = createThreadedScorers(scorers, threads, { inputLength: length, outputs });
-  // Kept from batch to batch: half a megabyte a window would otherwise be garbage.
-  let memory = new Float32Array(0);
+  const viewInputs = createViewInputs(view, engine);
   return {
     logits: (windows) => {
-      const most = windows.length * inputsPerWindow(view) * length;
-      if (memory.length < most) memory = new Float32Array(most);
-      let inputs = 0;
-      const counts = windows.map((window) => {
-        const count = writeWindowInputs(window, view, memory, inputs * length);
-        inputs += count;
-        return count;
-      });
-      const logits = judge(memory.subarray(0, inputs * length), inputs);
+      const { features, counts } = viewInputs.of(windows);
+      const logits = judge(features, features.length / length);
       let next = 0;
       return counts.map((count) => {
         const start = next;
@@ -87,6 +80,7 @@ function createViewScorer(
       });
     },
     dispose: () => {
+      viewInputs.dispose();
       for (const scorer of scorers) scorer.dispose();
       for (const thread of threads) thread.close();
     },

@@ -4,9 +4,6 @@ import type { Inference } from '../engine/inference';
 import { AppError } from '../errors/app-error';
 import type { Parity } from './gate';
 
-/** Of networks that do not judge familiarity. */
-const wholly = 1;
-
 /**
  * Computes the golden clips as a recording's windows are computed, and compares with what the trainer stored.
  * @throws AppError invalid-checkpoint when what is stored is of other clips or classes
@@ -27,9 +24,12 @@ export async function measureParity(
       );
     }
     const answer = await inference.infer([samples]);
-    const [probabilities, familiarity] = [answer.probabilities[0]!, answer.familiarity?.[0] ?? wholly];
+    const probabilities = answer.probabilities[0]!;
     const differences = stored.probabilities.map((expected, index) => expected - probabilities[index]!);
-    if (stored.familiarity !== undefined) differences.push(stored.familiarity - familiarity);
+    if (stored.familiarity !== undefined) {
+      const nearest = probabilities.indexOf(Math.max(...probabilities));
+      differences.push(stored.familiarity - (answer.evidence?.[0]?.[nearest] ?? 1));
+    }
     // A NaN is as far off as can be.
     for (const difference of differences.map(Math.abs)) {
       largestDifference = difference <= largestDifference ? largestDifference : difference;

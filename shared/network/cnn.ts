@@ -12,6 +12,7 @@ export function createCnn(config: CnnConfig, classes: number): Network {
   return {
     config,
     classes,
+    outputs: classes,
     parameters: [
       ...trunkParameters(config),
       ...linearParameters('dense1', features, hidden),

@@ -1,5 +1,6 @@
 import type { NetworkConfig } from '../contracts/architecture';
 import { createCnn } from './cnn';
+import { createHead } from './head';
 import { createMel } from './mel';
 import type { Network } from './network';
 import { createTransformer } from './transformer';
@@ -14,5 +15,7 @@ export function createNetwork(config: NetworkConfig, classes: number): Network {
     case 'mel':
     case 'mel-small':
       return createMel(config, classes);
+    case 'encoder':
+      return createHead(config, classes);
   }
 }

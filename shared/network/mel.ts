@@ -71,6 +71,7 @@ export function createMel(config: MelConfig, classes: number): Network {
   return {
     config,
     classes,
+    outputs,
     parameters: [
       ...batchNormParameters('input', melBins, 'applied'),
       ...layers.flatMap(convParameters),

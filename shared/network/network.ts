@@ -48,7 +48,8 @@ export interface InferenceForm {
 export interface Network {
   readonly config: NetworkConfig;
   readonly classes: number;
-  /** The last one is the bias of the outputs. */
+  /** Numbers in a row of outputs: the classes' logits, and whatever else a network judges (shared/decision/rejection.ts). */
+  readonly outputs: number;
   readonly parameters: readonly Parameter[];
   /**
    * @param input [B, inputs], the front end's output
@@ -70,9 +71,4 @@ export function parameterCount(network: Network): number {
 
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
-}
-
-/** How many there are: the classes, and whatever else a network judges (shared/decision/familiarity.ts). */
-export function outputsOf({ parameters }: Pick<Network, 'parameters'>): number {
-  return parameters.at(-1)!.shape[0]!;
 }

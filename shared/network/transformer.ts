@@ -24,6 +24,7 @@ export function createTransformer(config: TransformerConfig, classes: number): N
   return {
     config,
     classes,
+    outputs: classes,
     parameters: [
       ...trunkParameters(trunkOptions),
       { name: 'classToken', shape: [1, 1, width], initialisation: 'standard-normal', trainable: true },

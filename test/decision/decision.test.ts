@@ -1,5 +1,5 @@
 import { mean } from '../../shared/decision/mean';
-import { classLogits, familiarityOf } from '../../shared/decision/familiarity';
+import { classLogits, evidenceOf, tagProbabilities } from '../../shared/decision/rejection';
 import { meanProbabilities } from '../../shared/decision/mean-probabilities';
 import { topK } from '../../shared/decision/top-k';
 import { verdictOf, verdictOfWindows } from '../../shared/decision/verdict';
@@ -60,15 +60,30 @@ describe('meanProbabilities', () => {
   });
 });
 
-describe('familiarity', () => {
-  it('is the mean probability of the output after the classes', () => {
+describe('the evidence for a class', () => {
+  it('of a network that judges familiarity is the mean probability of the output after the classes', () => {
     // Log-odds of ln 3 and −ln 3: 0.75 and 0.25; and of 0: 0.5.
     const outputs = [Math.log(3), -Math.log(3), 0].map((odds) => Float32Array.of(5, 1, odds));
-    expect(familiarityOf(outputs.slice(0, 1), 2)).toBeCloseTo(0.75, 6);
-    expect(familiarityOf(outputs, 2)).toBeCloseTo(0.5, 6);
-    expect(familiarityOf([Float32Array.of(5, 1)], 2)).toBeUndefined();
+    for (const value of evidenceOf(outputs.slice(0, 1), 2)!) expect(value).toBeCloseTo(0.75, 6);
+    for (const value of evidenceOf(outputs, 2)!) expect(value).toBeCloseTo(0.5, 6);
+    expect(evidenceOf([Float32Array.of(5, 1)], 2)).toBeUndefined();
+    expect(tagProbabilities(outputs, 2)).toBeUndefined();
     expect(classLogits(outputs[0]!, 2)).toEqual(Float32Array.of(5, 1));
     expect(classLogits(Float32Array.of(5, 1), 2)).toEqual(Float32Array.of(5, 1));
+  });
+
+  it('on an encoder is its own tag on a logarithmic scale from 0.0001 to 1, and the mean over the networks', () => {
+    const logOdds = (probability: number): number => Math.log(probability / (1 - probability));
+    const row = (first: number, second: number): Float32Array =>
+      Float32Array.of(5, 1, logOdds(first), logOdds(second), ...new Float32Array(527).fill(logOdds(0.2)));
+    const [first, second] = evidenceOf([row(0.01, 1e-6)], 2)!;
+    expect(first).toBeCloseTo(0.5, 5);
+    expect(second).toBe(0);
+    expect(evidenceOf([row(0.01, 0.1), row(0.1, 0.1)], 2)![0]).toBeCloseTo((0.5 + 0.75) / 2, 5);
+    const tags = tagProbabilities([row(0.5, 0.5)], 2)!;
+    expect(tags).toHaveLength(527);
+    expect(tags[526]).toBeCloseTo(0.2, 6);
+    expect(classLogits(row(0.5, 0.5), 2)).toEqual(Float32Array.of(5, 1));
   });
 });
 
@@ -104,15 +119,15 @@ describe('a verdict', () => {
 
   it('is unknown where the most probable class is probable but the sound is not familiar', () => {
     const sure = window([0.1, 0.8, 0.1]);
-    expect(verdictOf({ ...sure, familiarity: 0.7 }, options)).toMatchObject({
+    expect(verdictOf({ ...sure, evidence: [1, 0.7, 1] }, options)).toMatchObject({
       label: 'rain',
       confidence: 0.8,
     });
-    expect(verdictOf({ ...sure, familiarity: 0.6 }, options)).toMatchObject({
+    expect(verdictOf({ ...sure, evidence: [1, 0.6, 1] }, options)).toMatchObject({
       unknown: true,
       confidence: 0.8,
     });
-    const strange = { ...sure, familiarity: 0.1 };
+    const strange = { ...sure, evidence: [0.1, 0.1, 0.1] };
     expect(verdictOfWindows([strange, window([0.6, 0.2, 0.2])], options).label).toBe('dog');
     expect(verdictOfWindows([strange, strange], options).label).toBe('unknown');
   });
@@ -135,6 +150,12 @@ describe('a verdict', () => {
     // (3 · 0.6 + 0.2) / 4 against (3 · 0.4 + 0.8) / 4
     for (const { probability } of verdict.predictions) expect(probability).toBeCloseTo(0.5, 12);
     expect(verdict.predictions).toHaveLength(2);
+  });
+
+  it('is not named by one window of many', () => {
+    const other = window([0.3, 0.4, 0.3]);
+    const verdict = verdictOfWindows([window([0.9, 0.05, 0.05]), other, other, other], options);
+    expect(verdict).toMatchObject({ label: 'unknown', unknown: true });
   });
 
   it('is unknown where every window is, with the mean of them', () => {

@@ -76,7 +76,7 @@ describe('a network', () => {
     const variables = Object.fromEntries(
       network.parameters.map(({ name, shape }) => [name, tf.variable(tf.tensor(values[name]!, [...shape]))]),
     );
-    const withoutDropout = createNetwork({ ...config, dropout: 0 }, classes);
+    const withoutDropout = createNetwork({ ...config, dropout: 0 } as NetworkConfig, classes);
     const { grads } = tf.variableGrads(
       () => {
         const logits = withoutDropout.forward(variables, tf.tensor2d(input, [1, inputSamples]), {

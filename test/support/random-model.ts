@@ -33,7 +33,12 @@ export async function publishRandomModel(
   const golden = (loaded: LoadedEngine): Record<string, string> => {
     const scorer = createScorer(network, decodeWeights(network, weights.manifest, weights.bytes), loaded);
     const { temperature } = manifest.calibration ?? {};
-    const answers = goldenOf([scorer], manifest, temperature, describeEngine(loaded, network.config));
+    const answers = goldenOf(
+      [scorer],
+      { ...manifest, engine: loaded },
+      temperature,
+      describeEngine(loaded, network.config),
+    );
     scorer.dispose();
     return { [goldenFileName]: JSON.stringify(answers) };
   };

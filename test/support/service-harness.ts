@@ -182,7 +182,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     deadlineMs: options.deadlineMs,
     page: loadPageAssets(join(__dirname, '../../page')),
     origins,
-    models: { list: options.listModels, details: nothing },
+    models: { list: options.listModels, details: nothing, labels: nothing },
     modelAdmin: {
       ...{ promote: nothing, rollBack: nothing, pin: nothing, unpin: nothing },
       ...{ shadow: nothing, unshadow: nothing, problem: undefined },

@@ -26,7 +26,8 @@ export class ServiceProcess {
 
   constructor(env: Readonly<Record<string, string | undefined>>) {
     const { PATH, HOME, XDG_CACHE_HOME } = process.env;
-    const own = { PORT: '0', ENGINE: 'wasm', ADMIN_KEY_DIR: this.adminKeyFolder };
+    // Nothing is fetched from the network unless a test says from where.
+    const own = { PORT: '0', ENGINE: 'wasm', ENCODER: 'off', ADMIN_KEY_DIR: this.adminKeyFolder };
     this.child = spawn(process.execPath, [mainFile], {
       env: { PATH, HOME, XDG_CACHE_HOME, ...own, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

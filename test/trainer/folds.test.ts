@@ -5,6 +5,7 @@ const dataset: Dataset = {
   classes: ['a', 'b'],
   foldsMade: false,
   warnings: [],
+  others: [],
   clips: [1, 1, 2, 3, 4, 5, 5].map((fold, index) => ({
     filename: `${fold}-${index}.wav`,
     fold,

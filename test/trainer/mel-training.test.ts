@@ -137,9 +137,9 @@ describe('training mel', () => {
         warmUpBatches: [1],
         limitMs: 60_000,
       });
-      const { probabilities, familiarity } = await inference.infer([tone, tone.subarray(0, 50_000)]);
+      const { probabilities, evidence } = await inference.infer([tone, tone.subarray(0, 50_000)]);
       answers.push(...probabilities);
-      familiar.push([...familiarity!]);
+      familiar.push(evidence!.map((row) => row[0]!));
       await inference.close();
     }
     expect(answers[0]!.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 5);

@@ -40,10 +40,11 @@ function toScores({ predictions }: Classification): z.infer<typeof scoresSchema>
   return predictions.map(({ label, probability }) => ({ label, score: probability }));
 }
 
-/** A line a class: ` 93.1 %  dog`; before them `unknown`, where that is the answer. */
-function toLines({ unknown, label, predictions }: Classification): string {
+/** A line a class: ` 93.1 %  dog`; before them `unknown, sounds like Siren`, where that is the answer. */
+function toLines({ unknown, label, predictions, tags }: Classification): string {
   const lines = predictions
     .map(({ label, probability }) => `${(probability * 100).toFixed(1).padStart(5)} %  ${label}\n`)
     .join('');
-  return unknown ? `${label}\n${lines}` : lines;
+  const hint = tags?.[0] === undefined ? '' : `, sounds like ${tags[0].label}`;
+  return unknown ? `${label}${hint}\n${lines}` : lines;
 }

@@ -10,6 +10,9 @@ export const classifyQuerySchema = z.strictObject({
   topK: z
     .preprocess(numeral, z.int().min(1).max(1000).default(5))
     .describe('How many classes to name, of the clip and of each window'),
+  tags: z
+    .preprocess(numeral, z.int().min(0).max(527).default(5))
+    .describe('How many of AudioSet’s tags to name where the model has them; 0: none'),
   hopSeconds: z
     .preprocess(numeral, z.number().min(0.1).max(60).optional())
     .describe('Step between two windows; half a window unless given'),

@@ -17,6 +17,7 @@ export interface ModelRoutesDeps {
 }
 
 export const modelRoutePaths = [
+  '/labels',
   '/models',
   '/models/:id',
   ...['promote', 'rollback', 'pin', 'shadow'].map((verb) => `/models/:id/${verb}`),
@@ -25,7 +26,7 @@ export const modelRoutePaths = [
 /** A body of these routes is a few words. */
 const maxBodyBytes = '16kb';
 
-/** `/models` and below: what there is, and the verbs that change what serves. */
+/** `/labels`; `/models` and below: what there is, and the verbs that change what serves. */
 export function modelRoutes(app: Express, { models, modelAdmin, assertAdmin }: ModelRoutesDeps): void {
   const json = express.json({ limit: maxBodyBytes, type: () => true });
   /** Whoever may not ask is told before their body is read. */
@@ -42,6 +43,12 @@ export function modelRoutes(app: Express, { models, modelAdmin, assertAdmin }: M
       res.json(await make(idOf(req), res.locals['by'] as string, req.body));
     },
   ];
+  endpoint(app, '/labels', {
+    get: (_req, res) => {
+      res.setHeader('Cache-Control', 'no-store');
+      res.json(models.labels());
+    },
+  });
   endpoint(app, '/models', {
     get: async (_req, res) => {
       res.json(await models.list());

@@ -6,6 +6,7 @@ import {
 import { problemSchema } from '../../../shared/contracts/problem';
 import {
   healthSchema,
+  labelsSchema,
   modelDetailsSchema,
   modelListSchema,
   promoteRequestSchema,
@@ -29,6 +30,7 @@ const named = {
   Scores: scoresSchema,
   Health: healthSchema,
   ServiceStatus: serviceStatusSchema,
+  Labels: labelsSchema,
   ModelList: modelListSchema,
   ModelDetails: modelDetailsSchema,
   PromoteRequest: promoteRequestSchema,
@@ -53,6 +55,7 @@ export function openApiDocument(version: string): Json {
     tags: [{ name: 'classification' }, { name: 'training' }, { name: 'operation' }],
     paths: {
       '/classify': { post: classifyOperation() },
+      '/labels': { get: getOperation('labels', 'What answers name: classes, and AudioSet’s tags', 'Labels') },
       '/models': { get: getOperation('listModels', 'The versions in the registry', 'ModelList') },
       ...modelPaths(),
       ...jobPaths(),

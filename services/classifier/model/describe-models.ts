@@ -1,4 +1,5 @@
-import type { ModelDetails, ModelList, ModelSummary } from '../../../shared/contracts/service-status';
+import audioSetLabels from '../../../shared/encoder/audioset-labels.json';
+import type { Labels, ModelDetails, ModelList, ModelSummary } from '../../../shared/contracts/service-status';
 import type { ServingState } from '../../../shared/contracts/lifecycle';
 import { servedEvaluation } from '../../../shared/contracts/report';
 import { AppError } from '../../../shared/errors/app-error';
@@ -26,6 +27,8 @@ export interface DescribeModels {
   list(): Promise<ModelList>;
   /** @throws AppError not-found */
   details(version: string): Promise<ModelDetails>;
+  /** What answers name now. @throws AppError starting */
+  labels(): Labels;
 }
 
 export function createDescribeModels({
@@ -69,6 +72,11 @@ export function createDescribeModels({
           ...broken.map(({ name, problem: reason }) => corrupt(name, reason)),
         ],
       };
+    },
+    labels() {
+      if (host.current === undefined) throw new AppError('starting', 'The model is being loaded.');
+      const { version, classes, frontEnd } = host.current.manifest;
+      return { version, classes, tags: frontEnd.kind === 'encoder' ? audioSetLabels : [] };
     },
     async details(name) {
       const { state } = await readServingState(modelsFolder);

@@ -11,7 +11,10 @@ import { InferenceSupervisor, type EngineState } from '../inference-supervisor';
 /** What a model says of one window, and what its whole batch took on the engine. */
 export interface WindowScores {
   readonly probabilities: Float32Array;
-  readonly familiarity: number | undefined;
+  /** What else speaks for each class, where the model judges it. */
+  readonly evidence: Float32Array | undefined;
+  /** The probabilities of AudioSet's tags, where an encoder hears. */
+  readonly tags: Float32Array | undefined;
   readonly inferenceMs: number;
 }
 
@@ -69,11 +72,11 @@ export class LoadedModel implements ServedModel {
     this.started = supervisor.started;
     this.batcher = new MicroBatcher<Float32Array, WindowScores>({
       run: async (windows) => {
-        const { probabilities, familiarity, inferenceMs } = await supervisor.infer(windows);
+        const { probabilities, evidence, tags, inferenceMs } = await supervisor.infer(windows);
         metrics.batchSize.observe(windows.length);
         metrics.inferenceSeconds.observe(inferenceMs / 1000);
         return probabilities.map((scores, window) => ({
-          ...{ probabilities: scores, familiarity: familiarity?.[window], inferenceMs },
+          ...{ probabilities: scores, evidence: evidence?.[window], tags: tags?.[window], inferenceMs },
         }));
       },
       check: assertFinite,

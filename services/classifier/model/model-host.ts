@@ -60,6 +60,8 @@ export class ModelHost {
   #failures = 0;
   #retryAtMs = 0;
   #closed = false;
+  /** Whether the best version serves where nobody promoted or pinned one: since more versions can be loaded than at the start. */
+  #wantsBest = false;
 
   constructor(options: ModelHostOptions) {
     this.#options = options;
@@ -119,6 +121,12 @@ export class ModelHost {
     await this.#following;
   }
 
+  /** Looks for a better version than the one that was loaded first: something that it needs has come since. */
+  async reconsider(): Promise<void> {
+    this.#wantsBest = true;
+    await this.follow();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     const retired = [...this.#retiring].map((model) => model.close());
@@ -146,7 +154,7 @@ export class ModelHost {
         if (this.#closed) return;
         failure ??= error;
         const { message } = AppError.from(error);
-        logger.error({ version: version.manifest.version, problem: message }, 'version cannot be loaded');
+        logger.warn({ version: version.manifest.version, problem: message }, 'version cannot be loaded');
       }
     }
     throw failure;
@@ -169,7 +177,7 @@ export class ModelHost {
 
   async #followTo(state: ServingState | undefined): Promise<void> {
     const { forced, shadow } = this.#options;
-    const wanted = forced ?? state?.pinned ?? state?.current;
+    const wanted = forced ?? state?.pinned ?? state?.current ?? (await this.#best());
     if (wanted !== undefined && wanted !== this.#current?.manifest.version) {
       try {
         await this.#replace(wanted);
@@ -181,6 +189,11 @@ export class ModelHost {
     this.#problem = undefined;
     this.#failures = 0;
     await shadow.follow(state?.shadow ?? undefined);
+  }
+
+  /** The version that serves where nobody said which; undefined: the one that was loaded first. */
+  async #best(): Promise<string | undefined> {
+    return this.#wantsBest ? (await this.#options.registry.choose()).manifest.version : undefined;
   }
 
   async #replace(name: string): Promise<void> {

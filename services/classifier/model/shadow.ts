@@ -108,11 +108,11 @@ export class Shadow {
     const { classes, calibration } = model.manifest;
     for (const window of windows) {
       // One at a time, so that it steps aside between two.
-      const { probabilities, familiarity } = await inference.infer([
+      const { probabilities, evidence } = await inference.infer([
         fitted(window.samples, live, model.manifest),
       ]);
       if (this.#model !== model) return;
-      const scores = { probabilities: probabilities[0]!, familiarity: familiarity?.[0] };
+      const scores = { probabilities: probabilities[0]!, evidence: evidence?.[0] };
       const judged = { ...scores, ...window.level };
       const saying = { classes, topK: 1, unknownBelow: calibration?.unknownBelow };
       const { label, confidence } = verdictOf(judged, saying);

@@ -10,7 +10,7 @@ export const shownClasses = 3;
 /** So wide a window must be at least, for its name to be read; more of them make the track scroll. */
 const windowPixels = 72;
 
-type Judged = Pick<Classification, 'label' | 'confidence' | 'predictions'>;
+type Judged = Pick<Classification, 'label' | 'confidence' | 'predictions' | 'tags'>;
 
 /** What came of a recording: its name, its sound, its windows. */
 export interface ClipView {
@@ -26,11 +26,12 @@ export function createClipView(): ClipView {
   const waveform = createWaveform(canvas);
   let shown: { readonly name: string; readonly answer: Classification } | undefined;
 
-  const showResult = (caption: string, { label, confidence, predictions }: Judged): void => {
+  const showResult = (caption: string, judged: Judged): void => {
+    const { label, confidence, predictions } = judged;
     byId('clip-name', HTMLElement).textContent = caption;
     byId('clip-label', HTMLElement).textContent = labelWords(label);
     const known = label !== silenceLabel && label !== unknownLabel;
-    const words = confidenceWords(label, confidence);
+    const words = confidenceWords(judged);
     byId('clip-detail', HTMLElement).textContent = known ? `${words}: ${percent(confidence)}` : words;
     showBars(bars, predictions, shownClasses);
   };

@@ -28,7 +28,7 @@ export function createLiveView(): LiveView {
       hearing.dataset['state'] = known && confidence >= 0.6 ? 'sure' : 'unsure';
       caption.textContent = 'Hearing';
       label.textContent = labelWords(message.label);
-      const words = confidenceWords(message.label, confidence);
+      const words = confidenceWords(message);
       detail.textContent = known ? `${words}: ${percent(confidence)}` : words;
       showBars(bars, message.predictions, shownClasses);
       lag.textContent = lagMs === undefined ? '–' : lagWords(lagMs);

@@ -1,3 +1,4 @@
+import type { Prediction } from '../../../shared/contracts/classification.js';
 import { AppError, type ErrorCode } from '../../../shared/errors/app-error.js';
 
 /** Labels that are no class of the model: what it says of windows without sound, or without a sound that it knows. */
@@ -12,10 +13,22 @@ export function labelWords(label: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
+/** What was heard, as far as words for it depend on it. */
+interface Heard {
+  readonly label: string;
+  readonly confidence: number | null;
+  readonly tags?: readonly Prediction[] | undefined;
+}
+
 /** How sure the model is, in words for those who do not read percentages. */
-export function confidenceWords(label: string, confidence: number): string {
+export function confidenceWords({ label, confidence, tags }: Heard): string {
   if (label === silenceLabel) return 'Too quiet to name a sound.';
-  if (label === unknownLabel) return 'None of the sounds that the model knows.';
+  if (label === unknownLabel) {
+    const nearest = tags?.[0];
+    if (nearest === undefined) return 'None of the sounds that the model knows.';
+    return `Sounds like: ${nearest.label} (${percent(nearest.probability)})`;
+  }
+  if (confidence === null) return '';
   if (confidence >= 0.9) return 'Quite sure';
   return confidence >= 0.6 ? 'Probably' : 'Just a guess';
 }

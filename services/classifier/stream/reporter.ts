@@ -93,7 +93,7 @@ export class Reporter {
     const level = levelOf(window.samples);
     const verdict = verdictOf(
       { ...scores, ...level },
-      { classes, topK: this.#start.topK, unknownBelow: calibration?.unknownBelow },
+      { classes, topK: this.#start.topK, topTags: this.#start.tags, unknownBelow: calibration?.unknownBelow },
     );
     this.#onlooker(this.#manifest, [heardWindow(window.samples, level, verdict)]);
     return verdict;

@@ -20,6 +20,7 @@ export function commandOfJob(request: JobRequest, config: TrainerConfig): TrainC
     epochs: one(hyperparameters.epochs),
     'steps-per-epoch': one(hyperparameters.stepsPerEpoch),
     dropout: one(hyperparameters.dropout),
+    penalty: one(hyperparameters.penalty),
     heads: one(hyperparameters.heads),
     hidden: one(hyperparameters.hidden),
     'batch-norm': one(hyperparameters.batchNorm),

@@ -4,6 +4,7 @@ import type { RunMessage, RunOrder } from '../../../shared/jobs/run-messages';
 import { foldsOf, splitFolds } from '../folds';
 import { evaluateFold } from '../evaluate-ensemble';
 import { readDatasetCsv } from '../../../shared/datasets/dataset-csv';
+import { publishesTogether } from '../recipe';
 import { trainCommand } from '../train-command';
 import { trainFold } from '../train-fold';
 import { evaluationOptions, openWorkshop, type CommandContext, type FoldProgress } from '../workshop';
@@ -52,7 +53,7 @@ async function trainRun(request: JobRequest, context: CommandContext): Promise<J
   const split = splitFolds(workshop.dataset, request.protocol, true);
   const evaluation = evaluateFold(await trainFold(workshop, split), split, evaluationOptions(workshop));
   // The figure of what would be published: the last epoch where networks are published together, the best where one is.
-  const together = workshop.hyperparameters.optimizer === 'adamw';
+  const together = publishesTogether(workshop.hyperparameters);
   const { validation } = together ? evaluation.last : (evaluation.best ?? evaluation.last);
   const { sha256 } = evaluation.encoded;
   return {

@@ -16,9 +16,10 @@ ten bins; the error is their mean distance over the clips.</p>
 <div class="pair">${figure('Validation, before', before)}${figure('Validation, after', after)}
 ${test === undefined ? '' : figure('Test, after', test)}</div>
 <h3>Unknown</h3>
-<p class="quiet">A window is unknown when its highest probability, times its familiarity, is below ${percent(unknown.threshold)};
+<p class="quiet">A window is unknown when its highest probability, times the evidence for its class, is below ${percent(unknown.threshold)};
 that lets ${percent(unknown.trueAcceptRate)} of the validation clips pass, and ${percent(unknown.falseAcceptRate)} of sounds that
-are none of the classes (AUROC ${unknown.auroc.toFixed(3)}). No sound of these kinds was trained on.</p>
+are none of the classes (AUROC ${unknown.auroc.toFixed(3)}). The threshold was chosen on these clips and, where there are some, the recordings of other
+things: of those the figures are flattering.</p>
 ${unknownTable(unknown)}
 ${unknownTest === undefined ? '' : testedUnknown(unknownTest)}`;
 }

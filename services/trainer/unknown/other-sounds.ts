@@ -1,7 +1,10 @@
 import { createDecoderPool, mostDecodeThreads } from '../../../shared/audio/decoder-pool';
+import type { LoadedEngine } from '../../../shared/engine/load-engine';
 import type { FrontEnd } from '../../../shared/contracts/front-end';
 import type { EvaluationOptions } from '../evaluate-run';
 import { examplesOf } from '../predict';
+import { recordedKind } from '../calibrate';
+import type { Dataset } from '../dataset';
 import { madeSounds } from './made-sounds';
 import { speechSounds } from './speech';
 
@@ -9,11 +12,14 @@ import { speechSounds } from './speech';
 const seed = 1;
 
 /**
- * Sounds that are none of the classes, by kind, as a network hears them; speech among them where espeak-ng is installed.
+ * Sounds that are none of the classes, by kind, as a network hears them: made ones, speech where espeak-ng is installed, and the
+ * recordings that a dataset has of other things.
  * @param cores to decode on; all that may be used unless given
  */
 export async function otherSounds(
+  recordings: Dataset['others'],
   frontEnd: FrontEnd,
+  engine: LoadedEngine,
   cores: number | undefined,
 ): Promise<EvaluationOptions['madeSounds']> {
   const { sampleRate, windowSeconds } = frontEnd;
@@ -23,6 +29,7 @@ export async function otherSounds(
       // Silence is known by its level, whatever a network makes of it.
       ...madeSounds(sampleRate, windowSeconds, seed).filter(({ kind }) => kind !== 'silence'),
       ...(await speechSounds(decoder, sampleRate)),
+      ...recordings.map(({ samples }) => ({ kind: recordedKind, samples })),
     ];
     return Object.fromEntries(
       [...new Set(sounds.map(({ kind }) => kind))].map((kind) => [
@@ -30,6 +37,7 @@ export async function otherSounds(
         examplesOf(
           sounds.filter((sound) => sound.kind === kind).map(({ samples }) => ({ label: -1, samples })),
           frontEnd,
+          engine,
         ),
       ]),
     );

@@ -232,14 +232,14 @@ describe('POST /datasets', () => {
 
   it('tells what is wrong in one sentence, and what to do', async () => {
     const details: string[] = [];
-    for (const csv of ['File,Label\na.wav,bell', csvOf(names).replaceAll(',bell', ',Unknown')]) {
+    for (const csv of ['File,Label\na.wav,bell', csvOf(names).replaceAll(',bell', ',Silence')]) {
       const response = await upload(form({ ...goodFiles, 'sounds.csv': csv }));
       expect(response.status).toBe(422);
       details.push((await problemOf(response)).detail);
     }
     expect(details).toEqual([
       'The dataset has a problem: no CSV file has the columns filename and category: sounds.csv has File, Label.',
-      expect.stringMatching(/^The dataset has a problem: the category Unknown is reserved: .*; rename it/),
+      expect.stringMatching(/^The dataset has a problem: the category Silence is reserved: .*; rename it/),
     ]);
   });
 

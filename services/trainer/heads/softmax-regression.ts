@@ -1,0 +1,124 @@
+import { minimise } from './minimise';
+
+/** A linear layer over features: logits = features · kernel + bias. */
+export interface LinearHead {
+  /** [features, classes] */
+  readonly kernel: Float32Array;
+  /** [classes] */
+  readonly bias: Float32Array;
+}
+
+export interface SoftmaxRegressionOptions {
+  /** Rows of equal length. */
+  readonly features: readonly Float32Array[];
+  /** Of each row, from 0 to classes − 1. */
+  readonly labels: readonly number[];
+  readonly classes: number;
+  /** Weight of half the squared kernel beside the summed cross-entropy; scikit-learn's 1 / C. Biases are free. */
+  readonly penalty: number;
+}
+
+/** Far below what changes an answer. */
+const gradientTolerance = 1e-5;
+const maxIterations = 500;
+
+/**
+ * Multinomial logistic regression with an L2 penalty, on features that are standardised first: each is shifted and scaled
+ * to mean 0 and deviation 1 over the rows (a constant one is only shifted). The head that comes back takes features as they are.
+ */
+export function fitSoftmaxRegression(options: SoftmaxRegressionOptions): LinearHead {
+  const { labels, classes, penalty } = options;
+  const { means, deviations, rows } = standardise(options.features);
+  const width = means.length;
+  const start = new Float64Array(width * classes + classes);
+  const { point } = minimise(
+    (weights, gradient) => penalisedLoss(weights, gradient, { rows, labels, classes, penalty }),
+    start,
+    { maxIterations, gradientTolerance },
+  );
+  const kernel = new Float32Array(width * classes);
+  const bias = Float64Array.from(point.subarray(width * classes));
+  for (let feature = 0; feature < width; feature++) {
+    for (let c = 0; c < classes; c++) {
+      const weight = point[feature * classes + c]! / deviations[feature]!;
+      kernel[feature * classes + c] = weight;
+      bias[c]! -= weight * means[feature]!;
+    }
+  }
+  return { kernel, bias: Float32Array.from(bias) };
+}
+
+/** Logits of a row of features. */
+export function headLogits({ kernel, bias }: LinearHead, features: Float32Array): Float32Array {
+  const logits = Float64Array.from(bias);
+  for (let feature = 0, at = 0; feature < features.length; feature++) {
+    for (let c = 0; c < logits.length; c++, at++) logits[c]! += features[feature]! * kernel[at]!;
+  }
+  return Float32Array.from(logits);
+}
+
+interface Problem {
+  readonly rows: readonly Float64Array[];
+  readonly labels: readonly number[];
+  readonly classes: number;
+  readonly penalty: number;
+}
+
+/** Cross-entropy summed over the rows, plus the penalty; weights are [features, classes] and then the biases. */
+function penalisedLoss(weights: Float64Array, gradient: Float64Array, problem: Problem): number {
+  const { rows, labels, classes, penalty } = problem;
+  const biasAt = weights.length - classes;
+  let loss = 0;
+  for (let i = 0; i < biasAt; i++) {
+    gradient[i] = penalty * weights[i]!;
+    loss += 0.5 * penalty * weights[i]! * weights[i]!;
+  }
+  gradient.fill(0, biasAt);
+  const scores = new Float64Array(classes);
+  rows.forEach((row, index) => {
+    for (let c = 0; c < classes; c++) scores[c] = weights[biasAt + c]!;
+    for (let feature = 0, at = 0; feature < row.length; feature++) {
+      for (let c = 0; c < classes; c++, at++) scores[c]! += row[feature]! * weights[at]!;
+    }
+    loss += toErrors(scores, labels[index]!);
+    for (let feature = 0, at = 0; feature < row.length; feature++) {
+      for (let c = 0; c < classes; c++, at++) gradient[at]! += row[feature]! * scores[c]!;
+    }
+    for (let c = 0; c < classes; c++) gradient[biasAt + c]! += scores[c]!;
+  });
+  return loss;
+}
+
+/** Turns scores into probabilities minus the one-hot label. @returns the cross-entropy */
+function toErrors(scores: Float64Array, label: number): number {
+  const highest = scores.reduce((most, score) => Math.max(most, score), -Infinity);
+  const own = scores[label]! - highest;
+  let sum = 0;
+  for (let c = 0; c < scores.length; c++) sum += scores[c] = Math.exp(scores[c]! - highest);
+  for (let c = 0; c < scores.length; c++) scores[c]! /= sum;
+  scores[label]! -= 1;
+  return Math.log(sum) - own;
+}
+
+/** A variance below this share of the squared mean is what rounding makes of a constant feature. */
+const roundingShare = 1e-12;
+
+function standardise(features: readonly Float32Array[]): {
+  readonly means: Float64Array;
+  readonly deviations: Float64Array;
+  readonly rows: readonly Float64Array[];
+} {
+  const width = features[0]!.length;
+  const means = new Float64Array(width);
+  const squares = new Float64Array(width);
+  for (const row of features) row.forEach((value, i) => (means[i]! += value / features.length));
+  for (const row of features)
+    row.forEach((value, i) => (squares[i]! += (value - means[i]!) ** 2 / features.length));
+  const deviations = squares.map((square, i) =>
+    square > roundingShare * means[i]! ** 2 ? Math.sqrt(square) : 1,
+  );
+  const rows = features.map((row) =>
+    Float64Array.from(row, (value, i) => (value - means[i]!) / deviations[i]!),
+  );
+  return { means, deviations, rows };
+}

@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { access, mkdir, readFile, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { encoderFrontEnd } from '../contracts/front-end';
+import { AppError } from '../errors/app-error';
+import { writeFileAtomically } from '../registry/write-atomically';
+
+/** EfficientAT's public release of the encoder; 4,066,513 bytes, MIT licence. */
+const encoderUrl = 'https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/mn04_as_mAP_432.pt';
+const { name: encoderName, sha256: encoderSha256 } = encoderFrontEnd.encoder;
+/** More than the file has; a server that sends something else is stopped there. */
+const maxBytes = 8 * 2 ** 20;
+/** A connection that brings nothing for so long is given up. */
+const idleMs = 30_000;
+
+/** `auto`: from the cache, or from its public release; `off`: none; an address to fetch it from; or the path of its file. */
+export type EncoderWish = 'auto' | 'off' | (string & {});
+
+/** `$XDG_CACHE_HOME/earshot/encoder`. */
+export function defaultEncoderCache(env: NodeJS.ProcessEnv): string {
+  return join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'earshot', 'encoder');
+}
+
+/** Where a fetched encoder is kept: its name says what is in it, so another version's is never taken for it. */
+export function cachedEncoderFile(cacheFolder: string): string {
+  return join(cacheFolder, `${encoderName}-${encoderSha256.slice(0, 16)}.pt`);
+}
+
+/**
+ * The encoder's file on this machine, without asking the network.
+ * @returns undefined where there is none; a damaged file in the cache is taken away and counts as none
+ * @throws AppError invalid-configuration where a path was named and nothing can be read there
+ */
+export async function findEncoder(wish: EncoderWish, cacheFolder: string): Promise<string | undefined> {
+  if (wish === 'off') return undefined;
+  if (urlOf(wish) === undefined) {
+    await access(wish).catch((cause: unknown) => {
+      throw new AppError('invalid-configuration', `ENCODER=${wish}: ${(cause as Error).message}.`, { cause });
+    });
+    return wish;
+  }
+  const file = cachedEncoderFile(cacheFolder);
+  const bytes = await readFile(file).catch(() => undefined);
+  if (bytes === undefined) return undefined;
+  if (sha256Of(bytes) === encoderSha256) return file;
+  await rm(file, { force: true }).catch(() => undefined);
+  return undefined;
+}
+
+/** Where a wish lets it be fetched from; undefined: nowhere. */
+function urlOf(wish: EncoderWish): string | undefined {
+  return wish === 'auto' ? encoderUrl : /^https?:\/\//.test(wish) ? wish : undefined;
+}
+
+export interface FetchEncoderOptions {
+  readonly wish: EncoderWish;
+  readonly cacheFolder: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Fetches the encoder into the cache, where the wish lets it. The file appears complete and checked, or not at all.
+ * @returns its path; undefined where it is not to be fetched
+ * @throws AppError engine-unavailable with the reason and what else can be done
+ */
+export async function fetchEncoder(options: FetchEncoderOptions): Promise<string | undefined> {
+  const { wish, cacheFolder, signal } = options;
+  const url = urlOf(wish);
+  if (url === undefined) return undefined;
+  const file = cachedEncoderFile(cacheFolder);
+  try {
+    const bytes = await download(url, signal);
+    const found = sha256Of(bytes);
+    if (found !== encoderSha256) {
+      throw new Error(`what arrived has the sha256 ${found}, and ${encoderSha256} is expected`);
+    }
+    await mkdir(dirname(file), { recursive: true });
+    await writeFileAtomically(file, bytes);
+    return file;
+  } catch (cause) {
+    const advice = 'Fetch it by other means and name its path with ENCODER, or set ENCODER=off.';
+    const message = `The encoder ${encoderName} could not be had from ${url}: ${reasonOf(cause)}. ${advice}`;
+    throw new AppError('engine-unavailable', message, { cause });
+  }
+}
+
+async function download(url: string, signal: AbortSignal | undefined): Promise<Buffer> {
+  const idle = new AbortController();
+  const giveUp = setTimeout(() => {
+    idle.abort(new Error(`nothing arrived for ${idleMs / 1000} s`));
+  }, idleMs);
+  try {
+    const either = AbortSignal.any(signal === undefined ? [idle.signal] : [signal, idle.signal]);
+    const response = await fetch(url, { signal: either });
+    if (!response.ok || response.body === null) throw new Error(`the server answered ${response.status}`);
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+      giveUp.refresh();
+      bytes += chunk.length;
+      if (bytes > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  } catch (caught) {
+    throw idle.signal.aborted ? idle.signal.reason : caught;
+  } finally {
+    clearTimeout(giveUp);
+  }
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** `fetch failed` says nothing; its cause does. */
+function reasonOf(caught: unknown): string {
+  const { message, cause } = caught as { message: string; cause?: { message?: string; code?: string } };
+  const detail = [cause?.message, cause?.code].find((text) => text !== undefined && text !== '');
+  return detail === undefined ? message : `${message} (${detail})`;
+}

@@ -1,0 +1,110 @@
+import { encoderOutputs, encoderBands } from '../../shared/encoder/mobile-net';
+import { encoderHopSamples, kaldiFrames, kaldiMel } from '../../shared/encoder/kaldi-mel';
+import { createEncoder } from '../../shared/engine/encoder';
+import { loadEngine, loadScoringEngine, type LoadedEngine } from '../../shared/engine/load-engine';
+import { loadKernels } from '../../shared/engine/kernels-addon';
+import type { WeightArrays } from '../../shared/network/network';
+import { createUniform } from '../../shared/network/random';
+import { randomEncoderWeights } from '../support/encoder-weights';
+import { referenceEncode } from '../support/reference-encoder-network';
+import { chooseTestEngine } from '../support/test-engine';
+
+const { PI, abs, cos, floor, log, max, min } = Math;
+
+function noise(length: number, seed: number): Float32Array {
+  const uniform = createUniform(seed);
+  return Float32Array.from({ length }, (_, n) => 0.3 * (uniform() - 0.5) + 0.2 * Math.sin(n / 9));
+}
+
+/** The front end from its definition: a reflected, pre-emphasised signal, a discrete Fourier transform by its sum. */
+function referencePicture(samples: Float32Array): number[] {
+  const emphasised = Array.from(
+    { length: samples.length - 1 },
+    (_, n) => samples[n + 1]! - 0.97 * samples[n]!,
+  );
+  const padded = [
+    ...emphasised.slice(1, 513).reverse(),
+    ...emphasised,
+    ...emphasised.slice(-513, -1).reverse(),
+  ];
+  const melOf = (hertz: number): number => 1127 * log(1 + hertz / 700);
+  const spacing = melOf(15_000) / (encoderBands + 1);
+  const frames = 1 + floor((samples.length - 1) / 320);
+  return Array.from({ length: frames }, (_, t) => {
+    const windowed = Array.from({ length: 800 }, (__, k) => {
+      return padded[320 * t + 112 + k]! * (0.5 - 0.5 * cos((2 * PI * k) / 799));
+    });
+    const power = Array.from({ length: 512 }, (__, bin) => {
+      let [re, im] = [0, 0];
+      for (let k = 0; k < 800; k++) {
+        const angle = (2 * PI * ((bin * (k + 112)) % 1024)) / 1024;
+        re += windowed[k]! * cos(angle);
+        im -= windowed[k]! * Math.sin(angle);
+      }
+      return re * re + im * im;
+    });
+    return Array.from({ length: encoderBands }, (__, band) => {
+      const [left, centre, right] = [band * spacing, (band + 1) * spacing, (band + 2) * spacing];
+      const sum = power.reduce((total, value, bin) => {
+        const mel = melOf(31.25 * bin);
+        return total + value * max(0, min((mel - left) / (centre - left), (right - mel) / (right - centre)));
+      }, 0);
+      return (log(sum + 0.00001) + 4.5) / 5;
+    });
+  }).flat();
+}
+
+/** The engine of that name, or the native kernels for that instruction set; undefined where the processor has it not. */
+async function engineNamed(name: string, encoderWeights: WeightArrays): Promise<LoadedEngine | undefined> {
+  const wish = name === 'wasm' ? 'wasm' : 'cpu';
+  const { kernels, ...choice } = await chooseTestEngine(wish);
+  if (name === 'wasm' || name === 'cpu') return { ...(await loadEngine(choice)), encoderWeights };
+  if (!loadKernels(kernels!.path).instructionSets().includes(name)) return undefined;
+  const native = { ...choice, kernels: { ...kernels!, instructionSet: name } };
+  return { ...(await loadScoringEngine(native, { architecture: 'encoder' })), encoderWeights };
+}
+
+describe('the encoder’s front end', () => {
+  it.each([514, 3201])('is what its definition gives, of %i samples', (length) => {
+    const samples = noise(length, 3);
+    const picture = kaldiMel(samples);
+    const expected = referencePicture(samples);
+    expect(picture).toHaveLength(kaldiFrames(length) * encoderBands);
+    expect(kaldiFrames(length)).toBe(1 + floor((length - 1) / encoderHopSamples));
+    expected.forEach((value, at) => {
+      expect(abs(picture[at]! - value)).toBeLessThan(1e-5);
+    });
+  });
+});
+
+describe('the encoder’s network', () => {
+  const weights = randomEncoderWeights(4);
+  // Lengths whose maps have odd numbers of rows and columns, and one too short.
+  const windows = [noise(17_000, 1), noise(26_111, 2), noise(17_000, 5), noise(900, 6)];
+
+  it.each(['cpu', 'wasm', 'avx512', 'avx2', 'baseline'])(
+    'on %s computes what plain loops do',
+    async (name) => {
+      const engine = await engineNamed(name, weights);
+      if (engine === undefined) return; // this processor lacks the instruction set
+      const encoder = createEncoder(engine);
+      const outputs = encoder.encode(windows);
+      encoder.dispose();
+      expect(outputs).toHaveLength(windows.length * encoderOutputs);
+      windows.forEach((window, index) => {
+        const heard = new Float32Array(max(window.length, 16_000));
+        heard.set(window);
+        const expected = referenceEncode(weights, kaldiMel(heard));
+        const scale = expected.reduce((most, value) => max(most, abs(value)), 0);
+        expected.forEach((value, at) => {
+          expect(abs(outputs[index * encoderOutputs + at]! - value) / scale).toBeLessThan(1e-5);
+        });
+      });
+    },
+  );
+
+  it('is refused where its weights were not loaded', async () => {
+    const engine = await loadEngine(await chooseTestEngine('wasm'));
+    expect(() => createEncoder(engine)).toThrow('The encoder was not loaded.');
+  });
+});

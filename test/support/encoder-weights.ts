@@ -1,0 +1,15 @@
+import { encoderParameters } from '../../shared/encoder/encoder-weights';
+import { elementCount, type WeightArrays } from '../../shared/network/network';
+import { createUniform } from '../../shared/network/random';
+
+/** Weights of an encoder that nobody trained: of a size that keeps the maps in the range of a trained one's. */
+export function randomEncoderWeights(seed: number): WeightArrays {
+  const uniform = createUniform(seed);
+  return Object.fromEntries(
+    encoderParameters.map(({ name, shape }) => {
+      const inputs = elementCount(shape.slice(0, -1));
+      const bound = name.endsWith('/bias') ? 0.2 : Math.sqrt(5 / inputs);
+      return [name, Float32Array.from({ length: elementCount(shape) }, () => bound * (2 * uniform() - 1))];
+    }),
+  );
+}
