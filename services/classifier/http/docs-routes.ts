@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Express, RequestHandler } from 'express';
 import { errorCodes, AppError } from '../../../shared/errors/app-error';
 import { asyncApiDocument } from './asyncapi';
@@ -48,12 +49,20 @@ export const docsRoutePaths = [
   '/problems/:code',
 ];
 
+/** A document of tens of kilobytes that never changes: written out, and its digest worked out, once. */
+function fixed(document: unknown): RequestHandler {
+  const body = Buffer.from(JSON.stringify(document));
+  const etag = `"${createHash('sha256').update(body).digest('base64url')}"`;
+  return (_req, res) => {
+    res.setHeader('ETag', etag);
+    res.type('json').send(body);
+  };
+}
+
 /** `GET /openapi.json`, a page to read and try it at `/docs`, and what each problem's `type` points to. */
 export function docsRoutes(app: Express, version: string): void {
-  const document = openApiDocument(version);
-  const streams = asyncApiDocument(version);
-  endpoint(app, '/openapi.json', { get: (_req, res) => res.json(document) });
-  endpoint(app, '/asyncapi.json', { get: (_req, res) => res.json(streams) });
+  endpoint(app, '/openapi.json', { get: fixed(openApiDocument(version)) });
+  endpoint(app, '/asyncapi.json', { get: fixed(asyncApiDocument(version)) });
   const [plain, asFolder] = [page('docs/'), page('')].map((document) => text('html', document));
   endpoint(app, '/docs', {
     get: (req, res, next) => (req.path.endsWith('/') ? asFolder : plain)!(req, res, next),

@@ -62,6 +62,16 @@ describe('GET /openapi.json', () => {
     expect(check({ ...document, paths: { classify: {} } })).toMatchObject({ valid: false });
   });
 
+  it.each(['/openapi.json', '/asyncapi.json'])(
+    '%s is JSON that a client need not fetch twice',
+    async (path) => {
+      const { headers, status } = await request(harness.server).get(path);
+      expect([status, headers['content-type']]).toEqual([200, 'application/json; charset=utf-8']);
+      const again = await request(harness.server).get(path).set('If-None-Match', headers['etag']!);
+      expect([again.status, again.text]).toEqual([304, '']);
+    },
+  );
+
   it('describes every path of the service but the page and the documentation itself', () => {
     const own = ['/', '/page/:digest/*path', '/openapi.json', '/asyncapi.json', '/problems/:code', 'other'];
     const served = routePaths.filter((path) => !own.includes(path) && !path.startsWith('/docs'));
