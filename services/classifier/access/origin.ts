@@ -51,7 +51,10 @@ export function createOriginRules(settings: OriginSettings): OriginRules {
       if (page !== undefined && (allowedOrigins.includes('*') || allowedOrigins.includes(page)))
         return origin;
       const name = page ?? 'other sites';
-      throw new AppError('forbidden', `Pages of ${name} may not use this service; see ALLOWED_ORIGINS.`);
+      throw new AppError(
+        'forbidden',
+        `Pages of ${name} may not use this service, unless ALLOWED_ORIGINS lists their origin.`,
+      );
     },
   };
 }

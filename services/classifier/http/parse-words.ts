@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { AppError } from '../../../shared/errors/app-error';
 
 /**
@@ -9,7 +9,11 @@ import { AppError } from '../../../shared/errors/app-error';
 export function parseWords<T extends z.ZodType>(schema: T, value: unknown, what: string): z.infer<T> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) => ({ at: path.join('.'), message }));
+  const problems = parsed.error.issues.map(({ path, message, code }) => {
+    const isStrange = code === 'unrecognized_keys' && path.length === 0 && schema instanceof z.ZodObject;
+    const known = isStrange ? `; known here: ${Object.keys(schema.shape).join(', ') || 'none'}` : '';
+    return { at: path.join('.'), message: message + known };
+  });
   const list = problems.map(({ at, message }) => (at === '' ? message : `${at}: ${message}`)).join('; ');
   throw new AppError('malformed-request', `The ${what} is not valid. ${list}.`, { details: { problems } });
 }

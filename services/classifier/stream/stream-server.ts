@@ -77,6 +77,13 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
     // Never the one that carries a key.
     handleProtocols: (protocols) => (protocols.has(streamProtocol) ? streamProtocol : false),
   });
+  sockets.on('wsClientError', ({ message }, socket) => {
+    const error = new AppError(
+      'malformed-request',
+      `This is no WebSocket handshake of RFC 6455: ${message}.`,
+    );
+    refuse(socket, error, metrics, logger, { 'Sec-WebSocket-Version': '13' });
+  });
   const heartbeat = setInterval(() => {
     for (const connection of connections) connection.heartbeat();
   }, options.pingMs);
@@ -195,7 +202,13 @@ function isHandshake(request: IncomingMessage): boolean {
   return true;
 }
 
-function refuse(socket: Duplex, error: AppError, metrics: Metrics, logger: Logger): void {
+function refuse(
+  socket: Duplex,
+  error: AppError,
+  metrics: Metrics,
+  logger: Logger,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   const problem = problemOf(error, randomUUID());
   // At the handshake it is the service that is full, not the client that asks too often.
   if (error.code === 'overloaded') problem.status = 503;
@@ -203,5 +216,5 @@ function refuse(socket: Duplex, error: AppError, metrics: Metrics, logger: Logge
   const { requestId, status, code } = problem;
   const line = { requestId, route: streamPath, status, code };
   logger.info(status === 500 ? { ...line, err: error } : line, 'stream refused');
-  answerOnSocket(socket, problem, problemHeaders(problem));
+  answerOnSocket(socket, problem, { ...problemHeaders(problem), ...headers });
 }

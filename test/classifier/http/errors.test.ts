@@ -120,6 +120,13 @@ describe('what is wrong with a request', () => {
     ]);
   });
 
+  it('says which options there are when it does not know one', async () => {
+    const { body } = await post('?topk=3').send(wav);
+    expect(body).toMatchObject({
+      detail: expect.stringMatching(/"topk"; known here: topK, hopSeconds, format/),
+    });
+  });
+
   it.each([
     'topK=1.5',
     'topK=',
