@@ -76,8 +76,9 @@ export async function buildKernels(options: BuildKernelsOptions): Promise<string
       : 'Building the native kernels',
   );
   await mkdir(options.cacheFolder, { recursive: true });
-  await sweepScratchFolders(`${addon}.tmp-`);
-  const scratch = await createScratchFolder(`${addon}.tmp-`);
+  const prefix = join(options.cacheFolder, 'building-kernels-');
+  await sweepScratchFolders(prefix);
+  const scratch = await createScratchFolder(prefix);
   try {
     const compilations = await listCompilations(scratch);
     await runAll(compilations, ({ source, object, flags: own }) =>

@@ -62,8 +62,9 @@ export async function provideEngine(
   if (await isComplete(folder)) return { kind, bindingPath: join(folder, bindingName) };
 
   await mkdir(options.cacheFolder, { recursive: true });
-  await sweepScratchFolders(`${folder}.tmp-`);
-  const scratch = await createScratchFolder(`${folder}.tmp-`);
+  const prefix = join(options.cacheFolder, 'building-engine-');
+  await sweepScratchFolders(prefix);
+  const scratch = await createScratchFolder(prefix);
   try {
     for (const [index, wheel] of wheels.entries()) {
       const label = wheels.length === 1 ? '' : ` (${index + 1} of ${wheels.length})`;
