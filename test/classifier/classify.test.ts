@@ -29,7 +29,7 @@ describe('POST /classify', () => {
     const { status, body, headers } = await send();
     expect(status).toBe(200);
     expect(headers['content-type']).toMatch('application/json');
-    expect(headers['vary']).toBe('Accept');
+    expect(headers['vary']).toBe('Origin, Accept');
     const answer = classificationSchema.strict().parse(body);
     expect(answer).toMatchObject({
       requestId: headers['x-request-id'],
