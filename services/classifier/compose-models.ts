@@ -7,6 +7,7 @@ import {
   type EncoderWish,
 } from '../../shared/engine/provide-encoder';
 import { AppError } from '../../shared/errors/app-error';
+import { encoderMissing } from '../../shared/engine/encoder-file';
 import { startInference } from '../../shared/engine/start-inference';
 import type { Logger } from '../../shared/observability/logger';
 import type { Metrics } from '../../shared/observability/metrics';
@@ -71,6 +72,7 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
         start: async () => {
           const warmUpBatches = triedOut ? [1] : [1, config.batchMaxWindows];
           const choice = await engine();
+          assertEncoder(version, choice);
           const limitMs = config.modelLoadMs;
           const load = startInference({ choice, version, warmUpBatches, limitMs, triedOut });
           const [inference] = await Promise.all([load, ready]);
@@ -142,6 +144,11 @@ function engineChooser(config: Config, logger: Logger, signal: AbortSignal): () 
         logger.warn(reason);
       },
     });
+}
+
+/** Before a thread is started for nothing. @throws AppError engine-unavailable where the version's encoder is not here */
+function assertEncoder({ manifest: { frontEnd } }: Version, { encoderFile }: EngineChoice): void {
+  if (frontEnd.kind === 'encoder' && encoderFile === undefined) throw encoderMissing(frontEnd);
 }
 
 /** The engine with the pretrained encoder's file, where it is on this machine. */

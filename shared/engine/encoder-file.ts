@@ -12,12 +12,11 @@ import type { WeightArrays } from '../network/network';
  * @throws AppError engine-unavailable where it is not here, or is another one; invalid-checkpoint where it is damaged
  */
 export async function loadEncoderWeights(
-  { encoder: { name, sha256 } }: EncoderFrontEnd,
+  frontEnd: EncoderFrontEnd,
   file: string | undefined,
 ): Promise<WeightArrays> {
-  if (file === undefined) {
-    throw new AppError('engine-unavailable', `The encoder ${name} is not here: npm run encoder fetches it.`);
-  }
+  if (file === undefined) throw encoderMissing(frontEnd);
+  const { name, sha256 } = frontEnd.encoder;
   const bytes = await readFile(file);
   if (createHash('sha256').update(bytes).digest('hex') !== sha256) {
     throw new AppError(
@@ -26,4 +25,9 @@ export async function loadEncoderWeights(
     );
   }
   return encoderWeights(readTorchFile(bytes));
+}
+
+/** What is said of a version whose encoder is not on this machine. */
+export function encoderMissing({ encoder: { name } }: EncoderFrontEnd): AppError {
+  return new AppError('engine-unavailable', `The encoder ${name} is not here: npm run encoder fetches it.`);
 }
