@@ -9,25 +9,25 @@ import {
   levelBins,
 } from '../../shared/decision/distribution';
 import { meanProbabilities } from '../../shared/decision/mean-probabilities';
+import { knownScores } from './calibrate';
 import type { ClipAnswers } from './predict';
 import type { LabelledClip } from './dataset';
 
 /**
  * What validation clips got, in the compact form that a report keeps.
- * @param logits of each clip, from a network that was not trained on it
+ * @param answers to each clip, from a network that was not trained on it
  */
 export function referenceOf(
   clips: readonly LabelledClip[],
-  logits: ClipAnswers['logits'],
+  answers: ClipAnswers,
   temperature: number | undefined,
 ): Reference {
-  const probabilities = logits.map((rows) => meanProbabilities(rows, temperature));
-  const highest = probabilities.map((row) => Math.max(...row));
+  const probabilities = answers.logits.map((rows) => meanProbabilities(rows, temperature));
   return {
     clips: clips.map(({ filename }) => createHash('sha256').update(filename).digest('hex').slice(0, 12)),
     labels: clips.map(({ label }) => label),
-    answers: probabilities.map((row, clip) => row.indexOf(highest[clip]!)),
-    confidence: countBins(highest.map(confidenceBin), confidenceBins),
+    answers: probabilities.map((row) => row.indexOf(Math.max(...row))),
+    confidence: countBins(knownScores(answers, temperature).map(confidenceBin), confidenceBins),
     levels: countBins(
       clips.map(({ samples }) => levelBin(levelOf(samples).soundDecibels)),
       levelBins,

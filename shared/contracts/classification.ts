@@ -9,7 +9,9 @@ export type Prediction = z.infer<typeof predictionSchema>;
 const verdict = {
   label: z.string().describe('The most probable class, or `unknown`'),
   unknown: z.boolean().describe('Whether no class is probable enough to be named'),
-  confidence: ratio.describe('The most probable class’s probability'),
+  confidence: ratio.describe(
+    'How sure it is of the most probable class: its probability, times what else speaks for it where the model judges that',
+  ),
 };
 
 const tags = z

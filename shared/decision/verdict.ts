@@ -13,7 +13,7 @@ export interface Verdict {
   /** The most probable class, or `unknown`. */
   readonly label: string;
   readonly unknown: boolean;
-  /** The most probable class's probability, known or not. */
+  /** How sure it is of the most probable class, known or not: its probability times the evidence for it. */
   readonly confidence: number;
   readonly predictions: Prediction[];
   /** The likeliest of AudioSet's tags, which do not exclude each other; absent where no encoder hears, or none was asked for. */
@@ -37,14 +37,13 @@ export function verdictOf(
   const { classes, unknownBelow, topTags = 0 } = options;
   const predictions = topK(probabilities, classes, Math.max(1, options.topK));
   const { label, probability } = predictions[0]!;
-  const support = evidence?.[classes.indexOf(label)] ?? 1;
+  const confidence = probability * (evidence?.[classes.indexOf(label)] ?? 1);
   const unknown =
-    unknownBelow !== undefined &&
-    (probability * support < unknownBelow || loudestDecibels < inaudibleDecibels);
+    unknownBelow !== undefined && (confidence < unknownBelow || loudestDecibels < inaudibleDecibels);
   return {
     label: unknown ? unknownLabel : label,
     unknown,
-    confidence: probability,
+    confidence,
     predictions,
     ...(tags === undefined || topTags === 0 ? {} : { tags: topK(tags, tagLabels, topTags) }),
   };
