@@ -23,8 +23,9 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY . .
-# The packages' source maps are 244 MB that nothing reads.
-RUN npm run -s build && npm prune --omit=dev && find node_modules -name '*.map' -delete
+# The packages' source maps are 244 MB that nothing reads, and what is built is not built again.
+RUN node build.mjs && npm prune --omit=dev && find node_modules -name '*.map' -delete \
+  && rm -r node_modules/esbuild node_modules/@esbuild
 # What the engine is made of, apart: libtensorflow is fetched anew when this changes, not with every change of the code.
 RUN mkdir /engine \
   && cp -r --parents package.json dist/shared/engine dist/shared/errors node_modules/@tensorflow/tfjs-node-gpu \

@@ -1,4 +1,4 @@
-// Tests run on the very JavaScript that ships (tsc's output), so that worker threads, child
+// Tests run on the very JavaScript that ships (build.mjs makes it), so that worker threads, child
 // processes and ESM-only decoders behave as they do in production and nothing is compiled twice.
 module.exports = {
   rootDir: 'dist/test',

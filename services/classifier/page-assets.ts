@@ -33,7 +33,7 @@ const types: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads what `npm run build` put into `folder`.
+ * Reads what build.mjs put into `folder`.
  * @throws Error when the page was not built
  */
 export function loadPageAssets(folder: string): PageAssets {
@@ -72,7 +72,7 @@ function moduleGraph(folder: string, path: string, seen = new Set<string>()): st
   if (seen.has(path)) return [];
   seen.add(path);
   const source = readFileSync(join(folder, path), 'utf8');
-  const imported = [...source.matchAll(/^(?:import|export) .*?from '(\.[^']+)';$/gm)].map((match) =>
+  const imported = [...source.matchAll(/^(?:import|export) [^;]*?from "(\.[^"]+)";$/gm)].map((match) =>
     posix.join(posix.dirname(path), match[1]!),
   );
   return [path, ...imported.flatMap((next) => moduleGraph(folder, next, seen))];
