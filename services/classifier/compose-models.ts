@@ -36,8 +36,8 @@ const supervision = { firstBackoffMs: 100, maxBackoffMs: 30_000, hungAfterMs: 30
 interface ModelsDeps {
   readonly metrics: Metrics;
   readonly logger: Logger;
-  /** What else must be ready before the first answer. */
-  readonly ready: Promise<void>;
+  /** Sees to what else must be ready before the first answer; asked again when it failed. */
+  readonly ready: () => Promise<void>;
   /** Told what computes, as soon as it is known. */
   readonly onEngine: (choice: EngineChoice) => void;
 }
@@ -45,8 +45,13 @@ interface ModelsDeps {
 /** The models of the process and what looks after them; the first starts loading, and what is promoted is followed. */
 export function composeModels(config: Config, deps: ModelsDeps): Models {
   const { metrics, logger, ready, onEngine } = deps;
+  let warmedUp = ready();
   // Whoever loads a model hears of it.
-  ready.catch(() => undefined);
+  warmedUp.catch(() => undefined);
+  const warmUp = (): Promise<void> => {
+    warmedUp = warmedUp.catch(ready);
+    return warmedUp;
+  };
   const registry = openRegistry(config.modelsFolder);
   const stopping = new AbortController();
   const encoderCache = defaultEncoderCache(process.env);
@@ -75,7 +80,7 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
           assertEncoder(version, choice);
           const limitMs = config.modelLoadMs;
           const load = startInference({ choice, version, warmUpBatches, limitMs, triedOut });
-          const [inference] = await Promise.all([load, ready]);
+          const [inference] = await Promise.all([load, warmUp()]);
           return inference;
         },
         supervision,

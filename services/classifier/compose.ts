@@ -60,7 +60,7 @@ export function compose(config: Config, logger: Logger): Service {
     kernels: () => kernels,
   });
   const models = composeModels(config, {
-    ...{ metrics, logger, ready: warmUpDecoder(decoder) },
+    ...{ metrics, logger, ready: () => warmUpDecoder(decoder) },
     onEngine: (choice) => {
       kernels = choice.kernels;
     },

@@ -46,6 +46,7 @@ export async function startInference(options: StartInferenceOptions): Promise<In
   const waiting = new Map<number, Waiting>();
   const copies = recycledCopies(Math.max(...warmUpBatches));
   let lastError = 'the thread ended';
+  let cause: unknown;
   let nextId = 0;
   const failWaiting = (): void => {
     const failure = new AppError('engine-unavailable', `The inference thread is gone: ${lastError}.`);
@@ -55,6 +56,7 @@ export async function startInference(options: StartInferenceOptions): Promise<In
 
   const exited = new Promise<string>((resolve) => {
     worker.on('error', (error) => {
+      cause = error;
       lastError = error instanceof Error ? error.message : String(error);
     });
     worker.on('exit', () => {
@@ -73,7 +75,8 @@ export async function startInference(options: StartInferenceOptions): Promise<In
       if ('windows' in reply) copies.takeBack(reply.windows);
     });
     void exited.then((reason) => {
-      reject(new AppError('engine-unavailable', `The inference thread did not start: ${reason}.`));
+      const message = `The inference thread did not start: ${reason}.`;
+      reject(new AppError('engine-unavailable', message, { cause }));
     });
   });
   const engine = await withinLimit(`Loading ${version.manifest.version}`, limitMs, ready).catch(

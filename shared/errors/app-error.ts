@@ -56,15 +56,28 @@ export class AppError extends Error {
     this.details = options.details ?? {};
   }
 
-  /** Anything caught, as an AppError; what is not one becomes `storage-full` or else `internal`, with the original as cause. */
+  /**
+   * Anything caught, as an AppError; what is not one becomes `storage-full` or else `internal`, with the original as cause. What the
+   * operating system answered is told, without the path.
+   */
   static from(caught: unknown): AppError {
     if (caught instanceof AppError) return caught;
     if (isDiskFull(caught)) {
       const message = 'The disk is full: make room, and go on. What was kept before is whole.';
       return new AppError('storage-full', message, { cause: caught });
     }
-    return new AppError('internal', 'Something went wrong on our side.', { cause: caught });
+    const message = systemAnswer(caught) ?? 'Something went wrong on our side.';
+    return new AppError('internal', message, { cause: caught });
   }
+}
+
+/** `The system answered EMFILE: too many open files (open).` */
+function systemAnswer(caught: unknown): string | undefined {
+  if (!(caught instanceof Error)) return undefined;
+  const { code, syscall, message } = caught as Error & { readonly code?: string; readonly syscall?: string };
+  const [answer] = message.split(',');
+  if (syscall === undefined || answer?.startsWith(`${code ?? ''}: `) !== true) return undefined;
+  return `The system answered ${answer} (${syscall}).`;
 }
 
 /** What file systems say where there is no room, or no quota is left. */

@@ -17,7 +17,15 @@ export function isMachineFault(caught: unknown): boolean {
 
 const shortageCodes = ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'];
 
-/** Whether the system had too little of something just now: what could not be read then may be as good as ever. */
+/**
+ * Whether the system had too little of something just now, said by an error itself or by what caused it: what could not be read or
+ * started then may be as good as ever.
+ */
 export function isShortage(caught: unknown): boolean {
-  return shortageCodes.includes((caught as NodeJS.ErrnoException | undefined)?.code ?? '');
+  if (!(caught instanceof Error)) return false;
+  const { code = '', message, cause } = caught as NodeJS.ErrnoException;
+  if (shortageCodes.includes(code)) return true;
+  // Node names the system's reason in words: "Worker initialization failure: EMFILE".
+  if (machineCodes.includes(code) && shortageCodes.some((reason) => message.includes(reason))) return true;
+  return isShortage(cause);
 }

@@ -24,7 +24,8 @@ export function createStartRun(mainFile: string, env: NodeJS.ProcessEnv): StartR
   return (order, onProgress) => {
     const child = fork(mainFile, ['job'], { env, execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     let output = '';
-    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    // Without descriptors for its pipes there is no process, and no stream of it.
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       output = (output + text).slice(-keptOutput);
     });
     if (child.pid !== undefined) lowerPriority(child.pid);
@@ -43,14 +44,15 @@ export function createStartRun(mainFile: string, env: NodeJS.ProcessEnv): StartR
         resolve(told ?? { type: 'lost', reason: `${reason} ${output.trim()}`.trim() });
       };
       child.once('error', (error) => {
-        if (child.exitCode === null && child.pid === undefined) end(error.message);
+        if (child.pid === undefined) end(error.message);
       });
       child.once('close', (code, signal) => {
-        end(`The process ended with ${signal ?? code ?? 'nothing'}.`);
+        // One that was never started is named by its error.
+        if (child.pid !== undefined) end(`The process ended with ${signal ?? code ?? 'nothing'}.`);
       });
     });
     // A child that dies at once cannot be told: its end says so.
-    child.send(order, () => undefined);
+    if (child.pid !== undefined) child.send(order, () => undefined);
     return {
       pid: child.pid,
       outcome,

@@ -1,5 +1,6 @@
 import type { ServingState } from '../contracts/lifecycle';
 import { AppError } from '../errors/app-error';
+import { isShortage } from '../errors/machine-fault';
 import { openRegistry } from '../registry/registry';
 import { readServingState, writeServingState, type ServingChange } from '../registry/serving-state';
 
@@ -48,7 +49,12 @@ export function changeServing(modelsFolder: string, by: string): ServingChanges 
         refuseIf(kept.pinned !== null, `${kept.pinned ?? ''} is pinned: unpin it first, then roll back.`);
         refuseIf(kept.current !== version, `${version} does not serve: ${kept.current} does.`);
         const intact = await Promise.all(
-          kept.previous.map((name) => registry.read(name).catch(() => undefined)),
+          kept.previous.map((name) =>
+            registry.read(name).catch((caught: unknown) => {
+              if (isShortage(caught)) throw caught;
+              return undefined;
+            }),
+          ),
         );
         const place = intact.findIndex((found) => found !== undefined);
         refuseIf(place === -1, 'Nothing that served before is left to go back to.');

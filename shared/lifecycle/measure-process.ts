@@ -49,6 +49,12 @@ export async function measureInProcess(
 
 async function replyOf(child: ChildProcess, order: MeasureOrder): Promise<MeasureReply> {
   let output = '';
+  const failed = once(child, 'error').then(([cause]) => {
+    throw cause;
+  });
+  failed.catch(() => undefined);
+  // Without descriptors for its pipes there is no process, and no stream of it.
+  if (child.pid === undefined) return failed;
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     output = (output + text).slice(-keptOutput);
   });

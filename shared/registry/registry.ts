@@ -1,10 +1,13 @@
+import type { Stats } from 'node:fs';
 import { readFile, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { viewsOf } from '../contracts/front-end';
 import { manifestSchema, type Manifest } from '../contracts/manifest';
 import { AppError } from '../errors/app-error';
+import { isShortage } from '../errors/machine-fault';
 import { fileSha256 } from './file-sha256';
 import { readServingState } from './serving-state';
+import { isAbsent, unreadable } from './unreadable';
 import { weightsFileNames } from './weights-file';
 import { removeLeftovers, writeFolderAtomically, type FolderContent } from './write-atomically';
 
@@ -27,14 +30,18 @@ export interface RegistryListing {
 }
 
 export interface Registry {
-  /** Every version, with manifest and weights checked (schema, size, sha256). */
+  /**
+   * Every version, with manifest and weights checked (schema, size, sha256).
+   * @throws a shortage, the file system's error: what could not be read then is not broken; AppError invalid-checkpoint when the folder
+   *   is there and cannot be read
+   */
   list(): Promise<RegistryListing>;
-  /** One version, checked as `list` does. @throws AppError not-found, invalid-checkpoint */
+  /** One version, checked as `list` does. @throws AppError not-found, invalid-checkpoint; a shortage as it is */
   read(name: string): Promise<Version>;
   /**
    * Every version that could serve, first the one that should: `forced` and nothing else, if given; what serving-state names, then
    * what served before it; then, and where no state was ever written, the best.
-   * @throws AppError invalid-checkpoint when there is none, or `forced` is missing or broken
+   * @throws AppError invalid-checkpoint when there is none, or `forced` is missing or broken; a shortage as it is
    */
   candidates(forced?: string): Promise<readonly [Version, ...Version[]]>;
   /** The first of `candidates`. @throws AppError as it does */
@@ -57,7 +64,10 @@ export function openRegistry(
   { scratchFolder }: { readonly scratchFolder?: string } = {},
 ): Registry {
   const list = async (): Promise<RegistryListing> => {
-    const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+    const entries = await readdir(folder, { withFileTypes: true }).catch((caught: unknown) => {
+      if (isAbsent(caught)) return [];
+      throw unreadable(resolve(folder), caught);
+    });
     const versions: Version[] = [];
     const broken: BrokenVersion[] = [];
     for (const entry of entries) {
@@ -65,6 +75,7 @@ export function openRegistry(
       try {
         versions.push(await readVersion(join(folder, entry.name), entry.name));
       } catch (error) {
+        if (isShortage(error)) throw error;
         broken.push({ name: entry.name, problem: AppError.from(error).message });
       }
     }
@@ -86,7 +97,7 @@ export function openRegistry(
     list,
     read: async (name) => {
       const known = manifestSchema.shape.version.safeParse(name).success;
-      const entry = known ? await stat(join(folder, name)).catch(() => undefined) : undefined;
+      const entry = known ? await statIfThere(join(folder, name)) : undefined;
       if (entry?.isDirectory() === true) return readVersion(join(folder, name), name);
       throw new AppError('not-found', 'There is no such version; GET /models lists those that there are.');
     },
@@ -141,18 +152,26 @@ function nothingToServe(
   return new AppError('invalid-checkpoint', [what, ...reasons].join(' '), { details: { broken } });
 }
 
+async function statIfThere(place: string): Promise<Stats | undefined> {
+  try {
+    return await stat(place);
+  } catch (caught) {
+    if (isAbsent(caught)) return undefined;
+    throw unreadable('The version', caught);
+  }
+}
+
 async function readVersion(folder: string, name: string): Promise<Version> {
-  const text = await readFile(join(folder, manifestFileName), 'utf8').catch(() => {
-    throw new AppError('invalid-checkpoint', `${manifestFileName} is missing.`);
+  const text = await readFile(join(folder, manifestFileName), 'utf8').catch((caught: unknown) => {
+    throw unreadable(manifestFileName, caught);
   });
   const manifest = parseManifest(text);
   if (manifest.version !== name) {
     throw new AppError('invalid-checkpoint', `The manifest is of ${manifest.version}.`);
   }
   const weightsFile = join(folder, weightsFileNames.bytes);
-  const missing = (error: unknown): never => {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new AppError('invalid-checkpoint', `${weightsFileNames.bytes} is missing.`);
+  const missing = (caught: unknown): never => {
+    throw unreadable(weightsFileNames.bytes, caught);
   };
   const { size } = await stat(weightsFile).catch(missing);
   if (size !== manifest.weights.bytes) {

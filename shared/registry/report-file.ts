@@ -1,14 +1,21 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GateDecision } from '../contracts/lifecycle';
 import { reportSchema, type Report } from '../contracts/report';
+import { isShortage } from '../errors/machine-fault';
+import { readTextIfThere } from './unreadable';
 import { writeFileAtomically } from './write-atomically';
 
 export const reportFileName = 'report.json';
 
-/** A version's report; undefined when it has none that can be read: it can be served without. */
+/**
+ * A version's report; undefined when it has none that can be read: it can be served without.
+ * @throws a shortage, the file system's error: what is there may be read later
+ */
 export async function readReport(folder: string): Promise<Report | undefined> {
-  const text = await readFile(join(folder, reportFileName), 'utf8').catch(() => undefined);
+  const text = await readTextIfThere(join(folder, reportFileName)).catch((caught: unknown) => {
+    if (isShortage(caught)) throw caught;
+    return undefined;
+  });
   if (text === undefined) return undefined;
   try {
     const report: unknown = JSON.parse(text);

@@ -2,6 +2,8 @@ import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { servingStateSchema, type ServingState } from '../contracts/lifecycle';
 import { AppError } from '../errors/app-error';
+import { isShortage } from '../errors/machine-fault';
+import { isAbsent, unreadable } from './unreadable';
 import { createFileAtomically, removeLeftovers } from './write-atomically';
 
 /** What stands in a registry's folder about which version serves. */
@@ -25,12 +27,16 @@ export function isServingFile(name: string): boolean {
   return fileName.test(name);
 }
 
-/** The number of the newest generation; 0: none was written. Cheap: it reads no file. */
+/** The number of the newest generation; 0: none was written. Cheap: it reads no file. @throws as readServingState */
 export async function newestGeneration(folder: string): Promise<number> {
   return (await generations(folder))[0] ?? 0;
 }
 
-/** Which version serves. Never throws for what stands in the files: a broken one is named, and the one before it counts. */
+/**
+ * Which version serves. Never throws for what stands in the files: a broken one is named, and the one before it counts.
+ * @throws AppError invalid-checkpoint when the folder is there and cannot be read; a shortage, the file system's error: then it is not
+ *   known what serves, and nobody may take an older state for it
+ */
 export async function readServingState(folder: string): Promise<ServingReading> {
   const numbers = await generations(folder);
   const problems: string[] = [];
@@ -39,6 +45,7 @@ export async function readServingState(folder: string): Promise<ServingReading> 
       const state = await readGeneration(folder, generation);
       return { generation: numbers[0]!, state, problems };
     } catch (error) {
+      if (isShortage(error)) throw error;
       problems.push(AppError.from(error).message);
     }
   }
@@ -107,7 +114,10 @@ function nameOf(generation: number): string {
 
 /** Newest first. */
 async function generations(folder: string): Promise<number[]> {
-  const names = await readdir(folder).catch(() => []);
+  const names = await readdir(folder).catch((caught: unknown) => {
+    if (isAbsent(caught)) return [];
+    throw unreadable('The folder of models', caught);
+  });
   return names
     .map((name) => Number(fileName.exec(name)?.[1] ?? 0))
     .filter((generation) => generation > 0)
@@ -116,8 +126,8 @@ async function generations(folder: string): Promise<number[]> {
 
 async function readGeneration(folder: string, generation: number): Promise<ServingState> {
   const name = nameOf(generation);
-  const text = await readFile(join(folder, name), 'utf8').catch(() => {
-    throw new AppError('invalid-checkpoint', `${name} cannot be read.`);
+  const text = await readFile(join(folder, name), 'utf8').catch((caught: unknown) => {
+    throw unreadable(name, caught);
   });
   let json: unknown;
   try {

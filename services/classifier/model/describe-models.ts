@@ -3,6 +3,7 @@ import type { Labels, ModelDetails, ModelList, ModelSummary } from '../../../sha
 import type { ServingState } from '../../../shared/contracts/lifecycle';
 import { servedEvaluation } from '../../../shared/contracts/report';
 import { AppError } from '../../../shared/errors/app-error';
+import { isShortage } from '../../../shared/errors/machine-fault';
 import type { Registry, RegistryListing, Version } from '../../../shared/registry/registry';
 import { readReport } from '../../../shared/registry/report-file';
 import { readServingState } from '../../../shared/registry/serving-state';
@@ -42,7 +43,12 @@ export function createDescribeModels({
   let latest: { readonly readMs: number; readonly listing: Promise<RegistryListing> } | undefined;
   const listing = (): Promise<RegistryListing> => {
     if (latest === undefined || now() - latest.readMs > freshMs) {
-      latest = { readMs: now(), listing: registry.list() };
+      const reading = { readMs: now(), listing: registry.list() };
+      latest = reading;
+      // What could not be read is read again by whoever asks next.
+      reading.listing.catch(() => {
+        if (latest === reading) latest = undefined;
+      });
     }
     return latest.listing;
   };
@@ -85,7 +91,10 @@ export function createDescribeModels({
         pinned: state?.pinned === name,
         shadow: figures?.version === name ? figures : null,
       };
-      const version = await registry.read(name).catch((error: unknown) => AppError.from(error));
+      const version = await registry.read(name).catch((error: unknown) => {
+        if (isShortage(error)) throw error;
+        return AppError.from(error);
+      });
       if (version instanceof AppError) {
         if (version.code === 'not-found') throw version;
         return { ...corrupt(name, version.message), ...place, validation: null, gate: null };

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../shared/batching/clock';
 import type { ServingState } from '../../../shared/contracts/lifecycle';
 import { AppError } from '../../../shared/errors/app-error';
+import { isShortage } from '../../../shared/errors/machine-fault';
 import { gateLimits } from '../../../shared/lifecycle/gate';
 import { measureParity } from '../../../shared/lifecycle/golden-parity';
 import type { Logger } from '../../../shared/observability/logger';
@@ -11,6 +12,7 @@ import { readReport } from '../../../shared/registry/report-file';
 import { readServingState } from '../../../shared/registry/serving-state';
 import { withinLimit } from '../../../shared/threads/within-limit';
 import type { EngineState } from '../inference-supervisor';
+import { Backoff } from './backoff';
 import type { Drift } from './drift';
 import type { Lease, LoadedModel, WindowBatcher } from './loaded-model';
 import type { Shadow } from './shadow';
@@ -38,10 +40,6 @@ export interface FollowProblem {
   readonly reason: string;
 }
 
-/** What cannot be followed is tried again after so long, then after twice as long, and so on. */
-const firstRetryMs = 2000;
-const maxRetryMs = 60_000;
-
 /**
  * The models of this process: the one that answers, those that still have something to answer, and the shadow. Follows what is
  * promoted: loads the new one beside the old, lets it prove itself on the golden clips, and only then gives it to those who ask.
@@ -51,13 +49,13 @@ export class ModelHost {
   /** Settles when a model can answer; rejects with why none ever will. */
   readonly started: Promise<void>;
   readonly #options: ModelHostOptions;
+  readonly #backoff: Backoff;
   readonly #retiring = new Set<LoadedModel>();
   #current: LoadedModel | undefined;
   #loading: LoadedModel | undefined;
   #problem: FollowProblem | undefined;
   #following: Promise<void> | undefined;
   #again = false;
-  #failures = 0;
   #retryAtMs = 0;
   #closed = false;
   /** Whether the best version serves where nobody promoted or pinned one: since more versions can be loaded than at the start. */
@@ -65,7 +63,8 @@ export class ModelHost {
 
   constructor(options: ModelHostOptions) {
     this.#options = options;
-    this.started = this.#startFirst();
+    this.#backoff = new Backoff(options.clock);
+    this.started = this.#startInTheEnd();
     this.started.catch(() => undefined);
   }
 
@@ -129,6 +128,7 @@ export class ModelHost {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#backoff.end();
     const retired = [...this.#retiring].map((model) => model.close());
     await Promise.all([
       ...retired,
@@ -136,6 +136,25 @@ export class ModelHost {
       this.#current?.close(),
       this.#options.shadow.close(),
     ]);
+  }
+
+  /**
+   * As `startFirst`, again and again while the machine has too little of something: that says nothing of the version that should
+   * serve, and another one may not take its place.
+   */
+  async #startInTheEnd(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        await this.#startFirst();
+        return;
+      } catch (error) {
+        if (!isShortage(error)) throw error;
+        const retryMs = this.#backoff.failed();
+        const problem = AppError.from(error).message;
+        this.#options.logger.error({ problem, retryMs }, 'no model can be loaded for now: trying again');
+        await this.#backoff.wait(retryMs);
+      }
+    }
   }
 
   /** The first of those that should serve which loads; whoever is asked for by name alone may. */
@@ -152,6 +171,7 @@ export class ModelHost {
         return;
       } catch (error) {
         if (this.#closed) return;
+        if (isShortage(error)) throw error;
         failure ??= error;
         const { message } = AppError.from(error);
         logger.warn({ version: version.manifest.version, problem: message }, 'version cannot be loaded');
@@ -168,11 +188,20 @@ export class ModelHost {
     );
     while (isUp && this.#again && !this.#closed) {
       this.#again = false;
-      const { state, problems } = await readServingState(this.#options.modelsFolder);
-      // Of a file that cannot be read nobody knows what it says: what serves goes on.
-      if (problems.length > 0) this.#fail({ version: undefined, reason: problems.join(' ') });
-      else await this.#followTo(state);
+      try {
+        await this.#followOnce();
+      } catch (error) {
+        this.#fail({ version: undefined, reason: AppError.from(error).message });
+      }
     }
+  }
+
+  /** @throws when it cannot be told what should serve */
+  async #followOnce(): Promise<void> {
+    const { state, problems } = await readServingState(this.#options.modelsFolder);
+    // Of a file that cannot be read nobody knows what it says: what serves goes on.
+    if (problems.length > 0) this.#fail({ version: undefined, reason: problems.join(' ') });
+    else await this.#followTo(state);
   }
 
   async #followTo(state: ServingState | undefined): Promise<void> {
@@ -186,9 +215,9 @@ export class ModelHost {
         return;
       }
     }
-    this.#problem = undefined;
-    this.#failures = 0;
     await shadow.follow(state?.shadow ?? undefined);
+    this.#problem = undefined;
+    this.#backoff.succeeded();
   }
 
   /** The version that serves where nobody said which; undefined: the one that was loaded first. */
@@ -243,7 +272,7 @@ export class ModelHost {
   #fail(problem: FollowProblem): void {
     const { logger, metrics, clock } = this.#options;
     if (this.#closed) return;
-    const delayMs = Math.min(maxRetryMs, firstRetryMs * 2 ** this.#failures++);
+    const delayMs = this.#backoff.failed();
     this.#retryAtMs = clock.now() + delayMs;
     this.#problem = problem;
     metrics.modelReloads.inc({ result: 'failed' });

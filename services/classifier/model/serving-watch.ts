@@ -12,7 +12,8 @@ const lookMs = 2000;
 export function watchServing(folder: string, onChange: () => void, isBehind: () => boolean): () => void {
   let seen: number | undefined;
   const look = async (): Promise<void> => {
-    const newest = await newestGeneration(folder);
+    // A folder that cannot be read is news the first time: whoever follows says why, and is behind.
+    const newest = await newestGeneration(folder).catch(() => undefined);
     const isNews = seen !== undefined && newest !== seen;
     seen = newest;
     if (isNews || isBehind()) onChange();

@@ -5,6 +5,7 @@ import type { Manifest } from '../../../shared/contracts/manifest';
 import type { ShadowFigures } from '../../../shared/contracts/service-status';
 import { verdictOf } from '../../../shared/decision/verdict';
 import { AppError } from '../../../shared/errors/app-error';
+import { isShortage } from '../../../shared/errors/machine-fault';
 import type { Logger } from '../../../shared/observability/logger';
 import type { Metrics } from '../../../shared/observability/metrics';
 import type { Registry, Version } from '../../../shared/registry/registry';
@@ -50,7 +51,10 @@ export class Shadow {
     };
   }
 
-  /** Loads the version that it shall be; one that does not load is named and left out. */
+  /**
+   * Loads the version that it shall be; one that does not load is named and left out.
+   * @throws a shortage of the machine's: it is to be tried again
+   */
   async follow(settings: ShadowSettings | undefined): Promise<void> {
     const same = settings?.version === this.#settings?.version;
     this.#settings = settings;
@@ -72,6 +76,7 @@ export class Shadow {
     } catch (error) {
       this.#problem = AppError.from(error).message;
       logger.error({ ...settings, problem: this.#problem }, 'the shadow cannot be loaded');
+      if (isShortage(error)) throw error;
     }
   }
 
