@@ -16,9 +16,9 @@ const count = number(z.int().positive()).optional();
 const trainSchema = z.strictObject({
   ...commonOptions,
   dataset: z.string().optional(),
-  architecture: z.enum(['cnn', 'transformer', 'mel', 'mel-small', 'encoder']).default('mel'),
-  'cross-validate': z.boolean().default(false),
-  'test-fold': z.union([z.literal('none').transform(() => null), fold]).default(1),
+  architecture: z.enum(['cnn', 'transformer', 'mel', 'mel-small', 'encoder']).default('encoder'),
+  'cross-validate': z.boolean().optional(),
+  'test-fold': z.union([z.literal('none').transform(() => null), fold]).optional(),
   'validation-fold': fold.default(2),
   seed: number(z.int().min(0).max(0xffffffff)).default(1),
   epochs: count,

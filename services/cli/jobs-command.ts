@@ -76,6 +76,8 @@ function endWords({ id, state, error }: Job): string {
 }
 
 function requestOf(options: TrainOptions): NewJob {
+  // Recordings for a head are few: all of them teach and judge in turn.
+  const isHead = options.architecture === 'encoder';
   const hyperparameters = {
     epochs: options.epochs,
     stepsPerEpoch: options['steps-per-epoch'],
@@ -88,9 +90,9 @@ function requestOf(options: TrainOptions): NewJob {
     architecture: options.architecture,
     hyperparameters,
     protocol: {
-      testFold: options['test-fold'],
+      testFold: options['test-fold'] === undefined ? (isHead ? null : 1) : options['test-fold'],
       validationFold: options['validation-fold'],
-      crossValidate: options['cross-validate'],
+      crossValidate: options['cross-validate'] ?? isHead,
     },
     dataset: options.dataset,
     seed: options.seed,

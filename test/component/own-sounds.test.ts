@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { classificationSchema } from '../../shared/contracts/classification';
 import { jobSchema } from '../../shared/contracts/job';
 import { CliProcess, runCli, type CliResult } from '../support/cli-process';
 import { pcmWav } from '../support/pcm-clips';
+import { describeWithForeign, foreignFolder, publishedEncoderFile } from '../support/pretrained';
 import { publishRandomModel } from '../support/random-model';
 import { ServiceProcess } from '../support/service-process';
 
@@ -13,7 +14,7 @@ let folder: string;
 let service: ServiceProcess;
 
 /** The service with folders of its own, on an engine that trains. */
-async function start(port = '0'): Promise<void> {
+async function start(port = '0', env: Record<string, string> = {}): Promise<void> {
   service = new ServiceProcess({
     PORT: port,
     ENGINE: 'cpu',
@@ -21,6 +22,7 @@ async function start(port = '0'): Promise<void> {
     JOBS_DIR: join(folder, 'jobs'),
     RUNS_DIR: join(folder, 'runs'),
     DATASETS_DIR: join(folder, 'datasets'),
+    ...env,
   });
   await service.url();
   await service.line('loaded and warmed up');
@@ -99,9 +101,8 @@ it('trains on the sounds that somebody brings as README says, and answers with t
   expect(added.lines).toEqual([
     'kitchen: 10 clips, 2 classes, 5 folds (fridge hum 5, kettle whistle 5); the folds were made',
   ]);
-  // One run of the walk's four, with a network that needs seconds.
-  const single = train!.filter((word) => word !== '--cross-validate');
-  const trained = await earshot(...single, ...quick, '--epochs', '12');
+  // With a network of its own, where the pretrained encoder is not here.
+  const trained = await earshot(...train!, ...quick, '--epochs', '12');
   expect([trained.code, trained.lines]).toEqual([0, [expect.stringMatching(/^cnn-/)]]);
   expect(trained.errors).toMatch(/epoch 12\/12, validation [\d.]+ %/);
   const [version] = trained.lines;
@@ -149,3 +150,61 @@ it('goes on with a job after the service was killed in the middle of it, and sho
     watching.child.kill('SIGKILL');
   }
 }, 120_000);
+
+describeWithForeign('from three recordings a sound, on the pretrained encoder (needs ../shared)', () => {
+  /** The last is none of AudioSet's classes. */
+  const kinds = ['door', 'horn', 'cow', 'pickaxe'];
+
+  it('learns them with README’s three commands, tells them from other things, and hears them in new recordings', async () => {
+    const files = await foreignFiles();
+    const lines = ['filename,category'];
+    await rm(join(folder, 'sounds'), { recursive: true });
+    await mkdir(join(folder, 'sounds'));
+    const bring = async (file: string, category: string): Promise<void> => {
+      await copyFile(join(foreignFolder, file), join(folder, 'sounds', file));
+      lines.push(`${file},${category}`);
+    };
+    for (const kind of kinds) {
+      for (const file of files.get(kind)!.slice(0, 3)) await bring(file, kind);
+    }
+    for (const file of files.get('birds')!.slice(0, 6)) await bring(file, 'unknown');
+    await writeFile(join(folder, 'sounds', 'sounds.csv'), lines.join('\n'));
+
+    await start('0', { ENCODER: publishedEncoderFile });
+    const [add, train, promote] = await walk();
+    expect((await earshot(...add!)).code).toBe(0);
+    const trained = await earshot(...train!);
+    expect([trained.code, trained.lines]).toEqual([0, [expect.stringMatching(/^encoder-/)]]);
+    const [version] = trained.lines;
+    const promoted = await earshot(
+      ...promote!.slice(0, -1).map((word) => (word === 'VERSION' ? version! : word)),
+      `${promote!.at(-1)!},accuracy,recall,latency`,
+    );
+    expect(promoted).toMatchObject({ code: 0, lines: [`${version} serves.`] });
+
+    let right = 0;
+    let heard = 0;
+    for (const kind of kinds) {
+      for (const file of files.get(kind)!.slice(3, 6)) {
+        const { lines: answers } = await earshot('classify', '--json', join(foreignFolder, file));
+        const answer = classificationSchema.loose().parse(JSON.parse(answers[0]!));
+        heard += 1;
+        if (answer.predictions[0]!.label === kind) right += 1;
+      }
+    }
+    // Ten recordings that were not learnt from: three doors, horns and cows, one pickaxe. Guessing has two or three.
+    expect(heard).toBe(10);
+    expect(right).toBeGreaterThanOrEqual(6);
+  }, 120_000);
+});
+
+/** Recordings by their label, in the manifest's order. */
+async function foreignFiles(): Promise<Map<string, string[]>> {
+  const byLabel = new Map<string, string[]>();
+  const rows = (await readFile(join(foreignFolder, 'manifest.csv'), 'utf8')).split('\n').slice(1);
+  for (const row of rows) {
+    const [file, , label] = row.split(',');
+    if (label !== undefined) byLabel.set(label, [...(byLabel.get(label) ?? []), file!]);
+  }
+  return byLabel;
+}

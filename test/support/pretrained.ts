@@ -7,3 +7,8 @@ export const publishedEncoderFile = path.join(pretrainedFolder, 'mn04_as_mAP_432
 
 /** Tests on it; where it is absent, the run's summary counts the tests as skipped. */
 export const describeWithEncoder = existsSync(publishedEncoderFile) ? describe : describe.skip;
+
+/** Recordings of all sorts from elsewhere, beside the project; not part of it. */
+export const foreignFolder = path.resolve('../shared/foreign');
+export const describeWithForeign =
+  existsSync(foreignFolder) && existsSync(publishedEncoderFile) ? describe : describe.skip;

@@ -142,9 +142,15 @@ export function createDatasetStore(
         throw translate(caught);
       } finally {
         intakes--;
-        await rm(scratch, { recursive: true, force: true }).catch((err: unknown) => {
-          logger.error({ err }, 'what was left of an upload could not be removed; it goes at the next start');
-        });
+        // A part that was on its way when the rest was refused may still be written to it.
+        await rm(scratch, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 }).catch(
+          (err: unknown) => {
+            logger.error(
+              { err },
+              'what was left of an upload could not be removed; it goes at the next start',
+            );
+          },
+        );
       }
     },
     remove: async (name) => {
