@@ -1,7 +1,7 @@
 import type { io } from '@tensorflow/tfjs-core';
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { cacheFolder } from '../shared/access/cache-folder';
 import { createDecoderPool } from '../shared/audio/decoder-pool';
 import { levelOf } from '../shared/audio/level';
 import { sliceWindows } from '../shared/audio/windows';
@@ -47,7 +47,7 @@ export async function benchRobustness(): Promise<void> {
       esc10Only: true,
       frontEnd,
       decoder,
-      cacheFolder: join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'earshot', 'clips'),
+      cacheFolder: cacheFolder('clips', process.env),
     });
     console.log(
       `Version ${version.manifest.version}, clips of folds ${judges.map(({ fold }) => fold).join(', ')}\n`,

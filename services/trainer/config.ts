@@ -1,6 +1,6 @@
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { cacheFolder } from '../../shared/access/cache-folder';
 import { engineWishes, kernelsWishes } from '../../shared/engine/choose-engine';
 import type { EncoderWish } from '../../shared/engine/provide-encoder';
 import { lockTimes, type LockTimes } from '../../shared/jobs/work-queue';
@@ -23,7 +23,6 @@ const environmentSchema = z.object({
   JOB_LOCK_SECONDS: z.coerce.number().pipe(z.number().min(1).max(3600)).optional(),
   DATASETS_DIR: z.string().min(1).default('datasets'),
   LOG_LEVEL: z.enum(logLevels).default('info'),
-  XDG_CACHE_HOME: z.string().min(1).default(join(homedir(), '.cache')),
 });
 
 export interface TrainerConfig {
@@ -61,8 +60,7 @@ export function readTrainerConfig(environment: NodeJS.ProcessEnv): TrainerConfig
   }
   const { DATA_DIR, RUNS_DIR, MODELS_DIR, DATASETS_DIR, REDIS_URL, JOB_LOCK_SECONDS, LOG_LEVEL } =
     parsed.data;
-  const { ENGINE, ENGINE_KERNELS, ENGINE_THREADS, XDG_CACHE_HOME, MODEL_LOAD_SECONDS, RUNS_KEEP_HOURS } =
-    parsed.data;
+  const { ENGINE, ENGINE_KERNELS, ENGINE_THREADS, MODEL_LOAD_SECONDS, RUNS_KEEP_HOURS } = parsed.data;
   return Object.freeze({
     dataFolder: resolve(DATA_DIR),
     runsFolder: resolve(RUNS_DIR),
@@ -77,9 +75,9 @@ export function readTrainerConfig(environment: NodeJS.ProcessEnv): TrainerConfig
     engineKernels: ENGINE_KERNELS,
     engineThreads: ENGINE_THREADS,
     encoder: parsed.data.ENCODER,
-    encoderCacheFolder: join(XDG_CACHE_HOME, 'earshot', 'encoder'),
-    clipCacheFolder: join(XDG_CACHE_HOME, 'earshot', 'clips'),
-    spectrogramCacheFolder: join(XDG_CACHE_HOME, 'earshot', 'spectrograms'),
+    encoderCacheFolder: cacheFolder('encoder', environment),
+    clipCacheFolder: cacheFolder('clips', environment),
+    spectrogramCacheFolder: cacheFolder('spectrograms', environment),
   });
 }
 

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, lstatSync, mkdirSync } from 'node:fs';
 import { lstat, mkdir, open, type FileHandle } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
@@ -29,9 +29,36 @@ export function privateFolders(env: NodeJS.ProcessEnv): string[] {
     ...below(absolute(env['XDG_STATE_HOME']), 'earshot'),
     ...below(home, '.local', 'state', 'earshot'),
     ...below(absolute(env['XDG_RUNTIME_DIR']), 'earshot'),
-    ...[absolute(env['TMPDIR']), '/tmp'].flatMap((parent) => below(parent, `earshot-${ownUser()}`)),
+    ...temporaryFolders(env),
   ];
   return [...new Set(folders)];
+}
+
+/** Among the temporary folders, those that are to be this user's alone. */
+function temporaryFolders(env: NodeJS.ProcessEnv): string[] {
+  const parents = [absolute(env['TMPDIR']), '/tmp'].filter((parent) => parent !== undefined);
+  return parents.map((parent) => join(parent, `earshot-${ownUser()}`));
+}
+
+/** Where caches may be, the best first, and the user's own folders among the temporary ones; variables as in `privateFolders`. */
+export function placesBelow(env: NodeJS.ProcessEnv): {
+  readonly places: string[];
+  readonly temporary: string[];
+} {
+  const home = absolute(env['HOME']) ?? homeOfUser();
+  const given = absolute(env['XDG_CACHE_HOME']) ?? (home && join(home, '.cache'));
+  return { places: given === undefined ? [] : [given], temporary: temporaryFolders(env) };
+}
+
+/** Makes a folder that its user alone can enter. @returns whether it is there, this user's and nobody else's */
+export function makePrivateFolderNow(folder: string): boolean {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const found = lstatSync(folder);
+    return found.isDirectory() && found.uid === ownUser() && (found.mode & othersMode) === 0;
+  } catch {
+    return false;
+  }
 }
 
 /**

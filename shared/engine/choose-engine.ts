@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { availableParallelism, homedir } from 'node:os';
-import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
+import { cacheFolder } from '../access/cache-folder';
 import { AppError } from '../errors/app-error';
 import { usableCores } from '../threads/usable-cores';
 import { buildKernels } from './build-kernels';
@@ -38,9 +38,9 @@ export interface ChooseOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** `$XDG_CACHE_HOME/earshot/engine`, where libtensorflow outlives node_modules. */
+/** `$XDG_CACHE_HOME/earshot/engine`, or what stands in for it: there libtensorflow outlives node_modules. */
 export function defaultEngineCache(env: NodeJS.ProcessEnv): string {
-  return join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'earshot', 'engine');
+  return cacheFolder('engine', env);
 }
 
 /**

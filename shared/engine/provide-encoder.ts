@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { access, mkdir, readFile, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { cacheFolder } from '../access/cache-folder';
 import { encoderFrontEnd } from '../contracts/front-end';
 import { AppError } from '../errors/app-error';
 import { writeFileAtomically } from '../registry/write-atomically';
@@ -17,9 +17,9 @@ const idleMs = 30_000;
 /** `auto`: from the cache, or from its public release; `off`: none; an address to fetch it from; or the path of its file. */
 export type EncoderWish = 'auto' | 'off' | (string & {});
 
-/** `$XDG_CACHE_HOME/earshot/encoder`. */
+/** `$XDG_CACHE_HOME/earshot/encoder`, or what stands in for it. */
 export function defaultEncoderCache(env: NodeJS.ProcessEnv): string {
-  return join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'earshot', 'encoder');
+  return cacheFolder('encoder', env);
 }
 
 /** Where a fetched encoder is kept: its name says what is in it, so another version's is never taken for it. */
