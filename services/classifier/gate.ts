@@ -1,4 +1,3 @@
-import { CallerCounts } from '../../shared/batching/caller-counts';
 import type { Clock } from '../../shared/batching/clock';
 import { deferred, type Deferred } from '../../shared/batching/deferred';
 import { Places } from '../../shared/batching/places';
@@ -38,8 +37,11 @@ export interface Visit {
 /** Seconds after which a caller may try again, where nothing better is known. */
 const retrySeconds = { starting: 2, unavailable: 2, draining: 5, full: 1, streams: 10 } as const;
 
-/** Predictions are no promises: so much of the time allowed must be left over. */
-const margin = 1.5;
+/**
+ * Predictions are no promises: the pace falls where refusals begin to take time, or another caller comes. So many times what is
+ * predicted must be allowed.
+ */
+const margin = 2;
 
 /** Most bodies are here so soon behind their heads: until then each has a place kept. One that takes longer gets one when it is here. */
 const promptMs = 100;
@@ -52,8 +54,6 @@ export class Gate {
   readonly #options: GateOptions;
   readonly #throughput: Throughput;
   readonly #places: Places;
-  /** Recordings that are all here, by caller. */
-  readonly #here = new CallerCounts();
   readonly #streams: SharedPlaces;
   #inside = 0;
   #streamsEnded = 0;
@@ -113,8 +113,7 @@ export class Gate {
         this.#refuseLate(caller, allowedMs);
         if (this.#places.isCrowded) throw this.#overloaded(caller, 'places');
         here = true;
-        this.#here.add(caller, 1);
-        this.#throughput.enter();
+        this.#throughput.enter(caller);
         release = await this.#places.take(caller, signal);
         // Whoever gave up meanwhile has left already.
         if (left) release();
@@ -125,10 +124,7 @@ export class Gate {
         stopExpecting();
         unexpect();
         release();
-        if (here) {
-          this.#here.add(caller, -1);
-          this.#throughput.leave(answered);
-        }
+        if (here) this.#throughput.leave(caller, answered);
         this.#inside--;
         if (this.#inside === 0) this.#emptied?.resolve(undefined);
       },
@@ -192,7 +188,7 @@ export class Gate {
   /** How long a recording of this caller's that came now would take to be answered, by the answers of late. */
   #predictMs(caller: string): number {
     const { waitMs } = this.#options.queue(caller);
-    return Math.max(waitMs, this.#throughput.predictMs(this.#here.ahead(caller)));
+    return Math.max(waitMs, this.#throughput.predictMs(caller, this.#places.heldBy(caller)));
   }
 
   #overloaded(caller: string, cause: OverloadCause): AppError {

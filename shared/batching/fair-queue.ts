@@ -39,13 +39,25 @@ export class Group<Item, Outcome> {
   }
 }
 
+/** What waits of one caller. */
+interface Turn<Item, Outcome> {
+  readonly caller: string;
+  /** How many items each of its groups would have been served, had they taken turns since the first came. */
+  rounds: number;
+  /** By the round in which each would be done. */
+  readonly groups: { readonly group: Group<Item, Outcome>; readonly doneAt: number }[];
+}
+
 /**
- * Callers take turns, one item a turn, and so do the groups of one caller at its turns. The turn is kept from one batch to the
- * next: of C waiting callers each gets an item into every ⌈C / batch⌉ batches, however many items the others brought, and in
- * however many groups.
+ * Callers take turns, one item a turn. The turn is kept from one batch to the next: of C waiting callers each gets an item into
+ * every ⌈C / batch⌉ batches, however many items the others brought, and in however many groups.
+ *
+ * The groups of one caller are served one behind the other, in the order in which they would be done if they took turns too (fair
+ * queueing, as Demers, Keshav and Shenker have it for packets): none is done later than it would be so, most are done earlier, a
+ * short one overtakes a long one, and of equal ones the first is done first, whatever comes behind it.
  */
 export class FairQueue<Item, Outcome> {
-  readonly #ring: { readonly caller: string; readonly groups: Group<Item, Outcome>[] }[] = [];
+  readonly #ring: Turn<Item, Outcome>[] = [];
   readonly #counts = new CallerCounts();
 
   /** Items waiting, of all callers and of each. */
@@ -55,9 +67,14 @@ export class FairQueue<Item, Outcome> {
 
   add(items: readonly Item[], nowMs: number, caller: string): Group<Item, Outcome> {
     const group = new Group<Item, Outcome>(items, nowMs, caller);
-    const known = this.#ring.find((turn) => turn.caller === caller);
-    if (known === undefined) this.#ring.push({ caller, groups: [group] });
-    else known.groups.push(group);
+    let turn = this.#ring.find((known) => known.caller === caller);
+    if (turn === undefined) {
+      turn = { caller, rounds: 0, groups: [] };
+      this.#ring.push(turn);
+    }
+    const doneAt = turn.rounds + items.length;
+    const behind = turn.groups.findIndex((other) => other.doneAt > doneAt);
+    turn.groups.splice(behind < 0 ? turn.groups.length : behind, 0, { group, doneAt });
     this.#counts.add(caller, items.length);
     return group;
   }
@@ -67,10 +84,11 @@ export class FairQueue<Item, Outcome> {
     const taken = [];
     while (taken.length < count && this.#ring.length > 0) {
       const turn = this.#ring.shift()!;
-      const group = turn.groups.shift()!;
+      const { group } = turn.groups[0]!;
       taken.push({ group, ...group.takeNext() });
       this.#counts.add(turn.caller, -1);
-      if (group.waiting > 0) turn.groups.push(group);
+      turn.rounds += 1 / turn.groups.length;
+      if (group.waiting === 0) turn.groups.shift();
       if (turn.groups.length > 0) this.#ring.push(turn);
     }
     return taken;
@@ -80,7 +98,7 @@ export class FairQueue<Item, Outcome> {
   remove(group: Group<Item, Outcome>): void {
     const place = this.#ring.findIndex(({ caller }) => caller === group.caller);
     const turn = this.#ring[place];
-    const position = turn?.groups.indexOf(group) ?? -1;
+    const position = turn?.groups.findIndex((waiting) => waiting.group === group) ?? -1;
     if (turn === undefined || position < 0) return;
     turn.groups.splice(position, 1);
     if (turn.groups.length === 0) this.#ring.splice(place, 1);
@@ -90,7 +108,7 @@ export class FairQueue<Item, Outcome> {
   /** When the longest-waiting group came; Infinity when none waits. */
   oldestMs(): number {
     return this.#ring.reduce(
-      (oldest, { groups }) => groups.reduce((ms, { addedMs }) => Math.min(ms, addedMs), oldest),
+      (oldest, { groups }) => groups.reduce((ms, { group }) => Math.min(ms, group.addedMs), oldest),
       Infinity,
     );
   }

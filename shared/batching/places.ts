@@ -27,6 +27,11 @@ export class Places {
     return this.#held.of(caller) >= this.#most / 2 || this.#held.total >= 2 * this.#most;
   }
 
+  /** How many of a caller's have a place, wait for one, or are expected to want one at once. */
+  heldBy(caller: string): number {
+    return this.#held.of(caller);
+  }
+
   /** Holds a place back for who is about to want one. @returns what ends that; further calls do nothing */
   expect(caller: string): () => void {
     return this.#count(this.#held, caller);

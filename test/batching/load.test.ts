@@ -32,35 +32,71 @@ describe('what a batch costs', () => {
   });
 });
 
-describe('the pace of answers', () => {
-  it('foretells how long a newcomer stays: ten inside, one answer every 50 ms', async () => {
+describe('the pace of a caller’s answers', () => {
+  /** So many of a caller’s stay inside, and one is answered every so often. */
+  const run = async (
+    pace: Throughput,
+    clock: FakeClock,
+    caller: string,
+    answers: number,
+    everyMs: number,
+  ) => {
+    for (let k = 0; k < answers; k += 1) {
+      await clock.advance(everyMs);
+      pace.leave(caller, true);
+      pace.enter(caller);
+    }
+  };
+
+  it('foretells how long one more stays: ten inside, one answer every 50 ms', async () => {
     const clock = new FakeClock();
     const pace = new Throughput(clock);
-    expect(pace.predictMs()).toBe(0);
-    for (let k = 0; k < 10; k += 1) pace.enter();
-    for (let k = 0; k < 100; k += 1) {
-      await clock.advance(50);
-      pace.leave(true);
-      pace.enter();
-    }
-    expect(pace.inside).toBe(10);
-    expect(pace.predictMs()).toBeGreaterThan(0.97 * 11 * 50);
-    expect(pace.predictMs()).toBeLessThan(1.03 * 11 * 50);
+    for (let k = 0; k < 10; k += 1) pace.enter('a');
+    await run(pace, clock, 'a', 100, 80);
+    expect(pace.predictMs('a', 10)).toBeGreaterThan(0.97 * 11 * 80);
+    expect(pace.predictMs('a', 10)).toBeLessThan(1.03 * 11 * 80);
   });
 
-  it('is not told by a lone caller’s own pauses, nor by who was called off', async () => {
+  it('follows within twenty answers, and falls while there are none, for as long as that lasts', async () => {
     const clock = new FakeClock();
     const pace = new Throughput(clock);
-    for (let k = 0; k < 5; k += 1) {
-      pace.enter();
-      await clock.advance(1000);
-      pace.leave(true);
+    pace.enter('a');
+    await run(pace, clock, 'a', 100, 10);
+    await run(pace, clock, 'a', 20, 40);
+    expect(pace.predictMs('a', 1)).toBeGreaterThan(2 * 27);
+    const before = pace.predictMs('a', 9);
+    await clock.advance(1000);
+    expect(pace.predictMs('a', 9)).toBeGreaterThan(2 * before);
+    await clock.advance(20_000);
+    expect(pace.predictMs('a', 9)).toBeGreaterThan(10_000);
+  });
+
+  it('is a caller’s own: the long recordings of others say nothing of it, nor do its pauses', async () => {
+    const clock = new FakeClock();
+    const pace = new Throughput(clock);
+    for (let k = 0; k < 6; k += 1) pace.enter('long');
+    await run(pace, clock, 'long', 2, 20_000);
+    pace.enter('short');
+    await run(pace, clock, 'short', 50, 100);
+    pace.leave('short', true);
+    await clock.advance(60_000);
+    expect(pace.predictMs('short', 1)).toBeLessThan(250);
+    expect(pace.predictMs('long', 6)).toBeGreaterThan(60_000);
+    // Whoever has nothing inside is not held to what it sent before; of a stranger little is taken for granted.
+    expect(pace.predictMs('long', 0)).toBe(0);
+    expect(pace.predictMs('stranger', 19)).toBe(1000);
+  });
+
+  it('is kept of those that are inside, and of the latest others', () => {
+    const pace = new Throughput(new FakeClock());
+    pace.enter('here');
+    for (let k = 0; k < 1000; k += 1) {
+      pace.enter(`guest ${k}`);
+      pace.leave(`guest ${k}`, true);
     }
-    pace.enter();
-    pace.enter();
-    await clock.advance(10);
-    pace.leave(false);
-    expect(pace.predictMs()).toBe(0);
+    expect(pace.known).toBe(256);
+    pace.leave('here', true);
+    expect(pace.predictMs('here', 1)).toBeLessThan(100);
   });
 });
 

@@ -179,19 +179,25 @@ describe('fairness', () => {
     expect(sent()[1]).toContain('short');
   });
 
-  it('keeps the turn between batches, so that many short callers do not starve a long one', async () => {
-    const { batcher, engine, sent } = setUp({ maxQueuedItems: 100, maxItems: 2 });
+  it('lets short ones past a long one, and it past those that come later: it is done no later than by turns', async () => {
+    const { batcher, engine, sent } = setUp({ maxItems: 2 });
     void batcher.submit(['busy']);
     void batcher.submit(['long1', 'long2', 'long3']);
-    for (let i = 0; i < 4; i++) void batcher.submit([`short${i}`]);
-    for (let i = 0; i < 4; i++) await engine.finish(i);
-    expect(sent()).toEqual([
-      ['busy'],
-      ['long1', 'short0'],
-      ['short1', 'short2'],
-      ['short3', 'long2'],
-      ['long3'],
-    ]);
+    for (let k = 0; k < 8; k += 1) {
+      for (const name of ['short', 'brief']) void batcher.submit([`${name}${k}`]);
+      await engine.finish(k);
+    }
+    // By turns each of three waiting ones had an item of every three: long3 were the ninth.
+    expect(sent().slice(0, 3)).toEqual([['busy'], ['short0', 'brief0'], ['short1', 'brief1']]);
+    expect(sent().flat().slice(1, 10)).toContain('long3');
+  });
+
+  it('does ones of equal length in the order in which they came', async () => {
+    const { batcher, engine, sent } = setUp({ maxItems: 2 });
+    void batcher.submit(['busy']);
+    for (const name of ['a', 'b', 'c']) void batcher.submit([`${name}1`, `${name}2`]);
+    for (let k = 0; k < 3; k += 1) await engine.finish(k);
+    expect(sent()).toEqual([['busy'], ['a1', 'a2'], ['b1', 'b2'], ['c1', 'c2']]);
   });
 });
 
@@ -285,7 +291,7 @@ describe('when a batch fails', () => {
     expect(await fine).toEqual([{ result: 'a', batch: 2 }]);
     expect((await alsoFine)[0]).toMatchObject({ result: 'c' });
     // Behind its first failure nothing of a caller is computed any more.
-    expect(batches).toEqual([['a', 'poison', 'c', 'b'], ['a'], ['poison'], ['c']]);
+    expect(batches).toEqual([['a', 'c', 'poison', 'b'], ['a'], ['c'], ['poison']]);
     expect(await batcher.submit(['d'])).toHaveLength(1);
   });
 
@@ -321,13 +327,13 @@ describe('when a batch fails', () => {
 });
 
 describe('callers', () => {
-  it('take turns, and so do the submissions of one', async () => {
+  it('take turns, and the submissions of one have its turns one behind the other', async () => {
     const { batcher, engine, sent } = setUp({ maxItems: 2, maxQueuedItems: 20 });
     void batcher.submit(['0']);
     for (const name of ['a', 'b', 'c']) void batcher.submit([`${name}1`, `${name}2`], { caller: 'many' });
     void batcher.submit(['x1', 'x2'], { caller: 'few' });
     for (let k = 0; k < 4; k += 1) await engine.finish(k);
-    expect(sent()).toEqual([['0'], ['a1', 'x1'], ['b1', 'x2'], ['c1', 'a2'], ['b2', 'c2']]);
+    expect(sent()).toEqual([['0'], ['a1', 'x1'], ['a2', 'x2'], ['b1', 'b2'], ['c1', 'c2']]);
   });
 
   it('with less than half of the queue have their half where others took all', async () => {
