@@ -11,7 +11,7 @@ import { FfmpegReport, tracksToTry, type FfmpegTrack } from './ffmpeg-report';
 import { createMkaStream } from './mka-stream';
 import { encryptedSoundTracks } from './mp4-boxes';
 import { createRecordingFolder } from './recording-folder';
-import { TrackSound } from './track-sound';
+import { maxLeadSeconds, TrackSound } from './track-sound';
 
 /** The only file that knows fluent-ffmpeg, which is no longer developed. */
 
@@ -37,10 +37,13 @@ const timeLimitSeconds = 30;
 const maxAllocationBytes = 256 * 2 ** 20;
 /** A jump of the container's clock is told by the clip's builder, not evened out by ffmpeg, for which it is a fault from 10 s on. */
 const maxJumpSeconds = 1_000_000;
-/** A recording may begin so late, because its sound does; one whose clock starts later was joined under way. */
-const maxLeadSeconds = 60;
 /** Containers whose clock starts at 0 when the recording does. */
 const clockedFromZero: ReadonlySet<string> = new Set(['mp4', 'matroska', 'webm']);
+/**
+ * All times are shifted by this, and back. Without a shift ffmpeg counts the time of MPEG's streams from the first sound on
+ * instead of from the first picture, so that sound which begins late would come too early.
+ */
+const shiftSeconds = 0.001;
 /** Tracks decoded in search of one that is not silent. */
 const maxTracksTried = 8;
 
@@ -83,7 +86,7 @@ function createCommand({ file, input, options, deadlineMs }: Recording, track: s
   return command
     .inputOptions(['-protocol_whitelist', 'file', '-format_whitelist', ffmpegDemuxers.join(',')])
     .inputOptions(['-nostdin', '-nostats', '-threads', '1', '-max_alloc', String(maxAllocationBytes)])
-    .inputOptions(['-dts_delta_threshold', String(maxJumpSeconds)])
+    .inputOptions(['-dts_delta_threshold', String(maxJumpSeconds), '-itsoffset', String(shiftSeconds)])
     .outputOptions(['-map', track, '-vn', '-sn', '-dn', '-map_metadata', '-1', '-threads', '1'])
     .outputOptions(['-c:a', 'pcm_f32le', '-f', 'matroska']);
 }
@@ -171,7 +174,7 @@ async function decodeTracks(
     return new TrackSound(builder, {
       format,
       codec: track.codec ?? format,
-      leadSeconds: isLate ? report.startSeconds : 0,
+      leadSeconds: (isLate ? report.startSeconds : 0) - shiftSeconds,
       mayBeSilent: candidatesOf(report).length > 1,
       maxSeconds: request.maxSeconds,
     });

@@ -15,12 +15,16 @@ export class TrackClock {
   /** Samples that were placed: sound and silence. */
   #samples = 0;
   /** What the container's clock says at sample 0. */
-  #originSeconds = 0;
+  #originSeconds: number;
 
-  /** @param wrapSeconds where the container's clock starts anew by itself; a jump by more than half of it was one back */
-  constructor(sampleRate: number, wrapSeconds = Infinity) {
+  /**
+   * @param wrapSeconds where the container's clock starts anew by itself; a jump by more than half of it was one back
+   * @param originSeconds what it says at the recording's start
+   */
+  constructor(sampleRate: number, wrapSeconds = Infinity, originSeconds = 0) {
     this.#sampleRate = sampleRate;
     this.#wrapSeconds = wrapSeconds;
+    this.#originSeconds = originSeconds;
   }
 
   /** Of sound and silence so far. */

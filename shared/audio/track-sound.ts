@@ -7,6 +7,9 @@ import { TrackClock } from './track-clock';
 const wrapSeconds = 2 ** 33 / 90_000;
 const clockWraps: ReadonlySet<string> = new Set(['mpegts', 'mpeg-ps']);
 
+/** A recording may begin so late, because its sound does; one whose clock starts later was joined under way. */
+export const maxLeadSeconds = 60;
+
 /** −80 dBFS: what an input with nothing plugged in gives, and less than is ever heard. */
 const silentBelow = 1e-4;
 const isSilent = (samples: Float32Array): boolean =>
@@ -15,7 +18,7 @@ const isSilent = (samples: Float32Array): boolean =>
 export interface TrackSoundOptions {
   readonly format: string;
   readonly codec: string;
-  /** Silence in front of the first track of the recording. */
+  /** Silence in front of the first track of the recording, less what its times were shifted by. */
   readonly leadSeconds: number;
   /** Whether the track is passed over while it is silent, because another may be meant. */
   readonly mayBeSilent: boolean;
@@ -58,7 +61,9 @@ export class TrackSound implements MkaListener {
 
   push(channels: readonly Float32Array[], atSeconds: number): void {
     const samples = channels[0]?.length ?? 0;
-    const hole = this.#clock.holeBefore(atSeconds + this.#options.leadSeconds);
+    const seconds = atSeconds + this.#options.leadSeconds;
+    this.#beginClock(seconds);
+    const hole = this.#clock.holeBefore(seconds);
     this.#assertShort(hole);
     this.#clock.advance(hole + samples);
     if (this.#held !== undefined && channels.every(isSilent)) {
@@ -81,6 +86,12 @@ export class TrackSound implements MkaListener {
     for (let left = held; left > 0; left -= sampleRate) {
       this.#builder.push([new Float32Array(Math.min(left, sampleRate))]);
     }
+  }
+
+  /** Programs of one transport stream have clocks of their own: one far behind another's says nothing of this one's sound. */
+  #beginClock(seconds: number): void {
+    if (this.#clock.seconds > 0 || !clockWraps.has(this.#options.format) || seconds <= maxLeadSeconds) return;
+    this.#clock = new TrackClock(this.#track?.sampleRate ?? 1, wrapSeconds, seconds);
   }
 
   /** Says where a hole makes a recording too long: whoever listens to it hears no such length. */

@@ -242,6 +242,12 @@ describeWithFfmpeg('times of a recording through ffmpeg', () => {
     ['sound behind picture, MP4', 'a.mp4', [...picture, '-c:v', 'mpeg4']],
     ['sound behind picture, Matroska', 'a.mkv', [...picture, '-c:v', 'mpeg4']],
     ['sound behind picture, transport stream', 'a.ts', [...picture, '-c:v', 'mpeg2video', '-c:a', 'aac']],
+    [
+      'sound behind picture, transport stream of MP2',
+      'b.ts',
+      [...picture, '-c:v', 'mpeg2video', '-c:a', 'mp2'],
+    ],
+    ['sound behind picture, program stream', 'a.mpg', [...picture, '-c:v', 'mpeg2video', '-c:a', 'mp2']],
     ['sound behind picture, Flash', 'a.flv', [...picture, '-c:v', 'flv', '-c:a', 'aac']],
     ['sound alone, an MP4’s edit list', 'a.m4a', []],
     ['sound alone, WebM', 'a.webm', ['-c:a', 'libopus']],
