@@ -4,7 +4,15 @@ import { byId } from './dom.js';
 import { createPlayer } from './player.js';
 import { createWaveform } from './waveform.js';
 import { createWindowsView } from './windows-view.js';
-import { confidenceWords, labelWords, percent, seconds, silenceLabel, unknownLabel } from './words.js';
+import {
+  confidenceWords,
+  labelWords,
+  percent,
+  seconds,
+  silenceLabel,
+  unknownLabel,
+  nearestSounds,
+} from './words.js';
 
 export const shownClasses = 3;
 /** So wide a window must be at least, for its name to be read; more of them make the track scroll. */
@@ -27,13 +35,13 @@ export function createClipView(): ClipView {
   let shown: { readonly name: string; readonly answer: Classification } | undefined;
 
   const showResult = (caption: string, judged: Judged): void => {
-    const { label, confidence, predictions } = judged;
+    const { label, confidence } = judged;
     byId('clip-name', HTMLElement).textContent = caption;
     byId('clip-label', HTMLElement).textContent = labelWords(label);
     const known = label !== silenceLabel && label !== unknownLabel;
     const words = confidenceWords(judged);
     byId('clip-detail', HTMLElement).textContent = known ? `${words}: ${percent(confidence)}` : words;
-    showBars(bars, predictions, shownClasses);
+    showBars(bars, nearestSounds(judged), shownClasses);
   };
   const windows = createWindowsView((chosen) => {
     if (shown === undefined) return;

@@ -1,7 +1,7 @@
 import type { PredictionMessage } from '../../../shared/contracts/stream.js';
 import { showBars } from './bars.js';
 import { byId } from './dom.js';
-import { confidenceWords, labelWords, percent, silenceLabel, unknownLabel } from './words.js';
+import { confidenceWords, labelWords, nearestSounds, percent, silenceLabel, unknownLabel } from './words.js';
 
 export const shownClasses = 3;
 
@@ -30,7 +30,7 @@ export function createLiveView(): LiveView {
       label.textContent = labelWords(message.label);
       const words = confidenceWords(message);
       detail.textContent = known ? `${words}: ${percent(confidence)}` : words;
-      showBars(bars, message.predictions, shownClasses);
+      showBars(bars, nearestSounds(message), shownClasses);
       lag.textContent = lagMs === undefined ? '–' : lagWords(lagMs);
     },
     say(captionWords, labelText, detailWords) {

@@ -20,6 +20,15 @@ interface Heard {
   readonly tags?: readonly Prediction[] | undefined;
 }
 
+/** What the bars show: the likeliest classes, and of what is none of them AudioSet's words for it, where the model has them. */
+export function nearestSounds({
+  label,
+  predictions,
+  tags,
+}: Heard & { readonly predictions: readonly Prediction[] }): readonly Prediction[] {
+  return label === unknownLabel && tags !== undefined ? tags : predictions;
+}
+
 /** How sure the model is, in words for those who do not read percentages. */
 export function confidenceWords({ label, confidence, tags }: Heard): string {
   if (label === silenceLabel) return 'Too quiet to name a sound.';
