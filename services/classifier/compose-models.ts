@@ -7,6 +7,7 @@ import {
   type EncoderWish,
 } from '../../shared/engine/provide-encoder';
 import { AppError } from '../../shared/errors/app-error';
+import type { ChooseFor } from '../../shared/lifecycle/promote-version';
 import { encoderMissing } from '../../shared/engine/encoder-file';
 import { startInference } from '../../shared/engine/start-inference';
 import type { Logger } from '../../shared/observability/logger';
@@ -27,7 +28,7 @@ export interface Models {
   /** To be told of everything that is judged. */
   readonly onlooker: Onlooker;
   /** The engine that this process computes on. */
-  readonly engine: () => Promise<EngineChoice>;
+  readonly engine: ChooseFor;
   close(): Promise<void>;
 }
 
@@ -58,8 +59,8 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
   const choose = engineChooser(config, logger, stopping.signal);
   /** What is fetched or built, and must have cleared up before the process ends. */
   const choosing = new Set<Promise<EngineChoice>>();
-  const engine = async (): Promise<EngineChoice> => {
-    const chosen = withEncoderFile(choose(), config.encoder, encoderCache);
+  const engine: ChooseFor = async (networks) => {
+    const chosen = withEncoderFile(choose(networks), config.encoder, encoderCache);
     choosing.add(chosen);
     try {
       const choice = await chosen;
@@ -76,7 +77,7 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
         manifest: version.manifest,
         start: async () => {
           const warmUpBatches = triedOut ? [1] : [1, config.batchMaxWindows];
-          const choice = await engine();
+          const choice = await engine([version.manifest.network]);
           assertEncoder(version, choice);
           const limitMs = config.modelLoadMs;
           const load = startInference({ choice, version, warmUpBatches, limitMs, triedOut });
@@ -135,10 +136,11 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
   };
 }
 
-function engineChooser(config: Config, logger: Logger, signal: AbortSignal): () => Promise<EngineChoice> {
-  return () =>
+function engineChooser(config: Config, logger: Logger, signal: AbortSignal): ChooseFor {
+  return (networks) =>
     chooseEngine({
       wish: config.engine,
+      task: { networks, trains: false },
       kernels: config.engineKernels,
       threads: config.engineThreads,
       signal,

@@ -1,6 +1,7 @@
 import type { LoadedEngine } from '../../shared/engine/load-engine';
-import { createNativeNetwork, type NativeNetwork } from '../../shared/engine/native-network';
+import { createNativeNetwork, isNative, type NativeNetwork } from '../../shared/engine/native-network';
 import { forwardLogits, type Scorer } from '../../shared/engine/scorer';
+import type { NetworkConfig } from '../../shared/contracts/architecture';
 import type { SteppedHyperparameters } from '../../shared/contracts/manifest';
 import type { Network } from '../../shared/network/network';
 import { plainAdam } from './adam';
@@ -34,20 +35,28 @@ export function createLearner(
     : createNativeLearner(native, values);
 }
 
+/** Whether the kernels train this network with that optimiser; else TensorFlow.js does. */
+export function isTrainedNatively(
+  config: NetworkConfig,
+  optimizer: SteppedHyperparameters['optimizer'],
+): boolean {
+  const learnsStatistics = config.architecture === 'mel' || config.architecture === 'mel-small';
+  return isNative(config) && (optimizer === 'adam' || learnsStatistics);
+}
+
 /** Undefined where the kernels have the network or its optimiser not. */
 function nativeNetwork(
   network: Network,
   hyperparameters: SteppedHyperparameters,
   kernels: LoadedEngine['kernels'],
 ): NativeNetwork | undefined {
+  if (hyperparameters.optimizer === 'adamw' && !isTrainedNatively(network.config, 'adamw')) return undefined;
   switch (hyperparameters.optimizer) {
     case 'adam':
       return createNativeNetwork(kernels, network, {
         optimiser: { ...plainAdam, averageDecay: 0 },
       });
     case 'adamw': {
-      const { architecture } = network.config;
-      if (architecture !== 'mel' && architecture !== 'mel-small') return undefined;
       const { weightDecay, averageDecay } = hyperparameters;
       return createNativeNetwork(kernels, network, {
         optimiser: { beta2: adamwBeta2, weightDecay, averageDecay },

@@ -3,7 +3,7 @@ import { createDecoderPool, mostDecodeThreads } from '../../shared/audio/decoder
 import type { FrontEnd, View } from '../../shared/contracts/front-end';
 import type { Hyperparameters } from '../../shared/contracts/manifest';
 import type { EpochMetrics } from '../../shared/contracts/report';
-import { chooseEngine } from '../../shared/engine/choose-engine';
+import { chooseEngine, type EngineTask } from '../../shared/engine/choose-engine';
 import {
   loadEngine,
   loadScoringEngine,
@@ -16,6 +16,7 @@ import { createStatusLine, type TextStream } from '../../shared/observability/st
 import { codeVersion } from './code-version';
 import { networkOf, trainingOf, type TrainCommand } from './command-line';
 import type { TrainerConfig } from './config';
+import { isTrainedNatively } from './learner';
 import { loadDataset, type Dataset } from './dataset';
 import type { EvaluationOptions } from './evaluate-run';
 import type { Fence } from './fence';
@@ -65,7 +66,10 @@ export interface Workshop extends CommandContext {
 export async function openWorkshop(command: TrainCommand, context: CommandContext): Promise<Workshop> {
   const network = networkOf(command);
   const { frontEnd, hyperparameters } = trainingOf(command);
-  const engine = await loadTrainingEngine(frontEnd, context);
+  const task = { networks: [network], trains: hyperparameters.optimizer !== 'lbfgs' };
+  const alone =
+    hyperparameters.optimizer === 'lbfgs' || isTrainedNatively(network, hyperparameters.optimizer);
+  const engine = await loadTrainingEngine(frontEnd, context, alone ? task : undefined);
   const dataset = await loadClips(command, frontEnd, context);
   const madeSounds = publishesTogether(hyperparameters)
     ? await otherSounds(dataset.others, frontEnd, engine, context.config.engineThreads)
@@ -73,13 +77,16 @@ export async function openWorkshop(command: TrainCommand, context: CommandContex
   return { ...context, command, network, frontEnd, hyperparameters, dataset, madeSounds, engine };
 }
 
+/** @param task what the kernels do alone; undefined: TensorFlow trains, and is fetched first where it is not here */
 async function loadTrainingEngine(
   frontEnd: FrontEnd,
   { config, output, signal }: CommandContext,
+  task: EngineTask | undefined,
 ): Promise<LoadedEngine> {
   const line = createStatusLine(output, Date.now);
   const choice = await chooseEngine({
     wish: config.engine,
+    ...(task === undefined ? {} : { task }),
     kernels: config.engineKernels,
     threads: config.engineThreads,
     signal,
@@ -107,7 +114,7 @@ async function loadTrainingEngine(
         'run this command again.',
     );
   }
-  return loadEngine(choice);
+  return task === undefined ? loadEngine(choice) : loadScoringEngine(choice, task.networks[0]!);
 }
 
 async function loadClips(

@@ -55,13 +55,15 @@ interface Compilation {
  * @throws AppError engine-unavailable with the compiler's last words, or what to install; cancelled
  */
 export async function buildKernels(options: BuildKernelsOptions): Promise<string> {
-  const compiler = process.env['CXX'] ?? 'g++';
-  const tool = { purpose: 'build the native kernels', install: 'g++', signal: options.signal };
+  const [compiler, ...compilerArgs] = compilerCommand(process.env);
+  const tool = { purpose: 'build the native kernels', install: installOf(compiler), signal: options.signal };
+  const compile = (args: readonly string[]): Promise<string> =>
+    runTool(compiler, [...compilerArgs, ...args], tool);
   const flags = [...commonFlags, ...includeFlags()];
   const extraFlags = options.extraFlags ?? [];
   // Nothing of the compiler but its name: an addon built ahead is found on a machine without one.
   const key = await hashOf([
-    compiler,
+    [compiler, ...compilerArgs].join(' '),
     ...commonFlags,
     ...extraFlags,
     ...Object.values(instructionSetFlags).flat(),
@@ -75,22 +77,15 @@ export async function buildKernels(options: BuildKernelsOptions): Promise<string
       ? 'The native kernels in the cache are damaged: building them anew'
       : 'Building the native kernels',
   );
-  await mkdir(options.cacheFolder, { recursive: true });
-  const prefix = join(options.cacheFolder, 'building-kernels-');
-  await sweepScratchFolders(prefix);
-  const scratch = await createScratchFolder(prefix);
+  const scratch = await scratchIn(options.cacheFolder);
   try {
     const compilations = await listCompilations(scratch);
     await runAll(compilations, ({ source, object, flags: own }) =>
-      runTool(compiler, [...flags, ...own, ...extraFlags, '-c', source, '-o', object], tool),
+      compile([...flags, ...own, ...extraFlags, '-c', source, '-o', object]),
     );
     const finished = join(scratch, 'addon.node');
     const objects = compilations.map(({ object }) => object);
-    await runTool(
-      compiler,
-      [...flags, ...extraFlags, '-shared', ...objects, '-pthread', '-o', finished],
-      tool,
-    );
+    await compile([...flags, ...extraFlags, '-shared', ...objects, '-pthread', '-o', finished]);
     await seal(finished);
     await rename(finished, addon);
   } catch (error) {
@@ -101,6 +96,30 @@ export async function buildKernels(options: BuildKernelsOptions): Promise<string
     await rm(scratch, { recursive: true, force: true });
   }
   return addon;
+}
+
+/** `CXX` as make understands it: words with spaces between them (`ccache g++`); empty: g++. */
+function compilerCommand(env: NodeJS.ProcessEnv): [string, ...string[]] {
+  const [first = 'g++', ...others] = (env['CXX'] ?? '').split(/\s+/).filter((word) => word !== '');
+  return [first, ...others];
+}
+
+function installOf(compiler: string): string {
+  return compiler === 'g++' ? 'g++' : `${compiler}, which CXX names, or without CXX g++`;
+}
+
+/** A fresh folder in the cache. @throws AppError engine-unavailable that names what to set where none can be made */
+async function scratchIn(cacheFolder: string): Promise<string> {
+  const prefix = join(cacheFolder, 'building-kernels-');
+  try {
+    await mkdir(cacheFolder, { recursive: true });
+    await sweepScratchFolders(prefix);
+    return await createScratchFolder(prefix);
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    const message = `The native kernels cannot be kept: ${reason}. Set XDG_CACHE_HOME to a folder that this user may write.`;
+    throw new AppError('engine-unavailable', message, { cause });
+  }
 }
 
 const sealBytes = 32;

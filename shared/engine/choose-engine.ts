@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { cacheFolder } from '../access/cache-folder';
+import type { NetworkConfig } from '../contracts/architecture';
 import { AppError } from '../errors/app-error';
 import { usableCores } from '../threads/usable-cores';
 import { buildKernels } from './build-kernels';
 import { loadKernels, type KernelsChoice } from './kernels-addon';
+import { isNative } from './native-network';
 import { provideEngine, type NativeEngineKind } from './provide';
 
 export const engineWishes = ['auto', 'cuda', 'cpu', 'wasm'] as const;
@@ -14,9 +16,18 @@ export type EngineWish = (typeof engineWishes)[number];
 export const kernelsWishes = ['auto', 'native', 'reference'] as const;
 export type KernelsWish = (typeof kernelsWishes)[number];
 
+/** What an engine is wanted for. */
+export interface EngineTask {
+  readonly networks: readonly NetworkConfig[];
+  /** Whether TensorFlow.js would train them where the kernels cannot be had: WebAssembly only infers. */
+  readonly trains: boolean;
+}
+
 /** Where to compute. Plain data: it is handed to the thread that loads it. */
 export type EngineChoice = (
-  | { readonly kind: NativeEngineKind; readonly bindingPath: string; readonly threads?: number }
+  | { readonly kind: 'cuda'; readonly bindingPath: string; readonly threads?: number }
+  /** Without a binding the kernels compute everything, and libtensorflow need not be there. */
+  | { readonly kind: 'cpu'; readonly bindingPath?: string; readonly threads?: number }
   | { readonly kind: 'wasm'; readonly threads?: number }
 ) & {
   readonly kernels?: KernelsChoice;
@@ -26,6 +37,8 @@ export type EngineChoice = (
 
 export interface ChooseOptions {
   readonly wish: EngineWish;
+  /** Default: anything, so that TensorFlow must be there. */
+  readonly task?: EngineTask;
   /** Default auto: the kernels where the engine is not CUDA. */
   readonly kernels?: KernelsWish;
   /** Threads for one operation; default all cores that this process may use. */
@@ -44,8 +57,9 @@ export function defaultEngineCache(env: NodeJS.ProcessEnv): string {
 }
 
 /**
- * CUDA where an NVIDIA driver is loaded, else the CPU's libtensorflow, else WebAssembly. A forced engine is
- * provided or refused, never replaced.
+ * CUDA where an NVIDIA driver is loaded; else the native kernels, alone where they compute all that the task names; else the CPU's
+ * libtensorflow; else WebAssembly. What is only scored does without libtensorflow, 274 MB to fetch, unless it is asked for. A forced
+ * engine is provided or refused, never replaced.
  *
  * TensorFlow reads its thread count and log level from the process's environment when its library loads, in
  * whichever thread; they are set here because a worker thread's own environment is a copy that C code never sees.
@@ -54,9 +68,24 @@ export function defaultEngineCache(env: NodeJS.ProcessEnv): string {
  */
 export async function chooseEngine(wishes: ChooseOptions): Promise<EngineChoice> {
   const options = { ...wishes, threads: wishes.threads ?? quotaThreads() };
+  if (isForKernels(options)) {
+    const kernels = await chooseKernels(options);
+    if (kernels !== undefined) return { kind: 'cpu', kernels, ...threadsOf(options) };
+    if (options.wish === 'auto' && options.task?.trains === false) return wasmEngine(options);
+    return chooseTensorflow(options);
+  }
   const choice = await chooseTensorflow(options);
-  const kernels = await chooseKernels(choice, options);
+  // A GPU is faster, and who asks for WebAssembly means it.
+  const isOwnChoice = choice.kind === 'cuda' || options.wish === 'wasm';
+  if (isOwnChoice && options.kernels !== 'native') return choice;
+  const kernels = await chooseKernels(options);
   return kernels === undefined ? choice : { ...choice, kernels };
+}
+
+/** Whether the kernels, where they can be had, are all that the task needs. */
+function isForKernels({ wish, kernels, task }: ChooseOptions): boolean {
+  if (kernels === 'reference' || task?.networks.every(isNative) !== true) return false;
+  return wish === 'cpu' || (wish === 'auto' && !hasNvidiaDriver());
 }
 
 /** TensorFlow sees on which cores it may run, not how many of them it may use at a time. */
@@ -71,8 +100,7 @@ async function chooseTensorflow(options: ChooseOptions): Promise<EngineChoice> {
     process.env['TF_NUM_INTRAOP_THREADS'] = String(options.threads);
     process.env['OMP_NUM_THREADS'] = String(options.threads);
   }
-  const wasm = { kind: 'wasm', ...(options.threads !== undefined && { threads: options.threads }) } as const;
-  if (options.wish === 'wasm') return wasm;
+  if (options.wish === 'wasm') return wasmEngine(options);
   if (options.wish === 'cuda' && !hasNvidiaDriver()) {
     throw new AppError('engine-unavailable', 'ENGINE=cuda, but no NVIDIA driver is loaded on this machine.');
   }
@@ -86,18 +114,21 @@ async function chooseTensorflow(options: ChooseOptions): Promise<EngineChoice> {
       options.onFallback(`${kind} engine unavailable: ${AppError.from(error).message}`);
     }
   }
-  return wasm;
+  return wasmEngine(options);
+}
+
+function wasmEngine(options: ChooseOptions): EngineChoice {
+  return { kind: 'wasm', ...threadsOf(options) };
+}
+
+function threadsOf({ threads }: ChooseOptions): { readonly threads?: number } {
+  return threads === undefined ? {} : { threads };
 }
 
 /** @throws AppError engine-unavailable when the kernels are forced and cannot be had */
-async function chooseKernels(
-  { kind }: EngineChoice,
-  options: ChooseOptions,
-): Promise<KernelsChoice | undefined> {
+async function chooseKernels(options: ChooseOptions): Promise<KernelsChoice | undefined> {
   const { kernels: wish = 'auto', onProgress, onFallback, signal } = options;
-  // A GPU is faster, and who asks for WebAssembly means it.
-  const isOwnChoice = kind === 'cuda' || options.wish === 'wasm';
-  if (wish === 'reference' || (wish === 'auto' && isOwnChoice)) return undefined;
+  if (wish === 'reference') return undefined;
   try {
     const cacheFolder = options.cacheFolder ?? defaultEngineCache(process.env);
     const path = await buildKernels({ cacheFolder, onProgress, signal });
@@ -106,8 +137,9 @@ async function chooseKernels(
     return { path, instructionSet: instructionSet!, threads, forced: wish === 'native' };
   } catch (error) {
     if (wish === 'native' || signal?.aborted === true) throw error;
+    const instead = options.wish === 'auto' && options.task?.trains === false ? 'WebAssembly' : 'TensorFlow';
     onFallback(
-      `Native kernels unavailable, TensorFlow computes instead, several times slower: ${AppError.from(error).message}`,
+      `Native kernels unavailable, ${instead} computes instead, several times slower: ${AppError.from(error).message}`,
     );
     return undefined;
   }
@@ -117,9 +149,7 @@ async function provideNative(kind: NativeEngineKind, options: ChooseOptions): Pr
   const cacheFolder = options.cacheFolder ?? defaultEngineCache(process.env);
   const { onProgress, signal } = options;
   const { bindingPath } = await provideEngine(kind, { cacheFolder, onProgress, signal });
-  return options.threads === undefined
-    ? { kind, bindingPath }
-    : { kind, bindingPath, threads: options.threads };
+  return { kind, bindingPath, ...threadsOf(options) };
 }
 
 function hasNvidiaDriver(): boolean {

@@ -67,8 +67,11 @@ export async function withEncoder(engine: LoadedEngine, frontEnd: FrontEnd): Pro
 
 /** What computes this network, for people and manifests: `cpu (native avx512 kernels, 2 threads)`. */
 export function describeEngine({ description, kernels }: LoadedEngine, config: NetworkConfig): string {
-  if (kernels === undefined || !isNative(config)) return description;
-  return `cpu (native ${kernels.instructionSet} kernels, ${threadCount(kernels.threads)})`;
+  return kernels === undefined || !isNative(config) ? description : describeKernels(kernels);
+}
+
+function describeKernels({ instructionSet, threads }: KernelsChoice): string {
+  return `cpu (native ${instructionSet} kernels, ${threadCount(threads)})`;
 }
 
 function backendName(choice: EngineChoice): string {
@@ -78,7 +81,7 @@ function backendName(choice: EngineChoice): string {
 async function registerBackend(choice: EngineChoice): Promise<void> {
   try {
     if (choice.kind === 'wasm') await registerWasm();
-    else registerNative(choice.bindingPath);
+    else registerNative(bindingOf(choice));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new AppError('engine-unavailable', `The ${choice.kind} engine does not load: ${reason}`, { cause });
@@ -89,6 +92,12 @@ async function registerBackend(choice: EngineChoice): Promise<void> {
       'TensorFlow found no GPU that it can use: is the NVIDIA driver loaded?',
     );
   }
+}
+
+/** @throws Error where the kernels were chosen to compute everything */
+function bindingOf({ bindingPath }: Exclude<EngineChoice, { kind: 'wasm' }>): string {
+  if (bindingPath !== undefined) return bindingPath;
+  throw new Error('the kernels do not compute this network, and libtensorflow was not fetched');
 }
 
 async function registerWasm(): Promise<void> {
@@ -138,6 +147,8 @@ function restoreRemovedUtilities(): void {
 
 function describe(choice: EngineChoice): string {
   if (choice.kind === 'wasm') return 'wasm (SIMD, a thread a network, inference only)';
+  if (choice.bindingPath === undefined && choice.kernels !== undefined)
+    return describeKernels(choice.kernels);
   const threads = choice.threads ?? usableCores();
   return `${choice.kind} (libtensorflow ${libtensorflowVersion}, ${threadCount(threads)})`;
 }

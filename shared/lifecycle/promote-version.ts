@@ -1,4 +1,5 @@
 import { maxPrevious, type GateCheck, type GateDecision } from '../contracts/lifecycle';
+import type { NetworkConfig } from '../contracts/architecture';
 import type { EngineChoice } from '../engine/choose-engine';
 import { AppError, isDiskFull } from '../errors/app-error';
 import { openRegistry, type Registry, type Version } from '../registry/registry';
@@ -7,11 +8,14 @@ import { readServingState, writeServingState, type ServingReading } from '../reg
 import { decideGate } from './gate';
 import { measureInProcess } from './measure-process';
 
+/** Chooses an engine that scores these networks. @throws AppError as chooseEngine does */
+export type ChooseFor = (networks: readonly NetworkConfig[]) => Promise<EngineChoice>;
+
 export interface PromoteOptions {
   readonly modelsFolder: string;
   readonly version: string;
-  /** Where parity and latency are measured. */
-  readonly choice: EngineChoice;
+  /** Where parity and latency are measured: chosen when it is known of which networks. */
+  readonly engine: ChooseFor;
   /** How long a version may take to load, and then to be measured. */
   readonly limitMs: number;
   /** Who asks, for the record. */
@@ -33,12 +37,13 @@ export interface Promotion {
  *   when it serves already, or when another change came first; storage-full
  */
 export async function promoteVersion(options: PromoteOptions): Promise<Promotion> {
-  const { modelsFolder, version: name, choice, limitMs, by, waive = [] } = options;
+  const { modelsFolder, version: name, engine, limitMs, by, waive = [] } = options;
   const registry = openRegistry(modelsFolder);
   const reading = await readServingState(modelsFolder);
   const candidate = await registry.read(name);
   assertMayBePromoted(reading, name);
   const current = await currentVersion(registry, reading, name);
+  const choice = await engine(networksOf(candidate, current));
   const measured = await measureInProcess(candidate, current, { choice, limitMs });
   const decision = decideGate({
     candidate: { manifest: candidate.manifest, report: await readReport(candidate.folder) },
@@ -65,6 +70,10 @@ export async function promoteVersion(options: PromoteOptions): Promise<Promotion
     shadow: before?.shadow?.version === name ? null : (before?.shadow ?? null),
   });
   return { promoted: true, decision };
+}
+
+function networksOf(...versions: readonly (Version | undefined)[]): NetworkConfig[] {
+  return versions.flatMap((version) => (version === undefined ? [] : [version.manifest.network]));
 }
 
 function assertMayBePromoted({ state }: ServingReading, name: string): void {

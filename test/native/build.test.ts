@@ -89,6 +89,33 @@ describe('the native kernels', () => {
     expect(lines).toHaveLength(1);
   });
 
+  it.each([
+    ['words, as with a compiler cache', (compiler: string) => ` ${compiler}  --as=c++ `, /^--as=c\+\+ -std/],
+    ['one name', (compiler: string) => compiler, /^-std/],
+  ])('take the compiler that CXX names: %s', async (name, command, begins) => {
+    const said = join(folder, 'arguments');
+    const compiler = await fakeCompiler('says', `echo "$@" >> ${said}; echo compiled > "\${@: -1}"`);
+    const cacheFolder = join(folder, `named-${name.length}`);
+    await withCompiler(command(compiler), () => buildKernels({ cacheFolder, onProgress: quiet.onProgress }));
+    for (const line of (await readFile(said, 'utf8')).trim().split('\n')) expect(line).toMatch(begins);
+    await rm(said);
+  });
+
+  it.each(['', ' '])('take g++ where CXX is "%s"', async (empty) => {
+    await expect(withCompiler(empty, () => provideTestKernels())).resolves.toBe(
+      await withCompiler('g++', () => provideTestKernels()),
+    );
+  });
+
+  it('name the setting where the cache cannot be made', async () => {
+    await writeFile(join(folder, 'file'), '');
+    const cacheFolder = join(folder, 'file', 'cache');
+    await expect(buildKernels({ cacheFolder, onProgress: quiet.onProgress })).rejects.toMatchObject({
+      code: 'engine-unavailable',
+      message: expect.stringMatching(/file\/cache.* Set XDG_CACHE_HOME/),
+    });
+  });
+
   it('end their compilers, and all that those started, when they are called off, and leave nothing', async () => {
     const cacheFolder = join(folder, 'called-off');
     const pids = join(folder, 'pids');
@@ -115,6 +142,22 @@ describe('the native kernels', () => {
     );
     expect(choice.kernels).toBeUndefined();
     expect(reasons).toEqual([expect.stringMatching(/times slower: .*g\+\+ is needed/)]);
+  });
+
+  it('compute what is scored without libtensorflow, and WebAssembly does where there is no compiler', async () => {
+    const networks = [{ architecture: 'mel-small', dropout: 0.1 }] as const;
+    const task = { networks, trains: false };
+    const withKernels = await chooseEngine({ wish: 'auto', task, ...quiet });
+    expect(withKernels).toMatchObject({ kind: 'cpu', kernels: { path: await provideTestKernels() } });
+    expect(withKernels).not.toHaveProperty('bindingPath');
+    const reasons: string[] = [];
+    const without = await withCompiler('no-such-compiler', () =>
+      chooseEngine({ wish: 'auto', task, ...quiet, onFallback: (reason) => reasons.push(reason) }),
+    );
+    expect(without).toEqual({ kind: 'wasm' });
+    expect(reasons).toEqual([
+      expect.stringMatching(/WebAssembly computes instead.*g\+\+ is needed: install it/),
+    ]);
   });
 
   it('are refused with the reason when they are forced and there is no compiler', async () => {

@@ -1,9 +1,8 @@
 import type { GateCheck, ServingState } from '../../../shared/contracts/lifecycle';
 import type { ServingChange } from '../../../shared/contracts/service-status';
-import type { EngineChoice } from '../../../shared/engine/choose-engine';
 import { AppError } from '../../../shared/errors/app-error';
 import { changeServing } from '../../../shared/lifecycle/change-serving';
-import { promoteVersion } from '../../../shared/lifecycle/promote-version';
+import { promoteVersion, type ChooseFor } from '../../../shared/lifecycle/promote-version';
 import type { Logger } from '../../../shared/observability/logger';
 import type { Metrics } from '../../../shared/observability/metrics';
 import { readServingState } from '../../../shared/registry/serving-state';
@@ -25,7 +24,7 @@ export interface ModelAdmin {
 export interface ModelAdminDeps {
   readonly host: ModelHost;
   readonly modelsFolder: string;
-  readonly engine: () => Promise<EngineChoice>;
+  readonly engine: ChooseFor;
   /** How long a version may take to load for the gate, and then to be measured. */
   readonly limitMs: number;
   readonly metrics: Metrics;
@@ -55,8 +54,7 @@ export function createModelAdmin(deps: ModelAdminDeps): ModelAdmin {
       if (judging) throw new AppError('conflict', 'Another version is being judged: ask again when it is.');
       judging = true;
       try {
-        const choice = await engine();
-        const options = { modelsFolder, version, choice, limitMs, by, waive };
+        const options = { modelsFolder, version, engine, limitMs, by, waive };
         const { promoted, decision } = await promoteVersion(options).catch((caught: unknown) => {
           const { code, message: reason } = AppError.from(caught);
           if (code !== 'engine-unavailable') throw caught;

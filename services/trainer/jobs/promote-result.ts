@@ -1,6 +1,6 @@
 import { chooseEngine } from '../../../shared/engine/choose-engine';
 import { AppError } from '../../../shared/errors/app-error';
-import { promoteVersion } from '../../../shared/lifecycle/promote-version';
+import { promoteVersion, type ChooseFor } from '../../../shared/lifecycle/promote-version';
 import type { CommandContext } from '../workshop';
 
 /** Puts a version through the gate; what came of it, in a sentence. A refusal, or a pinned version, is no failure of the job. */
@@ -9,18 +9,20 @@ export async function promoteResult(
   job: string,
   { config, signal }: CommandContext,
 ): Promise<string> {
-  const choice = await chooseEngine({
-    wish: config.engine,
-    kernels: config.engineKernels,
-    threads: config.engineThreads,
-    signal,
-    onProgress: () => undefined,
-    onFallback: () => undefined,
-  });
+  const engine: ChooseFor = (networks) =>
+    chooseEngine({
+      wish: config.engine,
+      task: { networks, trains: false },
+      kernels: config.engineKernels,
+      threads: config.engineThreads,
+      signal,
+      onProgress: () => undefined,
+      onFallback: () => undefined,
+    });
   for (let attempt = 1; ; attempt++) {
     try {
       const { modelsFolder, modelLoadMs: limitMs } = config;
-      const options = { modelsFolder, version, choice, limitMs, by: `job ${job}` };
+      const options = { modelsFolder, version, engine, limitMs, by: `job ${job}` };
       const { promoted, decision } = await promoteVersion(options);
       if (promoted) return `${version} passed the gate and serves.`;
       const reasons = decision.checks
