@@ -36,13 +36,21 @@ export async function openVorbisPlayer(
   await decoder.ready;
   let sequence = 0;
   let isSetUp = false;
+  /**
+   * Pages of headers, which go in with the first sound. Alone the decoder has not yet written how many channels there are, and makes an
+   * array for each of as many as happen to stand in its memory.
+   */
+  const headers: Uint8Array[] = [];
 
-  async function feed(packets: readonly Uint8Array[], byteOffset: number): Promise<Float32Array[]> {
+  const pagesOf = (packets: readonly Uint8Array[]): Uint8Array[] => {
     const pages = writePages(packets, sequence, sequence === 0);
     sequence += pages.length;
-    const { channelData, samplesDecoded, errors } = await decoder.decode(
-      Buffer.concat([...pages, byteBehind]),
-    );
+    return pages;
+  };
+
+  async function feed(packets: readonly Uint8Array[], byteOffset: number): Promise<Float32Array[]> {
+    const pages = [...headers.splice(0), ...pagesOf(packets), byteBehind];
+    const { channelData, samplesDecoded, errors } = await decoder.decode(Buffer.concat(pages));
     const [error] = errors;
     if (error !== undefined)
       throw damaged('Ogg', byteOffset, `a packet cannot be decoded (${error.message})`);
@@ -56,8 +64,7 @@ export async function openVorbisPlayer(
       if (setup !== undefined) {
         onSetup(readVorbisSetup(setup));
         isSetUp = true;
-        await feed([head], byteOffset);
-        await feed([noComments, setup], byteOffset);
+        headers.push(...pagesOf([head]), ...pagesOf([noComments, setup]));
       }
       // Headers have odd types, sound an even one.
       const sound = packets.filter((packet) => packet[0]! % 2 === 0 && packet.length <= maxPacketBytes);
