@@ -1,5 +1,5 @@
 import { systemClock } from '../../shared/batching/clock';
-import { chooseEngine, type EngineChoice } from '../../shared/engine/choose-engine';
+import type { EngineChoice } from '../../shared/engine/choose-engine';
 import {
   defaultEncoderCache,
   fetchEncoder,
@@ -16,6 +16,7 @@ import { openRegistry, type Registry, type Version } from '../../shared/registry
 import type { Config } from './config';
 import { Drift, driftKinds } from './model/drift';
 import type { Onlooker } from './model/heard-window';
+import { createEngineChooser } from './model/engine-chooser';
 import { LoadedModel } from './model/loaded-model';
 import { ModelHost } from './model/model-host';
 import { watchServing } from './model/serving-watch';
@@ -56,11 +57,15 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
   const registry = openRegistry(config.modelsFolder);
   const stopping = new AbortController();
   const encoderCache = defaultEncoderCache(process.env);
-  const choose = engineChooser(config, logger, stopping.signal);
+  const chooser = createEngineChooser(config, {
+    logger,
+    signal: stopping.signal,
+    onKernels: () => host.changeEngine(),
+  });
   /** What is fetched or built, and must have cleared up before the process ends. */
   const choosing = new Set<Promise<EngineChoice>>();
-  const engine: ChooseFor = async (networks) => {
-    const chosen = withEncoderFile(choose(networks), config.encoder, encoderCache);
+  const choose = async (choosingOne: Promise<EngineChoice>): Promise<EngineChoice> => {
+    const chosen = withEncoderFile(choosingOne, config.encoder, encoderCache);
     choosing.add(chosen);
     try {
       const choice = await chosen;
@@ -76,9 +81,11 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
       new LoadedModel({
         manifest: version.manifest,
         start: async () => {
-          const warmUpBatches = triedOut ? [1] : [1, config.batchMaxWindows];
-          const choice = await engine([version.manifest.network]);
+          const choice = await choose(chooser.atOnce([version.manifest.network]));
           assertEncoder(version, choice);
+          // WebAssembly would take seconds for a large batch, and gains nothing by having seen one.
+          const isSlow = choice.kind === 'wasm' && choice.kernels === undefined;
+          const warmUpBatches = triedOut || isSlow ? [1] : [1, config.batchMaxWindows];
           const limitMs = config.modelLoadMs;
           const load = startInference({ choice, version, warmUpBatches, limitMs, triedOut });
           const [inference] = await Promise.all([load, warmUp()]);
@@ -122,7 +129,8 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
     () => host.isBehind,
   );
   return {
-    ...{ host, shadow, registry, engine },
+    ...{ host, shadow, registry },
+    engine: (networks) => choose(chooser.forGood(networks)),
     onlooker: (manifest, windows) => {
       drift.look(manifest, windows);
       shadow.look(manifest, windows);
@@ -131,26 +139,9 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
       stopWatching();
       stopping.abort();
       await host.close();
-      await Promise.allSettled(choosing);
+      await Promise.allSettled([...choosing, chooser.settled()]);
     },
   };
-}
-
-function engineChooser(config: Config, logger: Logger, signal: AbortSignal): ChooseFor {
-  return (networks) =>
-    chooseEngine({
-      wish: config.engine,
-      task: { networks, trains: false },
-      kernels: config.engineKernels,
-      threads: config.engineThreads,
-      signal,
-      onProgress: (line) => {
-        logger.info(line);
-      },
-      onFallback: (reason) => {
-        logger.warn(reason);
-      },
-    });
 }
 
 /** Before a thread is started for nothing. @throws AppError engine-unavailable where the version's encoder is not here */

@@ -15,6 +15,8 @@ export interface BuildKernelsOptions {
   readonly extraFlags?: readonly string[];
   /** Ends the compilers. */
   readonly signal?: AbortSignal | undefined;
+  /** Whether the compilers compute only when nobody else would. */
+  readonly inBackground?: boolean;
 }
 
 /** This file is compiled to dist/shared/engine. */
@@ -56,19 +58,15 @@ interface Compilation {
  */
 export async function buildKernels(options: BuildKernelsOptions): Promise<string> {
   const [compiler, ...compilerArgs] = compilerCommand(process.env);
-  const tool = { purpose: 'build the native kernels', install: installOf(compiler), signal: options.signal };
+  const { signal, inBackground } = options;
+  const tool = {
+    ...{ purpose: 'build the native kernels', install: installOf(compiler), signal, inBackground },
+  };
   const compile = (args: readonly string[]): Promise<string> =>
     runTool(compiler, [...compilerArgs, ...args], tool);
   const flags = [...commonFlags, ...includeFlags()];
   const extraFlags = options.extraFlags ?? [];
-  // Nothing of the compiler but its name: an addon built ahead is found on a machine without one.
-  const key = await hashOf([
-    [compiler, ...compilerArgs].join(' '),
-    ...commonFlags,
-    ...extraFlags,
-    ...Object.values(instructionSetFlags).flat(),
-  ]);
-  const addon = join(options.cacheFolder, `kernels-${process.platform}-${process.arch}-${key}.node`);
+  const addon = await addonPath(options);
   const found = await sealOf(addon);
   if (found === 'whole') return addon;
 
@@ -96,6 +94,26 @@ export async function buildKernels(options: BuildKernelsOptions): Promise<string
     await rm(scratch, { recursive: true, force: true });
   }
   return addon;
+}
+
+/** @returns the addon's path where the cache has it, whole; nothing is built */
+export async function findKernels(cacheFolder: string): Promise<string | undefined> {
+  const addon = await addonPath({ cacheFolder });
+  return (await sealOf(addon)) === 'whole' ? addon : undefined;
+}
+
+async function addonPath({
+  cacheFolder,
+  extraFlags = [],
+}: Pick<BuildKernelsOptions, 'cacheFolder' | 'extraFlags'>): Promise<string> {
+  // Nothing of the compiler but its name: an addon built ahead is found on a machine without one.
+  const key = await hashOf([
+    compilerCommand(process.env).join(' '),
+    ...commonFlags,
+    ...extraFlags,
+    ...Object.values(instructionSetFlags).flat(),
+  ]);
+  return join(cacheFolder, `kernels-${process.platform}-${process.arch}-${key}.node`);
 }
 
 /** `CXX` as make understands it: words with spaces between them (`ccache g++`); empty: g++. */

@@ -83,7 +83,7 @@ export async function chooseEngine(wishes: ChooseOptions): Promise<EngineChoice>
 }
 
 /** Whether the kernels, where they can be had, are all that the task needs. */
-function isForKernels({ wish, kernels, task }: ChooseOptions): boolean {
+export function isForKernels({ wish, kernels, task }: ChooseOptions): boolean {
   if (kernels === 'reference' || task?.networks.every(isNative) !== true) return false;
   return wish === 'cpu' || (wish === 'auto' && !hasNvidiaDriver());
 }

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { AppError } from '../errors/app-error';
 
 export interface ToolOptions {
@@ -9,7 +10,14 @@ export interface ToolOptions {
   readonly install: string;
   /** Ends the tool, and all that it started. Without one, a terminal's Ctrl-C reaches them by itself. */
   readonly signal?: AbortSignal | undefined;
+  /** Whether it, and all that it starts, computes only when nobody else would. */
+  readonly inBackground?: boolean | undefined;
 }
+
+/** From coreutils or busybox: a priority set from here would miss what the tool has started by then. */
+const niceFile = ['/usr/bin/nice', '/bin/nice'].find((file) => existsSync(file));
+/** What `nice` answers where the command is not there. */
+const missingCode = 127;
 
 /** Of what it says. */
 const keptOutput = 64 * 1024;
@@ -27,7 +35,9 @@ export function runTool(command: string, args: readonly string[], options: ToolO
       reject(new AppError('cancelled', `Called off: to ${purpose}.`));
       return;
     }
-    const tool = spawn(command, args, {
+    const nice = options.inBackground === true ? niceFile : undefined;
+    const words = nice === undefined ? [] : ['-n', '15', command];
+    const tool = spawn(nice ?? command, [...words, ...args], {
       env: { ...process.env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
       // A compiler is several processes: in a group of their own they end together.
@@ -51,6 +61,7 @@ export function runTool(command: string, args: readonly string[], options: ToolO
       signal?.removeEventListener('abort', stop);
       if (code === 0) resolve(said.stdout);
       else if (signal?.aborted === true) reject(new AppError('cancelled', `Called off: to ${purpose}.`));
+      else if (nice !== undefined && code === missingCode) reject(fail(`${install} is needed: install it`));
       else if (said.stderr.includes('No module named pip')) reject(fail(`${install} is needed: install it`));
       else reject(fail(lastLines(said.stderr) || `${command} ended with ${killedBy ?? code ?? 'nothing'}`));
     });

@@ -126,6 +126,27 @@ export class ModelHost {
     await this.follow();
   }
 
+  /**
+   * Loads the version that answers once more, because a better engine is here for it. It answers on until the new one has proved itself
+   * on the golden clips.
+   * @throws AppError with what speaks against the new one; the old one stays
+   */
+  async changeEngine(): Promise<void> {
+    await this.started;
+    while (this.#following !== undefined) await this.#following;
+    const version = this.#current?.manifest.version;
+    if (version === undefined || this.#closed) return;
+    const changing = this.#options.registry.read(version).then((read) => this.#serve(read));
+    this.#following = changing
+      .catch(() => undefined)
+      .finally(() => {
+        this.#following = undefined;
+        // Somebody may have asked meanwhile.
+        if (this.#again) void this.follow();
+      });
+    await changing;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#backoff.end();

@@ -1,0 +1,81 @@
+import { buildKernels, findKernels } from '../../../shared/engine/build-kernels';
+import {
+  chooseEngine,
+  defaultEngineCache,
+  isForKernels,
+  type ChooseOptions,
+} from '../../../shared/engine/choose-engine';
+import { loadKernels } from '../../../shared/engine/kernels-addon';
+import { AppError } from '../../../shared/errors/app-error';
+import type { ChooseFor } from '../../../shared/lifecycle/promote-version';
+import { begun } from '../../../shared/processes/background';
+import type { Logger } from '../../../shared/observability/logger';
+import type { Config } from '../config';
+
+export interface EngineChooser {
+  /** The engine that can score these networks at once. */
+  readonly atOnce: ChooseFor;
+  /** The engine that is to score them for good: waits for kernels that are being built. */
+  readonly forGood: ChooseFor;
+  /** Resolves when nothing is built any more. */
+  settled(): Promise<void>;
+}
+
+interface EngineChooserDeps {
+  readonly logger: Logger;
+  /** Calls off what is fetched and built. */
+  readonly signal: AbortSignal;
+  /** Called when better kernels than the engine in use are here; a rejection says why they are not used. */
+  readonly onKernels: () => Promise<void>;
+}
+
+/**
+ * Which engine the service computes on. Where nobody asked for a certain one and the native kernels are not built yet, WebAssembly
+ * answers while they are built behind everything else.
+ */
+export function createEngineChooser(
+  { engine, engineKernels, engineThreads }: Pick<Config, 'engine' | 'engineKernels' | 'engineThreads'>,
+  { logger, signal, onKernels }: EngineChooserDeps,
+): EngineChooser {
+  const cacheFolder = defaultEngineCache(process.env);
+  const onProgress = (line: string): void => {
+    logger.info(line);
+  };
+  let building: Promise<void> | undefined;
+  let givenUp = false;
+  const build = async (): Promise<void> => {
+    try {
+      loadKernels(await buildKernels({ cacheFolder, onProgress, signal, inBackground: true }));
+      await onKernels();
+    } catch (error) {
+      if (signal.aborted) return;
+      givenUp = true;
+      const reason = AppError.from(error).message;
+      logger.warn(`WebAssembly answers on, several times slower than the native kernels would: ${reason}`);
+    }
+  };
+  const atOnce: ChooseFor = async (networks) => {
+    const options: ChooseOptions = {
+      ...{ wish: engine, kernels: engineKernels, threads: engineThreads, signal, onProgress },
+      task: { networks, trains: false },
+      onFallback: (reason) => {
+        logger.warn(reason);
+      },
+    };
+    const mayWait = engine === 'auto' && engineKernels === 'auto' && isForKernels(options);
+    if (!mayWait || (!givenUp && (await findKernels(cacheFolder)) !== undefined))
+      return chooseEngine(options);
+    if (!givenUp) building ??= begun(build());
+    return chooseEngine({ ...options, wish: 'wasm' });
+  };
+  return {
+    atOnce,
+    forGood: async (networks) => {
+      await building;
+      return atOnce(networks);
+    },
+    settled: async () => {
+      await building;
+    },
+  };
+}
