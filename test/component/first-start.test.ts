@@ -30,7 +30,7 @@ async function waitingCompiler(work: string): Promise<string> {
   const file = join(folder, 'compiler');
   const script = `#!/bin/bash
 echo $$ >> ${folder}/pids
-until [ -e ${folder}/go ]; do sleep 0.05; done
+until [ -e ${folder}/go ] || [ ! -e "$0" ]; do sleep 0.05; done
 nice >> ${folder}/niceness
 ${work}
 `;
