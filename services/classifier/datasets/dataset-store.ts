@@ -123,10 +123,10 @@ export function createDatasetStore(
     receive: async (name, fill, signal) => {
       await assertFree(name);
       const scratch = newScratch();
+      const intake = new Intake(scratch, limits, (order, wanted) => thread.unpack(order, wanted));
       intakes++;
       try {
         await mkdir(join(scratch, 'content'), { recursive: true });
-        const intake = new Intake(scratch, limits, (order, wanted) => thread.unpack(order, wanted));
         await fill(intake);
         const content = await intake.complete(signal);
         const { problems } = await thread.describe(content, signal);
@@ -142,7 +142,8 @@ export function createDatasetStore(
         throw translate(caught);
       } finally {
         intakes--;
-        // A part that was on its way when the rest was refused may still be written to it.
+        await intake.close();
+        // A file may still be opened in it.
         await rm(scratch, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 }).catch(
           (err: unknown) => {
             logger.error(

@@ -30,6 +30,11 @@ export class Intake {
   readonly #names = new FileNames();
   #bytes = 0;
   #hasArchive = false;
+  #closed = false;
+  /** The folders that are made, one after the other. */
+  #folders: Promise<unknown> = Promise.resolve();
+  /** What is being written. */
+  readonly #contents = new Set<Readable>();
 
   constructor(scratch: string, limits: IntakeLimits, unpack: DatasetThread['unpack']) {
     this.#content = join(scratch, 'content');
@@ -53,8 +58,28 @@ export class Intake {
     if (clash !== undefined) throw new AppError('malformed-request', `The form is refused: ${clash}.`);
     if (this.#names.count > this.#limits.maxFiles) throw tooManyFiles(this.#limits);
     const file = join(this.#content, name);
-    await mkdir(dirname(file), { recursive: true });
+    await this.#makeFolder(dirname(file));
     await this.#write(file, content, isCsv(name) ? maxCsvBytes : maxClipBytes);
+  }
+
+  /**
+   * Nothing is written from now on: parts that are still on their way are given up. Resolves when the folder can be removed, and will
+   * not be made again.
+   */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const content of this.#contents) content.destroy();
+    await this.#folders.catch(() => undefined);
+  }
+
+  async #makeFolder(folder: string): Promise<void> {
+    this.#assertOpen();
+    this.#folders = this.#folders.catch(() => undefined).then(() => mkdir(folder, { recursive: true }));
+    await this.#folders;
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new AppError('cancelled', 'The upload was given up.');
   }
 
   /** The one archive that holds everything. @throws AppError as addFile */
@@ -97,7 +122,13 @@ export class Intake {
         next(fits ? null : new AppError('payload-too-large', `More than ${limit} bytes.`), chunk);
       },
     });
-    await pipeline(content, bound, createWriteStream(file, { flags: 'wx', flush: true }));
+    this.#assertOpen();
+    this.#contents.add(content);
+    try {
+      await pipeline(content, bound, createWriteStream(file, { flags: 'wx', flush: true }));
+    } finally {
+      this.#contents.delete(content);
+    }
   }
 }
 
