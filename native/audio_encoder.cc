@@ -5,12 +5,12 @@
 #include <cstring>
 
 #include "layout.h"
+#include "transform_tables.h"
 
 namespace earshot {
 
 namespace {
 
-constexpr double kPi = 3.14159265358979323846;
 constexpr int kStemChannels = 8;
 constexpr int kTagHidden = 512;
 constexpr int kTransform = 1024;
@@ -39,18 +39,6 @@ constexpr Row kRows[kEncoderBlocks] = {
     {272, 5, 2, 72, 64, kSwish}, {384, 5, 1, 96, 64, kSwish}, {384, 5, 1, 96, 64, kSwish}};
 
 double mel_of(double hertz) { return 1127 * std::log(1 + hertz / 700); }
-
-// Where a transform of `length` values from `place` on leaves them: the values of each residue by 4 lie together.
-void note_order(int length, int place, int first, int step, std::vector<int>& order) {
-  if (length == 1) {
-    order[static_cast<size_t>(first)] = place;
-    return;
-  }
-  const int radix = length == 2 ? 2 : 4;
-  for (int part = 0; part < radix; part++) {
-    note_order(length / radix, place + part * (length / radix), first + part * step, radix * step, order);
-  }
-}
 
 int groups_of(int channels) { return channels / kChannelGroup; }
 
@@ -97,14 +85,6 @@ AudioEncoder::AudioEncoder(const Kernels& kernels, int threads) : kernels_(*kern
 
   constexpr int half = kTransform / 2;
   for (int k = 0; k < kHeard; k++) window_.push_back(static_cast<float>(0.5 - 0.5 * std::cos(2 * kPi * k / (kHeard - 1))));
-  for (int length = half; length >= 4; length /= 4) {
-    for (int p = 0; p < length / 4; p++) {
-      for (int power = 1; power <= 3; power++) {
-        twiddles_.push_back(static_cast<float>(std::cos(-2 * kPi * p * power / length)));
-        twiddles_.push_back(static_cast<float>(std::sin(-2 * kPi * p * power / length)));
-      }
-    }
-  }
   int bins = 1;
   const double spacing = mel_of(kHighestHz) / (kEncoderBands + 1);
   for (int band = 0; band < kEncoderBands; band++) {
@@ -120,12 +100,9 @@ AudioEncoder::AudioEncoder(const Kernels& kernels, int threads) : kernels_(*kern
     band_count_.push_back(count);
     bins = std::max(bins, first + count);
   }
-  for (int k = 0; k < bins; k++) {
-    turns_.push_back(static_cast<float>(std::cos(2 * kPi * k / kTransform)));
-    turns_.push_back(static_cast<float>(-std::sin(2 * kPi * k / kTransform)));
-  }
-  order_.resize(half);
-  note_order(half, 0, 0, 1, order_);
+  twiddles_ = transform_twiddles<float>(kTransform);
+  turns_ = transform_turns<float>(kTransform, bins);
+  order_ = transform_order(kTransform);
   mel_ = {kTransform,    bins,          kHeard,        kStart,
           window_.data(), twiddles_.data(), order_.data(), turns_.data(),
           kEncoderBands, band_first_.data(), band_count_.data(), band_weights_.data()};

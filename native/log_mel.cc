@@ -4,54 +4,31 @@
 #include <cmath>
 
 #include "layout.h"
+#include "transform_tables.h"
 
 namespace earshot {
 
 namespace {
 
-constexpr double kPi = 3.14159265358979323846;
 // shared/audio/log-mel.ts
 constexpr double kSmallestPower = 1e-10;
 
 double decibels_of(double power) { return 10 * std::log10(power + kSmallestPower); }
 
-// Where a transform of `length` values from `place` on leaves them: the values of each residue by 4 lie together.
-void note_order(int length, int place, int first, int step, std::vector<int>& order) {
-  if (length == 1) {
-    order[static_cast<size_t>(first)] = place;
-    return;
-  }
-  const int radix = length == 2 ? 2 : 4;
-  for (int part = 0; part < radix; part++) {
-    note_order(length / radix, place + part * (length / radix), first + part * step, radix * step, order);
-  }
-}
-
 }  // namespace
 
 LogMel::LogMel(const FrontEndKernels& kernels, LogMelFigures figures, int threads)
     : kernels_(kernels), figures_(std::move(figures)) {
-  const int size = figures_.fft_samples, half = size / 2;
+  const int size = figures_.fft_samples;
   int bins = 1;
   for (int m = 0; m < figures_.mel_bins; m++) {
     const size_t at = static_cast<size_t>(m);
     bins = std::max(bins, figures_.first[at] + figures_.count[at]);
   }
   for (int i = 0; i < size; i++) window_.push_back(0.5 - 0.5 * std::cos(2 * kPi * i / size));
-  for (int length = half; length >= 4; length /= 4) {
-    for (int p = 0; p < length / 4; p++) {
-      for (int power = 1; power <= 3; power++) {
-        twiddles_.push_back(std::cos(-2 * kPi * p * power / length));
-        twiddles_.push_back(std::sin(-2 * kPi * p * power / length));
-      }
-    }
-  }
-  for (int k = 0; k < bins; k++) {
-    turns_.push_back(std::cos(2 * kPi * k / size));
-    turns_.push_back(-std::sin(2 * kPi * k / size));
-  }
-  order_.resize(static_cast<size_t>(half));
-  note_order(half, 0, 0, 1, order_);
+  twiddles_ = transform_twiddles<double>(size);
+  turns_ = transform_turns<double>(size, bins);
+  order_ = transform_order(size);
   tables_ = {size,           bins,          window_.data(),          twiddles_.data(),       order_.data(),
              turns_.data(), figures_.mel_bins, figures_.first.data(), figures_.count.data(), figures_.weights.data()};
   rooms_.resize(static_cast<size_t>(threads));

@@ -274,27 +274,6 @@ void dense(const float* input, int in, const float* kernel, long kernel_row, con
   }
 }
 
-// rows[i] lane j ↔ rows[j] lane i
-EARSHOT_INLINE void transpose(Vec* rows) {
-#pragma GCC unroll 4
-  for (int step = 1; step < kLanes; step *= 2) {
-    IntVec upper{}, lower{};
-#pragma GCC unroll 16
-    for (int lane = 0; lane < kLanes; lane++) {
-      const bool crosses = (lane & step) != 0;
-      upper[lane] = crosses ? kLanes + lane - step : lane;
-      lower[lane] = crosses ? kLanes + lane : lane + step;
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < kLanes; i++) {
-      if ((i & step) != 0) continue;
-      const Vec a = rows[i], b = rows[i + step];
-      rows[i] = __builtin_shuffle(a, b, upper);
-      rows[i + step] = __builtin_shuffle(a, b, lower);
-    }
-  }
-}
-
 size_t mel_scratch(const MelTables& is) { return static_cast<size_t>(is.size + is.bins) * kLanes; }
 
 // (ln(power + 1e-5) + 4.5) / 5

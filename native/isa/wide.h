@@ -24,26 +24,30 @@ EARSHOT_INLINE void store_narrow(float* to, Wide value) {
   *reinterpret_cast<LooseNarrowVec*>(to) = __builtin_convertvector(value, NarrowVec);
 }
 
-// rows[i] lane j ↔ rows[j] lane i
-EARSHOT_INLINE void transpose(Wide* rows) {
+// rows[i] lane j ↔ rows[j] lane i, of as many vectors as they have lanes. @tparam Index a vector of whole numbers of that width
+template <typename Index, int kCount, typename Vector>
+EARSHOT_INLINE void transpose_lanes(Vector* rows) {
 #pragma GCC unroll 4
-  for (int step = 1; step < kWideLanes; step *= 2) {
-    LongVec upper{}, lower{};
-#pragma GCC unroll 8
-    for (int lane = 0; lane < kWideLanes; lane++) {
+  for (int step = 1; step < kCount; step *= 2) {
+    Index upper{}, lower{};
+#pragma GCC unroll 16
+    for (int lane = 0; lane < kCount; lane++) {
       const bool crosses = (lane & step) != 0;
-      upper[lane] = crosses ? kWideLanes + lane - step : lane;
-      lower[lane] = crosses ? kWideLanes + lane : lane + step;
+      upper[lane] = crosses ? kCount + lane - step : lane;
+      lower[lane] = crosses ? kCount + lane : lane + step;
     }
-#pragma GCC unroll 8
-    for (int i = 0; i < kWideLanes; i++) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kCount; i++) {
       if ((i & step) != 0) continue;
-      const Wide a = rows[i], b = rows[i + step];
+      const Vector a = rows[i], b = rows[i + step];
       rows[i] = __builtin_shuffle(a, b, upper);
       rows[i + step] = __builtin_shuffle(a, b, lower);
     }
   }
 }
+
+EARSHOT_INLINE void transpose(Wide* rows) { transpose_lanes<LongVec, kWideLanes>(rows); }
+EARSHOT_INLINE void transpose(Vec* rows) { transpose_lanes<IntVec, kLanes>(rows); }
 
 // The base-2 logarithm of positive normal doubles, exact to 1e-11.
 EARSHOT_INLINE Wide log2(Wide x) {

@@ -1,8 +1,8 @@
 import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { download, reasonOf } from '../../shared/download/download';
 import { AppError } from '../../shared/errors/app-error';
 import { readDatasetCsv } from '../../shared/datasets/dataset-csv';
 import { unzip } from '../../shared/datasets/unzip';
@@ -49,7 +49,7 @@ export async function downloadEsc50(options: DownloadOptions): Promise<void> {
   try {
     await rm(scratch, { recursive: true, force: true });
     await mkdir(unpacked, { recursive: true });
-    await download(options, zipFile);
+    await fetchArchive(options, zipFile);
     await unzip({
       zipFile,
       folder: unpacked,
@@ -71,35 +71,17 @@ export async function downloadEsc50(options: DownloadOptions): Promise<void> {
   }
 }
 
-async function download(
+async function fetchArchive(
   { url, onProgress, signal, idleMs = 60_000 }: DownloadOptions,
   file: string,
 ): Promise<void> {
-  const idle = new AbortController();
-  const giveUp = setTimeout(() => {
-    idle.abort(new Error(`nothing arrived for ${idleMs / 1000} s`));
-  }, idleMs);
-  const either = AbortSignal.any(signal ? [signal, idle.signal] : [idle.signal]);
-  try {
-    const response = await fetch(url, { signal: either });
-    if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
-    const length = Number(response.headers.get('content-length') ?? NaN);
-    const totalBytes = Number.isFinite(length) ? length : undefined;
-    let bytes = 0;
-    const count = new Transform({
-      transform(chunk: Buffer, _, next) {
-        bytes += chunk.length;
-        giveUp.refresh();
-        onProgress?.({ phase: 'download', bytes, totalBytes });
-        next(bytes > maxArchiveBytes ? new Error(`it is larger than ${maxArchiveBytes} bytes`) : null, chunk);
-      },
-    });
-    await pipeline(Readable.fromWeb(response.body), count, createWriteStream(file), { signal: either });
-  } catch (caught) {
-    throw idle.signal.aborted ? idle.signal.reason : caught;
-  } finally {
-    clearTimeout(giveUp);
-  }
+  const chunks = download(url, {
+    maxBytes: maxArchiveBytes,
+    idleMs,
+    signal,
+    onBytes: (bytes, totalBytes) => onProgress?.({ phase: 'download', bytes, totalBytes }),
+  });
+  await pipeline(chunks, createWriteStream(file), signal === undefined ? {} : { signal });
 }
 
 /** The archive's one top folder goes; of the rest, what makes up the dataset and says whose it is stays. */
@@ -116,13 +98,6 @@ function whatIsMissing(folder: string): string | undefined {
   } catch {
     return 'it has no meta/esc50.csv that can be read';
   }
-}
-
-/** `fetch failed` says nothing; its cause does. */
-function reasonOf(caught: unknown): string {
-  const { message, cause } = caught as { message: string; cause?: { message?: string; code?: string } };
-  const details = [cause?.message, cause?.code].find((detail) => detail !== undefined && detail !== '');
-  return details === undefined ? message : `${message} (${details})`;
 }
 
 function refuse(message: string, cause?: unknown): AppError {

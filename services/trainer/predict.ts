@@ -6,6 +6,7 @@ import { classLogits, evidenceOf } from '../../shared/decision/rejection';
 import type { LoadedEngine } from '../../shared/engine/load-engine';
 import type { Scorer } from '../../shared/engine/scorer';
 import { createViewInputs } from '../../shared/engine/view-inputs';
+import { crossEntropy } from '../../shared/metrics/cross-entropy';
 import type { LabelledClip } from './dataset';
 
 /** Inputs at once: enough to keep the engine busy, small enough to stay far below a training step's memory. */
@@ -101,4 +102,18 @@ export function predictOutputs(scorer: Scorer, examples: readonly Example[], tur
   }
   let next = 0;
   return heard.map(({ length }) => rows.slice(next, (next += length)));
+}
+
+/** What answers to examples are worth; of equal probabilities the first counts. */
+export function lossAndAccuracy(
+  examples: readonly Pick<Example, 'label'>[],
+  probabilities: readonly Float32Array[],
+): { loss: number; accuracy: number } {
+  const labels = examples.map(({ label }) => label);
+  const correct = probabilities.filter((row, index) => indexOfHighest(row) === labels[index]).length;
+  return { loss: crossEntropy(labels, probabilities), accuracy: correct / examples.length };
+}
+
+function indexOfHighest(values: Float32Array): number {
+  return values.reduce((best, value, index) => (value > values[best]! ? index : best), 0);
 }

@@ -4,7 +4,6 @@ import type { EpochMetrics } from '../../shared/contracts/report';
 import { describeEngine, type LoadedEngine } from '../../shared/engine/load-engine';
 import { AppError } from '../../shared/errors/app-error';
 import { meanProbabilities } from '../../shared/decision/mean-probabilities';
-import { crossEntropy } from '../../shared/metrics/cross-entropy';
 import { createNetwork } from '../../shared/network/create-network';
 import type { Network } from '../../shared/network/network';
 import { deriveSeed } from '../../shared/network/random';
@@ -13,7 +12,7 @@ import { assertConverging } from './divergence';
 import type { FoldSplit } from './folds';
 import { createLearner, type Learner } from './learner';
 import { freshState, modelWeights } from './network-state';
-import { examplesOf, predictOutputs, type Example } from './predict';
+import { examplesOf, lossAndAccuracy, predictOutputs, type Example } from './predict';
 import { createRecipe, type Recipe } from './recipe';
 import type { SteppedSettings } from './run-settings';
 import type { RunProgress, RunStore, SavedRun } from './run-store';
@@ -147,17 +146,9 @@ function validate(
   examples: readonly Example[],
 ): { validationLoss: number; validationAccuracy: number } {
   const logits = predictOutputs(learner, examples);
-  const labels = examples.map(({ label }) => label);
   const probabilities = logits.map((rows) => meanProbabilities(rows));
-  const correct = probabilities.filter((row, index) => indexOfHighest(row) === labels[index]).length;
-  return {
-    validationLoss: crossEntropy(labels, probabilities),
-    validationAccuracy: correct / examples.length,
-  };
-}
-
-function indexOfHighest(values: Float32Array): number {
-  return values.reduce((best, value, index) => (value > values[best]! ? index : best), 0);
+  const { loss, accuracy } = lossAndAccuracy(examples, probabilities);
+  return { validationLoss: loss, validationAccuracy: accuracy };
 }
 
 /**

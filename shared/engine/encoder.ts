@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { encoderBands, encoderOutputs } from '../encoder/mobile-net';
+import { concatenate } from '../audio/concatenate';
+import { encoderOutputs } from '../encoder/mobile-net';
 import { encoderParameters } from '../encoder/encoder-weights';
 import { encoderFewestSamples, kaldiMel } from '../encoder/kaldi-mel';
 import { AppError } from '../errors/app-error';
@@ -48,11 +49,11 @@ function createReferenceEncoder(values: WeightArrays): Encoder {
       // Windows of one length go through the network together.
       for (const places of groupByLength(windows)) {
         const pictures = places.map((place) => kaldiMel(heardSamples(windows[place]!)));
-        const frames = pictures[0]!.length / encoderBands;
+        const length = pictures[0]!.length;
         const outputs = tf.tidy(() =>
           encodePictures(
             weights,
-            tf.tensor2d(joined(pictures), [places.length, frames * encoderBands]),
+            tf.tensor2d(concatenate(pictures, places.length * length), [places.length, length]),
           ).dataSync(),
         );
         places.forEach((place, index) => {
@@ -85,13 +86,4 @@ function groupByLength(windows: readonly Float32Array[]): number[][] {
     else group.push(place);
   });
   return [...groups.values()];
-}
-
-function joined(pictures: readonly Float32Array[]): Float32Array {
-  const length = pictures[0]!.length;
-  const all = new Float32Array(pictures.length * length);
-  pictures.forEach((picture, index) => {
-    all.set(picture, index * length);
-  });
-  return all;
 }

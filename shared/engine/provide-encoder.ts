@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
-import { access, mkdir, readFile, rm } from 'node:fs/promises';
+import { access, mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cacheFolder } from '../access/cache-folder';
 import { encoderFrontEnd } from '../contracts/front-end';
+import { download, reasonOf } from '../download/download';
 import { AppError } from '../errors/app-error';
+import { fileSha256 } from '../registry/file-sha256';
 import { writeFileAtomically } from '../registry/write-atomically';
 
 /** EfficientAT's public release of the encoder; 4,066,513 bytes, MIT licence. */
@@ -41,9 +43,9 @@ export async function findEncoder(wish: EncoderWish, cacheFolder: string): Promi
     return wish;
   }
   const file = cachedEncoderFile(cacheFolder);
-  const bytes = await readFile(file).catch(() => undefined);
-  if (bytes === undefined) return undefined;
-  if (sha256Of(bytes) === encoderSha256) return file;
+  const sha256 = await fileSha256(file).catch(() => undefined);
+  if (sha256 === undefined) return undefined;
+  if (sha256 === encoderSha256) return file;
   await rm(file, { force: true }).catch(() => undefined);
   return undefined;
 }
@@ -70,8 +72,8 @@ export async function fetchEncoder(options: FetchEncoderOptions): Promise<string
   if (url === undefined) return undefined;
   const file = cachedEncoderFile(cacheFolder);
   try {
-    const bytes = await download(url, signal);
-    const found = sha256Of(bytes);
+    const bytes = await fetchBytes(url, signal);
+    const found = createHash('sha256').update(bytes).digest('hex');
     if (found !== encoderSha256) {
       throw new Error(`what arrived has the sha256 ${found}, and ${encoderSha256} is expected`);
     }
@@ -85,38 +87,8 @@ export async function fetchEncoder(options: FetchEncoderOptions): Promise<string
   }
 }
 
-async function download(url: string, signal: AbortSignal | undefined): Promise<Buffer> {
-  const idle = new AbortController();
-  const giveUp = setTimeout(() => {
-    idle.abort(new Error(`nothing arrived for ${idleMs / 1000} s`));
-  }, idleMs);
-  try {
-    const either = AbortSignal.any(signal === undefined ? [idle.signal] : [signal, idle.signal]);
-    const response = await fetch(url, { signal: either });
-    if (!response.ok || response.body === null) throw new Error(`the server answered ${response.status}`);
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
-      giveUp.refresh();
-      bytes += chunk.length;
-      if (bytes > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks);
-  } catch (caught) {
-    throw idle.signal.aborted ? idle.signal.reason : caught;
-  } finally {
-    clearTimeout(giveUp);
-  }
-}
-
-function sha256Of(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
-
-/** `fetch failed` says nothing; its cause does. */
-function reasonOf(caught: unknown): string {
-  const { message, cause } = caught as { message: string; cause?: { message?: string; code?: string } };
-  const detail = [cause?.message, cause?.code].find((text) => text !== undefined && text !== '');
-  return detail === undefined ? message : `${message} (${detail})`;
+async function fetchBytes(url: string, signal: AbortSignal | undefined): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of download(url, { maxBytes, idleMs, signal })) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }

@@ -34,6 +34,23 @@ export function createHead(config: EncoderHeadConfig, classes: number): Network 
   };
 }
 
+/** A linear layer over features: logits = features · kernel + bias. */
+export interface LinearHead {
+  /** [features, classes] */
+  readonly kernel: Float32Array;
+  /** [classes] */
+  readonly bias: Float32Array;
+}
+
+/** Logits of a row of features, summed in double precision. */
+export function headLogits({ kernel, bias }: LinearHead, features: Float32Array): Float32Array {
+  const logits = Float64Array.from(bias);
+  for (let feature = 0, at = 0; feature < features.length; feature++) {
+    for (let c = 0; c < logits.length; c++, at++) logits[c]! += features[feature]! * kernel[at]!;
+  }
+  return Float32Array.from(logits);
+}
+
 /**
  * What `forward` computes, on plain values: too little work for an engine.
  * @param inputs [size, 384 + 527]
@@ -44,15 +61,10 @@ export function computeHead(values: WeightArrays, inputs: Float32Array, size: nu
   const classes = bias.length;
   const { tags: tagsAt, length } = headOutputs(classes);
   const outputs = new Float32Array(size * length);
-  const logits = new Float64Array(classes);
   for (let row = 0; row < size; row++) {
     const input = inputs.subarray(row * encoderOutputs, (row + 1) * encoderOutputs);
     const output = outputs.subarray(row * length, (row + 1) * length);
-    logits.set(bias);
-    for (let feature = 0, at = 0; feature < encoderFeatures; feature++) {
-      for (let c = 0; c < classes; c++, at++) logits[c]! += input[feature]! * kernel[at]!;
-    }
-    output.set(logits);
+    output.set(headLogits({ kernel, bias }, input.subarray(0, encoderFeatures)));
     for (let c = 0; c < classes; c++) output[classes + c] = input[encoderFeatures + ownTags[c]!]!;
     output.set(input.subarray(encoderFeatures), tagsAt);
   }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { encoderBands, mobileBlocks, type Activation, type MobileBlock } from '../encoder/mobile-net';
+import { linear } from './linear';
 import type { Weights } from './network';
 
 /**
@@ -18,8 +19,8 @@ export function encodePictures(weights: Weights, pictures: tf.Tensor2D): tf.Tens
       activated(convolve(weights, 'last', maps, 1), 'hard-swish'),
       [1, 2],
     );
-    const hidden = activated(linear(weights, 'tagHidden', features), 'hard-swish');
-    return tf.concat2d([features, linear(weights, 'tags', hidden)], 1);
+    const hidden = activated(linear(weights, features, 'tagHidden'), 'hard-swish');
+    return tf.concat2d([features, linear(weights, hidden, 'tags')], 1);
   });
 }
 
@@ -44,8 +45,8 @@ function runBlock(weights: Weights, input: tf.Tensor4D, block: MobileBlock): tf.
 /** How much each channel counts, from its mean over the whole map: [B, 1, 1, channels]. */
 function excitation(weights: Weights, name: string, maps: tf.Tensor4D): tf.Tensor {
   const means = tf.mean<tf.Tensor2D>(maps, [1, 2]);
-  const squeezed = tf.relu(linear(weights, `${name}/squeeze`, means));
-  const excited = tf.sigmoid(linear(weights, `${name}/excite`, squeezed));
+  const squeezed = tf.relu(linear(weights, means, `${name}/squeeze`));
+  const excited = tf.sigmoid(linear(weights, squeezed, `${name}/excite`));
   return tf.reshape(excited, [maps.shape[0], 1, 1, maps.shape[3]]);
 }
 
@@ -68,10 +69,6 @@ function padded(maps: tf.Tensor4D, zeros: number): tf.Tensor4D {
     [zeros, zeros],
     [0, 0],
   ]);
-}
-
-function linear(weights: Weights, name: string, input: tf.Tensor2D): tf.Tensor2D {
-  return tf.add(tf.matMul(input, weights[`${name}/kernel`] as tf.Tensor2D), weights[`${name}/bias`]!);
 }
 
 function activated<T extends tf.Tensor>(maps: T, activation: Activation): T {

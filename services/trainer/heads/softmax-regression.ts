@@ -1,12 +1,5 @@
+import type { LinearHead } from '../../../shared/network/head';
 import { minimise } from './minimise';
-
-/** A linear layer over features: logits = features · kernel + bias. */
-export interface LinearHead {
-  /** [features, classes] */
-  readonly kernel: Float32Array;
-  /** [classes] */
-  readonly bias: Float32Array;
-}
 
 export interface SoftmaxRegressionOptions {
   /** Rows of equal length. */
@@ -46,15 +39,6 @@ export function fitSoftmaxRegression(options: SoftmaxRegressionOptions): LinearH
     }
   }
   return { kernel, bias: Float32Array.from(bias) };
-}
-
-/** Logits of a row of features. */
-export function headLogits({ kernel, bias }: LinearHead, features: Float32Array): Float32Array {
-  const logits = Float64Array.from(bias);
-  for (let feature = 0, at = 0; feature < features.length; feature++) {
-    for (let c = 0; c < logits.length; c++, at++) logits[c]! += features[feature]! * kernel[at]!;
-  }
-  return Float32Array.from(logits);
 }
 
 interface Problem {

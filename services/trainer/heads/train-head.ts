@@ -3,15 +3,14 @@ import type { Hyperparameters } from '../../../shared/contracts/manifest';
 import { meanProbabilities } from '../../../shared/decision/mean-probabilities';
 import { encoderFeatures } from '../../../shared/encoder/mobile-net';
 import { describeEngine } from '../../../shared/engine/load-engine';
-import { crossEntropy } from '../../../shared/metrics/cross-entropy';
 import { createNetwork } from '../../../shared/network/create-network';
-import { ownTagsName } from '../../../shared/network/head';
+import { headLogits, ownTagsName, type LinearHead } from '../../../shared/network/head';
 import type { FoldSplit } from '../folds';
-import { examplesOf, type Example } from '../predict';
+import { examplesOf, lossAndAccuracy, type Example } from '../predict';
 import type { TrainedRun } from '../train';
 import { settingsOf, type Workshop } from '../workshop';
 import { ownTagsOf } from './own-tags';
-import { fitSoftmaxRegression, headLogits, type LinearHead } from './softmax-regression';
+import { fitSoftmaxRegression } from './softmax-regression';
 
 /** What a head is fitted with. */
 export type HeadHyperparameters = Extract<Hyperparameters, { optimizer: 'lbfgs' }>;
@@ -68,10 +67,8 @@ export function trainHead(
 }
 
 function judge(head: LinearHead, examples: readonly Example[]): { loss: number; accuracy: number } {
-  const labels = examples.map(({ label }) => label);
   const probabilities = examples.map((example) => meanProbabilities([headLogits(head, featuresOf(example))]));
-  const correct = probabilities.filter((row, clip) => row.indexOf(Math.max(...row)) === labels[clip]).length;
-  return { loss: crossEntropy(labels, probabilities), accuracy: correct / examples.length };
+  return lossAndAccuracy(examples, probabilities);
 }
 
 /** The one input that an encoder makes of a clip: features, then tag logits. */

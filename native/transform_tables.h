@@ -1,0 +1,55 @@
+// The tables of isa/spectra.h's transform: of the cosines of a real transform of `size` samples, half of it complex values.
+#pragma once
+
+#include <cmath>
+#include <vector>
+
+namespace earshot {
+
+inline constexpr double kPi = 3.14159265358979323846;
+
+// Where a transform of `length` values from `place` on leaves them: the values of each residue by 4 lie together.
+inline void note_order(int length, int place, int first, int step, std::vector<int>& order) {
+  if (length == 1) {
+    order[static_cast<size_t>(first)] = place;
+    return;
+  }
+  const int radix = length == 2 ? 2 : 4;
+  for (int part = 0; part < radix; part++) {
+    note_order(length / radix, place + part * (length / radix), first + part * step, radix * step, order);
+  }
+}
+
+inline std::vector<int> transform_order(int size) {
+  std::vector<int> order(static_cast<size_t>(size / 2));
+  note_order(size / 2, 0, 0, 1, order);
+  return order;
+}
+
+// Of the passes in their order, [quarter][3 powers][re, im] each. T is float or double; the figures are computed in double.
+template <typename T>
+std::vector<T> transform_twiddles(int size) {
+  std::vector<T> twiddles;
+  for (int length = size / 2; length >= 4; length /= 4) {
+    for (int p = 0; p < length / 4; p++) {
+      for (int power = 1; power <= 3; power++) {
+        twiddles.push_back(static_cast<T>(std::cos(-2 * kPi * p * power / length)));
+        twiddles.push_back(static_cast<T>(std::sin(-2 * kPi * p * power / length)));
+      }
+    }
+  }
+  return twiddles;
+}
+
+// [bins][2]: cosine and −sine of 2πk / size
+template <typename T>
+std::vector<T> transform_turns(int size, int bins) {
+  std::vector<T> turns;
+  for (int k = 0; k < bins; k++) {
+    turns.push_back(static_cast<T>(std::cos(2 * kPi * k / size)));
+    turns.push_back(static_cast<T>(-std::sin(2 * kPi * k / size)));
+  }
+  return turns;
+}
+
+}  // namespace earshot
