@@ -1,6 +1,7 @@
 import { createNetwork } from '../../shared/network/create-network';
 import { AppError } from '../../shared/errors/app-error';
 import { onStopSignal } from '../../shared/processes/stop-signals';
+import { openRegistry } from '../../shared/registry/registry';
 import { createStatusLine } from '../../shared/observability/status-line';
 import { networkOf, parseTrainCommand, trainUsage } from './command-line';
 import { readTrainerConfig } from './config';
@@ -8,14 +9,16 @@ import { downloadEsc50, esc50Url, type DownloadProgress } from './data-download'
 import { jobCommand } from './jobs/job-command';
 import { workCommand } from './jobs/work-command';
 import { reproduceCommand } from './reproduce/reproduce-command';
-import { summarise } from './summary';
+import { describeHolding, summarise } from './summary';
 import { trainCommand } from './train-command';
+import { publishedForm } from './unknown/with-familiarity';
 
 const usage = `${trainUsage}
 
 npm run reproduce -- [--data FOLDER] [--esc10-only] [--epochs N] [--seed N]
                   every run of the report's protocol that is missing; writes models/REPORT.md and .html
-npm run summary -- cnn|transformer|mel|mel-small [--heads N] [--hidden N] [--batch-size N]
+npm run summary -- cnn|transformer|mel|mel-small|encoder [--heads N] [--hidden N] [--batch-size N]
+                  the parameter table, and the versions in models/ that hold such networks
 npm run trainer -- [--until-idle SECONDS]
                   works on the jobs of a Redis (REDIS_URL) until it is stopped, or until none came for so long
 npm run data      downloads ESC-50 (which holds ESC-10) into ./data`;
@@ -51,7 +54,7 @@ async function main([verb, ...args]: readonly string[]): Promise<void> {
       await reproduceCommand(parseTrainCommand(args), { config, output, signal: stop.signal });
       return;
     case 'summary':
-      output.write(`${summaryOf(args)}\n`);
+      output.write(`${await summaryOf(args, config.modelsFolder)}\n`);
       return;
     case 'data':
       await downloadData(config.dataFolder, stop.signal);
@@ -92,9 +95,19 @@ function downloadLine(progress: DownloadProgress): string {
   return `Fetching ESC-50: ${megabytes(progress.bytes)}${total} MB`;
 }
 
-function summaryOf([architecture = 'cnn', ...options]: readonly string[]): string {
+async function summaryOf(
+  [architecture = 'cnn', ...options]: readonly string[],
+  modelsFolder: string,
+): Promise<string> {
   const command = parseTrainCommand([`--architecture=${architecture}`, ...options]);
-  return summarise(createNetwork(networkOf(command), 10), command['batch-size'] ?? 32);
+  const network = createNetwork(publishedForm(networkOf(command)), 10);
+  const { versions } = await openRegistry(modelsFolder).list();
+  const manifests = versions.map(({ manifest }) => manifest);
+  const held = manifests.filter(({ network: { architecture: name } }) => name === command.architecture);
+  return [
+    summarise(network, command['batch-size'] ?? 32),
+    ...held.map((manifest) => `In ${modelsFolder}: ${describeHolding(manifest)}`),
+  ].join('\n');
 }
 
 function exitCodeOf(error: AppError): number {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { LayerSummary, Parameter, Weights } from './network';
+import { elementCount, type LayerSummary, type Parameter, type Weights } from './network';
 
 export function linearParameters(layer: string, inputs: number, outputs: number): Parameter[] {
   const initialisation = { fanIn: inputs };
@@ -24,9 +24,11 @@ export function linearLayer(
   outputs: number,
 ): LayerSummary {
   const parameters = inputs * outputs + outputs;
+  const outputShape = [...leading, outputs];
   return {
     layer: label,
-    outputShape: [...leading, outputs],
+    outputShape,
+    weightedOutputs: elementCount(outputShape),
     parameters,
     // The report's tool counts a linear layer once a row of the batch, whatever the tokens.
     multiplyAdds: leading[0]! * parameters,

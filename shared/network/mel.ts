@@ -3,11 +3,20 @@ import type { MelConfig } from '../contracts/architecture';
 import { batchNorm, batchNormParameters, foldBatchNorm } from './batch-norm';
 import { dropout } from './dropout';
 import { linear, linearLayer, linearParameters } from './linear';
-import { elementCount, type InferenceForm, type LayerSummary, type Network, type Parameter } from './network';
-import type { TrainingMode, Weights } from './network';
+import {
+  elementCount,
+  withoutWeights,
+  type InferenceForm,
+  type LayerSummary,
+  type Network,
+  type Parameter,
+  type TrainingMode,
+  type Weights,
+} from './network';
 
 /** Mel bins of a crop; its frames may be any number that leaves one after three poolings. */
 const melBins = 64;
+/** Of a crop in the summary table, unless it is asked for another. */
 const tableFrames = 128;
 
 /** Channels of the first convolutions, and of the one that removes the frequency axis. */
@@ -91,7 +100,8 @@ export function createMel(config: MelConfig, classes: number): Network {
         return classify(weights, maps, training);
       }),
     inference: inferenceForm(layers, linearParameters('dense', statistics, outputs), classify),
-    layers: (batchSize) => summaries(layers, batchSize, statistics, outputs),
+    layers: (batchSize, inputs = tableFrames * melBins) =>
+      summaries(layers, { batchSize, frames: inputs / melBins }, statistics, outputs),
   };
 }
 
@@ -163,39 +173,44 @@ function overTime(maps: tf.Tensor4D): tf.Tensor2D {
 
 function summaries(
   layers: readonly ConvLayer[],
-  batchSize: number,
+  { batchSize, frames: cropFrames }: { readonly batchSize: number; readonly frames: number },
   statistics: number,
   outputs: number,
 ): LayerSummary[] {
-  let [frames, bins] = [tableFrames, melBins];
+  let [frames, bins] = [cropFrames, melBins];
   const rows: LayerSummary[] = [
     {
       ...{ layer: 'batch norm a mel bin', outputShape: [batchSize, frames, bins] },
-      ...{ parameters: 2 * bins, multiplyAdds: 0 },
+      ...{ parameters: 2 * bins, multiplyAdds: 0, weightedOutputs: elementCount([batchSize, frames, bins]) },
     },
   ];
   for (const { name, kernel, inChannels, outChannels, stride, padding, pooled } of layers) {
     frames = Math.floor((frames + 2 * padding[0] - kernel[0]) / stride) + 1;
     bins = Math.floor((bins + 2 * padding[1] - kernel[1]) / stride) + 1;
     const weightCount = elementCount([...kernel, inChannels, outChannels]);
+    const outputShape = [batchSize, frames, bins, outChannels];
     rows.push({
       layer: `${name} ${inChannels}→${outChannels}, kernel ${kernel.join('×')}, stride ${stride}; batch norm, ReLU`,
-      outputShape: [batchSize, frames, bins, outChannels],
+      outputShape,
       parameters: weightCount + 2 * outChannels,
       multiplyAdds: batchSize * frames * bins * weightCount,
+      // The convolution's and the batch norm's.
+      weightedOutputs: 2 * elementCount(outputShape),
     });
     if (!pooled) continue;
     [frames, bins] = [Math.floor(frames / 2), Math.floor(bins / 2)];
     rows.push({
-      ...{ layer: 'max-pool 2', outputShape: [batchSize, frames, bins, outChannels] },
-      ...{ parameters: 0, multiplyAdds: 0 },
+      layer: 'max-pool 2',
+      outputShape: [batchSize, frames, bins, outChannels],
+      ...withoutWeights,
     });
   }
   return [
     ...rows,
     {
-      ...{ layer: 'mean, maximum, deviation over time; dropout', outputShape: [batchSize, statistics] },
-      ...{ parameters: 0, multiplyAdds: 0 },
+      layer: 'mean, maximum, deviation over time; dropout',
+      outputShape: [batchSize, statistics],
+      ...withoutWeights,
     },
     linearLayer(`linear ${statistics} → ${outputs}`, [batchSize], statistics, outputs),
   ];

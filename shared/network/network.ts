@@ -34,7 +34,12 @@ export interface LayerSummary {
   readonly parameters: number;
   /** Multiply-adds for the whole batch, counted as the report's tool does (attention's products left out). */
   readonly multiplyAdds: number;
+  /** Outputs for the whole batch that the report's pass size counts: of a layer that has weights and runs; else 0. */
+  readonly weightedOutputs: number;
 }
+
+/** The figures of a layer that has no weights. */
+export const withoutWeights = { parameters: 0, multiplyAdds: 0, weightedOutputs: 0 } as const;
 
 /** A network as it is when nothing is learned any more: what is constant then is worked out once. */
 export interface InferenceForm {
@@ -59,7 +64,8 @@ export interface Network {
   forward(weights: Weights, input: tf.Tensor2D, training?: TrainingMode): tf.Tensor2D;
   /** Absent: `forward` is all there is. */
   readonly inference?: InferenceForm;
-  layers(batchSize: number): readonly LayerSummary[];
+  /** @param inputs numbers in one input, where the network takes several lengths; absent: the usual one */
+  layers(batchSize: number, inputs?: number): readonly LayerSummary[];
 }
 
 /** Number of trainable parameters. */

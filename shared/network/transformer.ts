@@ -4,7 +4,14 @@ import { attention } from './attention';
 import { dropout } from './dropout';
 import { layerNorm, layerNormParameters } from './layer-norm';
 import { linear, linearLayer, linearParameters } from './linear';
-import type { LayerSummary, Network, Parameter, TrainingMode, Weights } from './network';
+import {
+  withoutWeights,
+  type LayerSummary,
+  type Network,
+  type Parameter,
+  type TrainingMode,
+  type Weights,
+} from './network';
 import { positionEncoding } from './position-encoding';
 import { trunk, trunkLayers, trunkOutput, trunkParameters } from './trunk';
 
@@ -42,8 +49,8 @@ export function createTransformer(config: TransformerConfig, classes: number): N
       }),
     layers: (batchSize) => [
       ...trunkLayers(batchSize, trunkOptions),
-      { layer: 'class token', outputShape: [batchSize, tokens, width], parameters: width, multiplyAdds: 0 },
-      { layer: 'position encoding', outputShape: [batchSize, tokens, width], parameters: 0, multiplyAdds: 0 },
+      { layer: 'class token', outputShape: [batchSize, tokens, width], ...withoutWeights, parameters: width },
+      { layer: 'position encoding', outputShape: [batchSize, tokens, width], ...withoutWeights },
       ...attentionBlocks.flatMap((block) => attentionLayers(block, batchSize, config.heads)),
       linearLayer(
         `feed-forward ${width} → ${config.hidden}; ReLU`,
@@ -85,6 +92,7 @@ function normLayer(layer: string, batchSize: number): LayerSummary {
     layer,
     outputShape: [batchSize, tokens, width],
     parameters: 2 * width,
+    weightedOutputs: batchSize * tokens * width,
     multiplyAdds: batchSize * 2 * width,
   };
 }

@@ -1,7 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { dropout } from './dropout';
 import { batchNorm, batchNormParameters, type BatchNormMode } from './batch-norm';
-import { elementCount, type LayerSummary, type Parameter, type TrainingMode, type Weights } from './network';
+import {
+  elementCount,
+  withoutWeights,
+  type LayerSummary,
+  type Parameter,
+  type TrainingMode,
+  type Weights,
+} from './network';
 
 /** Samples in a network's input: 9 frames of 16,000 laid end to end (report, "Data"). */
 export const inputSamples = 144_000;
@@ -103,15 +110,17 @@ export function trunkLayers(batchSize: number, options: TrunkOptions): LayerSumm
     const convolved = Math.floor((length + 2 * padding - kernelSize) / stride) + 1;
     length = Math.floor(convolved / poolSize);
     const weightCount = elementCount([kernelSize, inChannels, outChannels]) + outChannels;
+    const convolvedShape = [batchSize, outChannels, convolved];
     const pooledShape = [batchSize, outChannels, length];
     return [
       {
         layer: `${name} ${inChannels}→${outChannels}, kernel ${kernelSize}, stride 2, padding 2; ReLU`,
-        outputShape: [batchSize, outChannels, convolved],
+        outputShape: convolvedShape,
         parameters: weightCount,
+        weightedOutputs: elementCount(convolvedShape),
         multiplyAdds: batchSize * convolved * weightCount,
       },
-      { layer: 'max-pool 2; dropout', outputShape: pooledShape, parameters: 0, multiplyAdds: 0 },
+      { layer: 'max-pool 2; dropout', outputShape: pooledShape, ...withoutWeights },
       ...(options.batchNorm === 'none'
         ? []
         : [
@@ -120,6 +129,8 @@ export function trunkLayers(batchSize: number, options: TrunkOptions): LayerSumm
               outputShape: pooledShape,
               parameters: 2 * outChannels,
               multiplyAdds: 0,
+              // Where it is only counted it never runs, and so has no output of its own.
+              weightedOutputs: options.batchNorm === 'applied' ? elementCount(pooledShape) : 0,
             },
           ]),
     ];

@@ -1,4 +1,5 @@
 import { concatenate } from '../../../shared/audio/concatenate';
+import type { NetworkConfig } from '../../../shared/contracts/architecture';
 import type { View } from '../../../shared/contracts/front-end';
 import type { LoadedEngine } from '../../../shared/engine/load-engine';
 import { createScorer } from '../../../shared/engine/scorer';
@@ -24,6 +25,13 @@ const othersShare = 0.4;
 const batches = 100;
 const penalty = 0.03;
 
+/** The network as `withFamiliarity` leaves it and as it is published: `mel` with one output more, others as they are. */
+export function publishedForm(config: NetworkConfig): NetworkConfig {
+  return 'familiarity' in config || (config.architecture !== 'mel' && config.architecture !== 'mel-small')
+    ? config
+    : { ...config, familiarity: true };
+}
+
 /**
  * The run with one output more, which says how familiar a sound is: a logistic regression on the statistics that the last
  * layer is given, between the training clips and made sounds of no class. The network itself stays as it is, and so do its
@@ -35,11 +43,9 @@ export async function withFamiliarity(
   options: FamiliarityOptions,
 ): Promise<TrainedRun> {
   const { network, progress } = run;
-  const { architecture } = network.config;
   const { hyperparameters } = progress.settings;
-  if (hyperparameters.optimizer !== 'adamw' || (architecture !== 'mel' && architecture !== 'mel-small'))
-    return run;
-  const config = { ...network.config, architecture, familiarity: true as const };
+  const config = publishedForm(network.config);
+  if (hyperparameters.optimizer !== 'adamw' || config === network.config) return run;
   const settings = {
     ...progress.settings,
     seed: deriveSeed(progress.settings.seed, 'familiarity'),
