@@ -11,7 +11,8 @@ import { FfmpegReport, tracksToTry, type FfmpegTrack } from './ffmpeg-report';
 import { createMkaStream } from './mka-stream';
 import { encryptedSoundTracks } from './mp4-boxes';
 import { createRecordingFolder } from './recording-folder';
-import { maxLeadSeconds, TrackSound } from './track-sound';
+import { maxLeadSeconds } from './track-clock';
+import { TrackSound } from './track-sound';
 
 /** The only file that knows fluent-ffmpeg, which is no longer developed. */
 

@@ -1,3 +1,5 @@
+import { maxLeadSeconds } from './track-clock';
+
 /** What the position that a page states says of its sound, in samples. */
 export interface PagePlace {
   /** Sound that is missing in front of the page. */
@@ -6,18 +8,21 @@ export interface PagePlace {
   readonly discard: number;
 }
 
+/** A page of sound and what its head states. */
+interface PageState {
+  /** The stated position; negative where it has none. */
+  readonly granule: number;
+  /** How many samples its packets hold. */
+  readonly samples: number;
+  readonly isLast: boolean;
+  /** Whether no page is missing in front of it. */
+  readonly follows: boolean;
+  /** Whether the stream shares its clock with others that began with it. */
+  readonly isAccompanied: boolean;
+}
+
 export interface OggClock {
-  /**
-   * @param granule the page's stated position; negative where it has none
-   * @param samples how many its packets hold
-   * @param follows whether no page is missing in front of it
-   */
-  place(page: {
-    readonly granule: number;
-    readonly samples: number;
-    readonly isLast: boolean;
-    readonly follows: boolean;
-  }): PagePlace;
+  place(page: PageState): PagePlace;
 }
 
 /** A jump beyond an hour is a broken position rather than an hour without sound. */
@@ -39,10 +44,16 @@ export function createOggClock(unitsPerSecond: number): OggClock {
   let since = 0;
   let agreed = false;
 
-  /** The first position: a stream from its start counts from 0, one joined in its middle from anywhere. */
-  function begin(granule: number, samples: number, isLast: boolean): PagePlace {
+  /**
+   * The first position: a stream from its start counts from 0, one joined in its middle from anywhere. Where it shares its clock, as a
+   * film's sound does with the picture, it may begin late.
+   */
+  function begin({ granule, isLast, follows, isAccompanied }: PageState, samples: number): PagePlace {
     agreed = granule === samples;
     position = granule;
+    const late = granule - samples;
+    const isLate = late >= leastJumpSeconds * unitsPerSecond && late <= maxLeadSeconds * unitsPerSecond;
+    if (isLate && isAccompanied && follows) return { hole: late, discard: 0 };
     return isLast && granule > 0 && granule < samples ? { hole: 0, discard: samples - granule } : nothing;
   }
 
@@ -52,13 +63,14 @@ export function createOggClock(unitsPerSecond: number): OggClock {
   }
 
   return {
-    place({ granule, samples, isLast, follows }) {
+    place(page) {
+      const { granule, samples, isLast, follows } = page;
       const held = since + samples;
       since = granule < 0 ? held : 0;
       if (granule < 0 || !Number.isSafeInteger(granule)) return nothing;
       // The header's own pages state 0.
       if (position === undefined && held === 0) return nothing;
-      if (position === undefined) return begin(granule, held, isLast);
+      if (position === undefined) return begin(page, held);
       const jump = granule - position - held;
       position = granule;
       if (isHole(jump, follows)) return { hole: jump, discard: 0 };

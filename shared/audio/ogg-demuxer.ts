@@ -1,3 +1,4 @@
+import { hasTextAt } from './bytes';
 import { damaged } from './damaged';
 import { findPage, oggCodec, parsePage, type OggCodec, type OggPage } from './ogg-pages';
 import { ByteQueue } from './stream/byte-queue';
@@ -11,6 +12,8 @@ export interface OggPackets {
   readonly isLast: boolean;
   /** Whether no page is missing in front of it. */
   readonly follows: boolean;
+  /** Whether its stream began together with others, a picture's for example, and shares their clock. */
+  readonly isAccompanied: boolean;
   /** Where the page stands. */
   readonly byteOffset: number;
 }
@@ -65,22 +68,25 @@ export function createOggDemuxer(maxJunkBytes: number): OggDemuxer {
   const others = new Set<number>();
   let isGroupBeginning = false;
   let hasGroupSound = false;
+  let isAccompanied = false;
   let pageEnd = 0;
   let overlap = 0;
 
   function beginGroup(): void {
-    if (!isGroupBeginning) hasGroupSound = false;
+    if (!isGroupBeginning) [hasGroupSound, isAccompanied] = [false, false];
     isGroupBeginning = true;
   }
 
-  function remember(serial: number): void {
+  function remember({ serial, payload }: OggPage): void {
     if (others.size < maxOthers) others.add(serial);
+    // A skeleton describes the other streams and has no clock.
+    isAccompanied ||= !hasTextAt(payload, 0, 'fishead');
   }
 
   function* begin(page: OggPage, codec: OggCodec, byteOffset: number): Generator<OggPiece> {
     beginGroup();
     if (hasGroupSound) {
-      remember(page.serial);
+      remember(page);
       return;
     }
     hasGroupSound = true;
@@ -90,7 +96,8 @@ export function createOggDemuxer(maxJunkBytes: number): OggDemuxer {
     yield { kind: 'head', codec, head: head ?? page.payload.slice(), byteOffset };
     // Some writers put everything on one page.
     const { granule, isLast } = page;
-    if (packets.length > 0) yield { kind: 'packets', packets, granule, isLast, follows: true, byteOffset };
+    if (packets.length > 0)
+      yield { kind: 'packets', packets, granule, isLast, follows: true, isAccompanied, byteOffset };
   }
 
   function* goOn(stream: HeardStream, page: OggPage, byteOffset: number): Generator<OggPiece> {
@@ -104,7 +111,7 @@ export function createOggDemuxer(maxJunkBytes: number): OggDemuxer {
     stream.checksum = checksum;
     stream.ended = isLast;
     const packets = packetsOf(stream, page, follows);
-    yield { kind: 'packets', packets, granule, isLast, follows, byteOffset };
+    yield { kind: 'packets', packets, granule, isLast, follows, isAccompanied, byteOffset };
   }
 
   function* read(page: OggPage, byteOffset: number): Generator<OggPiece> {
@@ -120,7 +127,7 @@ export function createOggDemuxer(maxJunkBytes: number): OggDemuxer {
     }
     if (page.isFirst) {
       beginGroup();
-      remember(page.serial);
+      remember(page);
       return;
     }
     isGroupBeginning = false;

@@ -1,3 +1,6 @@
+/** A recording may begin so late, because its sound does; one whose clock starts later was joined under way. */
+export const maxLeadSeconds = 60;
+
 /** Timestamps jitter by so much, rounding to milliseconds included; a hole is longer. */
 const toleranceSeconds = 0.1;
 /** A clock that falls behind by more was set anew. */

@@ -1,14 +1,11 @@
 import { AppError } from '../errors/app-error';
 import type { ClipBuilder } from './clip-builder';
 import type { MkaListener, MkaTrack } from './mka-stream';
-import { TrackClock } from './track-clock';
+import { maxLeadSeconds, TrackClock } from './track-clock';
 
 /** MPEG's clock has 33 bits, at 90 kHz; ffmpeg takes a clock that was set back for one that has started anew. */
 const wrapSeconds = 2 ** 33 / 90_000;
 const clockWraps: ReadonlySet<string> = new Set(['mpegts', 'mpeg-ps']);
-
-/** A recording may begin so late, because its sound does; one whose clock starts later was joined under way. */
-export const maxLeadSeconds = 60;
 
 /** −80 dBFS: what an input with nothing plugged in gives, and less than is ever heard. */
 const silentBelow = 1e-4;

@@ -43,6 +43,13 @@ function quiet(samples: Float32Array): [start: number, length: number][] {
   return found;
 }
 
+function expectSilenceInFront(samples: Float32Array, seconds: number): void {
+  const [first, ...more] = quiet(samples);
+  expect(more).toEqual([]);
+  expect(first![0]).toBe(0);
+  expect(Math.abs(first![1] - seconds)).toBeLessThan(0.15);
+}
+
 /** Replaces the first `from` at or behind the place where `behind` stands. */
 function patched(file: Buffer, from: string, to: string, behind = ''): Buffer {
   const copy = Buffer.from(file);
@@ -252,13 +259,20 @@ describeWithFfmpeg('times of a recording through ffmpeg', () => {
     ['sound alone, an MP4’s edit list', 'a.m4a', []],
     ['sound alone, WebM', 'a.webm', ['-c:a', 'libopus']],
   ])('begin late: %s', async (_, file, args) => {
-    // Within the 5 s that ffmpeg looks at beforehand: of what begins later it knows no start.
-    const delayed = ['-af', "asetpts='PTS+4/TB'"];
+    // So soon that ffmpeg sees it coming: only where it does would it begin to count at the sound instead of at the picture.
+    const delayed = ['-af', "asetpts='PTS+2/TB'"];
     const { samples } = await pool.decode(encode(wav, file, ...args, ...delayed), request);
-    const [first, ...more] = quiet(samples);
-    expect(more).toEqual([]);
-    expect(first![0]).toBe(0);
-    expect(Math.abs(first![1] - 4)).toBeLessThan(0.15);
+    expectSilenceInFront(samples, 2);
+  });
+
+  it.each(['mp3', 'pcm_s16le'])('begin late: an AVI’s track of %s that states a start', async (codec) => {
+    const file = encode(wav, 'a.avi', ...picture, '-c:v', 'mpeg4', '-c:a', codec);
+    // Of the stream header: what the time is counted in, and how much of it goes by before the track begins.
+    const header = file.indexOf('auds', 0, 'latin1');
+    const [scale, unitsPerScale] = [file.readUInt32LE(header + 20), file.readUInt32LE(header + 24)];
+    file.writeUInt32LE(Math.round((2 * unitsPerScale) / scale), header + 28);
+    const { samples } = await pool.decode(file, request);
+    expectSilenceInFront(samples, 2);
   });
 
   it.each(['a.mkv', 'a.ts', 'a.m4a'])('of which hours are a hole are refused, in words: %s', async (name) => {

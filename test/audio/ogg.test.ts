@@ -268,6 +268,46 @@ describeWithFfmpeg('an Ogg file', () => {
     }
   });
 
+  const picture = ['-f', 'lavfi', '-i', 'color=size=64x48:rate=25:duration=10'];
+  const behindPicture = [...picture, '-c:v', 'libtheora', '-af', "asetpts='PTS+4/TB'"];
+
+  it.each([
+    ['opus', opus],
+    ['vorbis', ['-c:a', 'libvorbis']],
+    ['flac', ['-c:a', 'flac']],
+  ])('with %s behind a picture that begins first keeps its place', async (codec, args) => {
+    for (const maps of [
+      ['-map', '0', '-map', '1'],
+      ['-map', '1', '-map', '0'],
+    ]) {
+      const file = encode(
+        wavFile([noise()], { sampleRate: rate, type: 's16' }),
+        'a.ogv',
+        ...behindPicture,
+        ...maps,
+        ...args,
+      );
+      const { samples } = await pool.decode(file, request);
+      for (const heard of [samples, await streamed(codec, file, samples)]) {
+        const begins = heard.findIndex((sample) => Math.abs(sample) > 1e-3) / rate;
+        expect(Math.abs(begins - 4)).toBeLessThan(0.1);
+        expect(Math.abs(heard.length / rate - 4 - seconds)).toBeLessThan(0.1);
+      }
+    }
+  });
+
+  it('with Opus behind a picture may have been joined after hours', async () => {
+    const file = encode(
+      wavFile([noise()], { sampleRate: rate, type: 's16' }),
+      'a.ogv',
+      ...picture,
+      ...['-c:v', 'libtheora', '-output_ts_offset', '9000'],
+      ...opus,
+    );
+    const { source } = await pool.decode(file, request);
+    expect(Math.abs(source.durationSeconds - seconds)).toBeLessThan(0.1);
+  });
+
   it.each([-20, -3.5, 1])('with Opus is as loud as an output gain of %d dB makes it', async (decibels) => {
     const { pages, whole } = files.get('opus')!;
     const [head, ...rest] = pages;

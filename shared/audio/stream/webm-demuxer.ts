@@ -1,7 +1,7 @@
 import { AppError } from '../../errors/app-error';
 import { hasTextAt } from '../bytes';
 import { damaged } from '../damaged';
-import { TrackClock } from '../track-clock';
+import { maxLeadSeconds, TrackClock } from '../track-clock';
 import { ByteQueue } from './byte-queue';
 import { ids, parseElementHead, readSigned, readUnsigned, type ElementHead } from './ebml';
 import type { OpusDemuxer, OpusPiece } from './opus-demuxer';
@@ -39,8 +39,6 @@ const defaultTickSeconds = 0.001;
 /** Holes in all, beside so many times the sound (a sender that sends nothing while it is quiet). */
 const maxHolesSeconds = 3600;
 const holesPerSound = 30;
-/** A recording may begin so late, because its sound does; one whose clock starts later was joined under way. */
-const maxLeadSeconds = 60;
 
 function headMissing(): AppError {
   return new AppError(
