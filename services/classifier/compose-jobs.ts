@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '../../shared/errors/app-error';
+import { isAbsent } from '../../shared/errors/machine-fault';
 import { createBullQueue } from '../../shared/jobs/create-bull-queue';
 import { createStartRun } from '../../shared/jobs/child-run';
 import { createEmbeddedQueue } from '../../shared/jobs/create-embedded-queue';
@@ -46,10 +47,11 @@ export function composeJobs(config: Config, logger: Logger): JobQueue {
   return queue;
 }
 
+/** One that cannot be read may hold something: who opens it says what is the matter. */
 function holdsAnything(folder: string): boolean {
   try {
     return readdirSync(folder).length > 0;
-  } catch {
-    return false;
+  } catch (caught) {
+    return !isAbsent(caught);
   }
 }

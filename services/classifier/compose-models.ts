@@ -1,4 +1,5 @@
 import { systemClock } from '../../shared/batching/clock';
+import type { NetworkConfig } from '../../shared/contracts/architecture';
 import type { EngineChoice } from '../../shared/engine/choose-engine';
 import {
   defaultEncoderCache,
@@ -21,6 +22,7 @@ import { LoadedModel } from './model/loaded-model';
 import { ModelHost } from './model/model-host';
 import { watchServing } from './model/serving-watch';
 import { Shadow } from './model/shadow';
+import { throughShortages } from './model/through-shortages';
 
 export interface Models {
   readonly host: ModelHost;
@@ -64,8 +66,10 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
   });
   /** What is fetched or built, and must have cleared up before the process ends. */
   const choosing = new Set<Promise<EngineChoice>>();
-  const choose = async (choosingOne: Promise<EngineChoice>): Promise<EngineChoice> => {
-    const chosen = withEncoderFile(choosingOne, config.encoder, encoderCache);
+  const choose = async (from: ChooseFor, networks: readonly NetworkConfig[]): Promise<EngineChoice> => {
+    const needsEncoder = networks.some(({ architecture }) => architecture === 'encoder');
+    const wish = needsEncoder ? config.encoder : 'off';
+    const chosen = withEncoderFile(from(networks), wish, encoderCache);
     choosing.add(chosen);
     try {
       const choice = await chosen;
@@ -81,7 +85,7 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
       new LoadedModel({
         manifest: version.manifest,
         start: async () => {
-          const choice = await choose(chooser.atOnce([version.manifest.network]));
+          const choice = await choose(chooser.atOnce, [version.manifest.network]);
           assertEncoder(version, choice);
           // WebAssembly would take seconds for a large batch, and gains nothing by having seen one.
           const isSlow = choice.kind === 'wasm' && choice.kernels === undefined;
@@ -130,7 +134,7 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
   );
   return {
     ...{ host, shadow, registry },
-    engine: (networks) => choose(chooser.forGood(networks)),
+    engine: (networks) => choose(chooser.forGood, networks),
     onlooker: (manifest, windows) => {
       drift.look(manifest, windows);
       shadow.look(manifest, windows);
@@ -168,9 +172,15 @@ async function provideEncoder(
   cacheFolder: string,
   { host, logger, signal }: { host: ModelHost; logger: Logger; signal: AbortSignal },
 ): Promise<void> {
+  const onShortage = (problem: string, retryMs: number): void => {
+    logger.warn({ problem, retryMs }, 'the pretrained encoder cannot be had for now: trying again');
+  };
+  const fetchUnlessHere = async (): Promise<string | undefined> => {
+    if ((await findEncoder(config.encoder, cacheFolder)) !== undefined) return undefined;
+    return fetchEncoder({ wish: config.encoder, cacheFolder, signal });
+  };
   try {
-    if ((await findEncoder(config.encoder, cacheFolder)) !== undefined) return;
-    const file = await fetchEncoder({ wish: config.encoder, cacheFolder, signal });
+    const file = await throughShortages(fetchUnlessHere, { clock: systemClock, signal, onShortage });
     if (file === undefined) return;
     logger.info({ file }, 'the pretrained encoder is here');
     await host.reconsider();

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { download, reasonOf } from '../../shared/download/download';
 import { AppError } from '../../shared/errors/app-error';
+import { ifAbsent } from '../../shared/errors/machine-fault';
 import { readDatasetCsv } from '../../shared/datasets/dataset-csv';
 import { unzip } from '../../shared/datasets/unzip';
 
@@ -37,7 +38,7 @@ const maxUnpackedBytes = 4 * 2 ** 30;
 export async function downloadEsc50(options: DownloadOptions): Promise<void> {
   const { url, onProgress, signal } = options;
   const folder = path.resolve(options.folder); // A trailing slash would put the scratch folder inside.
-  const present = await readdir(folder).catch(() => []);
+  const present = await readdir(folder).catch(ifAbsent([]));
   if (present.length > 0) {
     const missing = whatIsMissing(folder);
     if (missing === undefined) return;

@@ -3,6 +3,7 @@ import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { AppError } from '../errors/app-error';
+import { ifAbsent } from '../errors/machine-fault';
 import { createScratchFolder, sweepScratchFolders } from '../scratch/scratch-folder';
 import { usableCores } from '../threads/usable-cores';
 import { runTool } from './run-tool';
@@ -156,13 +157,15 @@ async function seal(file: string): Promise<void> {
   }
 }
 
+/** @throws AppError engine-unavailable, with the file system's error as cause, where it is there and cannot be read */
 async function sealOf(file: string): Promise<'whole' | 'damaged' | 'missing'> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(file);
-  } catch {
-    return 'missing';
-  }
+  const bytes = await readFile(file)
+    .catch(ifAbsent(undefined))
+    .catch((cause: unknown) => {
+      const message = `The native kernels in the cache cannot be read: ${(cause as Error).message}.`;
+      throw new AppError('engine-unavailable', message, { cause });
+    });
+  if (bytes === undefined) return 'missing';
   const [content, digest] = [bytes.subarray(0, -sealBytes), bytes.subarray(-sealBytes)];
   return createHash('sha256').update(content).digest().equals(digest) ? 'whole' : 'damaged';
 }

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { cacheFolder } from '../access/cache-folder';
 import type { NetworkConfig } from '../contracts/architecture';
 import { AppError } from '../errors/app-error';
+import { isShortage } from '../errors/machine-fault';
 import { usableCores } from '../threads/usable-cores';
 import { buildKernels } from './build-kernels';
 import { loadKernels, type KernelsChoice } from './kernels-addon';
@@ -64,7 +65,8 @@ export function defaultEngineCache(env: NodeJS.ProcessEnv): string {
  * TensorFlow reads its thread count and log level from the process's environment when its library loads, in
  * whichever thread; they are set here because a worker thread's own environment is a copy that C code never sees.
  *
- * @throws AppError engine-unavailable when a forced engine cannot be had, with the reason; cancelled
+ * @throws AppError engine-unavailable when a forced engine cannot be had, with the reason; cancelled. Where the machine has too little
+ *   of something just now (`isShortage`) that is thrown too: it says nothing of any engine, and who asks again may get the best one
  */
 export async function chooseEngine(wishes: ChooseOptions): Promise<EngineChoice> {
   const options = { ...wishes, threads: wishes.threads ?? quotaThreads() };
@@ -110,7 +112,7 @@ async function chooseTensorflow(options: ChooseOptions): Promise<EngineChoice> {
     try {
       return await provideNative(kind, options);
     } catch (error) {
-      if (AppError.from(error).code === 'cancelled') throw error;
+      if (AppError.from(error).code === 'cancelled' || isShortage(error)) throw error;
       options.onFallback(`${kind} engine unavailable: ${AppError.from(error).message}`);
     }
   }
@@ -125,24 +127,29 @@ function threadsOf({ threads }: ChooseOptions): { readonly threads?: number } {
   return threads === undefined ? {} : { threads };
 }
 
-/** @throws AppError engine-unavailable when the kernels are forced and cannot be had */
+/** @throws AppError engine-unavailable when the kernels are forced and cannot be had; a shortage */
 async function chooseKernels(options: ChooseOptions): Promise<KernelsChoice | undefined> {
-  const { kernels: wish = 'auto', onProgress, onFallback, signal } = options;
+  const { kernels: wish = 'auto', onFallback, signal } = options;
   if (wish === 'reference') return undefined;
   try {
-    const cacheFolder = options.cacheFolder ?? defaultEngineCache(process.env);
-    const path = await buildKernels({ cacheFolder, onProgress, signal });
-    const [instructionSet] = loadKernels(path).instructionSets();
-    const threads = options.threads ?? usableCores();
-    return { path, instructionSet: instructionSet!, threads, forced: wish === 'native' };
+    return await provideKernels(options);
   } catch (error) {
-    if (wish === 'native' || signal?.aborted === true) throw error;
+    if (wish === 'native' || signal?.aborted === true || isShortage(error)) throw error;
     const instead = options.wish === 'auto' && options.task?.trains === false ? 'WebAssembly' : 'TensorFlow';
     onFallback(
       `Native kernels unavailable, ${instead} computes instead, several times slower: ${AppError.from(error).message}`,
     );
     return undefined;
   }
+}
+
+async function provideKernels(options: ChooseOptions): Promise<KernelsChoice> {
+  const { kernels, onProgress, signal } = options;
+  const cacheFolder = options.cacheFolder ?? defaultEngineCache(process.env);
+  const path = await buildKernels({ cacheFolder, onProgress, signal });
+  const [instructionSet] = loadKernels(path).instructionSets();
+  const threads = options.threads ?? usableCores();
+  return { path, instructionSet: instructionSet!, threads, forced: kernels === 'native' };
 }
 
 async function provideNative(kind: NativeEngineKind, options: ChooseOptions): Promise<EngineChoice> {

@@ -5,6 +5,7 @@ import { cacheFolder } from '../access/cache-folder';
 import { encoderFrontEnd } from '../contracts/front-end';
 import { download, reasonOf } from '../download/download';
 import { AppError } from '../errors/app-error';
+import { ifAbsent } from '../errors/machine-fault';
 import { fileSha256 } from '../registry/file-sha256';
 import { writeFileAtomically } from '../registry/write-atomically';
 
@@ -32,7 +33,8 @@ export function cachedEncoderFile(cacheFolder: string): string {
 /**
  * The encoder's file on this machine, without asking the network.
  * @returns undefined where there is none; a damaged file in the cache is taken away and counts as none
- * @throws AppError invalid-configuration where a path was named and nothing can be read there
+ * @throws AppError invalid-configuration where a path was named and nothing can be read there; engine-unavailable, with the file
+ *   system's error as cause, where it cannot be told whether the cache has it
  */
 export async function findEncoder(wish: EncoderWish, cacheFolder: string): Promise<string | undefined> {
   if (wish === 'off') return undefined;
@@ -43,7 +45,12 @@ export async function findEncoder(wish: EncoderWish, cacheFolder: string): Promi
     return wish;
   }
   const file = cachedEncoderFile(cacheFolder);
-  const sha256 = await fileSha256(file).catch(() => undefined);
+  const sha256 = await fileSha256(file)
+    .catch(ifAbsent(undefined))
+    .catch((cause: unknown) => {
+      const message = `The encoder in the cache cannot be read: ${(cause as Error).message}.`;
+      throw new AppError('engine-unavailable', message, { cause });
+    });
   if (sha256 === undefined) return undefined;
   if (sha256 === encoderSha256) return file;
   await rm(file, { force: true }).catch(() => undefined);

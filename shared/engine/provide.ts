@@ -3,6 +3,7 @@ import { mkdir, readFile, readdir, rename, rm, stat, symlink, writeFile } from '
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { AppError } from '../errors/app-error';
+import { ifAbsent } from '../errors/machine-fault';
 import { createScratchFolder, sweepScratchFolders } from '../scratch/scratch-folder';
 import { runTool } from './run-tool';
 import { libtensorflowVersion, wheelsFor, type Wheel } from './wheels';
@@ -206,18 +207,24 @@ async function writeReceipt(folder: string): Promise<void> {
   await writeFile(join(folder, 'receipt.json'), JSON.stringify(Object.fromEntries(sizes), null, 2));
 }
 
+/** @throws the file system's error where that cannot be told: hundreds of megabytes are not fetched again for it */
 async function isComplete(folder: string): Promise<boolean> {
+  const text = await readFile(join(folder, 'receipt.json'), 'utf8').catch(ifAbsent(''));
+  const receipt = readReceipt(text);
+  if (receipt === undefined) return false;
+  for (const [file, bytes] of receipt) {
+    const found = await stat(join(folder, file)).catch(ifAbsent(undefined));
+    if (found?.size !== bytes) return false;
+  }
+  return true;
+}
+
+/** Files and their sizes; undefined: it is no receipt. */
+function readReceipt(text: string): [string, number][] | undefined {
   try {
-    const receipt = JSON.parse(await readFile(join(folder, 'receipt.json'), 'utf8')) as Record<
-      string,
-      number
-    >;
-    for (const [file, bytes] of Object.entries(receipt)) {
-      if ((await stat(join(folder, file))).size !== bytes) return false;
-    }
-    return true;
+    return Object.entries(JSON.parse(text) as Record<string, number>);
   } catch {
-    return false;
+    return undefined;
   }
 }
 

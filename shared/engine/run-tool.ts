@@ -44,7 +44,8 @@ export function runTool(command: string, args: readonly string[], options: ToolO
       detached: signal !== undefined,
     });
     const said = { stdout: '', stderr: '' };
-    for (const name of ['stdout', 'stderr'] as const) {
+    // Without descriptors for its pipes there is no process, and no stream of it.
+    for (const name of tool.pid === undefined ? [] : (['stdout', 'stderr'] as const)) {
       tool[name].setEncoding('utf8').on('data', (text: string) => {
         said[name] = (said[name] + text).slice(-keptOutput);
       });

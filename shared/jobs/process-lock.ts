@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AppError } from '../errors/app-error';
+import { ifAbsent } from '../errors/machine-fault';
 import { createFileAtomically } from '../registry/write-atomically';
 
 /** A process, told apart from a later one with the same number by the moment it started (clock ticks since boot: no clock's time). */
@@ -9,18 +10,24 @@ export interface ProcessIdentity {
   readonly startTicks: string;
 }
 
-/** Undefined: there is no such process, or only what is left of it (a zombie). */
+/**
+ * Undefined: there is no such process, or only what is left of it (a zombie).
+ * @throws the file system's error where that cannot be told
+ */
 export async function identifyProcess(pid: number): Promise<ProcessIdentity | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
-  if (stat === undefined) return undefined;
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch((caught: unknown) => {
+    // ESRCH: it ends while it is looked at.
+    return (caught as NodeJS.ErrnoException).code === 'ESRCH' ? '' : ifAbsent('')(caught);
+  });
+  if (stat === '') return undefined;
   // After the name in brackets, which may hold anything: field 3 is the state, field 22 the start.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : { pid, startTicks: fields[19]! };
 }
 
-/** The process that `file` names, if it still runs. */
+/** The process that `file` names, if it still runs. @throws the file system's error where that cannot be told */
 export async function livingProcess(file: string): Promise<ProcessIdentity | undefined> {
-  const text = await readFile(file, 'utf8').catch(() => '');
+  const text = await readFile(file, 'utf8').catch(ifAbsent(''));
   const [pid, startTicks] = text.trim().split(' ');
   const living = await identifyProcess(Number(pid));
   return living?.startTicks === startTicks ? living : undefined;

@@ -1,6 +1,7 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../errors/app-error';
+import { ifAbsent } from '../errors/machine-fault';
 import { attemptsFolder } from './attempt-folders';
 import type { JobStore } from './job-store';
 
@@ -23,7 +24,7 @@ export async function sweepRuns(
   now: Date,
 ): Promise<void> {
   for (const folder of [jobRunsFolder(runsFolder), attemptsFolder(modelsFolder)]) {
-    for (const name of await readdir(folder).catch(() => [])) {
+    for (const name of await readdir(folder).catch(ifAbsent([]))) {
       const endedMs = await whenNeededLast(store, name, join(folder, name)).catch(neededStill);
       if (endedMs !== undefined && now.getTime() - endedMs >= keepMs) {
         await rm(join(folder, name), { recursive: true, force: true });

@@ -4,10 +4,10 @@ import { join, resolve } from 'node:path';
 import { viewsOf } from '../contracts/front-end';
 import { manifestSchema, type Manifest } from '../contracts/manifest';
 import { AppError } from '../errors/app-error';
-import { isShortage } from '../errors/machine-fault';
+import { isAbsent, isShortage } from '../errors/machine-fault';
 import { fileSha256 } from './file-sha256';
 import { readServingState } from './serving-state';
-import { isAbsent, unreadable } from './unreadable';
+import { unreadable } from './unreadable';
 import { weightsFileNames } from './weights-file';
 import { removeLeftovers, writeFolderAtomically, type FolderContent } from './write-atomically';
 

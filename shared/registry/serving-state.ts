@@ -2,8 +2,8 @@ import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { servingStateSchema, type ServingState } from '../contracts/lifecycle';
 import { AppError } from '../errors/app-error';
-import { isShortage } from '../errors/machine-fault';
-import { isAbsent, unreadable } from './unreadable';
+import { isAbsent, isShortage } from '../errors/machine-fault';
+import { unreadable } from './unreadable';
 import { createFileAtomically, removeLeftovers } from './write-atomically';
 
 /** What stands in a registry's folder about which version serves. */

@@ -1,12 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { AppError } from '../errors/app-error';
-import { isShortage } from '../errors/machine-fault';
-
-/** Whether there is no such file or folder, and not only no way to look at it just now. */
-export function isAbsent(caught: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR'].includes((caught as NodeJS.ErrnoException).code ?? '');
-}
+import { isAbsent, isShortage } from '../errors/machine-fault';
 
 /**
  * What to throw of a file or folder that could not be read. A shortage stays the file system's error: it says nothing of the file,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
+import { isShortage } from '../errors/machine-fault';
 
 /**
  * Cores that this process may use: those that it may run on, or as many as its control group may use at a time, which Node does not
@@ -52,11 +53,12 @@ function coresOf(quota: string | undefined, period: string | undefined): number 
   return cores > 0 ? cores : Infinity;
 }
 
-/** Empty where there is no such file: not on Linux, or hidden by a sandbox. */
+/** Empty where there is no such file: not on Linux, or hidden by a sandbox. @throws the system's error where it has too little to look */
 function read(file: string): string {
   try {
     return readFileSync(file, 'utf8');
-  } catch {
+  } catch (caught) {
+    if (isShortage(caught)) throw caught;
     return '';
   }
 }

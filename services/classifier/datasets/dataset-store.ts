@@ -6,6 +6,7 @@ import type { ClipDecoder } from '../../../shared/audio/clip';
 import { datasetNameSchema, type DatasetDetails, type DatasetList } from '../../../shared/contracts/dataset';
 import { ProblemList, type DatasetProblems } from '../../../shared/datasets/dataset-problems';
 import { AppError, isDiskFull } from '../../../shared/errors/app-error';
+import { isAbsent } from '../../../shared/errors/machine-fault';
 import type { Logger } from '../../../shared/observability/logger';
 import { isAlive, syncFolder } from '../../../shared/registry/write-atomically';
 import { createClipChecks, type ClipCheck } from './check-clips';
@@ -203,10 +204,6 @@ async function exists(path: string): Promise<boolean> {
     if (isAbsent(caught)) return false;
     throw caught;
   }
-}
-
-function isAbsent(caught: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR'].includes((caught as NodeJS.ErrnoException).code ?? '');
 }
 
 function unlessDeleted(caught: unknown): undefined {

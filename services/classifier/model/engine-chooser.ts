@@ -1,3 +1,4 @@
+import { systemClock } from '../../../shared/batching/clock';
 import { buildKernels, findKernels } from '../../../shared/engine/build-kernels';
 import {
   chooseEngine,
@@ -11,6 +12,7 @@ import type { ChooseFor } from '../../../shared/lifecycle/promote-version';
 import { begun } from '../../../shared/processes/background';
 import type { Logger } from '../../../shared/observability/logger';
 import type { Config } from '../config';
+import { throughShortages } from './through-shortages';
 
 export interface EngineChooser {
   /** The engine that can score these networks at once. */
@@ -43,10 +45,16 @@ export function createEngineChooser(
   };
   let building: Promise<void> | undefined;
   let givenUp = false;
+  const onShortage = (problem: string, retryMs: number): void => {
+    logger.warn({ problem, retryMs }, 'the native kernels cannot be had for now: trying again');
+  };
+  const buildAndChange = async (): Promise<void> => {
+    loadKernels(await buildKernels({ cacheFolder, onProgress, signal, inBackground: true }));
+    await onKernels();
+  };
   const build = async (): Promise<void> => {
     try {
-      loadKernels(await buildKernels({ cacheFolder, onProgress, signal, inBackground: true }));
-      await onKernels();
+      await throughShortages(buildAndChange, { clock: systemClock, signal, onShortage });
     } catch (error) {
       if (signal.aborted) return;
       givenUp = true;
