@@ -1,3 +1,4 @@
+import { percent } from './report/format';
 import type { EpochMetrics } from '../../shared/contracts/report';
 import { createStatusLine, type TextStream } from '../../shared/observability/status-line';
 
@@ -87,10 +88,6 @@ export function createProgress(options: ProgressOptions): Progress {
 
 function join(parts: readonly string[]): string {
   return parts.filter((part) => part !== '').join('  ');
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
 }
 
 /** With a blank behind it; empty where there is no room. */

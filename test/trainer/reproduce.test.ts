@@ -105,7 +105,7 @@ describe('npm run reproduce', () => {
     }
     expect(page).not.toMatch(/<script|<link|src=|https?:\/\/(?!www\.w3\.org)/);
     // Ten runs and four cross-validations.
-    expect(page.match(/<summary>[^<]*(: test accuracy|, fold by fold)/g)).toHaveLength(14);
+    expect(page.match(/<summary><h3>[^<]*(: test accuracy|, fold by fold)/g)).toHaveLength(14);
   });
 
   it('makes versions of the best cnn and the best transformer alone', async () => {

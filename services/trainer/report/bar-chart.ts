@@ -1,6 +1,6 @@
 import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from 'echarts';
-import { axisStyle, drawChart } from './draw-chart';
-import type { Markup } from './markup';
+import { axisStyle, drawChart, titled } from './draw-chart';
+import { type Markup, markup } from './markup';
 
 /** A figure's two bars; `undefined` where there is no figure yet. */
 export interface BarPair {
@@ -11,20 +11,35 @@ export interface BarPair {
   readonly interval?: { readonly lower: number; readonly upper: number } | undefined;
 }
 
+interface BarLabels {
+  readonly axisTitle: string;
+  /** A bar's own figure. */
+  readonly format: (value: number) => string;
+  readonly tick: (value: number) => string;
+}
+
 const barHeight = 40;
+const chartWidth = 720;
 const labelWidth = 245;
-/** A shorter bar has no room for its figure. */
-const leastLabelled = 0.06;
+const rightMargin = 24;
+/** A bar that is shorter, or whose whisker begins before, has no room for its figure. */
+const labelledShare = 0.15;
 
 /** Two horizontal bars a name, side by side, with the second's interval as a whisker. */
 export function barChart(
   description: string,
   bars: readonly BarPair[],
-  format: (value: number) => string,
+  { axisTitle, format, tick }: BarLabels,
 ): Markup {
-  const bar = (values: readonly (number | undefined)[], color: string) => ({
+  const bar = (
+    values: readonly (number | undefined)[],
+    color: string,
+    intervals?: readonly BarPair['interval'][],
+  ) => ({
     type: 'bar' as const,
-    data: values.map((value) => value ?? '-'),
+    data: values.map((value, index) =>
+      value === undefined ? '-' : { value, label: labelOf(value, intervals?.[index]) },
+    ),
     silent: true,
     barGap: '10%',
     barCategoryGap: '30%',
@@ -34,24 +49,24 @@ export function barChart(
       position: 'insideLeft' as const,
       fontSize: 11,
       color: 'var(--ground)',
-      formatter: ({ value }: { value: unknown }) =>
-        typeof value === 'number' && value >= leastLabelled ? format(value) : '',
+      formatter: ({ value }: { value: unknown }) => (typeof value === 'number' ? format(value) : ''),
     },
   });
   const whiskers = bars.flatMap(({ interval }, index) =>
     interval === undefined ? [] : [[index, interval.lower, interval.upper]],
   );
-  return drawChart(
+  const chart = drawChart(
     description,
-    { width: 720, height: bars.length * barHeight + 40 },
+    { width: chartWidth, height: bars.length * barHeight + 64 },
     {
-      grid: { left: labelWidth, right: 24, top: 4, bottom: 28 },
+      grid: { left: labelWidth, right: rightMargin, top: 4, bottom: 52, outerBoundsMode: 'none' },
       xAxis: {
         type: 'value',
         min: 0,
         max: 1,
         ...axisStyle,
-        axisLabel: { ...axisStyle.axisLabel, formatter: format },
+        axisLabel: { ...axisStyle.axisLabel, formatter: tick },
+        ...titled(axisTitle, 28),
       },
       yAxis: {
         type: 'category',
@@ -69,10 +84,13 @@ export function barChart(
         bar(
           bars.map(({ second }) => second),
           'var(--first)',
+          bars.map(({ interval }) => interval),
         ),
         {
           type: 'custom',
           silent: true,
+          // Above the bars, which would hide its lower half.
+          z: 5,
           data: whiskers,
           encode: { x: [1, 2], y: 0 },
           renderItem: drawWhisker,
@@ -80,6 +98,15 @@ export function barChart(
       ],
     },
   );
+  return markup`<div class="scroll natural" style="--natural: ${chartWidth}px">${chart}</div>`;
+}
+
+/** Where a bar's figure stands: within it, or behind it and its whisker where it has no room. */
+function labelOf(value: number, whisker: BarPair['interval']) {
+  const { lower, upper } = whisker ?? { lower: value, upper: value };
+  if (lower >= labelledShare) return {};
+  const plotWidth = chartWidth - labelWidth - rightMargin;
+  return { position: 'right' as const, distance: 6 + (upper - value) * plotWidth, color: 'var(--ink)' };
 }
 
 /** A line with ends, over the lower of the two bars. */

@@ -13,7 +13,7 @@ ${reliabilityChart(name, figures)}</figure>`;
   return markup`<h2>Calibration</h2>
 <p class="quiet">Logits are divided by ${temperature.toFixed(3)}, fitted on the validation clips. Accuracy over confidence in
 ten bins; the error is their mean distance over the clips.</p>
-<div class="pair">${figure('Validation, before', before)}${figure('Validation, after', after)}
+<div class="three">${figure('Validation, before', before)}${figure('Validation, after', after)}
 ${test === undefined ? '' : figure('Test, after', test)}</div>
 <h3>Unknown</h3>
 <p class="quiet">A window is unknown when its highest probability, times the evidence for its class, is below ${percent(unknown.threshold)};

@@ -1,6 +1,6 @@
 import type { CustomSeriesRenderItemParams, CustomSeriesRenderItemAPI } from 'echarts';
 import type { Evaluation } from '../../../shared/contracts/evaluation';
-import { axisStyle, drawChart } from './draw-chart';
+import { axisStyle, drawChart, titled } from './draw-chart';
 import { type Markup, markup } from './markup';
 
 const maxLabelWidth = 106;
@@ -20,8 +20,8 @@ export function confusionChart(title: string, evaluation: Evaluation): Markup {
   // Some 7 px a character at this size; longer names are cut.
   const labelWidth = Math.min(maxLabelWidth, 7 * Math.max(...classes.map((name) => name.length)));
   const rotate = cell > 30 ? 60 : 90;
-  const left = labelWidth + 22;
-  const below = Math.round(labelWidth * Math.sin((rotate * Math.PI) / 180)) + 20;
+  const left = labelWidth + 42;
+  const below = Math.round(labelWidth * Math.sin((rotate * Math.PI) / 180)) + 40;
   const data = evaluation.confusion.flatMap((row, trueClass) => {
     const support = row.reduce((sum, count) => sum + count, 0);
     return row.map((count, predicted) => [predicted, trueClass, count, support === 0 ? 0 : count / support]);
@@ -44,9 +44,9 @@ export function confusionChart(title: string, evaluation: Evaluation): Markup {
     `${title}: rows are true classes, columns predicted ones`,
     { width: left + side + 4, height: below + side + 4 },
     {
-      grid: { left, top: 2, width: side, height: side },
-      xAxis: { ...axis, axisLabel: { ...axis.axisLabel, rotate } },
-      yAxis: { ...axis, inverse: true },
+      grid: { left, top: 2, width: side, height: side, outerBoundsMode: 'none' },
+      xAxis: { ...axis, axisLabel: { ...axis.axisLabel, rotate }, ...titled('predicted', below - 16) },
+      yAxis: { ...axis, inverse: true, ...titled('true', left - 14) },
       series: [{ type: 'custom', silent: true, data, renderItem: drawCell(cell, fontSize) }],
     },
   );

@@ -1,9 +1,10 @@
 import type { EpochMetrics } from '../../../shared/contracts/report';
-import { axisStyle, drawChart } from './draw-chart';
+import { axisStyle, drawChart, titled } from './draw-chart';
 import type { Markup } from './markup';
 
 export interface Curves {
   readonly title: string;
+  readonly axisTitle: string;
   readonly train: (metrics: EpochMetrics) => number;
   readonly validation: (metrics: EpochMetrics) => number;
   readonly format: (value: number) => string;
@@ -11,8 +12,12 @@ export interface Curves {
   readonly max?: number;
 }
 
-/** Training and validation over the epochs, the chosen epoch marked. */
-export function curvesChart(history: readonly EpochMetrics[], bestEpoch: number, curves: Curves): Markup {
+/** Training and validation over the epochs, the chosen epoch marked where one was chosen. */
+export function curvesChart(
+  history: readonly EpochMetrics[],
+  bestEpoch: number | undefined,
+  curves: Curves,
+): Markup {
   const line = (value: (metrics: EpochMetrics) => number, color: string) => ({
     type: 'line' as const,
     data: history.map((metrics) => [metrics.epoch, value(metrics)]),
@@ -23,25 +28,19 @@ export function curvesChart(history: readonly EpochMetrics[], bestEpoch: number,
     lineStyle: { color, width: 2 },
     itemStyle: { color },
   });
-  const mark = {
-    symbol: 'none',
-    silent: true,
-    lineStyle: { color: 'var(--muted)', type: 'dashed' as const },
-    label: { formatter: 'best', color: 'var(--muted)', fontSize: 13 },
-    data: [{ xAxis: bestEpoch }],
-  };
   const lastEpoch = history.at(-1)!.epoch;
   return drawChart(
     `${curves.title} of training and validation over ${lastEpoch} epochs`,
     { width: 440, height: 260 },
     {
-      grid: { left: 8, right: 14, top: 24, bottom: 4, containLabel: true },
+      grid: { left: 76, right: 14, top: 24, bottom: 46, outerBoundsMode: 'none' },
       xAxis: {
         type: 'value',
         min: Math.min(1, lastEpoch - 1),
         max: lastEpoch,
         minInterval: 1,
         ...axisStyle,
+        ...titled('epoch', 26),
         splitLine: { show: false },
       },
       yAxis: {
@@ -50,11 +49,25 @@ export function curvesChart(history: readonly EpochMetrics[], bestEpoch: number,
         ...(curves.max === undefined ? {} : { max: curves.max }),
         ...axisStyle,
         axisLabel: { ...axisStyle.axisLabel, formatter: curves.format },
+        ...titled(curves.axisTitle, 54),
       },
       series: [
-        { ...line(curves.train, 'var(--first)'), markLine: mark },
+        {
+          ...line(curves.train, 'var(--first)'),
+          ...(bestEpoch === undefined ? {} : { markLine: markAt(bestEpoch) }),
+        },
         line(curves.validation, 'var(--second)'),
       ],
     },
   );
+}
+
+function markAt(epoch: number) {
+  return {
+    symbol: 'none',
+    silent: true,
+    lineStyle: { color: 'var(--muted)', type: 'dashed' as const },
+    label: { formatter: 'best', color: 'var(--muted)', fontSize: 13 },
+    data: [{ xAxis: epoch }],
+  };
 }

@@ -33,6 +33,23 @@ function withoutHover(svg: string): string {
     .replace(/\n+/g, '\n');
 }
 
+interface AxisTitle {
+  readonly name: string;
+  readonly nameLocation: 'middle';
+  readonly nameGap: number;
+  readonly nameTextStyle: { readonly color: string; readonly fontSize: number };
+}
+
+/** An axis's title in its middle, `gap` pixels off the axis: beyond the labels. */
+export function titled(name: string, gap: number): AxisTitle {
+  return {
+    name,
+    nameLocation: 'middle',
+    nameGap: gap,
+    nameTextStyle: { color: 'var(--muted)', fontSize: 13 },
+  };
+}
+
 /** Colours of axes and grid, shared by all charts. */
 export const axisStyle = {
   axisLine: { lineStyle: { color: 'var(--muted)' } },

@@ -19,6 +19,18 @@ export function markup(strings: TemplateStringsArray, ...values: readonly Value[
   return { html: html.join('') };
 }
 
+/** Of a section that stands at different depths in different pages: 2 is a page's main section. */
+export type HeadingLevel = 2 | 3 | 4 | 5;
+
+export function heading(level: HeadingLevel, text: string): Markup {
+  return markup`<h${level}>${text}</h${level}>`;
+}
+
+/** The level of a section within one of this level. */
+export function below(level: HeadingLevel): HeadingLevel {
+  return level === 5 ? 5 : ((level + 1) as HeadingLevel);
+}
+
 /** Marks as safe what a program made, which has escaped what is in it. */
 export function trusted(html: string): Markup {
   return { html };

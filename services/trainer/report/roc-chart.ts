@@ -1,5 +1,5 @@
 import type { ClassEvaluation } from '../../../shared/contracts/evaluation';
-import { axisStyle, drawChart } from './draw-chart';
+import { axisStyle, drawChart, titled } from './draw-chart';
 import type { Markup } from './markup';
 
 /** One class's ROC curves on the test fold (first colour), where it was looked at, and the validation fold (second, dashed). */
@@ -25,11 +25,11 @@ export function rocChart(test: ClassEvaluation | undefined, validation: ClassEva
   ];
   return drawChart(
     `ROC curves of ${validation.class}`,
-    { width: 190, height: 180 },
+    { width: 210, height: 200 },
     {
-      grid: { left: 2, right: 10, top: 10, bottom: 2, containLabel: true },
-      xAxis: axis,
-      yAxis: axis,
+      grid: { left: 52, right: 12, top: 10, bottom: 42, outerBoundsMode: 'none' },
+      xAxis: { ...axis, ...titled('false positives', 24) },
+      yAxis: { ...axis, ...titled('true positives', 34) },
       series: [
         curve(chance, 'var(--muted)', 'dashed', 1),
         curve(validation.roc, 'var(--second)', 'dashed', 2),

@@ -8,7 +8,9 @@ import type {
   Report,
 } from '../../../shared/contracts/report';
 import { grouped, percent, interval, percentSpread, ratio, ratioSpread } from './format';
-import { type Markup, markup } from './markup';
+import { heading, type HeadingLevel, type Markup, markup } from './markup';
+
+type Cell = string | number | Markup;
 
 function table(head: readonly string[], rows: readonly Markup[], foot: Markup | string = ''): Markup {
   return markup`<div class="scroll"><table>
@@ -18,7 +20,7 @@ function table(head: readonly string[], rows: readonly Markup[], foot: Markup | 
 }
 
 /** The first cell names the row. */
-function row(name: string, cells: readonly (string | number)[]): Markup {
+function row(name: string, cells: readonly Cell[]): Markup {
   return markup`<tr><th scope="row">${name}</th>${cells.map((cell) => markup`<td>${cell}</td>`)}</tr>\n`;
 }
 
@@ -28,6 +30,30 @@ export function plainTable(head: readonly string[], rows: readonly (readonly str
     head,
     rows.map(([name = '', ...cells]) => row(name, cells)),
   );
+}
+
+/** Columns under one title. */
+export interface ColumnGroup {
+  readonly title: string;
+  readonly columns: readonly string[];
+}
+
+/** As `plainTable`, its columns in groups; an interval in brackets stands in a line of its own. */
+export function groupedTable(groups: readonly ColumnGroup[], rows: readonly (readonly string[])[]): Markup {
+  const [first, ...others] = groups;
+  const withSmallInterval = (cell: string): Cell => {
+    const bracket = cell.indexOf(' (');
+    return bracket < 0
+      ? cell
+      : markup`${cell.slice(0, bracket)}<small>${cell.slice(bracket + 2).replace(/\)$/, '')}</small>`;
+  };
+  return markup`<div class="scroll"><table class="grouped">
+<thead><tr><th scope="col" rowspan="2">${first!.columns[0]!}</th>${others.map(
+    ({ title, columns }) => markup`<th scope="colgroup" colspan="${columns.length}">${title}</th>`,
+  )}</tr>
+<tr>${others.map(({ columns }) => columns.map((column) => markup`<th scope="col">${column}</th>`))}</tr></thead>
+<tbody>${rows.map(([name = '', ...cells]) => row(name, cells.map(withSmallInterval)))}</tbody>
+</table></div>`;
 }
 
 /** The best and the last epoch side by side. */
@@ -86,7 +112,10 @@ export function unknownTable({ kinds }: UnknownReport): Markup {
   );
 }
 
-export function crossValidationTable({ folds, best, last }: CrossValidation): Markup {
+export function crossValidationTable(
+  { folds, best, last }: CrossValidation,
+  level: HeadingLevel = 3,
+): Markup {
   const cells = (figures: FoldFigures): string[] => [
     String(figures.epoch),
     percent(figures.validationAccuracy),
@@ -105,7 +134,7 @@ export function crossValidationTable({ folds, best, last }: CrossValidation): Ma
       ),
       row('mean ± deviation', ['', '', ...spreadCells(summary)]),
     );
-  return markup`${best ? markup`<h3>Best epoch of each fold</h3>${rowsOf('best', best)}` : ''}<h3>Last epoch of each fold</h3>${rowsOf('last', last)}`;
+  return markup`${best ? markup`${heading(level, 'Best epoch of each fold')}${rowsOf('best', best)}` : ''}${heading(level, 'Last epoch of each fold')}${rowsOf('last', last)}`;
 }
 
 function spreadCells(spread: FiguresSpread): string[] {

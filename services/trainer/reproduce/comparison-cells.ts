@@ -1,21 +1,22 @@
 import type { Evaluation } from '../../../shared/contracts/evaluation';
 import { interval, percent, percentSpread, ratio } from '../report/format';
+import type { ColumnGroup } from '../report/tables';
 import { reportOf, type ComparedFolds, type ComparedRun } from './comparison';
 
-/** The comparison as text, for the page and for the Markdown file alike. */
-export const singleRunHead = [
-  'run',
-  'report: test',
-  'validation',
-  'F1',
-  'ours, last epoch: test (95 %)',
-  'validation',
-  'F1',
-  'ours, best epoch: test (95 %)',
-  'validation',
-  'F1',
-  'epoch',
-] as const;
+/** The comparison as text, for the page and for the Markdown file alike; the first group holds a row's name. */
+export const singleRunGroups: readonly ColumnGroup[] = [
+  { title: '', columns: ['run'] },
+  { title: 'report', columns: ['test', 'validation', 'F1'] },
+  { title: 'ours, last epoch', columns: ['test (95 %)', 'validation', 'F1'] },
+  { title: 'ours, best epoch', columns: ['test (95 %)', 'validation', 'F1', 'epoch'] },
+];
+
+/** The names of all columns, where there is one line for them: a group's title stands before its first. */
+export function flatHead(groups: readonly ColumnGroup[]): string[] {
+  return groups.flatMap(({ title, columns }) =>
+    columns.map((column, index) => (index === 0 && title !== '' ? `${title}: ${column}` : column)),
+  );
+}
 
 export function singleRunCells({ title, reported, result }: ComparedRun): string[] {
   const theirs = [
@@ -43,16 +44,12 @@ export function singleRunCells({ title, reported, result }: ComparedRun): string
   ];
 }
 
-export const foldsHead = [
-  'cross-validation',
-  'report: validation',
-  'ours, last epoch: validation',
-  'test',
-  'test F1',
-  'ours, best epoch: validation',
-  'test',
-  'test F1',
-] as const;
+export const foldsGroups: readonly ColumnGroup[] = [
+  { title: '', columns: ['cross-validation'] },
+  { title: 'report', columns: ['validation'] },
+  { title: 'ours, last epoch', columns: ['validation', 'test', 'test F1'] },
+  { title: 'ours, best epoch', columns: ['validation', 'test', 'test F1'] },
+];
 
 export function foldsCells({ title, reportedValidationMean, ours, reports }: ComparedFolds): string[] {
   const start = [title, percent(reportedValidationMean)];

@@ -1,8 +1,18 @@
 import type { Comparison } from './comparison';
-import { comparisonNotes, foldsCells, foldsHead, singleRunCells, singleRunHead } from './comparison-cells';
+import { choiceRows, choicesHead, foldHead, foldRows } from './choices';
+import {
+  comparisonNotes,
+  flatHead,
+  foldsCells,
+  foldsGroups,
+  singleRunCells,
+  singleRunGroups,
+} from './comparison-cells';
+import { conclusionRows, conclusionsHead, conclusionsNote } from './conclusions';
 
 /** `models/REPORT.md`: the tables alone. */
-export function renderComparisonMarkdown({ singles, crossValidations }: Comparison): string {
+export function renderComparisonMarkdown(comparison: Comparison): string {
+  const { singles, crossValidations } = comparison;
   const finished = singles.filter(({ result }) => result !== undefined).length;
   return `# The report's results beside ours
 
@@ -13,11 +23,23 @@ curves and parameter tables, \`REPORT.json\` every figure; \`npm run reproduce\`
 
 ## Single runs
 
-${table(singleRunHead, singles.map(singleRunCells))}
+${table(flatHead(singleRunGroups), singles.map(singleRunCells))}
 
 ## Cross-validation
 
-${table(foldsHead, crossValidations.map(foldsCells))}
+${table(flatHead(foldsGroups), crossValidations.map(foldsCells))}
+
+${table(foldHead(crossValidations), foldRows(crossValidations))}
+
+## The best hyperparameters, by validation
+
+${table(choicesHead, choiceRows(comparison))}
+
+## What the report concludes, and what holds here
+
+${conclusionsNote}
+
+${table(conclusionsHead, conclusionRows(comparison))}
 `;
 }
 

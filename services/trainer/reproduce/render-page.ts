@@ -1,16 +1,31 @@
 import type { Evaluation } from '../../../shared/contracts/evaluation';
 import { barChart } from '../report/bar-chart';
-import { interval, percent } from '../report/format';
+import { interval, percent, tickPercent } from '../report/format';
 import { type Markup, markup, trusted } from '../report/markup';
 import { curves, epochSection } from '../report/report-sections';
 import { style } from '../report/style';
-import { configurationTable, crossValidationTable, parameterTable, plainTable } from '../report/tables';
+import {
+  configurationTable,
+  crossValidationTable,
+  groupedTable,
+  parameterTable,
+  plainTable,
+} from '../report/tables';
 import { reportOf, type ComparedFolds, type ComparedRun, type Comparison } from './comparison';
 import type { TestedReport } from './results-file';
-import { comparisonNotes, foldsCells, foldsHead, singleRunCells, singleRunHead } from './comparison-cells';
+import { choiceRows, choicesHead, foldHead, foldRows } from './choices';
+import {
+  comparisonNotes,
+  foldsCells,
+  foldsGroups,
+  singleRunCells,
+  singleRunGroups,
+} from './comparison-cells';
+import { conclusionRows, conclusionsHead, conclusionsNote } from './conclusions';
 
 /** `models/REPORT.html`: one file without a script, which asks no host for anything. */
-export function renderComparisonPage({ singles, crossValidations }: Comparison): string {
+export function renderComparisonPage(comparison: Comparison): string {
+  const { singles, crossValidations } = comparison;
   return markup`<!doctype html>
 <html lang="en">
 <head>
@@ -24,11 +39,18 @@ export function renderComparisonPage({ singles, crossValidations }: Comparison):
 <h1>The report’s results beside ours</h1>
 ${comparisonNotes.map((note) => markup`<p class="quiet">${note}</p>\n`)}
 <h2>Single runs</h2>
-<div class="named">${plainTable(singleRunHead, singles.map(singleRunCells))}</div>
+${groupedTable(singleRunGroups, singles.map(singleRunCells))}
 ${charts(singles)}
+<h2>The best hyperparameters, by validation</h2>
+<div class="wordy">${plainTable(choicesHead, choiceRows(comparison))}</div>
 <h2>Cross-validation</h2>
-${plainTable(foldsHead, crossValidations.map(foldsCells))}
+${groupedTable(foldsGroups, crossValidations.map(foldsCells))}
+<h3>Fold by fold</h3>
+${plainTable(foldHead(crossValidations), foldRows(crossValidations))}
 ${crossValidations.map(foldsSection)}
+<h2>What the report concludes, and what holds here</h2>
+<div class="wordy">${plainTable(conclusionsHead, conclusionRows(comparison))}</div>
+<p class="quiet">${conclusionsNote}</p>
 <h2>Every run</h2>
 ${singles.map(runSection)}
 </body>
@@ -45,14 +67,17 @@ function charts(singles: readonly ComparedRun[]): Markup {
       readonly value: number;
       readonly interval?: Evaluation['accuracyInterval'];
     },
-    format: (value: number) => string,
+    isShare: boolean,
   ): Markup => {
+    const format = isShare ? percent : (value: number): string => value.toFixed(2);
+    const tick = isShare ? tickPercent : (value: number): string => value.toFixed(1);
+    const axisTitle = isShare ? 'clips right' : 'macro F1';
     const bars = singles.map((run) => {
       const report = reportOf(run.result);
       const figure = report === undefined ? undefined : ours(report);
       return { name: run.title, first: reported(run), second: figure?.value, interval: figure?.interval };
     });
-    return markup`<h3>${title}</h3>${barChart(`${title}: the report’s and ours, run by run`, bars, format)}`;
+    return markup`<h3>${title}</h3>${barChart(`${title}: the report’s and ours, run by run`, bars, { axisTitle, format, tick })}`;
   };
   const accuracy = ({ accuracy: value, accuracyInterval }: Evaluation) => ({
     value,
@@ -63,33 +88,29 @@ ${chart(
   'Test accuracy',
   (run) => run.reported.testAccuracy,
   ({ evaluations }) => accuracy(evaluations.last.test),
-  wholePercent,
+  true,
 )}
 ${chart(
   'Validation accuracy',
   (run) => run.reported.validationAccuracy,
   ({ evaluations }) => accuracy(evaluations.last.validation),
-  wholePercent,
+  true,
 )}
 ${chart(
   'Macro F1 on the test fold',
   (run) => run.reported.macroF1,
   ({ evaluations }) => ({ value: evaluations.last.test.macro.f1 }),
-  (value) => value.toFixed(2),
+  false,
 )}`;
-}
-
-function wholePercent(share: number): string {
-  return `${Math.round(share * 100)} %`;
 }
 
 function foldsSection({ title, ours, reports }: ComparedFolds): Markup {
   if (reports.length === 0) return markup``;
-  return markup`<details><summary>${title}, fold by fold</summary>
-${ours === undefined ? '' : crossValidationTable(ours)}
+  return markup`<details><summary><h3>${title}, fold by fold</h3></summary>
+${ours === undefined ? '' : crossValidationTable(ours, 4)}
 ${reports.map(
   (report) =>
-    markup`<h3>Validation fold ${report.configuration.protocol.validationFold}</h3>${curves(report)}`,
+    markup`<h4>Validation fold ${report.configuration.protocol.validationFold}</h4>${curves(report, 5)}`,
 )}</details>\n`;
 }
 
@@ -101,9 +122,9 @@ function runSection({ title, result }: ComparedRun): Markup {
   }
   const { last } = report.evaluations;
   const { accuracy, accuracyInterval } = last.test;
-  return markup`<details><summary>${title}: test accuracy ${percent(accuracy)} (${interval(accuracyInterval)})</summary>
-${curves(report)}
-${epochSection(`Last epoch: ${last.epoch}`, last)}
-<h3>Network</h3>${parameterTable(report.parameterTable)}
-<h3>Configuration</h3>${configurationTable(report)}</details>\n`;
+  return markup`<details><summary><h3>${title}: test accuracy ${percent(accuracy)} (${interval(accuracyInterval)})</h3></summary>
+${curves(report, 4)}
+${epochSection(`Last epoch: ${last.epoch}`, last, 4)}
+<h4>Network</h4>${parameterTable(report.parameterTable)}
+<h4>Configuration</h4>${configurationTable(report)}</details>\n`;
 }
