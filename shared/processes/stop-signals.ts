@@ -1,29 +1,38 @@
 import { constants } from 'node:os';
+import { isatty } from 'node:tty';
 
 export type StopSignal = 'SIGTERM' | 'SIGINT';
 
-/**
- * Below npm a terminal's Ctrl-C comes twice within milliseconds: from the terminal, and from npm, which passes it on. Nobody is so
- * impatient.
- */
+/** Nobody is so impatient: a signal that follows the first within this time repeats it. */
 const impatientMs = 500;
 
 /**
- * Calls `stop` at the first SIGTERM or SIGINT. One that comes half a second later or more is from somebody who does not want to wait:
- * it ends the process at once, with 128 + its number.
+ * Calls `stop` at the first SIGTERM or SIGINT. A later one is from somebody who does not want to wait: it ends the process at once,
+ * with 128 + its number. Below npm in a terminal, one Ctrl-C is two signals, the terminal's and the one that npm passes on, and on a
+ * busy machine npm's can be late: there the third signal is the first that can be from somebody else.
  * @param exit for a process that has threads, which may not be ended by force
  */
 export function onStopSignal(
   stop: (signal: StopSignal) => void,
   exit: (code: number) => void = (code) => process.exit(code),
 ): void {
-  let firstMs: number | undefined;
+  const signalsOfOneStop = isBelowNpmInTerminal() ? 2 : 1;
+  let received = 0;
+  let firstMs = 0;
   const take = (signal: StopSignal): void => {
-    if (firstMs === undefined) {
+    received++;
+    if (received === 1) {
       firstMs = performance.now();
       stop(signal);
-    } else if (performance.now() - firstMs >= impatientMs) exit(128 + constants.signals[signal]);
+    } else if (received > signalsOfOneStop && performance.now() - firstMs >= impatientMs) {
+      exit(128 + constants.signals[signal]);
+    }
   };
   process.on('SIGTERM', take);
   process.on('SIGINT', take);
+}
+
+/** Whether a package manager's script started this process in a terminal. */
+function isBelowNpmInTerminal(): boolean {
+  return process.env['npm_lifecycle_event'] !== undefined && isatty(0);
 }

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pcmWav } from '../support/pcm-clips';
 import { describeWithPrograms } from '../support/programs';
 import { publishRandomModel } from '../support/random-model';
@@ -27,20 +28,27 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** \`npm start\` in a terminal of its own. */
+/** A command that starts the service in a terminal of its own. */
 class Terminal {
   readonly #child;
   #output = '';
   readonly #ended: Promise<unknown[]>;
 
-  constructor() {
-    this.#child = spawn('script', ['-qefc', 'npm start', '/dev/null'], {
+  constructor(command: string, env: NodeJS.ProcessEnv = {}) {
+    this.#child = spawn('script', ['-qefc', command, '/dev/null'], {
       cwd: folder,
-      env: { ...process.env, MODELS_DIR: folder, PORT: '0', ENGINE: 'wasm', JOBS_DIR: join(folder, 'jobs') },
+      env: {
+        ...process.env,
+        ...env,
+        MODELS_DIR: folder,
+        PORT: '0',
+        ENGINE: 'wasm',
+        JOBS_DIR: join(folder, 'jobs'),
+      },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => (this.#output += text));
-    this.#ended = once(this.#child, 'exit');
+    this.#ended = once(this.#child, 'close');
   }
 
   async until(pattern: RegExp): Promise<string> {
@@ -48,7 +56,8 @@ class Terminal {
       const found = pattern.exec(this.#output);
       if (found !== null) return found[1] ?? found[0];
       await Promise.race([once(this.#child.stdout, 'data'), this.#ended]);
-      if (this.#child.exitCode !== null) throw new Error(`Ended without ${String(pattern)}: ${this.#output}`);
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null)
+        throw new Error(`Ended without ${String(pattern)}: ${this.#output}`);
     }
   }
 
@@ -56,8 +65,15 @@ class Terminal {
     this.#child.stdin.write(key);
   }
 
+  /** Signals what runs in the terminal, as npm passes a signal on. */
+  async passOn(signal: NodeJS.Signals): Promise<void> {
+    const children = await readFile(`/proc/${this.#child.pid}/task/${this.#child.pid}/children`, 'utf8');
+    process.kill(Number(children.trim()), signal);
+  }
+
   async exitCode(): Promise<number> {
     const [code] = (await this.#ended) as [number];
+    if (code !== 0) process.stderr.write(`ended with ${code}:\n${this.#output}\n`);
     return code;
   }
 
@@ -66,17 +82,23 @@ class Terminal {
   }
 }
 
+/** Accepts a recording whose bytes are still to come. */
+async function acceptUpload(terminal: Terminal): Promise<RawConnection> {
+  const port = Number(await terminal.until(/listening on http:\/\/127\.0\.0\.1:(\d+)/));
+  await terminal.until(/loaded and warmed up/);
+  const accepted = new RawConnection(port);
+  await accepted.send(uploadHead(wav.length, 'Expect: 100-continue'));
+  await accepted.until('100 Continue');
+  return accepted;
+}
+
 describeWithPrograms(['script'])('npm start in a terminal', () => {
   let terminal: Terminal;
   let accepted: RawConnection;
 
   beforeEach(async () => {
-    terminal = new Terminal();
-    const port = Number(await terminal.until(/listening on http:\/\/127\.0\.0\.1:(\d+)/));
-    await terminal.until(/loaded and warmed up/);
-    accepted = new RawConnection(port);
-    await accepted.send(uploadHead(wav.length, 'Expect: 100-continue'));
-    await accepted.until('100 Continue');
+    terminal = new Terminal('npm start');
+    accepted = await acceptUpload(terminal);
   });
   afterEach(() => {
     terminal.kill();
@@ -99,5 +121,21 @@ describeWithPrograms(['script'])('npm start in a terminal', () => {
     await accepted.send(wav);
     expect(await accepted.untilClosed()).toContain('HTTP/1.1 200 OK');
     expect(await terminal.exitCode()).toBe(0);
+  });
+});
+
+describeWithPrograms(['script'])('a script of npm in a terminal', () => {
+  it('takes a signal that npm passes on late for the same Ctrl-C, and ends at a second one', async () => {
+    const terminal = new Terminal(`exec ${process.execPath} ${mainFile}`, { npm_lifecycle_event: 'start' });
+    const accepted = await acceptUpload(terminal);
+    terminal.press(ctrlC);
+    await terminal.until(/finishing what was accepted/);
+    await delay(600);
+    await terminal.passOn('SIGINT');
+    await delay(200);
+    expect(accepted.socket.readyState).toBe('open');
+    terminal.press(ctrlC);
+    expect(await terminal.exitCode()).toBe(130);
+    accepted.hangUp();
   });
 });
