@@ -1,4 +1,5 @@
 import type { ClipDecoder, Clip } from '../../shared/audio/clip';
+import { gateSignal } from '../../shared/audio/gate-signal';
 import { levelOf, type Level } from '../../shared/audio/level';
 import { sliceWindows } from '../../shared/audio/windows';
 import type { Outcome } from '../../shared/batching/micro-batcher';
@@ -88,7 +89,7 @@ async function classifyWith(
   };
   const levels: Level[] = [];
   for (const { samples } of windows) {
-    levels.push(await deps.turns.run(options.caller, () => levelOf(samples)));
+    levels.push(await deps.turns.run(options.caller, () => levelOf(gateSignal(samples, frontEnd))));
   }
   const judged = levels.map((level, index) => ({ ...outcomes[index]!.result, ...level }));
   const overall = verdictOfWindows(judged, saying);

@@ -81,7 +81,7 @@ export function evaluateEnsemble(
     const common = {
       encoded,
       maxLogitError: largestDifference(exactLogits.flat(), own.logits.flat()),
-      reference: referenceOf(validationClips, averaged, temperature),
+      reference: referenceOf(validationClips, averaged, temperature, frontEnd),
       golden: goldenOf(served, options, temperature, describeEngine(engine, network.config)),
     };
     const test = examplesOf(testClips, frontEnd, engine);

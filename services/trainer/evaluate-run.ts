@@ -89,7 +89,7 @@ export function evaluateRun(run: TrainedRun, split: FoldSplit, options: Evaluati
     best: served.evaluation,
     last: last.evaluation,
     ...(served.calibration === undefined ? {} : { calibration: served.calibration }),
-    reference: referenceOf(split.validation, served.validation, served.calibration?.temperature),
+    reference: referenceOf(split.validation, served.validation, served.calibration?.temperature, frontEnd),
     golden: served.golden,
   };
 }

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { gateSignal } from '../../shared/audio/gate-signal';
 import { levelOf } from '../../shared/audio/level';
+import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { Reference } from '../../shared/contracts/report';
 import {
   confidenceBin,
@@ -21,6 +23,7 @@ export function referenceOf(
   clips: readonly LabelledClip[],
   answers: ClipAnswers,
   temperature: number | undefined,
+  frontEnd: FrontEnd,
 ): Reference {
   const probabilities = answers.logits.map((rows) => meanProbabilities(rows, temperature));
   return {
@@ -29,7 +32,7 @@ export function referenceOf(
     answers: probabilities.map((row) => row.indexOf(Math.max(...row))),
     confidence: countBins(knownScores(answers, temperature).map(confidenceBin), confidenceBins),
     levels: countBins(
-      clips.map(({ samples }) => levelBin(levelOf(samples).soundDecibels)),
+      clips.map(({ samples }) => levelBin(levelOf(gateSignal(samples, frontEnd)).soundDecibels)),
       levelBins,
     ),
   };

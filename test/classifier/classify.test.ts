@@ -1,8 +1,8 @@
 import request from 'supertest';
 import { classificationSchema } from '../../shared/contracts/classification';
-import { classes, scoresOf } from '../support/fake-inference';
+import { classes, FakeInference, scoresOf } from '../support/fake-inference';
 import { until } from '../support/fake-clock';
-import { startHarness, stopHarness, type Harness } from '../support/service-harness';
+import { fakeModel, startHarness, stopHarness, type Harness } from '../support/service-harness';
 
 let harness: Harness;
 const post = (query = ''): request.Test => request(harness.server).post(`/classify${query}`);
@@ -50,6 +50,22 @@ describe('POST /classify', () => {
     expect(starts(usual)).toEqual([0, 2.5, 5, 7]);
     const asked = await post('?hopSeconds=5').send(Buffer.from('1.5 12'));
     expect(starts(asked)).toEqual([0, 5, 7]);
+  });
+
+  it('hears nothing in a quiet room whatever the microphone’s offset, which the networks are given', async () => {
+    const own = await startHarness();
+    try {
+      const calibration = { temperature: 1, expectedCalibrationError: 0, unknownBelow: 0.01 };
+      const start = (): Promise<FakeInference> => Promise.resolve(new FakeInference());
+      const model = fakeModel(start, own.metrics, 64, { calibration });
+      await model.started;
+      own.promote(model);
+      const { body } = await request(own.server).post('/classify').send(Buffer.from('0.1 5'));
+      expect(body).toMatchObject({ label: 'unknown', unknown: true, windows: [{ label: 'unknown' }] });
+      expect(body.predictions[0].probability).toBe(Math.max(...scoresOf(Math.fround(0.1))));
+    } finally {
+      await stopHarness(own);
+    }
   });
 
   it('names as many classes as topK says, five unless told', async () => {

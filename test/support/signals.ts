@@ -53,3 +53,10 @@ export function largestDifference(got: ArrayLike<number>, wanted: ArrayLike<numb
   }
   return largest;
 }
+
+/** Loud, without a constant offset, and `value` where it begins and every 2 ms from there: what the fake engine goes by. */
+export function square(samples: number, sampleRate: number, value: number): Float32Array {
+  return Float32Array.from({ length: samples }, (_, index) =>
+    Math.floor((index * 1000) / sampleRate) % 2 === 0 ? value : -value,
+  );
+}

@@ -87,10 +87,10 @@ export class Reporter {
   }
 
   /** Told to whoever looks on; undefined for a silent window, which nobody is told of. */
-  #verdict({ window, scores }: Judgement): Verdict | undefined {
+  #verdict({ window, gateSignal, scores }: Judgement): Verdict | undefined {
     if (scores === undefined) return undefined;
     const { classes, calibration } = this.#manifest;
-    const level = levelOf(window.samples);
+    const level = levelOf(gateSignal);
     const verdict = verdictOf(
       { ...scores, ...level },
       { classes, topK: this.#start.topK, topTags: this.#start.tags, unknownBelow: calibration?.unknownBelow },

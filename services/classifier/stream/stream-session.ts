@@ -331,7 +331,7 @@ export class StreamSession {
     const arrivals = group.map(({ endSeconds }) => this.#arrivals.take(Math.round(endSeconds * sampleRate)));
     const { caller } = this;
     const judgements = await judgeWindows(group, {
-      ...{ sampleRate, turns, caller, silenceDbfs: this.start.silenceDbfs },
+      ...{ frontEnd: this.#manifest.frontEnd, turns, caller, silenceDbfs: this.start.silenceDbfs },
       submit: (windows) => {
         this.load.judge(group.length, windows.length);
         return batcher.submit(windows, { signal, lane: 'stream', caller });

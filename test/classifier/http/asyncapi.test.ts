@@ -6,6 +6,7 @@ import request from 'supertest';
 import { closeCodes } from '../../../shared/contracts/stream';
 import { startHarness, stopHarness, type Harness } from '../../support/service-harness';
 import { StreamClient } from '../../support/stream-client';
+import { square } from '../../support/signals';
 
 interface Document {
   readonly info: { readonly description: string };
@@ -51,7 +52,7 @@ describe('GET /asyncapi.json', () => {
     expect(validate('start', { ...start, hopSecond: 1 })).toBe(false);
     const client = await StreamClient.open(harness.port);
     client.send(start);
-    client.sendAudio(new Float32Array(32_000).fill(0.5));
+    client.sendAudio(square(32_000, 16_000, 0.5));
     client.send({ type: 'stop' });
     await client.closed();
     const types = new Set(client.messages.map(({ type }) => type));

@@ -1,6 +1,7 @@
 import { until } from '../../support/fake-clock';
 import { startHarness, stopHarness, type Harness, type HarnessOptions } from '../../support/service-harness';
 import { StreamClient } from '../../support/stream-client';
+import { square } from '../../support/signals';
 
 let harness: Harness;
 
@@ -12,7 +13,7 @@ afterEach(() => stopHarness(harness));
 const rate = 16_000;
 const startMessage = { type: 'start', sampleRate: rate, silenceDbfs: null };
 /** Sound that the fake engine takes for rain. */
-const rain = (seconds: number): Float32Array => new Float32Array(seconds * rate).fill(0.999);
+const rain = (seconds: number): Float32Array => square(seconds * rate, rate, 0.999);
 
 async function begin(overrides: object = {}): Promise<StreamClient> {
   const client = await StreamClient.open(harness.port);

@@ -6,6 +6,7 @@ import { runInNewContext } from 'node:vm';
 import { until } from '../../support/fake-clock';
 import { startHarness, stopHarness, type Harness } from '../../support/service-harness';
 import { StreamClient } from '../../support/stream-client';
+import { square } from '../../support/signals';
 
 let harness: Harness;
 
@@ -18,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => stopHarness(harness));
 
 const startMessage = { type: 'start', sampleRate: 16_000, silenceDbfs: null };
-const second = new Float32Array(16_000).fill(0.5);
+const second = square(16_000, 16_000, 0.5);
 
 /** A connection that speaks whatever it likes below the protocol. */
 async function raw(text: string): Promise<Socket> {

@@ -4,6 +4,7 @@ import { until } from '../../support/fake-clock';
 import { classes, FakeInference } from '../../support/fake-inference';
 import { fakeModel, startHarness, stopHarness, type Harness } from '../../support/service-harness';
 import { StreamClient } from '../../support/stream-client';
+import { square } from '../../support/signals';
 
 const rate = 16_000;
 let harness: Harness;
@@ -15,7 +16,7 @@ afterEach(() => stopHarness(harness));
 
 /** What the fake engine takes for its first class, so many seconds long. */
 function sound(seconds: number): Float32Array {
-  return new Float32Array(Math.round(seconds * rate)).fill(0.5);
+  return square(Math.round(seconds * rate), rate, 0.5);
 }
 
 async function begin(overrides: object = {}): Promise<StreamClient> {

@@ -1,11 +1,12 @@
 import { createFilterDesigner } from '../../../shared/audio/filter-designer';
 import { Turns } from '../../../shared/batching/turns';
 import { designFilter } from '../../../shared/audio/resample-filter';
+import type { PredictionMessage } from '../../../shared/contracts/stream';
 import { SoundClock } from '../../../services/classifier/stream/sound-clock';
 import { FakeClock } from '../../support/fake-clock';
-import { FakeInference } from '../../support/fake-inference';
+import { FakeInference, scoresOf } from '../../support/fake-inference';
 import { fakeModel, startHarness, stopHarness, type Harness } from '../../support/service-harness';
-import { randomNumbers } from '../../support/signals';
+import { randomNumbers, square } from '../../support/signals';
 import { StreamClient } from '../../support/stream-client';
 
 describe('a stream’s work on the event loop', () => {
@@ -51,31 +52,39 @@ describe('a stream’s work on the event loop', () => {
     expect(client.of('prediction').map(({ level }) => Math.abs(level) < 1)).toEqual([true, true, true]);
   });
 
-  it('takes a microphone’s offset away before the level gate where the front end says so', async () => {
-    const random = randomNumbers(5);
-    const room = Float32Array.from({ length: 32_000 }, () => 0.05 + 1e-4 * (random() - 0.5));
-    const levels = async (): Promise<boolean[]> => {
-      const listener = await StreamClient.open(harness.port);
-      listener.send({ type: 'start', sampleRate: 16_000 });
-      listener.sendAudio(room);
-      listener.send({ type: 'stop' });
-      expect(await listener.closed()).toBe(1000);
-      return listener.of('prediction').map(({ silent }) => silent);
-    };
-    // The report's networks take the waveform as it is.
-    expect(await levels()).toEqual([false, false, false]);
-    const frontEnd = { ...harness.model.manifest.frontEnd, removeOffset: true };
+  it.each([
+    ['the networks are given it', false, 0.05],
+    ['it is taken from them', true, 0],
+  ])('takes a microphone’s offset away before the level gate where %s', async (_, removeOffset, given) => {
+    const frontEnd = { ...harness.model.manifest.frontEnd, removeOffset };
     const model = fakeModel(() => Promise.resolve(new FakeInference()), harness.metrics, 64, { frontEnd });
     await model.started;
     harness.promote(model);
-    expect(await levels()).toEqual([true, true, true]);
+    const random = randomNumbers(5);
+    const room = Float32Array.from({ length: 32_000 }, () => 0.05 + 1e-4 * (random() - 0.5));
+    const predictions = async (start: object): Promise<PredictionMessage[]> => {
+      const listener = await StreamClient.open(harness.port);
+      listener.send({ type: 'start', sampleRate: 16_000, ...start });
+      listener.sendAudio(room);
+      listener.send({ type: 'stop' });
+      expect(await listener.closed()).toBe(1000);
+      return listener.of('prediction');
+    };
+    const gated = await predictions({});
+    expect(gated.map(({ silent, level }) => [silent, level < -80])).toEqual([
+      [true, true],
+      [true, true],
+      [true, true],
+    ]);
+    const [judged] = await predictions({ silenceDbfs: null });
+    expect(judged!.predictions[0]!.probability).toBeCloseTo(Math.max(...scoresOf(given)), 3);
   });
 
   it('does not grow with messages that hold nothing', async () => {
     const client = await StreamClient.open(harness.port);
     client.send({ type: 'start', sampleRate: 16_000 });
     for (let k = 0; k < 20_000; k += 1) client.sendBytes(new Uint8Array(0));
-    client.sendAudio(new Float32Array(16_000).fill(0.5));
+    client.sendAudio(square(16_000, 16_000, 0.5));
     client.send({ type: 'stop' });
     expect(await client.closed()).toBe(1000);
     expect(client.of('prediction')).toHaveLength(1);
