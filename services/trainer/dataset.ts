@@ -21,8 +21,8 @@ export interface LabelledClip {
   /** Index into the dataset's classes. */
   readonly label: number;
   /**
-   * One window, mono at the front end's rate: longer recordings are cut. Shorter ones end in zeros, but where the front end is an
-   * encoder, which hears them as they are.
+   * One window at most, mono at the front end's rate: longer recordings are cut. Shorter ones are as they are, for the front end to
+   * complete as it does for whoever asks the service (shared/audio/window-inputs.ts).
    */
   readonly samples: Float32Array;
 }
@@ -157,7 +157,7 @@ async function loadClip(
     const bytes = await readFile(file);
     const contentHash = sha256(bytes).toString('hex');
     const cached = await cache.load(contentHash);
-    if (cached) return { row, contentHash, samples: completed(cached, frontEnd) };
+    if (cached) return { row, contentHash, samples: cached };
     const clip = await decoder.decode(bytes, {
       sampleRate: frontEnd.sampleRate,
       removeOffset: removesOffset(frontEnd),
@@ -166,18 +166,10 @@ async function loadClip(
     });
     const samples = clip.samples.slice(0, windowSamples(frontEnd));
     await cache.store(contentHash, samples);
-    return { row, contentHash, samples: completed(samples, frontEnd) };
+    return { row, contentHash, samples };
   } catch (caught) {
     if (isUsersFault(caught)) return `${name} cannot be read: ${caught.message}`;
     if (!isClipFault(caught)) throw caught;
     return `${name}: ${caught.message}`;
   }
-}
-
-/** The window with zeros at its end, where the front end wants them. */
-function completed(samples: Float32Array, frontEnd: FrontEnd): Float32Array {
-  if (frontEnd.kind === 'encoder') return samples;
-  const window = new Float32Array(windowSamples(frontEnd));
-  window.set(samples);
-  return window;
 }

@@ -49,17 +49,19 @@ describeWithEsc10('ESC-10, through the real decoder (needs ../shared/esc10)', ()
     }
   });
 
-  it('makes each clip one window of 80,000 samples that is not silent', () => {
+  it('makes each clip one window of at most 80,000 samples that is not silent', () => {
+    const whole = dataset.clips.filter(({ samples }) => samples.length === 80_000);
+    expect(whole).toHaveLength(390);
     for (const { samples } of dataset.clips) {
-      expect(samples).toHaveLength(80_000);
+      expect(samples.length).toBeLessThanOrEqual(80_000);
       expect(samples.some((sample) => sample > 0.001)).toBe(true);
     }
   });
 
-  it('ends a recording of 160,704 samples at 44.1 kHz in zeros', () => {
+  it('leaves a recording of 160,704 samples at 44.1 kHz as long as it is', () => {
     const { samples } = dataset.clips.find((clip) => clip.filename === '4-164661-B-12.ogg')!;
     const end = Math.round((160_704 / 44_100) * 16_000);
-    expect(samples.subarray(end + 1).every((sample) => sample === 0)).toBe(true);
+    expect(Math.abs(samples.length - end)).toBeLessThanOrEqual(1);
     expect(samples.subarray(end - 1000, end).some((sample) => sample !== 0)).toBe(true);
   });
 

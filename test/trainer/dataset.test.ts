@@ -60,7 +60,7 @@ const smallClips = Object.fromEntries(names.map((name, i) => [`${name}.wav`, [(i
 const inAudio = Object.fromEntries(Object.entries(smallClips).map(([k, v]) => [`audio/${k}`, v]));
 
 describe('loadDataset', () => {
-  it('reads a plain folder: classes in alphabetical order, clips by name, padded with zeros', async () => {
+  it('reads a plain folder: classes in alphabetical order, clips by name, as long as they are', async () => {
     const dataset = await load(await lay({ 'list.csv': smallCsv, ...smallClips }));
     expect(dataset.classes).toEqual(['ape', 'zebra']);
     expect(dataset.clips.map(({ filename, fold, label }) => [filename, fold, label])).toEqual([
@@ -71,7 +71,7 @@ describe('loadDataset', () => {
       ['3-a.wav', 3, 1],
       ['3-b.wav', 3, 0],
     ]);
-    expect([...dataset.clips[2]!.samples]).toEqual([3 / 16, 0, 0, 0, 0, 0, 0, 0]);
+    expect([...dataset.clips[2]!.samples]).toEqual([3 / 16]);
     expect(decoder.requests[0]).toMatchObject({ sampleRate: 1000 });
   });
 
