@@ -1,4 +1,4 @@
-import { isAbsolute } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { privateFolders } from '../../shared/access/private-folder';
 import { engineWishes, kernelsWishes } from '../../shared/engine/choose-engine';
@@ -8,6 +8,8 @@ import { logLevels } from '../../shared/observability/logger';
 import { parseTrustedProxies } from './access/address';
 
 const mebibyte = 1024 * 1024;
+/** The package's, wherever the process is started; this file is compiled to dist/services/classifier. */
+const ownModelsFolder = join(__dirname, '..', '..', '..', 'models');
 
 /** A whole number, written in digits. */
 function whole(minimum: number, maximum: number) {
@@ -53,7 +55,7 @@ const environmentSchema = z
   .object({
     HOST: z.string().default('127.0.0.1'),
     PORT: whole(0, 65_535).default(8080),
-    MODELS_DIR: z.string().default('models'),
+    MODELS_DIR: z.string().default(ownModelsFolder),
     MODEL_VERSION: z.string().optional(),
     MODEL_LOAD_SECONDS: whole(1, 3600).default(120),
     ENGINE: z.enum(engineWishes).default('auto'),
@@ -119,7 +121,7 @@ function toConfig(env: z.infer<typeof environmentSchema>, adminKeyFolders: reado
   return Object.freeze({
     host: env.HOST,
     port: env.PORT,
-    modelsFolder: env.MODELS_DIR,
+    modelsFolder: resolve(env.MODELS_DIR),
     modelVersion: env.MODEL_VERSION,
     modelLoadMs: env.MODEL_LOAD_SECONDS * 1000,
     engine: env.ENGINE,
@@ -127,7 +129,7 @@ function toConfig(env: z.infer<typeof environmentSchema>, adminKeyFolders: reado
     engineThreads: env.ENGINE_THREADS,
     encoder: env.ENCODER,
     maxUploadBytes: env.MAX_UPLOAD_BYTES,
-    datasetsFolder: env.DATASETS_DIR,
+    datasetsFolder: resolve(env.DATASETS_DIR),
     maxDatasetBytes: env.MAX_DATASET_BYTES,
     maxClipSeconds: env.MAX_CLIP_SECONDS,
     batchMaxWindows: env.BATCH_MAX_WINDOWS,
@@ -143,8 +145,8 @@ function toConfig(env: z.infer<typeof environmentSchema>, adminKeyFolders: reado
     apiKeysFile: env.API_KEYS_FILE,
     adminKeyFolders,
     redisUrl: env.REDIS_URL,
-    jobsFolder: env.JOBS_DIR,
-    runsFolder: env.RUNS_DIR,
+    jobsFolder: resolve(env.JOBS_DIR),
+    runsFolder: resolve(env.RUNS_DIR),
     runsKeepMs: env.RUNS_KEEP_HOURS * 3_600_000,
     decodeThreads: env.DECODE_THREADS,
     drainMs: env.DRAIN_SECONDS * 1000,

@@ -7,10 +7,13 @@ import { lockTimes, type LockTimes } from '../../shared/jobs/work-queue';
 import { logLevels } from '../../shared/observability/logger';
 import { AppError } from '../../shared/errors/app-error';
 
+/** The package's, as the service's is; this file is compiled to dist/services/trainer. */
+const ownModelsFolder = join(__dirname, '..', '..', '..', 'models');
+
 const environmentSchema = z.object({
   DATA_DIR: z.string().min(1).default(join('data', 'ESC-50')),
   RUNS_DIR: z.string().min(1).default('runs'),
-  MODELS_DIR: z.string().min(1).default('models'),
+  MODELS_DIR: z.string().min(1).default(ownModelsFolder),
   MODEL_LOAD_SECONDS: z.coerce.number().pipe(z.number().min(1).max(3600)).default(120),
   /** After its job has ended; for what can be resumed, after its job is forgotten. */
   RUNS_KEEP_HOURS: z.coerce.number().pipe(z.number().min(0).max(87_600)).default(168),

@@ -84,6 +84,7 @@ async function loadTrainingEngine(
   task: EngineTask | undefined,
 ): Promise<LoadedEngine> {
   const line = createStatusLine(output, Date.now);
+  const passedOver: string[] = [];
   const choice = await chooseEngine({
     wish: config.engine,
     ...(task === undefined ? {} : { task }),
@@ -94,6 +95,7 @@ async function loadTrainingEngine(
       line.update(text);
     },
     onFallback: (reason) => {
+      passedOver.push(reason);
       line.print(reason);
     },
   });
@@ -110,8 +112,11 @@ async function loadTrainingEngine(
   if (choice.kind === 'wasm') {
     throw new AppError(
       'engine-unavailable',
-      'Training needs libtensorflow; the WebAssembly engine only infers. Install python3 with pip, and g++, then ' +
-        'run this command again.',
+      [
+        'Training needs libtensorflow; the WebAssembly engine only infers.',
+        ...passedOver,
+        'Install python3 with pip, and g++, let ENGINE be auto or cpu, then run this command again.',
+      ].join(' '),
     );
   }
   return task === undefined ? loadEngine(choice) : loadScoringEngine(choice, task.networks[0]!);

@@ -1,14 +1,16 @@
-import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { cacheFolder } from '../access/cache-folder';
 import type { NetworkConfig } from '../contracts/architecture';
 import { AppError } from '../errors/app-error';
 import { isShortage } from '../errors/machine-fault';
 import { usableCores } from '../threads/usable-cores';
+import { assertAvx } from './assert-avx';
 import { buildKernels } from './build-kernels';
 import { loadKernels, type KernelsChoice } from './kernels-addon';
 import { isNative } from './native-network';
-import { provideEngine, type NativeEngineKind } from './provide';
+import { findNvidiaDriver } from './nvidia-driver';
+import { provideEngine, type NativeEngineKind, type ProvidedEngine } from './provide';
+import { tryEngine } from './try-engine';
 
 export const engineWishes = ['auto', 'cuda', 'cpu', 'wasm'] as const;
 export type EngineWish = (typeof engineWishes)[number];
@@ -50,6 +52,8 @@ export interface ChooseOptions {
   readonly onFallback: (reason: string) => void;
   /** Calls off what is fetched and built. */
   readonly signal?: AbortSignal | undefined;
+  /** Where /proc and /dev are; default /. */
+  readonly root?: string;
 }
 
 /** `$XDG_CACHE_HOME/earshot/engine`, or what stands in for it: there libtensorflow outlives node_modules. */
@@ -59,8 +63,8 @@ export function defaultEngineCache(env: NodeJS.ProcessEnv): string {
 
 /**
  * CUDA where an NVIDIA driver is loaded; else the native kernels, alone where they compute all that the task names; else the CPU's
- * libtensorflow; else WebAssembly. What is only scored does without libtensorflow, 274 MB to fetch, unless it is asked for. A forced
- * engine is provided or refused, never replaced.
+ * libtensorflow; else WebAssembly: the first that is there and, tried in a process of its own, loads. What is only scored does without
+ * libtensorflow, 274 MB to fetch, unless it is asked for. A forced engine is provided or refused, never replaced.
  *
  * TensorFlow reads its thread count and log level from the process's environment when its library loads, in
  * whichever thread; they are set here because a worker thread's own environment is a copy that C code never sees.
@@ -70,6 +74,8 @@ export function defaultEngineCache(env: NodeJS.ProcessEnv): string {
  */
 export async function chooseEngine(wishes: ChooseOptions): Promise<EngineChoice> {
   const options = { ...wishes, threads: wishes.threads ?? quotaThreads() };
+  const cuda = await chooseCuda(options);
+  if (cuda !== undefined) return cuda;
   if (isForKernels(options)) {
     const kernels = await chooseKernels(options);
     if (kernels !== undefined) return { kind: 'cpu', kernels, ...threadsOf(options) };
@@ -77,17 +83,66 @@ export async function chooseEngine(wishes: ChooseOptions): Promise<EngineChoice>
     return chooseTensorflow(options);
   }
   const choice = await chooseTensorflow(options);
-  // A GPU is faster, and who asks for WebAssembly means it.
-  const isOwnChoice = choice.kind === 'cuda' || options.wish === 'wasm';
-  if (isOwnChoice && options.kernels !== 'native') return choice;
+  // Who asks for WebAssembly means it.
+  if (options.wish === 'wasm' && options.kernels !== 'native') return choice;
   const kernels = await chooseKernels(options);
   return kernels === undefined ? choice : { ...choice, kernels };
 }
 
 /** Whether the kernels, where they can be had, are all that the task needs. */
-export function isForKernels({ wish, kernels, task }: ChooseOptions): boolean {
+export function isForKernels(options: ChooseOptions): boolean {
+  const { wish, kernels, task } = options;
   if (kernels === 'reference' || task?.networks.every(isNative) !== true) return false;
-  return wish === 'cpu' || (wish === 'auto' && !hasNvidiaDriver());
+  return wish === 'cpu' || (wish === 'auto' && !mayBeCuda(options));
+}
+
+/** Where CUDA was given up, by cache folder: hundreds of megabytes are not fetched again in this process. */
+const givenUpCuda = new Set<string>();
+
+function mayBeCuda(options: ChooseOptions): boolean {
+  const driver = findNvidiaDriver(options.root);
+  return driver !== undefined && driver.problem === undefined && !givenUpCuda.has(cacheOf(options));
+}
+
+/** @throws AppError engine-unavailable when CUDA is forced and cannot be had; cancelled; a shortage */
+async function chooseCuda(options: ChooseOptions): Promise<EngineChoice | undefined> {
+  if (options.wish === 'cuda') return provideCuda(options);
+  if (options.wish !== 'auto') return undefined;
+  if (!mayBeCuda(options)) {
+    const problem = findNvidiaDriver(options.root)?.problem;
+    if (problem !== undefined) options.onFallback(problem);
+    return undefined;
+  }
+  try {
+    return await provideCuda(options);
+  } catch (error) {
+    if (isPassing(error)) throw error;
+    givenUpCuda.add(cacheOf(options));
+    options.onFallback(`cuda engine unavailable: ${AppError.from(error).message}`);
+    return undefined;
+  }
+}
+
+async function provideCuda(options: ChooseOptions): Promise<EngineChoice> {
+  const driver = findNvidiaDriver(options.root) ?? { problem: 'No NVIDIA driver is loaded on this machine.' };
+  if (driver.problem !== undefined) {
+    throw new AppError('engine-unavailable', `ENGINE=cuda cannot be had. ${driver.problem}`);
+  }
+  configureTensorflow(options);
+  const choice = await provideNative('cuda', options);
+  if (options.wish === 'auto') await tryEngine(choice, options.signal);
+  // A GPU is faster than the kernels.
+  const kernels = options.kernels === 'native' ? await chooseKernels(options) : undefined;
+  return kernels === undefined ? choice : { ...choice, kernels };
+}
+
+/** Whether it says nothing of an engine. */
+function isPassing(error: unknown): boolean {
+  return AppError.from(error).code === 'cancelled' || isShortage(error);
+}
+
+function cacheOf({ cacheFolder }: ChooseOptions): string {
+  return cacheFolder ?? defaultEngineCache(process.env);
 }
 
 /** TensorFlow sees on which cores it may run, not how many of them it may use at a time. */
@@ -96,27 +151,27 @@ function quotaThreads(): number | undefined {
   return cores < availableParallelism() ? cores : undefined;
 }
 
-async function chooseTensorflow(options: ChooseOptions): Promise<EngineChoice> {
+function configureTensorflow({ threads }: ChooseOptions): void {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
-  if (options.threads !== undefined) {
-    process.env['TF_NUM_INTRAOP_THREADS'] = String(options.threads);
-    process.env['OMP_NUM_THREADS'] = String(options.threads);
-  }
+  if (threads === undefined) return;
+  process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
+  process.env['OMP_NUM_THREADS'] = String(threads);
+}
+
+/** On the CPU. @throws AppError engine-unavailable when it is forced and cannot be had; cancelled; a shortage */
+async function chooseTensorflow(options: ChooseOptions): Promise<EngineChoice> {
+  configureTensorflow(options);
   if (options.wish === 'wasm') return wasmEngine(options);
-  if (options.wish === 'cuda' && !hasNvidiaDriver()) {
-    throw new AppError('engine-unavailable', 'ENGINE=cuda, but no NVIDIA driver is loaded on this machine.');
+  if (options.wish !== 'auto') return provideNative('cpu', options);
+  try {
+    const choice = await provideNative('cpu', options);
+    await tryEngine(choice, options.signal);
+    return choice;
+  } catch (error) {
+    if (isPassing(error)) throw error;
+    options.onFallback(`cpu engine unavailable: ${AppError.from(error).message}`);
+    return wasmEngine(options);
   }
-  if (options.wish !== 'auto') return provideNative(options.wish, options);
-  const candidates: NativeEngineKind[] = hasNvidiaDriver() ? ['cuda', 'cpu'] : ['cpu'];
-  for (const kind of candidates) {
-    try {
-      return await provideNative(kind, options);
-    } catch (error) {
-      if (AppError.from(error).code === 'cancelled' || isShortage(error)) throw error;
-      options.onFallback(`${kind} engine unavailable: ${AppError.from(error).message}`);
-    }
-  }
-  return wasmEngine(options);
 }
 
 function wasmEngine(options: ChooseOptions): EngineChoice {
@@ -145,20 +200,19 @@ async function chooseKernels(options: ChooseOptions): Promise<KernelsChoice | un
 
 async function provideKernels(options: ChooseOptions): Promise<KernelsChoice> {
   const { kernels, onProgress, signal } = options;
-  const cacheFolder = options.cacheFolder ?? defaultEngineCache(process.env);
-  const path = await buildKernels({ cacheFolder, onProgress, signal });
+  const path = await buildKernels({ cacheFolder: cacheOf(options), onProgress, signal });
   const [instructionSet] = loadKernels(path).instructionSets();
   const threads = options.threads ?? usableCores();
   return { path, instructionSet: instructionSet!, threads, forced: kernels === 'native' };
 }
 
-async function provideNative(kind: NativeEngineKind, options: ChooseOptions): Promise<EngineChoice> {
-  const cacheFolder = options.cacheFolder ?? defaultEngineCache(process.env);
+/** @throws AppError engine-unavailable; cancelled */
+async function provideNative(
+  kind: NativeEngineKind,
+  options: ChooseOptions,
+): Promise<ProvidedEngine & { readonly threads?: number }> {
+  assertAvx(options.root);
   const { onProgress, signal } = options;
-  const { bindingPath } = await provideEngine(kind, { cacheFolder, onProgress, signal });
+  const { bindingPath } = await provideEngine(kind, { cacheFolder: cacheOf(options), onProgress, signal });
   return { kind, bindingPath, ...threadsOf(options) };
-}
-
-function hasNvidiaDriver(): boolean {
-  return existsSync('/proc/driver/nvidia/version') || existsSync('/dev/nvidiactl');
 }

@@ -100,6 +100,9 @@ function downloadLine(what: string, fraction: number, bytes: number): string {
   return `${what}: ${String(Math.round(fraction * total)).padStart(String(total).length)} of ${total} MB`;
 }
 
+/** Nothing is installed, so that it does not matter where a user lets pip install things. */
+const outsideEnvironment = { PIP_REQUIRE_VIRTUALENV: 'false', PIP_REQUIRE_VENV: 'false' };
+
 async function downloadWheel(
   wheel: Wheel,
   folder: string,
@@ -131,7 +134,7 @@ async function downloadWheel(
       'python3',
       ['-m', 'pip', 'download', ...options, ...target, '--dest', folder, '--requirement', requirements],
       {
-        ...{ env: { TMPDIR: folder }, purpose: `fetch ${wheel.requirement}` },
+        ...{ env: { TMPDIR: folder, ...outsideEnvironment }, purpose: `fetch ${wheel.requirement}` },
         ...{ install: 'python3 with pip', signal },
       },
     );

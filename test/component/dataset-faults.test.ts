@@ -33,14 +33,32 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function start(): Promise<{ service: ServiceProcess; url: string }> {
+async function start(datasets = join(folder, 'datasets')): Promise<{ service: ServiceProcess; url: string }> {
   const service = new ServiceProcess({
-    DATASETS_DIR: join(folder, 'datasets'),
+    DATASETS_DIR: datasets,
     JOBS_DIR: join(folder, 'jobs'),
   });
   running.push(service);
   return { service, url: await service.url() };
 }
+
+it('a dataset for which no folder can be made is refused as a job is, with the cause in the log', async () => {
+  await writeFile(join(folder, 'a-file'), '');
+  const { service, url } = await start(join(folder, 'a-file', 'datasets'));
+  const sent = await fetch(`${url}/datasets?name=mine`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/zip', ...(await service.adminHeaders()) },
+    body: new Uint8Array(datasetZip(2_000)),
+  });
+  expect(sent.status).toBe(507);
+  expect(await sent.json()).toMatchObject({
+    code: 'storage-full',
+    detail: 'DATASETS_DIR cannot be written to: name a folder that can be.',
+  });
+  const line = JSON.stringify(await service.line('request failed on our side'));
+  expect(line).toContain(`ENOTDIR: not a directory, mkdir '${join(folder, 'a-file', 'datasets')}`);
+  expect(await (await fetch(`${url}/datasets`)).json()).toEqual({ datasets: [] });
+});
 
 it('a service that is killed in the middle of an upload leaves nothing half-visible, and frees the space at its next start', async () => {
   const { service, url } = await start();

@@ -24,11 +24,20 @@ export class ServiceProcess {
   #changed: (() => void)[] = [];
   #exitCode: number | undefined;
 
-  constructor(env: Readonly<Record<string, string | undefined>>) {
+  /**
+   * @param cwd where it is started
+   * @param under a command that starts it as its last arguments say: `unshare --user`
+   */
+  constructor(
+    env: Readonly<Record<string, string | undefined>>,
+    { cwd, under = [] }: { readonly cwd?: string; readonly under?: readonly string[] } = {},
+  ) {
     const { PATH, HOME, XDG_CACHE_HOME } = process.env;
     // Nothing is fetched from the network unless a test says from where.
     const own = { PORT: '0', ENGINE: 'wasm', ENCODER: 'off', ADMIN_KEY_DIR: this.adminKeyFolder };
-    this.child = spawn(process.execPath, [mainFile], {
+    const [program, ...args] = [...under, process.execPath, mainFile];
+    this.child = spawn(program, args, {
+      cwd,
       env: { PATH, HOME, XDG_CACHE_HOME, ...own, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

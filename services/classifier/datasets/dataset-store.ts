@@ -6,7 +6,7 @@ import type { ClipDecoder } from '../../../shared/audio/clip';
 import { datasetNameSchema, type DatasetDetails, type DatasetList } from '../../../shared/contracts/dataset';
 import { ProblemList, type DatasetProblems } from '../../../shared/datasets/dataset-problems';
 import { AppError, isDiskFull } from '../../../shared/errors/app-error';
-import { isAbsent } from '../../../shared/errors/machine-fault';
+import { ifAbsent, isAbsent, isShortage } from '../../../shared/errors/machine-fault';
 import type { Logger } from '../../../shared/observability/logger';
 import { isAlive, syncFolder } from '../../../shared/registry/write-atomically';
 import { createClipChecks, type ClipCheck } from './check-clips';
@@ -127,7 +127,7 @@ export function createDatasetStore(
       const intake = new Intake(scratch, limits, (order, wanted) => thread.unpack(order, wanted));
       intakes++;
       try {
-        await mkdir(join(scratch, 'content'), { recursive: true });
+        await makeScratch(join(scratch, 'content'));
         await fill(intake);
         const content = await intake.complete(signal);
         const { problems } = await thread.describe(content, signal);
@@ -190,9 +190,15 @@ async function isAbandoned(root: string, name: string): Promise<boolean> {
 
 /** @throws the file system's errors, other than that there is no such folder */
 async function entriesOf(folder: string): Promise<string[]> {
-  return readdir(folder).catch((caught: unknown) => {
-    if ((caught as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw caught;
+  return readdir(folder).catch(ifAbsent([]));
+}
+
+/** @throws AppError storage-full where the folder of all datasets cannot be made, or nothing in it; a shortage as it is */
+async function makeScratch(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    if (isShortage(cause) || isDiskFull(cause)) throw cause;
+    const message = 'DATASETS_DIR cannot be written to: name a folder that can be.';
+    throw new AppError('storage-full', message, { cause });
   });
 }
 
