@@ -10,6 +10,7 @@ import { decodeOgg } from './decode-ogg';
 import { decodeWav } from './decode-wav';
 import { decodeWithFfmpeg, type FfmpegInput, type FfmpegOptions } from './ffmpeg';
 import { sniff } from './sniff';
+import { headMissing, isWebmRest } from './stream/webm-demuxer';
 import { wavFormatName } from './wav-format';
 import { parseWavHeader } from './wav-header';
 import { createWorkBudget } from './work-budget';
@@ -55,6 +56,7 @@ function chooseDecoder(bytes: Uint8Array, request: DecodeRequest, options: Decod
     case 'foreign':
       return throughFfmpeg(found);
     case 'unknown':
+      if (isWebmRest(bytes)) throw headMissing();
       return throughFfmpeg({});
   }
 }

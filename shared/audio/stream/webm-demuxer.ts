@@ -40,17 +40,31 @@ const defaultTickSeconds = 0.001;
 const maxHolesSeconds = 3600;
 const holesPerSound = 30;
 
-function headMissing(): AppError {
+/** The error for WebM, sent or uploaded, that starts behind its header. */
+export function headMissing(): AppError {
   return new AppError(
     'undecodable-audio',
-    'The WebM stream’s beginning, which lists its tracks, is missing: send what the recorder gives from its first blob on.',
+    'The WebM recording’s beginning, which lists its tracks, is missing: send what the recorder gives from its first blob on.',
   );
 }
 
-/** Whether a stream begins with WebM's header, or with a cluster, which comes first where the header was lost. */
+/** Whether a stream begins with WebM's header, or with what follows it. */
 export function isWebm(bytes: Uint8Array): boolean {
-  return hasTextAt(bytes, 0, '\x1a\x45\xdf\xa3') || hasTextAt(bytes, 0, '\x1f\x43\xb6\x75');
+  return hasTextAt(bytes, 0, '\x1a\x45\xdf\xa3') || isWebmRest(bytes);
 }
+
+/** Whether bytes begin as a recorder's later blobs do: with a cluster, or within one with blocks. */
+export function isWebmRest(bytes: Uint8Array): boolean {
+  if (hasTextAt(bytes, 0, '\x1f\x43\xb6\x75')) return true;
+  const head = parseElementHead(bytes);
+  if (head === undefined || head === 'malformed' || !blocks.has(head.id)) return false;
+  const end = head.headBytes + (head.size ?? Infinity);
+  if (end >= bytes.length) return end <= maxBlockBytes;
+  const next = parseElementHead(bytes.subarray(end));
+  return next === undefined || (next !== 'malformed' && (blocks.has(next.id) || next.id === ids.cluster));
+}
+
+const headMarker = Buffer.from('1a45dfa3', 'hex');
 
 /** What is known of the file that is being read; a recorder that starts anew sends another behind it. */
 interface File {
@@ -80,6 +94,8 @@ const newFile = (): File => ({
 export function createWebmDemuxer(): OpusDemuxer {
   const queue = new ByteQueue();
   let file = newFile();
+  /** Whether a file's header came: what stands before it is the rest of another file, cut anywhere. */
+  let hasHead = false;
   /** Bytes of the element being passed over that are still to come. */
   let toSkip = 0;
   /** The last packet of a block, whose group may still say how much of it is not to be played. */
@@ -178,6 +194,17 @@ export function createWebmDemuxer(): OpusDemuxer {
     }
   }
 
+  /** Looks for a header in what stands before it. @returns whether one is there */
+  function findHead(): boolean {
+    const view = queue.view();
+    const at = Buffer.from(view.buffer, view.byteOffset, view.length).indexOf(headMarker);
+    // The marker may be cut between two pieces.
+    headlessBytes += queue.skip(at >= 0 ? at : Math.max(0, view.length - (headMarker.length - 1)));
+    if (headlessBytes > maxHeadlessBytes) throw headMissing();
+    hasHead = at >= 0;
+    return hasHead;
+  }
+
   function pass({ headBytes, size }: ElementHead): void {
     queue.skip(headBytes);
     toSkip = size ?? 0;
@@ -245,6 +272,7 @@ export function createWebmDemuxer(): OpusDemuxer {
   return {
     *push(bytes) {
       queue.push(bytes);
+      if (!hasHead && !findHead()) return;
       for (;;) {
         toSkip -= queue.skip(toSkip);
         if (toSkip > 0) return;

@@ -1,3 +1,4 @@
+import { createDecoderPool } from '../../../shared/audio/decoder-pool';
 import { createContainerThread } from '../../../shared/audio/stream/container-thread';
 import { createWebmDemuxer } from '../../../shared/audio/stream/webm-demuxer';
 import { AppError } from '../../../shared/errors/app-error';
@@ -17,7 +18,8 @@ import {
 } from '../../support/webm-file';
 
 const thread = createContainerThread();
-afterAll(() => thread.close());
+const pool = createDecoderPool({ threads: 1 });
+afterAll(() => Promise.all([thread.close(), pool.close()]));
 
 async function heard(bytes: Uint8Array, chunkBytes = 1000): Promise<Float32Array> {
   const decoder = thread.open();
@@ -242,6 +244,23 @@ describeWithFfmpeg('WebM as recorders send it', () => {
         ),
     ],
   ];
+
+  it.each([
+    ['a cluster', Buffer.from('1f43b675', 'hex')],
+    ['a block', timed[30]![1]],
+  ])(
+    'goes on behind the rest of another file that begins with %s and is cut in a block',
+    async (_, begin) => {
+      const whole = file(timed);
+      const from = whole.indexOf(begin);
+      const sound = await heard(Buffer.concat([whole.subarray(from, from + 3001), whole]));
+      expect(largestDifference(sound, plain)).toBe(0);
+      expect(refusal(whole.subarray(from)).message).toMatch(/first blob/);
+      await expect(pool.decode(whole.subarray(from), { sampleRate: 48_000, maxSeconds: 60 })).rejects.toThrow(
+        /first blob/,
+      );
+    },
+  );
 
   it('is heard from its first packet to its last', () => {
     const seconds = (packets.length * packetMs) / 1000 - head.readUInt16LE(10) / 48_000;
