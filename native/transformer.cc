@@ -42,7 +42,7 @@ EncoderShape shape_of(int samples, int heads, int hidden, int classes) {
 
 Transformer::Transformer(const Kernels& kernels, int threads, int samples, int classes, double rate, int heads,
                          int hidden)
-    : Network(tensor_sizes(shape_of(samples, heads, hidden, classes)), samples, classes, 1 + 3 + kAttentionBlocks + 1),
+    : Network(tensor_sizes(shape_of(samples, heads, hidden, classes)), samples, classes, 1 + kAttentionBlocks + 1),
       kernels_(kernels),
       pool_(threads),
       trunk_(kernels, samples, threads),
@@ -85,20 +85,22 @@ void Transformer::infer_group(const float* features, int clips, float* logits) {
   });
 }
 
+// The report's table of this network lists no dropout in the trunk.
+constexpr ClipDropout kNoTrunkDropout = {0, 0, {}};
+
 // Forward and back for one clip. @param gradients [total()], overwritten
 StepResult Transformer::clip_pass(const Batch& batch, int clip, int worker, float* gradients) {
   Workplace& place = *workplaces_[static_cast<size_t>(worker)];
   const float* samples = batch.features + static_cast<size_t>(clip) * static_cast<size_t>(inputs);
   const uint32_t* words = batch.masks + static_cast<size_t>(clip) * static_cast<size_t>(mask_words);
-  const ClipDropout trunk_dropout = {rate_, words[0], {words[1], words[2], words[3]}};
-  const EncoderDropout dropout = {rate_, words[0], {words[4], words[5], words[6], words[7], words[8]}};
-  trunk_.forward(samples, trunk_dropout, place.trunk, worker);
+  const EncoderDropout dropout = {rate_, words[0], {words[1], words[2], words[3], words[4], words[5]}};
+  trunk_.forward(samples, kNoTrunkDropout, place.trunk, worker);
   encoder_.forward(encoder_weights(), place.trunk.tokens(), dropout, place.encoder, place.logits.data(), worker);
   const StepResult result =
       cross_entropy(place.logits.data(), classes, batch.labels[clip], 1.0 / batch.clips, place.d_logits.data());
   encoder_.backward(encoder_weights(), dropout, place.encoder, place.d_logits.data(), place.d_tokens.data(),
                     gradients + kTrunkParameters, worker);
-  trunk_.backward(samples, trunk_dropout, place.trunk, place.d_tokens.data(), gradients, worker);
+  trunk_.backward(samples, kNoTrunkDropout, place.trunk, place.d_tokens.data(), gradients, worker);
   return result;
 }
 

@@ -56,11 +56,7 @@ export interface NativeNetwork {
 /** The layers that drop, as the reference names them (`dropout` in shared/network). */
 export const dropoutPlaces = {
   cnn: ['conv1', 'conv2', 'conv3'],
-  transformer: [
-    ...['conv1', 'conv2', 'conv3'],
-    ...['attention1', 'attention2', 'attention3', 'attention4'],
-    'feedForward',
-  ],
+  transformer: ['attention1', 'attention2', 'attention3', 'attention4', 'feedForward'],
   mel: ['statistics'],
 } as const;
 

@@ -15,6 +15,9 @@ import {
 import { positionEncoding } from './position-encoding';
 import { trunk, trunkLayers, trunkOutput, trunkParameters } from './trunk';
 
+/** The report's table lists dropout in the encoder block alone. */
+const trunkOptions = { dropout: 0, batchNorm: 'none' } as const;
+
 const width = trunkOutput.channels;
 /** The class token and one token a position of the trunk's output. */
 const tokens = trunkOutput.positions + 1;
@@ -27,7 +30,6 @@ const attentionBlocks = ['attention1', 'attention2', 'attention3', 'attention4']
  * to the classes on the class token.
  */
 export function createTransformer(config: TransformerConfig, classes: number): Network {
-  const trunkOptions = { dropout: config.dropout, batchNorm: 'none' } as const;
   return {
     config,
     classes,

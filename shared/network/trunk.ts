@@ -23,7 +23,7 @@ interface ConvBlock {
   readonly kernelSize: number;
 }
 
-/** Report, "Architecture 1": every block has stride 2 and padding 2, then ReLU, max-pool 2, dropout. */
+/** Report, "Architecture 1": every block has stride 2 and padding 2, then ReLU, max-pool 2, and dropout where there is any. */
 const blocks: readonly ConvBlock[] = [
   { name: 'conv1', inChannels: 1, outChannels: 64, kernelSize: 7 },
   { name: 'conv2', inChannels: 64, outChannels: 32, kernelSize: 5 },
@@ -34,6 +34,7 @@ const padding = 2;
 const poolSize = 2;
 
 export interface TrunkOptions {
+  /** The rate; 0: the trunk has none. */
   readonly dropout: number;
   /** `none`: the transformer's trunk, which has no batch norm at all. */
   readonly batchNorm: BatchNormMode | 'none';
@@ -120,7 +121,11 @@ export function trunkLayers(batchSize: number, options: TrunkOptions): LayerSumm
         weightedOutputs: elementCount(convolvedShape),
         multiplyAdds: batchSize * convolved * weightCount,
       },
-      { layer: 'max-pool 2; dropout', outputShape: pooledShape, ...withoutWeights },
+      {
+        layer: options.dropout > 0 ? 'max-pool 2; dropout' : 'max-pool 2',
+        outputShape: pooledShape,
+        ...withoutWeights,
+      },
       ...(options.batchNorm === 'none'
         ? []
         : [

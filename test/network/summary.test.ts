@@ -87,6 +87,17 @@ describe("the report's parameter table", () => {
     ]);
   });
 
+  it.each([
+    ['cnn', cnn, 3],
+    ['transformer', transformer(4, 1024), 0],
+  ] as const)('lists dropout in the trunk of %s where the report does', (_, config, count) => {
+    const pools = createNetwork(config, 10)
+      .layers(32)
+      .filter(({ layer }) => layer.startsWith('max-pool'));
+    expect(pools).toHaveLength(3);
+    expect(pools.filter(({ layer }) => layer.endsWith('dropout'))).toHaveLength(count);
+  });
+
   it('counts the outputs of batch norm where it runs', () => {
     const passOf = (config: NetworkConfig): string =>
       /pass size \(MB\): (\S+)/.exec(summarise(createNetwork(config, 10), 32))![1]!;

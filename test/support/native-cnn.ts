@@ -46,7 +46,10 @@ export function noiseClips(size: CnnSize, count: number, seed: number): Referenc
     label: clip % size.classes,
     slot: clip % 8,
     seeds: Object.fromEntries(
-      dropoutPlaces.transformer.map((place, index) => [place, seed + (index + 1) * clip + index]),
+      [...dropoutPlaces.cnn, ...dropoutPlaces.transformer].map((place, index) => [
+        place,
+        seed + (index + 1) * clip + index,
+      ]),
     ),
   }));
 }
