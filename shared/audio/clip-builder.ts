@@ -135,6 +135,15 @@ export function createClipBuilder(
     output.push(path.signal.push(mono));
   }
 
+  function noSound(): AppError {
+    const rates = `at ${first?.sampleRate} Hz are less than one at the ${sampleRate} Hz that are listened to`;
+    const message =
+      totalSamples === 0
+        ? 'The recording holds no sound at all; send a longer one.'
+        : `The recording is too short: its samples (${totalSamples}) ${rates}. Send a longer one.`;
+    return new AppError('empty-audio', message, { details: { samples: totalSamples } });
+  }
+
   return {
     begin(format) {
       assertUsable(format);
@@ -169,11 +178,7 @@ export function createClipBuilder(
         output.reduce((sum, chunk) => sum + chunk.length, 0),
         memory,
       );
-      if (first === undefined || samples.length === 0) {
-        throw new AppError('empty-audio', 'The recording holds no sound; send one with at least a sample.', {
-          details: { samples: totalSamples },
-        });
-      }
+      if (first === undefined || samples.length === 0) throw noSound();
       assertFinite(samples, 0);
       const { format, codec, sampleRate: rate, channels } = first;
       const source = { format, codec, sampleRate: rate, channels, durationSeconds: earlierSeconds };

@@ -10,6 +10,8 @@ import {
   type FlacFrameHeader,
   type FlacStreamInfo,
 } from './flac-header';
+import { leadEnd } from './lead';
+import { isFlac } from './signatures';
 import { workNs } from './work-budget';
 
 /** Fewer bytes than any frame has. */
@@ -62,10 +64,20 @@ export function createFlacFrameReader(info: FlacStreamInfo): ReadFlacFrame {
 }
 
 /**
- * Decodes a native FLAC file whose `fLaC` stands at `start`. A last frame that is cut off is left out.
+ * Decodes a native FLAC file whose `fLaC` stands at `start`, and what was hung behind it: its sound is the streams' one after another. A
+ * last frame that is cut off is left out.
  * @throws AppError undecodable-audio, and what the builder throws
  */
 export function decodeFlac(bytes: Uint8Array, start: number, builder: ClipBuilder): void {
+  for (let at: number | undefined = start; at !== undefined;) {
+    const end = decodeFlacStream(bytes, at, builder);
+    const next: number = leadEnd(bytes, end);
+    at = isFlac(bytes, next) ? next : undefined;
+  }
+}
+
+/** @returns where its sound ends */
+function decodeFlacStream(bytes: Uint8Array, start: number, builder: ClipBuilder): number {
   let at = flacSoundOffset(bytes, start);
   const info = parseStreamInfo(bytes, start + flacMarker.length + 4);
   const { sampleRate, channels, totalSamples } = info;
@@ -74,13 +86,14 @@ export function decodeFlac(bytes: Uint8Array, start: number, builder: ClipBuilde
   let samples = 0;
   while (at + leastFrameBytes <= bytes.length) {
     // What a tagger or a broken copy hung behind the last sample is no frame.
-    if (totalSamples > 0 && samples >= totalSamples) return;
-    if (isTag(bytes, at) || isBehindSound(bytes, at)) return;
+    if (totalSamples > 0 && samples >= totalSamples) return at;
+    if (isTag(bytes, at) || isFlac(bytes, leadEnd(bytes, at)) || isBehindSound(bytes, at)) return at;
     const frame = readFrame(bytes, at, at, true);
-    if (frame === undefined) return;
+    if (frame === undefined) return bytes.length;
     builder.spend(frame.products * workNs.product);
     builder.push(frame.channels);
     samples += frame.channels[0]!.length;
     at += frame.byteLength;
   }
+  return at;
 }

@@ -19,11 +19,15 @@ const readers: Readonly<Record<WavCodec, ReadSample>> = {
   pcm_s24le: (view, offset) => int24(view, offset) / 8_388_608,
   pcm_s24in32le: (view, offset) => int24(view, offset) / 8_388_608,
   pcm_s32le: (view, offset) => view.getInt32(offset, true) / 2_147_483_648,
+  // What the lower half adds is below what a float of 32 bits keeps, but for the quietest.
+  pcm_s64le: (view, offset) =>
+    view.getInt32(offset + 4, true) / 2 ** 31 + view.getUint32(offset, true) / 2 ** 63,
   pcm_f32le: (view, offset) => view.getFloat32(offset, true),
   pcm_f64le: (view, offset) => view.getFloat64(offset, true),
   pcm_s16be: (view, offset) => view.getInt16(offset) / 32_768,
   pcm_s24be: (view, offset) => int24be(view, offset) / 8_388_608,
   pcm_s32be: (view, offset) => view.getInt32(offset) / 2_147_483_648,
+  pcm_s64be: (view, offset) => view.getInt32(offset) / 2 ** 31 + view.getUint32(offset + 4) / 2 ** 63,
   pcm_f32be: (view, offset) => view.getFloat32(offset),
   pcm_f64be: (view, offset) => view.getFloat64(offset),
   alaw: (view, offset) => aLawTable[view.getUint8(offset)]!,
@@ -131,12 +135,11 @@ function gainOfFloats(sound: Uint8Array, codec: WavCodec, sampleRate: number, fr
 /** A piece of the file and what is made of it stay in the cache. */
 const pieceBytes = 1 << 16;
 
+/** Of a file whose codec is one of ours. */
+export type KnownWavHeader = WavHeader & { readonly codec: WavCodec };
+
 /** The sound of a WAV file with a codec of ours; integers become [−1, 1), floats stay as they are. */
-export function decodeWav(
-  bytes: Uint8Array,
-  header: WavHeader & { readonly codec: WavCodec },
-  builder: ClipBuilder,
-): void {
+export function decodeWav(bytes: Uint8Array, header: KnownWavHeader, builder: ClipBuilder): void {
   const { channels, sampleRate, frameBytes, dataOffset, dataBytes } = header;
   const claimedSamples = Math.floor(dataBytes / frameBytes);
   const sound = bytes.subarray(dataOffset, dataOffset + dataBytes);

@@ -7,12 +7,12 @@ import { createClipBuilder, type ClipBuilder } from './clip-builder';
 import { decodeFlac } from './decode-flac';
 import { decodeMp3 } from './decode-mp3';
 import { decodeOgg } from './decode-ogg';
-import { decodeWav } from './decode-wav';
+import { decodeWav, type KnownWavHeader } from './decode-wav';
 import { decodeWithFfmpeg, type FfmpegInput, type FfmpegOptions } from './ffmpeg';
 import { sniff } from './sniff';
 import { headMissing, isWebmRest } from './stream/webm-demuxer';
 import { wavFormatName } from './wav-format';
-import { parseWavHeader } from './wav-header';
+import { nextWav, parseWavHeader } from './wav-header';
 import { createWorkBudget } from './work-budget';
 
 /** How the machine decodes; the same for every recording. */
@@ -22,6 +22,23 @@ export interface DecodeOptions extends FfmpegOptions {
 }
 
 type Decode = (builder: ClipBuilder) => void | Promise<void>;
+
+/** A WAV file and those hung behind it, one after another. */
+function decodeWavs(first: Uint8Array, firstHeader: KnownWavHeader, builder: ClipBuilder): void {
+  let [file, header] = [first, firstHeader];
+  for (;;) {
+    decodeWav(file, header, builder);
+    const next = nextWav(file, header.dataOffset + header.dataBytes);
+    if (next === undefined) return;
+    file = file.subarray(next);
+    const { codec, ...rest } = parseWavHeader(file);
+    if (codec === undefined) {
+      builder.warn('Another WAV file behind the first is coded otherwise; its sound is left out.');
+      return;
+    }
+    header = { ...rest, codec };
+  }
+}
 
 /** Finds out what the bytes are and who decodes them. */
 function chooseDecoder(bytes: Uint8Array, request: DecodeRequest, options: DecodeOptions): Decode {
@@ -40,7 +57,7 @@ function chooseDecoder(bytes: Uint8Array, request: DecodeRequest, options: Decod
       if (codec === undefined)
         return throughFfmpeg({ format: 'wav', demuxer: 'wav', codec: wavFormatName(formatTag) });
       return (builder) => {
-        decodeWav(recording, { ...header, codec }, builder);
+        decodeWavs(recording, { ...header, codec }, builder);
       };
     }
     case 'flac':

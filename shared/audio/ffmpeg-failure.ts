@@ -29,7 +29,7 @@ function missing(failure: FfmpegFailure, cause: unknown): AppError {
   const what =
     format === undefined
       ? 'This is no recording that can be read without'
-      : `This is a ${format} recording${codec === undefined ? '' : ` with ${codec} sound`}, which needs`;
+      : `This recording (${format}${codec === undefined ? '' : ` with ${codec} sound`}) needs`;
   return refused(
     failure,
     cause,

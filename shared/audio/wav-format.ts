@@ -7,11 +7,13 @@ export type WavCodec =
   | 'pcm_s24le'
   | 'pcm_s24in32le'
   | 'pcm_s32le'
+  | 'pcm_s64le'
   | 'pcm_f32le'
   | 'pcm_f64le'
   | 'pcm_s16be'
   | 'pcm_s24be'
   | 'pcm_s32be'
+  | 'pcm_s64be'
   | 'pcm_f32be'
   | 'pcm_f64be'
   | 'alaw'
@@ -37,12 +39,12 @@ const subFormatTails = ['000000001000800000aa00389b71', '00002107d3118644c8c1ca0
 
 /** Codecs by plain format tag and bytes a sample. */
 const littleEndian: Readonly<Record<number, Readonly<Record<number, WavCodec>>>> = {
-  1: { 1: 'pcm_u8', 2: 'pcm_s16le', 3: 'pcm_s24le', 4: 'pcm_s32le' },
+  1: { 1: 'pcm_u8', 2: 'pcm_s16le', 3: 'pcm_s24le', 4: 'pcm_s32le', 8: 'pcm_s64le' },
   3: { 4: 'pcm_f32le', 8: 'pcm_f64le' },
 };
 /** Of RIFX files. */
 const bigEndian: typeof littleEndian = {
-  1: { 1: 'pcm_u8', 2: 'pcm_s16be', 3: 'pcm_s24be', 4: 'pcm_s32be' },
+  1: { 1: 'pcm_u8', 2: 'pcm_s16be', 3: 'pcm_s24be', 4: 'pcm_s32be', 8: 'pcm_s64be' },
   3: { 4: 'pcm_f32be', 8: 'pcm_f64be' },
 };
 /** A byte a sample, whatever a header says of bits: some state those of the decoded sound. */

@@ -107,6 +107,21 @@ describe('FLAC', () => {
     }
   });
 
+  it.each([
+    ['directly', Buffer.alloc(0)],
+    ['behind its own tags', Buffer.from('ID3\x04\0\0\0\0\0\x0a'.padEnd(20, '\0'), 'latin1')],
+  ])('hung behind another is heard behind it, %s', async (_, between) => {
+    const [first, second] = [noise(8000, 16), noise(6000, 16)];
+    const options = { sampleRate: 16_000, bitsPerSample: 16 };
+    for (const isCounted of [true, false]) {
+      const files = [first, second].map((samples) => Buffer.from(flacFile([samples], options)));
+      // STREAMINFO's count of samples, which a writer that streams leaves at 0.
+      if (!isCounted) for (const file of files) file.fill(0, 22, 26);
+      const { samples } = await pool.decode(Buffer.concat([files[0]!, between, files[1]!]), request);
+      expect([...samples]).toEqual(meanOf([[...first, ...second]], 16));
+    }
+  });
+
   it('is refused where a frame is missing', async () => {
     const file = Buffer.concat([whole.subarray(0, 42 + 3 * frameBytes), whole.subarray(42 + 4 * frameBytes)]);
     expect((await rejection(pool.decode(file, request))).message).toContain(

@@ -31,6 +31,14 @@ function file({ tag, channels = 1, bits, align, extension }: Format, data: Buffe
   return chunk('RIFF', Buffer.concat([Buffer.from('WAVE'), ...body]));
 }
 
+function wave(...chunks: readonly Buffer[]): Buffer {
+  return chunk('RIFF', Buffer.concat([Buffer.from('WAVE'), ...chunks]));
+}
+
+/** The fmt chunk of 16-bit samples. */
+const format16 = file({ tag: 1, bits: 16, align: 2 }, Buffer.alloc(0)).subarray(12, 36);
+const noData = chunk('data', Buffer.alloc(0));
+
 function write(bytes: number, put: (out: Buffer, value: number, at: number) => void): Buffer {
   const out = Buffer.alloc(sound.length * bytes);
   sound.forEach((value, index) => {
@@ -44,6 +52,7 @@ const s24 = write(3, (out, value, at) => out.writeIntLE(round(value * 8_388_607)
 const lowInFour = write(4, (out, value, at) => out.writeInt32LE(round(value * 8_388_607), at));
 const lowInFourUnsigned = write(4, (out, value, at) => out.writeIntLE(round(value * 8_388_607), at, 3));
 const topInFour = write(4, (out, value, at) => out.writeInt32LE(round(value * 8_388_607) * 256, at));
+const s64 = write(8, (out, value, at) => out.writeBigInt64LE(BigInt(round(value * 2 ** 53)) * 1024n, at));
 const both = (data: Buffer, width: number): Buffer =>
   Buffer.concat(
     Array.from({ length: data.length / width }, (_, k) => data.subarray(k * width, (k + 1) * width)).flatMap(
@@ -87,6 +96,7 @@ function rifx(type: 's16' | 's24' | 's32' | 'f32' | 'f64'): Buffer {
 }
 
 const variants: readonly [string, Buffer][] = [
+  ['64-bit integers', file({ tag: 1, bits: 64, align: 8 }, s64)],
   ['a block size in bits', file({ tag: 1, bits: 16, align: 16 }, s16)],
   ['a block size of 0', file({ tag: 1, bits: 16, align: 0 }, s16)],
   ['the block size of one channel for two', file({ tag: 1, channels: 2, bits: 16, align: 2 }, both(s16, 2))],
@@ -133,14 +143,41 @@ const variants: readonly [string, Buffer][] = [
   ]),
 ];
 
+/** Chunks as ffmpeg does not take them. */
+const orders: readonly [string, Buffer][] = [
+  ['its format behind its sound', wave(chunk('data', s16), format16)],
+  ['an empty data chunk in front of the one with its sound', wave(format16, noData, chunk('data', s16))],
+  [
+    'two empty data chunks and its format behind its sound',
+    wave(noData, noData, chunk('data', s16), format16),
+  ],
+];
+
 describe('a WAV file', () => {
-  it.each(variants)('may have %s', async (name, bytes) => {
+  it.each([...variants, ...orders])('may have %s', async (name, bytes) => {
     const { samples, source, warnings } = await pool.decode(bytes, request);
     expect(source).toMatchObject({ format: 'wav', sampleRate: rate, durationSeconds: 0.25 });
     expect(source.codec.endsWith('be')).toBe(name.includes('RIFX'));
     const isCompanded = name.includes('-law');
     expect(largestDifference(samples, sound)).toBeLessThan(isCompanded ? 128 / 8192 : 2 / 32_768);
     expect(warnings).toEqual([]);
+  });
+
+  it('hung behind another is heard behind it, whatever its rate', async () => {
+    const second = wavFile([swell(0.25, 8000)], { sampleRate: 8000, type: 's24' });
+    const { samples, source } = await pool.decode(
+      Buffer.concat([file({ tag: 1, bits: 16, align: 2 }, s16), chunk('LIST', Buffer.alloc(5)), second]),
+      request,
+    );
+    expect(source.durationSeconds).toBe(0.5);
+    expect(largestDifference(samples.subarray(0, sound.length), sound)).toBeLessThan(2 / 32_768);
+    const alone = await pool.decode(second, request);
+    expect(largestDifference(samples.subarray(sound.length), alone.samples)).toBe(0);
+  });
+
+  it('without a word of what its sound is, or of the sound, is refused with that', async () => {
+    expect((await rejection(pool.decode(wave(chunk('data', s16)), request))).message).toMatch(/no fmt chunk/);
+    expect((await rejection(pool.decode(wave(format16), request))).message).toMatch(/before its data chunk/);
   });
 
   it('at the rate of a bat detector may be as much shorter as its rate is higher', async () => {

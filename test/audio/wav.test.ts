@@ -213,6 +213,13 @@ describe('decode', () => {
     expect((await rejection(decode(file, request))).code).toBe('empty-audio');
   });
 
+  it('says of one sample at a higher rate that it is too short, not that there is none', async () => {
+    const file = wavFile([Float32Array.of(0.5)], { sampleRate: 48_000, type: 's16' });
+    expect((await rejection(pool.decode(file, request))).message).toMatch(
+      /too short: its samples \(1\) at 48000 Hz/,
+    );
+  });
+
   it('leaves the bytes as they were', async () => {
     const file = wavFile([sound], plain);
     const copy = Buffer.from(file);
