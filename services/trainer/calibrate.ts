@@ -1,4 +1,4 @@
-import type { CalibrationReport, UnknownReport } from '../../shared/contracts/calibration';
+import type { Calibration, CalibrationReport, UnknownReport } from '../../shared/contracts/calibration';
 import { meanProbabilities } from '../../shared/decision/mean-probabilities';
 import { fitTemperature } from '../../shared/metrics/fit-temperature';
 import { reliability } from '../../shared/metrics/reliability';
@@ -16,6 +16,12 @@ const trueAcceptRate = 0.95;
 const leastTrueAcceptRate = 0.9;
 /** Share of the recordings of other things that may pass. */
 const aimedFalseAcceptRate = 0.15;
+
+/** Temperature and threshold, without recordings of other things, on clips that the networks were not trained on. */
+export function fitCalibration(labels: readonly number[], known: ClipAnswers): Calibration {
+  const temperature = fitTemperature(labels, known.logits);
+  return { temperature, unknownBelow: thresholdOf(knownScores(known, temperature), []) };
+}
 
 /** Temperature and threshold of a version, on clips that its networks were not trained on. */
 export function calibrate(

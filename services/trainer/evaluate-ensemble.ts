@@ -5,8 +5,10 @@ import { evaluateClassifier } from '../../shared/metrics/evaluate-classifier';
 import { reliability } from '../../shared/metrics/reliability';
 import { ensembleParameters, joinMembers, splitMembers } from '../../shared/network/ensemble';
 import { decodeWeights, encodeWeights, type WeightValues } from '../../shared/registry/weights-file';
+import type { Evaluation } from '../../shared/contracts/evaluation';
 import { calibrate, knownScores, rejectUnknown, scoresByKind } from './calibrate';
 import {
+  calibrationOf,
   evaluateRun,
   largestDifference,
   othersJudged,
@@ -18,6 +20,7 @@ import type { FoldSplit } from './folds';
 import { goldenOf } from './golden';
 import { answersOf, examplesOf, joinAnswers, type ClipAnswers, type Example } from './predict';
 import { referenceOf } from './reference';
+import { judgedClips, servedReport, type JudgedClips } from './served-figures';
 import type { TrainedRun } from './train';
 
 /** Networks of one fold, as many as the front end has views. */
@@ -64,17 +67,17 @@ export function evaluateEnsemble(
     const labels = validation.flat().map(({ label }) => label);
     const judgeFolds = (scorersOf: (fold: number) => readonly Scorer[]): ClipAnswers =>
       joinAnswers(validation.map((examples, fold) => judge(scorersOf(fold), examples)));
-    const own = judgeFolds((fold) => ofFold(served, fold));
+    const judgedFolds = validation.map((examples, fold) =>
+      judgedClips(folds[fold]!.split.validation, judge(ofFold(served, fold), examples)),
+    );
+    const own = joinAnswers(judgedFolds.map(({ answers }) => answers));
     const averaged = peers.flat().length === 0 ? own : judgeFolds((fold) => groups[fold]!);
     const exactLogits = judgeFolds((fold) => ofFold(exact, fold)).logits;
     const calibration = calibrate(labels, averaged, othersJudged(groups, options));
     const { temperature } = calibration;
-    const evaluate = (
-      truth: readonly number[],
-      { logits }: ClipAnswers,
-    ): ReturnType<typeof evaluateClassifier> => {
-      const probabilities = logits.map((rows) => meanProbabilities(rows, judgedAt ?? temperature));
-      return evaluateClassifier({ labels: truth, probabilities, classes });
+    const evaluate = ({ labels: truth, recordings, answers }: JudgedClips): Evaluation => {
+      const probabilities = answers.logits.map((rows) => meanProbabilities(rows, judgedAt ?? temperature));
+      return evaluateClassifier({ labels: truth, recordings, probabilities, classes });
     };
     const epoch = progress.history.length;
     const validationClips = folds.flatMap(({ split }) => split.validation);
@@ -85,14 +88,24 @@ export function evaluateEnsemble(
       golden: goldenOf(served, options, temperature, describeEngine(engine, network.config)),
     };
     const test = examplesOf(testClips, frontEnd, engine);
-    const judged = { epoch, validation: evaluate(labels, own) };
-    if (test.length === 0) return { ...common, last: judged, calibration };
+    const judged = { epoch, validation: evaluate(judgedClips(validationClips, own)) };
+    const publishedCalibration = calibrationOf(calibration);
+    if (test.length === 0) {
+      return {
+        ...common,
+        last: judged,
+        calibration,
+        served: servedReport(judgedFolds, undefined, publishedCalibration),
+      };
+    }
     const testLabels = test.map(({ label }) => label);
     const answers = judge(served, test);
+    const judgedTest = judgedClips(testClips, answers);
     const testProbabilities = answers.logits.map((rows) => meanProbabilities(rows, temperature));
     return {
       ...common,
-      last: { ...judged, test: evaluate(testLabels, answers) },
+      last: { ...judged, test: evaluate(judgedTest) },
+      served: servedReport(judgedFolds, judgedTest, publishedCalibration),
       calibration: {
         ...calibration,
         test: reliability(testLabels, testProbabilities),

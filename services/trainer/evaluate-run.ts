@@ -1,7 +1,7 @@
-import type { CalibrationReport } from '../../shared/contracts/calibration';
+import type { Calibration, CalibrationReport } from '../../shared/contracts/calibration';
 import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { Golden } from '../../shared/contracts/lifecycle';
-import type { EpochEvaluation, Reference } from '../../shared/contracts/report';
+import type { EpochEvaluation, Reference, ServedReport } from '../../shared/contracts/report';
 import { meanProbabilities } from '../../shared/decision/mean-probabilities';
 import { describeEngine, type LoadedEngine } from '../../shared/engine/load-engine';
 import { createScorer, type Scorer } from '../../shared/engine/scorer';
@@ -15,10 +15,12 @@ import {
   type WeightValues,
 } from '../../shared/registry/weights-file';
 import { calibrate, type OtherSounds } from './calibrate';
+import type { LabelledClip } from './dataset';
 import type { FoldSplit } from './folds';
 import { goldenOf } from './golden';
 import { answersOf, examplesOf, joinAnswers, type ClipAnswers, type Example } from './predict';
 import { referenceOf } from './reference';
+import { judgedClips, recordingOf, servedReport } from './served-figures';
 import type { TrainedRun } from './train';
 
 export interface EvaluationOptions {
@@ -40,6 +42,8 @@ export interface VersionEvaluation {
   readonly best?: EpochEvaluation;
   readonly last: EpochEvaluation;
   readonly calibration?: CalibrationReport;
+  /** Of what is served, as callers see it. */
+  readonly served: ServedReport;
   /** Of what is served, on the validation clips. */
   readonly reference: Reference;
   readonly golden: Golden;
@@ -57,18 +61,19 @@ export interface RunEvaluation extends VersionEvaluation {
 export function evaluateRun(run: TrainedRun, split: FoldSplit, options: EvaluationOptions): RunEvaluation {
   const { network, progress } = run;
   const { frontEnd, dtype, engine } = options;
-  const examples = {
-    validation: examplesOf(split.validation, frontEnd, engine),
-    test: examplesOf(split.test, frontEnd, engine),
-  };
-  const judge = (scorer: Scorer, epoch: number): Judged => judgeEpoch(scorer, epoch, examples, options);
+  const heard = (clips: readonly LabelledClip[]): HeardClips => ({
+    examples: examplesOf(clips, frontEnd, engine),
+    recordings: clips.map(({ filename }) => recordingOf(filename)),
+  });
+  const clips = { validation: heard(split.validation), test: heard(split.test) };
+  const judge = (scorer: Scorer, epoch: number): Judged => judgeEpoch(scorer, epoch, clips, options);
   const encoded = encodeWeights(network, run.bestWeights, dtype);
   const exact = withScorer({ network, engine }, run.bestWeights, 'float32', (scorer) =>
     judge(scorer, progress.bestEpoch),
   );
   const served = withScorer({ network, engine }, run.bestWeights, dtype, (scorer) => {
     const judged = judge(scorer, progress.bestEpoch);
-    const labels = labelsOf(examples.validation);
+    const labels = labelsOf(clips.validation.examples);
     const calibration =
       Object.keys(options.madeSounds).length === 0
         ? undefined
@@ -89,6 +94,11 @@ export function evaluateRun(run: TrainedRun, split: FoldSplit, options: Evaluati
     best: served.evaluation,
     last: last.evaluation,
     ...(served.calibration === undefined ? {} : { calibration: served.calibration }),
+    served: servedReport(
+      [judgedClips(split.validation, served.validation)],
+      judgedClips(split.test, served.test),
+      calibrationOf(served.calibration),
+    ),
     reference: referenceOf(split.validation, served.validation, served.calibration?.temperature, frontEnd),
     golden: served.golden,
   };
@@ -107,28 +117,42 @@ export function othersJudged(
   );
 }
 
+interface HeardClips {
+  readonly examples: readonly Example[];
+  /** The recording that each is from. */
+  readonly recordings: readonly string[];
+}
+
+/** What of a report is published. */
+export function calibrationOf(report: CalibrationReport | undefined): Calibration | undefined {
+  return report && { temperature: report.temperature, unknownBelow: report.unknown.threshold };
+}
+
 interface Judged {
   readonly evaluation: EpochEvaluation;
   readonly validation: ClipAnswers;
+  /** Empty where the test fold holds no clips. */
+  readonly test: ClipAnswers;
   readonly logits: readonly Float32Array[];
 }
 
 function judgeEpoch(
   scorer: Scorer,
   epoch: number,
-  examples: Readonly<Record<'validation' | 'test', readonly Example[]>>,
+  clips: Readonly<Record<'validation' | 'test', HeardClips>>,
   { classes }: EvaluationOptions,
 ): Judged {
-  const judge = (
-    clips: readonly Example[],
-  ): { answers: ClipAnswers; evaluation: EpochEvaluation['validation'] } => {
-    const answers = answersOf([scorer], clips, classes.length);
-    const labels = labelsOf(clips);
+  const judge = ({
+    examples,
+    recordings,
+  }: HeardClips): { answers: ClipAnswers; evaluation: EpochEvaluation['validation'] } => {
+    const answers = answersOf([scorer], examples, classes.length);
+    const labels = labelsOf(examples);
     const probabilities = answers.logits.map((rows) => meanProbabilities(rows));
-    return { answers, evaluation: evaluateClassifier({ labels, probabilities, classes }) };
+    return { answers, evaluation: evaluateClassifier({ labels, probabilities, classes, recordings }) };
   };
-  const validation = judge(examples.validation);
-  const test = examples.test.length === 0 ? undefined : judge(examples.test);
+  const validation = judge(clips.validation);
+  const test = clips.test.examples.length === 0 ? undefined : judge(clips.test);
   return {
     evaluation: {
       epoch,
@@ -136,6 +160,7 @@ function judgeEpoch(
       ...(test === undefined ? {} : { test: test.evaluation }),
     },
     validation: validation.answers,
+    test: test?.answers ?? { logits: [], evidence: [] },
     logits: [...validation.answers.logits, ...(test?.answers.logits ?? [])].flat(),
   };
 }

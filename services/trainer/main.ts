@@ -6,6 +6,7 @@ import { createStatusLine } from '../../shared/observability/status-line';
 import { networkOf, parseTrainCommand, trainUsage } from './command-line';
 import { readTrainerConfig } from './config';
 import { downloadEsc50, esc50Url, type DownloadProgress } from './data-download';
+import { evaluateCommand } from './evaluate-command';
 import { jobCommand } from './jobs/job-command';
 import { workCommand } from './jobs/work-command';
 import { reproduceCommand } from './reproduce/reproduce-command';
@@ -17,6 +18,8 @@ const usage = `${trainUsage}
 
 npm run reproduce -- [--data FOLDER] [--esc10-only] [--epochs N] [--seed N]
                   every run of the report's protocol that is missing; writes models/REPORT.md and .html
+npm run evaluate -- VERSION [--data FOLDER] [--esc10-only]
+                  judges a published version's networks anew, and writes what they are worth into its report
 npm run summary -- cnn|transformer|mel|mel-small|encoder [--heads N] [--hidden N] [--batch-size N]
                   the parameter table, and the versions in models/ that hold such networks
 npm run trainer -- [--until-idle SECONDS]
@@ -52,6 +55,9 @@ async function main([verb, ...args]: readonly string[]): Promise<void> {
       return;
     case 'reproduce':
       await reproduceCommand(parseTrainCommand(args), { config, output, signal: stop.signal });
+      return;
+    case 'evaluate':
+      await evaluateCommand(args, { config, output, signal: stop.signal });
       return;
     case 'summary':
       output.write(`${await summaryOf(args, config.modelsFolder)}\n`);

@@ -1,6 +1,6 @@
 import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { Manifest } from '../../shared/contracts/manifest';
-import type { CrossValidation, EpochMetrics, Report } from '../../shared/contracts/report';
+import type { CrossValidation, EpochMetrics, Report, ServedReport } from '../../shared/contracts/report';
 import { parameterCount, type Network } from '../../shared/network/network';
 import { goldenFileName } from '../../shared/registry/golden-file';
 import type { Registry, Version } from '../../shared/registry/registry';
@@ -101,6 +101,7 @@ function createManifest(published: PublishedNetworks, facts: VersionFacts): Mani
       ...(served.test === undefined
         ? {}
         : { testAccuracy: served.test.accuracy, testMacroF1: served.test.macro.f1 }),
+      ...answeredShares(published.evaluation.served),
     },
     ...(calibration === undefined
       ? {}
@@ -122,11 +123,22 @@ function createManifest(published: PublishedNetworks, facts: VersionFacts): Mani
   };
 }
 
+/** The shares of clips that are answered with the right class, for the manifest. */
+export function answeredShares({
+  validation,
+  test,
+}: ServedReport): Pick<Manifest['metrics'], 'validationAnswered' | 'testAnswered'> {
+  return {
+    validationAnswered: validation.answered / validation.clips,
+    ...(test === undefined ? {} : { testAnswered: test.answered / test.clips }),
+  };
+}
+
 function createReport(published: PublishedNetworks, manifest: Manifest): Report {
   const { network, classes, frontEnd, hyperparameters, initialisation, inputScaling } = manifest;
   const { protocol, seed, data, code, engine, members } = manifest;
   const { evaluation, crossValidation } = published;
-  const { best, last, calibration, reference } = evaluation;
+  const { best, last, calibration, served, reference } = evaluation;
   return {
     formatVersion: 1,
     version: manifest.version,
@@ -142,6 +154,7 @@ function createReport(published: PublishedNetworks, manifest: Manifest): Report 
     ...(calibration === undefined ? {} : { calibration }),
     parameterTable: parameterTable(published.network, tableBatchSize),
     ...(crossValidation === undefined ? {} : { crossValidation }),
+    served,
     reference,
   };
 }

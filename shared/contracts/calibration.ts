@@ -9,6 +9,7 @@ export const calibrationSchema = z.strictObject({
   /** A window whose highest probability, times its familiarity where that is judged, is below this is `unknown`. */
   unknownBelow: ratio,
 });
+export type Calibration = z.infer<typeof calibrationSchema>;
 
 /** A bin of a reliability diagram: clips whose highest probability lies in it. */
 export const reliabilityBinSchema = z.strictObject({

@@ -26,8 +26,10 @@ export const evaluationSchema = z.strictObject({
   clips: z.int().positive(),
   correct: z.int().min(0),
   accuracy: ratio,
-  /** Wilson score interval at 95 %. */
+  /** At 95 %: by bootstrap over the recordings; where `recordings` is absent, Wilson's over the clips. */
   accuracyInterval: z.strictObject({ lower: ratio, upper: ratio }),
+  /** That the clips are from. */
+  recordings: z.int().positive().optional(),
   /** Mean cross-entropy in nats. */
   loss: z.number().min(0),
   /** `confusion[t][p]`: clips of class t that were taken for class p. */

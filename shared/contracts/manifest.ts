@@ -92,6 +92,9 @@ export const manifestSchema = z.strictObject({
     /** Absent: the test fold was not looked at. */
     testAccuracy: ratio.optional(),
     testMacroF1: ratio.optional(),
+    /** Of clips that are answered with the right class: `unknown` is a wrong answer. Absent: not counted. */
+    validationAnswered: ratio.optional(),
+    testAnswered: ratio.optional(),
   }),
   /** Absent: probabilities are the softmax of the logits, and nothing is unknown. */
   calibration: calibrationSchema.optional(),

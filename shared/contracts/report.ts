@@ -87,6 +87,34 @@ export const crossValidationSchema = z.strictObject({
 });
 export type CrossValidation = z.infer<typeof crossValidationSchema>;
 
+const intervalSchema = z.strictObject({ lower: ratio, upper: ratio });
+
+/** What the very networks that are published answer to clips that trained none of those that judge them. */
+export const servedFiguresSchema = z.strictObject({
+  clips: z.int().positive(),
+  recordings: z.int().positive(),
+  /** Clips whose most probable class is the right one. */
+  correct: z.int().min(0),
+  accuracyInterval: intervalSchema,
+  /** Clips that are answered with the right class: `unknown` is a wrong answer. */
+  answered: z.int().min(0),
+  answeredInterval: intervalSchema,
+  /** Clips that are not answered with `unknown`. */
+  passed: z.int().min(0),
+  expectedCalibrationError: ratio,
+});
+export type ServedFigures = z.infer<typeof servedFiguresSchema>;
+
+/**
+ * `validation`: each clip by the networks of its own fold, with the temperature and the threshold that the other folds' clips give.
+ * `test`: by all networks, as served. Intervals are of a bootstrap over recordings.
+ */
+export const servedReportSchema = z.strictObject({
+  validation: servedFiguresSchema,
+  test: servedFiguresSchema.optional(),
+});
+export type ServedReport = z.infer<typeof servedReportSchema>;
+
 const counts = z.array(z.int().min(0));
 
 /**
@@ -132,6 +160,8 @@ export const reportSchema = z.strictObject({
   calibration: calibrationReportSchema.optional(),
   parameterTable: parameterTableSchema,
   crossValidation: crossValidationSchema.optional(),
+  /** Absent: made before it was kept (`npm run evaluate` adds it). */
+  served: servedReportSchema.optional(),
   /** Absent: made before it was kept. */
   reference: referenceSchema.optional(),
   /** The latest decision about serving it; absent: nobody asked. */

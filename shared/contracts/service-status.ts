@@ -72,7 +72,9 @@ export const modelDetailsSchema = modelSummarySchema.extend({
     .object({
       clips: z.int(),
       correct: z.int(),
-      accuracyInterval: z.object({ lower: ratio, upper: ratio }).describe('Wilson’s, at 95 %'),
+      accuracyInterval: z
+        .object({ lower: ratio, upper: ratio })
+        .describe('At 95 %, over the recordings where they are known'),
       recall: z.record(z.string(), ratio).describe('By class'),
     })
     .nullable()

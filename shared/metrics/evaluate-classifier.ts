@@ -4,6 +4,7 @@ import { confusionMatrix } from './confusion-matrix';
 import { crossEntropy } from './cross-entropy';
 import { roc } from './roc';
 import { spread } from './spread';
+import { recordingsInterval, scoresByRecording } from './recordings-interval';
 import { wilsonInterval } from './wilson-interval';
 
 export interface ClassifierResults {
@@ -12,6 +13,8 @@ export interface ClassifierResults {
   /** `[clips][classes]`; each row sums to 1. */
   readonly probabilities: readonly Float32Array[];
   readonly classes: readonly string[];
+  /** The recording that each clip is from; absent: each is one of its own. */
+  readonly recordings?: readonly string[];
 }
 
 /**
@@ -22,8 +25,15 @@ export interface ClassifierResults {
  */
 export function evaluateClassifier(results: ClassifierResults): Evaluation {
   check(results);
-  const { labels, probabilities, classes } = results;
-  const confusion = confusionMatrix(labels, probabilities.map(mostProbable), classes.length);
+  const { labels, probabilities, classes, recordings } = results;
+  const predicted = probabilities.map(mostProbable);
+  const confusion = confusionMatrix(labels, predicted, classes.length);
+  const scores =
+    recordings &&
+    scoresByRecording(
+      recordings,
+      predicted.map((label, clip) => label === labels[clip]),
+    );
   const correct = confusion.reduce((sum, row, index) => sum + row[index]!, 0);
   const perClass = classes.map((_, index) => evaluateClass(results, confusion, index));
   const areas = perClass.flatMap(({ auc }) => (auc === null ? [] : [auc]));
@@ -31,7 +41,9 @@ export function evaluateClassifier(results: ClassifierResults): Evaluation {
     clips: labels.length,
     correct,
     accuracy: correct / labels.length,
-    accuracyInterval: wilsonInterval(correct, labels.length),
+    ...(scores === undefined
+      ? { accuracyInterval: wilsonInterval(correct, labels.length) }
+      : { accuracyInterval: recordingsInterval(scores), recordings: scores.length }),
     loss: crossEntropy(labels, probabilities),
     confusion,
     perClass,

@@ -1,10 +1,17 @@
 import type { Evaluation } from '../../../shared/contracts/evaluation';
-import { servedEvaluation, type Report } from '../../../shared/contracts/report';
+import {
+  servedEvaluation,
+  type Report,
+  type ServedFigures,
+  type ServedReport,
+} from '../../../shared/contracts/report';
 import { calibrationSection } from './calibration-section';
 import { interval, percent, ratio } from './format';
 import { type Markup, markup, trusted } from './markup';
 import { curves, epochSection } from './report-sections';
+import { servedSection } from './served-section';
 import { style } from './style';
+import { intervalRule } from './interval-rule';
 import { configurationTable, crossValidationTable, parameterTable, summaryTable } from './tables';
 
 /**
@@ -25,10 +32,10 @@ export function renderReportHtml(report: Report): string {
 </head>
 <body>
 ${header(report)}
+${servedSection(report)}
 <h2>Figures</h2>
 ${summaryTable(evaluations)}
-<p class="quiet">The best epoch has the highest validation accuracy (on a tie the lower loss). The interval is
-Wilson’s at 95 %. Precision, recall, F1 and AUC see one class against the rest over all clips; macro is their mean.</p>
+<p class="quiet">The best epoch has the highest validation accuracy (on a tie the lower loss). ${intervalRule(report)} ${temperatureRule(report)} Precision, recall, F1 and AUC see one class against the rest over all clips; macro is their mean.</p>
 ${curves(report)}
 ${calibration === undefined ? '' : calibrationSection(calibration)}
 ${best === undefined ? '' : epochSection(`Best epoch: ${best.epoch}`, best)}
@@ -43,13 +50,39 @@ ${configurationTable(report)}
 `.html;
 }
 
-function header({ version, configuration, evaluations }: Report): Markup {
+/** By which temperature the clips' probabilities were made: a network that answers alone is compared as trained. */
+function temperatureRule({ evaluations, calibration, configuration }: Report): string {
+  const together =
+    evaluations.best === undefined && calibration !== undefined && (configuration.members ?? 1) > 1;
+  return together
+    ? `The first guess of averaged networks depends on the temperature: here it is the published one, ${calibration.temperature.toFixed(3)}.`
+    : 'All of them are at temperature 1, and none is called unknown.';
+}
+
+function tile(name: string, figure: string, note: string): Markup {
+  return markup`<div class="tile">${name}<b>${figure}</b><span class="quiet">${note}</span></div>\n`;
+}
+
+/** What callers get, first guess and answer, with the same intervals as the section below. */
+function servedTiles({ validation, test }: ServedReport): Markup {
+  const tiles = (fold: string, figures: ServedFigures): Markup => {
+    const { clips, correct, accuracyInterval, answered, answeredInterval } = figures;
+    const one = (name: string, right: number, within: Evaluation['accuracyInterval']): Markup =>
+      tile(
+        `${fold}, ${name}`,
+        percent(right / clips),
+        `${right} of ${clips} clips; 95 %: ${interval(within)}`,
+      );
+    return markup`${one('first guess', correct, accuracyInterval)}${one('as answered', answered, answeredInterval)}`;
+  };
+  return markup`${test === undefined ? '' : tiles('Test', test)}${tiles('Validation', validation)}`;
+}
+
+function header({ version, configuration, evaluations, served: asServed }: Report): Markup {
   const served = servedEvaluation({ evaluations });
   const { test, validation, epoch } = served;
   const { testFold, validationFold, trainFolds } = configuration.protocol;
   const { members = 1 } = configuration;
-  const tile = (name: string, figure: string, note: string): Markup =>
-    markup`<div class="tile">${name}<b>${figure}</b><span class="quiet">${note}</span></div>\n`;
   const accuracy = (name: string, evaluation: Evaluation): Markup => {
     const { accuracy: share, accuracyInterval, correct, clips } = evaluation;
     return tile(name, percent(share), `${correct} of ${clips} clips; 95 %: ${interval(accuracyInterval)}`);
@@ -66,7 +99,11 @@ ${trainFolds.join(', ')}, ${
       : `${members === 1 ? '' : `${members} networks together, `}validated on fold ${validationFold}`
   }, ${tested}. Shown here: epoch ${epoch}, ${evaluations.best === undefined ? 'the last' : 'the best by validation'}.</p>
 <div class="tiles">
-${test === undefined ? '' : accuracy('Test accuracy', test)}${accuracy('Validation accuracy', validation)}
+${
+  asServed === undefined
+    ? markup`${test === undefined ? '' : accuracy('Test accuracy', test)}${accuracy('Validation accuracy', validation)}`
+    : servedTiles(asServed)
+}
 ${tile(`${name} macro F1`, ratio(macro.f1), `macro AUC ${ratio(macro.auc)}`)}</div>
 </header>`;
 }

@@ -1,7 +1,8 @@
 import type { Evaluation } from '../../../shared/contracts/evaluation';
 import { interval, percent, percentSpread, ratio } from '../report/format';
 import type { ColumnGroup } from '../report/tables';
-import { reportOf, type ComparedFolds, type ComparedRun } from './comparison';
+import { intervalRule } from '../report/interval-rule';
+import { reportOf, type ComparedFolds, type ComparedRun, type Comparison } from './comparison';
 
 /** The comparison as text, for the page and for the Markdown file alike; the first group holds a row's name. */
 export const singleRunGroups: readonly ColumnGroup[] = [
@@ -68,10 +69,13 @@ export function foldsCells({ title, reportedValidationMean, ours, reports }: Com
 }
 
 /** What every reader of the figures must know. */
-export const comparisonNotes = [
-  'Test fold 1 was never trained or selected on. Single runs train on folds 3, 4, 5 and validate on fold 2; in a ' +
-    'cross-validation each of the folds 2 to 5 validates in turn.',
-  'The last epoch is the report’s choice; the best epoch has the highest validation accuracy (ties: lower loss). ' +
-    'Intervals are Wilson’s at 95 %: of 80 clips one is 1.25 points. Means over folds carry their standard deviation. ' +
-    'F1 is macro, of the test fold.',
-] as const;
+export function comparisonNotes({ singles }: Comparison): string[] {
+  const report = reportOf(singles.find(({ result }) => reportOf(result) !== undefined)?.result);
+  return [
+    'Test fold 1 was never trained or selected on. Single runs train on folds 3, 4, 5 and validate on fold 2; in a ' +
+      'cross-validation each of the folds 2 to 5 validates in turn.',
+    'The last epoch is the report’s choice; the best epoch has the highest validation accuracy (ties: lower loss). ' +
+      `${report === undefined ? '' : `${intervalRule(report)} `}Of 80 clips one is 1.25 points. Means over folds carry their standard deviation. ` +
+      'F1 is macro, of the test fold.',
+  ];
+}

@@ -16,7 +16,7 @@ export function renderComparisonMarkdown(comparison: Comparison): string {
   const finished = singles.filter(({ result }) => result !== undefined).length;
   return `# The report's results beside ours
 
-${comparisonNotes.join('\n\n')}
+${comparisonNotes(comparison).join('\n\n')}
 
 ${finished} of ${singles.length} single runs are finished. \`REPORT.html\` has the charts, curves, confusion matrices, ROC
 curves and parameter tables, \`REPORT.json\` every figure; \`npm run reproduce\` makes all three.

@@ -37,7 +37,7 @@ export function renderComparisonPage(comparison: Comparison): string {
 </head>
 <body>
 <h1>The report’s results beside ours</h1>
-${comparisonNotes.map((note) => markup`<p class="quiet">${note}</p>\n`)}
+${comparisonNotes(comparison).map((note) => markup`<p class="quiet">${note}</p>\n`)}
 <h2>Single runs</h2>
 ${groupedTable(singleRunGroups, singles.map(singleRunCells))}
 ${charts(singles)}

@@ -1,0 +1,104 @@
+import { join } from 'node:path';
+import { writeFileAtomically } from '../../shared/registry/write-atomically';
+import { reportFileName, readReport } from '../../shared/registry/report-file';
+import { manifestFileName, openRegistry, type Version } from '../../shared/registry/registry';
+import { viewsOf } from '../../shared/contracts/front-end';
+import type { ServedFigures, ServedReport } from '../../shared/contracts/report';
+import { AppError } from '../../shared/errors/app-error';
+import type { Scorer } from '../../shared/engine/scorer';
+import { parseTrainCommand } from './command-line';
+import { answersOf, examplesOf } from './predict';
+import { answeredShares } from './publish-version';
+import { interval, percent } from './report/format';
+import { renderReportHtml } from './report/render-report-html';
+import { judgedClips, servedReport, type JudgedClips } from './served-figures';
+import { loadNetworks } from './version-networks';
+import { openWorkshop, type CommandContext, type Workshop } from './workshop';
+
+/**
+ * `npm run evaluate -- VERSION`: judges a published version's own networks anew, from its weights and the recordings it was trained
+ * on, and writes the figures into its report and manifest.
+ * @throws AppError not-found, invalid-checkpoint; invalid-dataset when the recordings are not those it was trained on
+ */
+export async function evaluateCommand(
+  [name = '', ...options]: readonly string[],
+  context: CommandContext,
+): Promise<void> {
+  const version = await openRegistry(context.config.modelsFolder).read(name);
+  const { architecture } = version.manifest.network;
+  const command = parseTrainCommand([...options, `--architecture=${architecture}`]);
+  const workshop = await openWorkshop(command, context);
+  const served = await judgeVersion(version, workshop);
+  await keep(version, served);
+  context.output.write(`${linesOf(served)}\n`);
+}
+
+async function judgeVersion(version: Version, { dataset, engine }: Workshop): Promise<ServedReport> {
+  const { manifest } = version;
+  const { frontEnd, classes, calibration, protocol } = manifest;
+  if (classes.join() !== dataset.classes.join()) {
+    throw new AppError(
+      'invalid-dataset',
+      `${manifest.version} was trained on other classes than these data have.`,
+    );
+  }
+  const scorers = await loadNetworks(version, engine);
+  const judge = (networks: readonly Scorer[], fold: number): JudgedClips => {
+    const clips = dataset.clips.filter((clip) => clip.fold === fold);
+    return judgedClips(clips, answersOf(networks, examplesOf(clips, frontEnd, engine), classes.length));
+  };
+  const views = viewsOf(frontEnd).length;
+  const { validationFold, testFold, trainFolds } = protocol;
+  try {
+    const folds =
+      validationFold === null
+        ? trainFolds.map((fold, index) => judge(scorers.slice(index * views, (index + 1) * views), fold))
+        : [judge(scorers, validationFold)];
+    const test = testFold === null ? undefined : judge(scorers, testFold);
+    return servedReport(folds, test, calibration);
+  } finally {
+    for (const scorer of scorers) scorer.dispose();
+  }
+}
+
+async function keep({ folder, manifest }: Version, served: ServedReport): Promise<void> {
+  const report = await readReport(folder);
+  if (report === undefined) throw new AppError('invalid-checkpoint', `${folder} has no report.`);
+  const whole = { ...report, served };
+  const metrics = { ...manifest.metrics, ...answeredShares(served) };
+  await writeFileAtomically(join(folder, reportFileName), `${JSON.stringify(whole, null, 2)}\n`);
+  await writeFileAtomically(join(folder, 'report.html'), renderReportHtml(whole));
+  await writeFileAtomically(
+    join(folder, manifestFileName),
+    `${JSON.stringify({ ...manifest, metrics }, null, 2)}\n`,
+  );
+}
+
+/** Both folds' figures, and README's row of them. */
+function linesOf({ validation, test }: ServedReport): string {
+  const line = (name: string, figures: ServedFigures): string => {
+    const { clips, recordings, passed, expectedCalibrationError } = figures;
+    const { first, answered } = sharesOf(figures);
+    return [
+      `${name}, ${clips} clips of ${recordings} recordings:`,
+      `  first guess right   ${first}`,
+      `  right as answered   ${answered}`,
+      `  not called unknown  ${percent(passed / clips)}`,
+      `  calibration error   ${percent(expectedCalibrationError)}`,
+    ].join('\n');
+  };
+  const figures = [validation, ...(test === undefined ? [] : [test])];
+  return [
+    line('validation', validation),
+    ...(test === undefined ? [] : [line('test', test)]),
+    `README: | ${figures.flatMap((of) => Object.values(sharesOf(of))).join(' | ')} |`,
+  ].join('\n');
+}
+
+function sharesOf(figures: ServedFigures): { readonly first: string; readonly answered: string } {
+  const { clips, correct, accuracyInterval, answered, answeredInterval } = figures;
+  return {
+    first: `${percent(correct / clips)} (${interval(accuracyInterval)})`,
+    answered: `${percent(answered / clips)} (${interval(answeredInterval)})`,
+  };
+}
