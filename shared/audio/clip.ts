@@ -37,13 +37,18 @@ export interface DecodeRequest {
   /** Nobody waits for the clip. */
   readonly isBackground?: boolean;
   readonly signal?: AbortSignal;
+  /** Told of a process that decodes it, as soon as that has started. */
+  readonly onChild?: (pid: number) => void;
   /** Looked at between two frames: whether the recording is not wanted any more, where a thread hears of no signal while it works. */
   readonly isCalledOff?: () => boolean;
 }
 
 /** Decodes off the calling thread. Rejects with an AppError: unsupported-media, undecodable-audio, empty-audio, non-finite-audio, clip-too-long, cancelled. */
 export interface ClipDecoder {
-  decode(bytes: Uint8Array, request: Omit<DecodeRequest, 'memory' | 'isCalledOff'>): Promise<Clip>;
+  decode(
+    bytes: Uint8Array,
+    request: Omit<DecodeRequest, 'memory' | 'onChild' | 'isCalledOff'>,
+  ): Promise<Clip>;
   /** Nobody looks at the clip any more, nor at a part of it: later ones may be put where it is. */
   takeBack(clip: Clip): void;
   close(): Promise<void>;

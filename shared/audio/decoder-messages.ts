@@ -25,6 +25,12 @@ export interface DecoderStarted {
   readonly threadId: number | undefined;
 }
 
+/** The recording is decoded by a process of its own from now on. */
+export interface DecoderChild {
+  readonly kind: 'child';
+  readonly pid: number;
+}
+
 /** The answer to a recording. */
 export type DecoderReply =
   | { readonly kind: 'clip'; readonly clip: Clip }
@@ -39,4 +45,4 @@ export type DecoderReply =
       readonly bytes?: Uint8Array;
     };
 
-export type FromDecoderThread = DecoderStarted | DecoderReply;
+export type FromDecoderThread = DecoderStarted | DecoderChild | DecoderReply;

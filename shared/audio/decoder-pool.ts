@@ -5,7 +5,7 @@ import { usableCores } from '../threads/usable-cores';
 import type { Clip, ClipDecoder } from './clip';
 import type { DecoderReply } from './decoder-messages';
 import { DecoderThread, defaultTimeLimitMs, type DecodingJob } from './decoder-thread';
-import { DecodingQueue } from './decoding-queue';
+import { DecodingQueue, dueMs } from './decoding-queue';
 import type { FfmpegOptions } from './ffmpeg';
 import { sweepRecordings } from './recording-folder';
 
@@ -40,8 +40,12 @@ interface Lane {
   readonly mostThreads: number;
 }
 
-/** While others wait, a recording is long that takes more: the less the more of them wait, so that together they wait for 1.5 s. */
-const longAfterMs = { most: 500, least: 150, together: 1500 };
+/**
+ * While others wait, a recording is long that takes more CPU time: the less the more of them wait, so that together they wait for 1.5 s.
+ * One that takes so much time without it, `passed`, waits for something else, and is long too. What is large gives way at once to
+ * what is due before it.
+ */
+const longAfterMs = { most: 500, least: 150, together: 1500, passed: 1000 };
 /** How often it is looked whether one is. */
 const lookMs = 100;
 /** Memory that is kept for the next clips, rather than left to be collected as garbage: of usual ones, and a few of them. */
@@ -150,10 +154,13 @@ export function createDecoderPool({
   /** Recordings that take long give way to those that wait. */
   function giveWay(): void {
     look = undefined;
-    const { most, least, together } = longAfterMs;
+    const { most, least, together, passed } = longAfterMs;
     const limitMs = Math.max(least, Math.min(most, together / quick.queue.size));
     for (const thread of [...quick.threads]) {
-      if (quick.queue.size > 0 && thread.job !== undefined && thread.workedMs >= limitMs) moveBack(thread);
+      const { job } = thread;
+      if (quick.queue.size === 0 || job === undefined) continue;
+      const isLong = thread.usedMs >= limitMs || thread.workedMs >= passed;
+      if (isLong || quick.queue.hasBefore(job)) moveBack(thread);
     }
     dispatch();
   }
@@ -203,6 +210,7 @@ export function createDecoderPool({
         };
         const job: DecodingJob = {
           ...{ bytes, request, caller, isBackground, isSettled: false },
+          dueMs: dueMs(performance.now(), bytes.byteLength),
           settle(result) {
             job.isSettled = true;
             signal?.removeEventListener('abort', onAbort);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { AppError } from '../errors/app-error';
+import { processCpuMs, threadCpuMs } from '../threads/cpu-time';
 import { stepThreadBack } from '../threads/step-back';
 import { Thread } from '../threads/thread';
 import type { Clip, DecodeRequest } from './clip';
@@ -11,7 +12,7 @@ import type { Waiting } from './decoding-queue';
 export interface DecodingJob extends Waiting {
   /** With whoever decodes, and back from there when it is called off. */
   bytes: Uint8Array;
-  readonly request: Omit<DecodeRequest, 'memory' | 'isCalledOff'>;
+  readonly request: Omit<DecodeRequest, 'memory' | 'onChild' | 'isCalledOff'>;
   /** Answers its caller; again: does nothing. */
   readonly settle: (result: Clip | AppError) => void;
   isSettled: boolean;
@@ -44,6 +45,10 @@ export class DecoderThread {
   #pieces = 0;
   #isCallingOff = false;
   #startedMs = Infinity;
+  /** CPU time that the thread had used before its recording. */
+  #usedBeforeMs = 0;
+  /** The process that decodes its recording. */
+  #childId: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(events: DecoderThreadEvents, timeLimitMs: number) {
@@ -72,7 +77,18 @@ export class DecoderThread {
 
   /** How long it has been at its recording, its own start left out. */
   get workedMs(): number {
-    return performance.now() - this.#startedMs;
+    return Math.max(0, performance.now() - this.#startedMs);
+  }
+
+  /**
+   * CPU time that its recording has used, the process's that decodes it included: on a busy machine more time passes. Where the system
+   * does not tell it is the time that has passed.
+   */
+  get usedMs(): number {
+    const ownMs = this.#cpuMs();
+    if (ownMs === undefined) return this.workedMs;
+    const childMs = this.#childId === undefined ? 0 : (processCpuMs(this.#childId) ?? 0);
+    return ownMs - this.#usedBeforeMs + childMs;
   }
 
   /** @param memory where to put the clip, if it fits */
@@ -80,6 +96,7 @@ export class DecoderThread {
     this.#job = job;
     this.#isCallingOff = false;
     this.#startedMs = this.#hasStarted ? performance.now() : Infinity;
+    this.#usedBeforeMs = this.#cpuMs() ?? 0;
     const { worker } = this.#thread;
     worker.ref();
     this.#timer = setTimeout(() => {
@@ -112,7 +129,8 @@ export class DecoderThread {
   /** From now on, and for good, behind those that did not: a thread that stepped back may not step forward again. */
   stepBack(): void {
     this.#behind = true;
-    if (this.#id !== undefined) stepThreadBack(this.#id, 'others');
+    // A process that was started before has the thread's old priority.
+    for (const id of [this.#id, this.#childId]) if (id !== undefined) stepThreadBack(id, 'others');
   }
 
   async end(): Promise<void> {
@@ -126,11 +144,21 @@ export class DecoderThread {
       this.#hasStarted = true;
       this.#id = message.threadId;
       this.#startedMs = performance.now();
+      this.#usedBeforeMs = this.#cpuMs() ?? 0;
+      if (this.#behind) this.stepBack();
+      return;
+    }
+    if (message.kind === 'child') {
+      this.#childId = message.pid;
       if (this.#behind) this.stepBack();
       return;
     }
     const job = this.#free();
     if (job !== undefined && !this.#isLost) this.#events.onReply(this, job, message);
+  }
+
+  #cpuMs(): number | undefined {
+    return this.#id === undefined ? undefined : threadCpuMs(this.#id);
   }
 
   #lose(cause: unknown): void {
@@ -144,6 +172,7 @@ export class DecoderThread {
     clearTimeout(this.#timer);
     const job = this.#job;
     this.#job = undefined;
+    this.#childId = undefined;
     this.#thread.worker.unref();
     return job;
   }

@@ -23,7 +23,10 @@ async function answer({
 }: DecodeMessage): Promise<void> {
   const { signal } = (current = new AbortController());
   try {
-    const called = { signal, isCalledOff: () => isCalledOff(piece) };
+    const onChild = (pid: number): void => {
+      port.postMessage({ kind: 'child', pid } satisfies FromDecoderThread);
+    };
+    const called = { signal, onChild, isCalledOff: () => isCalledOff(piece) };
     const request = { sampleRate, maxSeconds, removeOffset, memory, ...called };
     const clip = await decode(bytes, request, options);
     const message: FromDecoderThread = { kind: 'clip', clip };

@@ -3,12 +3,25 @@ export interface Waiting {
   readonly caller: string;
   /** Nobody waits for the answer. */
   readonly isBackground: boolean;
+  /** When it would be its turn among its caller's own, as `dueMs` says. */
+  readonly dueMs: number;
+}
+
+const msPerByte = 500 / 1e6;
+
+/**
+ * When a recording is due that came at `arrivedMs`: a large one lets small ones pass that come so much later, half a second a megabyte.
+ * @param arrivedMs on a clock that never goes back
+ */
+export function dueMs(arrivedMs: number, lengthBytes: number): number {
+  return arrivedMs + lengthBytes * msPerByte;
 }
 
 /**
- * Recordings that wait for a decoder. Callers take turns: next is the oldest recording of the caller of whom the fewest are being
+ * Recordings that wait for a decoder. Callers take turns: next is a recording of the caller of whom the fewest are being
  * decoded, of several the one who was longest not served, so that no caller has more than half of the decoders while others wait.
- * What nobody waits for comes when no caller does.
+ * Of a caller's recordings the oldest comes first, except that large ones let small ones pass for a while: behind one address many
+ * people may be, and who sends a large recording waits longer in any case. What nobody waits for comes when no caller does.
  */
 export class DecodingQueue<Item extends Waiting> {
   readonly #items: Item[] = [];
@@ -22,6 +35,11 @@ export class DecodingQueue<Item extends Waiting> {
 
   add(item: Item): void {
     this.#items.push(item);
+  }
+
+  /** Whether something waits that is due before this one. */
+  hasBefore({ dueMs: otherMs }: Waiting): boolean {
+    return this.#items.some((item) => item.dueMs < otherMs);
   }
 
   /** @returns whether it waited */
@@ -40,7 +58,8 @@ export class DecodingQueue<Item extends Waiting> {
   next(running: readonly Waiting[]): Item | undefined {
     const callers = new Map<string, Item>();
     for (const item of this.#items) {
-      if (!item.isBackground && !callers.has(item.caller)) callers.set(item.caller, item);
+      const isBefore = item.dueMs < (callers.get(item.caller)?.dueMs ?? Infinity);
+      if (!item.isBackground && isBefore) callers.set(item.caller, item);
     }
     const first = [...callers.values()].sort((a, b) => this.#compare(a, b, running))[0] ?? this.#items[0];
     if (first === undefined) return undefined;

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { open, rm, rmdir, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -71,6 +72,9 @@ interface Recording {
   readonly deadlineMs: number;
 }
 
+/** What fluent-ffmpeg's types leave out. */
+type RunningCommand = ffmpeg.FfmpegCommand & { readonly ffmpegProc: ChildProcess };
+
 /** How decoding one track ended. */
 interface Attempt {
   readonly report: FfmpegReport;
@@ -104,6 +108,10 @@ async function attempt(
 ): Promise<Attempt> {
   const { signal } = recording.request;
   const command = createCommand(recording, track);
+  command.on('start', () => {
+    const { pid } = (command as RunningCommand).ffmpegProc;
+    if (pid !== undefined) recording.request.onChild?.(pid);
+  });
   const report = new FfmpegReport();
   // Read to its end it stays open: fluent-ffmpeg takes a process that exits 20 ms after its output was closed for one that failed.
   const output = new PassThrough({ autoDestroy: false });

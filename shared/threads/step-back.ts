@@ -29,7 +29,7 @@ export function ownThreadId(): number | undefined {
   }
 }
 
-/** As `stepBack`, of another thread of this process. */
+/** As `stepBack`, of another thread of this process, or of a process that it started. */
 export function stepThreadBack(id: number, behind: Behind): void {
   try {
     const lowest = constants.priority.PRIORITY_LOW;

@@ -1,12 +1,16 @@
-import { DecodingQueue } from '../../shared/audio/decoding-queue';
+import { DecodingQueue, dueMs } from '../../shared/audio/decoding-queue';
 
 interface Item {
   readonly caller: string;
   readonly isBackground: boolean;
   readonly name: string;
+  readonly dueMs: number;
 }
 
-const item = (name: string): Item => ({ caller: name[0]!, isBackground: name.startsWith('-'), name });
+let arrivals = 0;
+const item = (name: string, due = ++arrivals): Item => ({
+  ...{ caller: name[0]!, isBackground: name.startsWith('-'), name, dueMs: due },
+});
 
 /** The order in which so many decoders take what waits; each takes the next when its turn in the round comes. */
 function orderOf(names: readonly string[], decoders: number, running: readonly string[] = []): string[] {
@@ -26,6 +30,23 @@ function orderOf(names: readonly string[], decoders: number, running: readonly s
 describe('what waits for a decoder', () => {
   it('is taken in order of arrival from one caller', () => {
     expect(orderOf(['a1', 'a2', 'a3'], 2)).toEqual(['a1', 'a2', 'a3']);
+  });
+
+  it('lets small ones of the same caller pass large ones, which do not wait for ever', () => {
+    const queue = new DecodingQueue<Item>();
+    const add = (name: string, megabytes: number, arrivedMs: number): void => {
+      queue.add(item(name, dueMs(arrivedMs, megabytes * 1e6)));
+    };
+    add('a large', 20, 0);
+    add('a larger', 24, 0);
+    add('a small', 0.2, 9_000);
+    add('b large', 20, 9_000);
+    add('a late', 0.2, 10_000);
+    expect(queue.hasBefore(item('running', dueMs(0, 18e6)))).toBe(false);
+    expect(queue.hasBefore(item('running', dueMs(0, 19e6)))).toBe(true);
+    const order = Array.from({ length: 5 }, () => queue.next([])?.name);
+    // Callers take turns whatever they send.
+    expect(order).toEqual(['a small', 'b large', 'a large', 'a late', 'a larger']);
   });
 
   it('is taken from callers in turn, however many one has', () => {
