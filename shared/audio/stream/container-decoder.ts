@@ -3,6 +3,7 @@ import { damaged } from '../damaged';
 import { concatenate } from '../concatenate';
 import { createMixer } from '../mono';
 import { findPage } from '../ogg-pages';
+import { sniff } from '../sniff';
 import { createOggOpusDemuxer } from './ogg-opus-demuxer';
 import type { OpusDemuxer, OpusPiece } from './opus-demuxer';
 import { parseOpusHead } from './opus-head';
@@ -13,6 +14,21 @@ import { createWebmDemuxer, isWebm } from './webm-demuxer';
 /** Packets decoded at a time: at most 0.5 s of sound. */
 const pieceSamples = opusRate / 2;
 
+/** So many bytes tell what a stream is. */
+const sniffedBytes = 16;
+
+/** The error for what is no container that streams come in; an MP4, as some browsers record it, above all. */
+function unknownContainer(bytes: Uint8Array): AppError {
+  const found = sniff(bytes);
+  const format = found.kind === 'foreign' ? found.format : found.kind;
+  const what = format === 'unknown' ? 'This is neither WebM nor Ogg' : `This is ${format}, not WebM or Ogg`;
+  return new AppError(
+    'unsupported-media',
+    `${what}: a stream in a container is taken with Opus in one of these. Record with audio/webm;codecs=opus, or send PCM.`,
+    format === 'unknown' ? {} : { details: { format } },
+  );
+}
+
 /** WebM or Ogg with Opus, told apart by its first bytes, decoded by libopus as it comes. */
 export function createContainerDecoder(): StreamDecoder {
   let demuxer: OpusDemuxer | undefined;
@@ -21,14 +37,11 @@ export function createContainerDecoder(): StreamDecoder {
   const mix = createMixer(opusRate);
 
   function recognise(bytes: Uint8Array): OpusDemuxer | undefined {
-    if (bytes.length < 4) return undefined;
+    if (bytes.length < sniffedBytes) return undefined;
     if (isWebm(bytes)) return createWebmDemuxer();
     // A listener who joins may get the end of a page first.
     if (findPage(bytes, 0) >= 0) return createOggOpusDemuxer();
-    throw new AppError(
-      'unsupported-media',
-      'This is neither WebM nor Ogg; a stream in a container is taken with Opus in one of these.',
-    );
+    throw unknownContainer(bytes);
   }
 
   function free(): void {
@@ -86,6 +99,7 @@ export function createContainerDecoder(): StreamDecoder {
     },
     async *finish() {
       if (demuxer !== undefined) yield* play(demuxer.finish());
+      else if (start.length > 0) throw unknownContainer(start);
     },
     close: free,
   };

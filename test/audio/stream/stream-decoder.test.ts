@@ -146,7 +146,9 @@ describeWithFfmpeg('containers as they come', () => {
     ['ogg with vorbis', 'unsupported-media', () => encode(wav, 'v.ogg', '-c:a', 'libvorbis')],
     ['webm with vorbis', 'unsupported-media', () => encode(wav, 'v.webm', '-c:a', 'libvorbis')],
     ['WAV', 'unsupported-media', () => wav],
+    ['MP4', 'unsupported-media', () => encode(wav, 'a.mp4', '-c:a', 'libopus')],
     ['no container', 'unsupported-media', () => Buffer.from('hello there, this is text')],
+    ['a few bytes', 'unsupported-media', () => Buffer.from('hello')],
   ])('refuses %s with %s', async (_, code, make) => {
     expect(await failure(make())).toBe(code);
   });

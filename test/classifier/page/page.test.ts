@@ -13,6 +13,7 @@ import {
   type TestBrowser,
   type TestPage,
 } from '../../support/browser';
+import { recordInPage } from '../../support/page-recorder';
 import { ServiceProcess } from '../../support/service-process';
 import { joinToWav, samplePath } from '../../support/sound-files';
 
@@ -50,6 +51,31 @@ describeWithChromium('the page, in a real browser, on the real service', () => {
     await browser.close();
     await service.kill();
     await rm(folder, { recursive: true });
+  });
+
+  describe('a recorder of the browser’s own (MediaRecorder)', () => {
+    it('is heard as it records and as a file, paused or with a last blob behind stop; MP4 as a file', async () => {
+      const { page } = await visit({ microphone: true });
+      const [plain, paused, mp4] = await Promise.all([
+        recordInPage(page, 'audio/webm;codecs=opus', []),
+        recordInPage(page, 'audio/webm;codecs=opus', ['pause', 'late blob']),
+        recordInPage(page, 'audio/mp4', []),
+      ]);
+      for (const { types, heardSeconds, file } of [plain, paused]) {
+        expect(types).toEqual(['ready', ...types.slice(1, -1), 'done']);
+        expect(types).toContain('prediction');
+        expect(types).not.toContain('error');
+        expect(file).toMatchObject({ label: 'dog', audio: { format: 'webm', codec: 'opus' } });
+        expect(file.audio.durationSeconds).toBeGreaterThan(1);
+        expect(heardSeconds).toBeGreaterThan(1);
+      }
+      expect(Math.abs(plain.heardSeconds - plain.file.audio.durationSeconds)).toBeLessThan(0.05);
+      // The sender's clock stands still meanwhile: a pause is no hole.
+      expect(paused.file.warnings).toBeUndefined();
+      expect(mp4.types).toEqual(['ready', 'error']);
+      expect(mp4.error).toMatch(/This is mp4, not WebM or Ogg/);
+      expect(mp4.file).toMatchObject({ label: 'dog', audio: { format: 'mp4', codec: 'opus' } });
+    });
   });
 
   describe('a recording', () => {
