@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { manifestSchema } from '../../shared/contracts/manifest';
-import { reportSchema } from '../../shared/contracts/report';
+import { reportSchema, servedEvaluation } from '../../shared/contracts/report';
 import { writeToneDataset } from '../support/tone-dataset';
 
 const main = join(__dirname, '..', '..', 'services', 'trainer', 'main.js');
@@ -28,7 +28,14 @@ afterAll(async () => {
 
 /** Resolves with its lines and how it ended; `killAfter` kills it when that many runs are finished. */
 async function reproduce(killAfter = Infinity): Promise<{ lines: string[]; end: number | string }> {
-  const child = spawn(process.execPath, [main, 'reproduce', '--epochs=1', `--data=${join(folder, 'data')}`], {
+  return run(['reproduce', '--epochs=1', `--data=${join(folder, 'data')}`], killAfter);
+}
+
+async function run(
+  args: readonly string[],
+  killAfter = Infinity,
+): Promise<{ lines: string[]; end: number | string }> {
+  const child = spawn(process.execPath, [main, ...args], {
     env: {
       ...process.env,
       ENGINE: 'cpu',
@@ -107,6 +114,26 @@ describe('npm run reproduce', () => {
     // Ten runs and four cross-validations.
     expect(page.match(/<summary><h3>[^<]*(: test accuracy|, fold by fold)/g)).toHaveLength(14);
   });
+
+  it('has the figures of what it publishes, which npm run evaluate finds again', async () => {
+    const entries = await readdir(join(folder, 'models'), { withFileTypes: true });
+    const version = entries.map(({ name }) => name).find((name) => name.startsWith('cnn-'))!;
+    const report = reportSchema.parse(JSON.parse(await written(join(version, 'report.json'))));
+    const { served } = report;
+    const { validation, test } = servedEvaluation(report);
+    expect(served!.validation).toMatchObject({ clips: validation.clips, correct: validation.correct });
+    expect(served!.test).toMatchObject({ clips: test!.clips, correct: test!.correct });
+    // Without a threshold every clip is answered.
+    expect(served!.test!.answered).toBe(served!.test!.correct);
+
+    const without = { ...report, served: undefined };
+    await writeFile(join(folder, 'models', version, 'report.json'), JSON.stringify(without));
+    const { lines, end } = await run(['evaluate', version, `--data=${join(folder, 'data')}`]);
+    expect(end).toBe(0);
+    expect(lines).toContain(`test, ${test!.clips} clips of ${served!.test!.recordings} recordings:`);
+    const again = reportSchema.parse(JSON.parse(await written(join(version, 'report.json'))));
+    expect(again).toEqual(report);
+  }, 60_000);
 
   it('makes versions of the best cnn and the best transformer alone', async () => {
     const entries = await readdir(join(folder, 'models'), { withFileTypes: true });

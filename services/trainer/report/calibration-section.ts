@@ -12,7 +12,8 @@ export function calibrationSection(calibration: CalibrationReport): Markup {
 ${reliabilityChart(name, figures)}</figure>`;
   return markup`<h2>Calibration</h2>
 <p class="quiet">Logits are divided by ${temperature.toFixed(3)}, fitted on the validation clips. Accuracy over confidence in
-ten bins; the error is their mean distance over the clips.</p>
+ten bins; the error is their mean distance over the clips. On validation it is of the clips that fitted the temperature, and of networks averaged
+with other seeds where a version was chosen among several: the section “As served” has the published networks’ own.</p>
 <div class="three">${figure('Validation, before', before)}${figure('Validation, after', after)}
 ${test === undefined ? '' : figure('Test, after', test)}</div>
 <h3>Unknown</h3>
