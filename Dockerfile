@@ -63,7 +63,8 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s -
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 USER 1000:1000
 ENTRYPOINT ["node"]
-CMD ["dist/services/classifier/main.js"]
+# Smaller spaces for young objects: an idle service takes 30 MB less, as with `npm start`.
+CMD ["--max-semi-space-size=2", "dist/services/classifier/main.js"]
 
 FROM runtime AS cuda
 COPY --from=engine-cuda /var/cache/earshot/engine /var/cache/earshot/engine

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { melFrontEnd, reportFrontEnd, viewsOf } from '../shared/contracts/front-end';
 import type { KernelsWish } from '../shared/engine/choose-engine';
-import { isNative } from '../shared/engine/native-network';
+import { isNative } from '../shared/engine/is-native';
 import { trainingDefaults } from '../services/trainer/training-defaults';
 import { batchSizes, type EngineRow, type RowSubject, type Served } from './engine-row';
 

@@ -10,10 +10,12 @@ import {
 import { AppError } from '../../shared/errors/app-error';
 import type { ChooseFor } from '../../shared/lifecycle/promote-version';
 import { encoderMissing } from '../../shared/engine/encoder-file';
+import { releaseMemory } from '../../shared/engine/kernels-addon';
 import { startInference } from '../../shared/engine/start-inference';
 import type { Logger } from '../../shared/observability/logger';
 import type { Metrics } from '../../shared/observability/metrics';
 import { openRegistry, type Registry, type Version } from '../../shared/registry/registry';
+import { collectGarbage } from '../../shared/threads/collect-garbage';
 import type { Config } from './config';
 import { Drift, driftKinds } from './model/drift';
 import type { Onlooker } from './model/heard-window';
@@ -126,6 +128,13 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
     clock: systemClock,
   });
   metrics.watchDrift(driftKinds, drift);
+  void host.started.then(
+    () => {
+      collectGarbage();
+      releaseMemory();
+    },
+    () => undefined,
+  );
   void provideEncoder(config, encoderCache, { host, logger, signal: stopping.signal });
   const stopWatching = watchServing(
     config.modelsFolder,

@@ -1,5 +1,6 @@
 import type { LoadedEngine } from '../../shared/engine/load-engine';
-import { createNativeNetwork, isNative, type NativeNetwork } from '../../shared/engine/native-network';
+import { isNative } from '../../shared/engine/is-native';
+import { createNativeNetwork, type NativeNetwork } from '../../shared/engine/native-network';
 import { forwardLogits, type Scorer } from '../../shared/engine/scorer';
 import type { NetworkConfig } from '../../shared/contracts/architecture';
 import type { SteppedHyperparameters } from '../../shared/contracts/manifest';

@@ -7,7 +7,7 @@ import { usableCores } from '../threads/usable-cores';
 import { assertAvx } from './assert-avx';
 import { buildKernels } from './build-kernels';
 import { loadKernels, type KernelsChoice } from './kernels-addon';
-import { isNative } from './native-network';
+import { isNative } from './is-native';
 import { findNvidiaDriver } from './nvidia-driver';
 import { provideEngine, type NativeEngineKind, type ProvidedEngine } from './provide';
 import { tryEngine } from './try-engine';

@@ -8,6 +8,7 @@ import { meanProbabilities } from '../decision/mean-probabilities';
 import { createNetwork } from '../network/create-network';
 import { ensembleParameters, splitMembers } from '../network/ensemble';
 import { decodeWeights, weightsFileNames } from '../registry/weights-file';
+import { collectGarbage } from '../threads/collect-garbage';
 import { stepBack } from '../threads/step-back';
 import { endThreads } from '../threads/thread';
 import { given, isCalledOff, receive } from '../threads/thread-side';
@@ -76,6 +77,7 @@ async function main(): Promise<void> {
     judge(Array.from({ length: size }, () => new Float32Array(1)));
   }
   predict = judge;
+  collectGarbage();
   const ready: InferenceReply = { ready: true, engine: describeEngine(engine, network.config) };
   port.postMessage(ready);
 }

@@ -163,3 +163,8 @@ export function loadKernels(path: string): KernelsAddon {
 export function leaveProcess(code: number): void {
   loaded?.leaveProcess(code);
 }
+
+/** Gives the system back what threads that are gone had of this process's memory, where an addon was loaded. */
+export function releaseMemory(): void {
+  loaded?.releaseMemory();
+}

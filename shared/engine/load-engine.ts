@@ -9,7 +9,7 @@ import type { KernelsChoice } from './kernels-addon';
 import type { FrontEnd } from '../contracts/front-end';
 import type { WeightArrays } from '../network/network';
 import { loadEncoderWeights } from './encoder-file';
-import { isNative } from './native-network';
+import { isNative } from './is-native';
 import { registerTrainingKernels } from './training-kernels';
 import { libtensorflowVersion } from './wheels';
 import { usableCores } from '../threads/usable-cores';

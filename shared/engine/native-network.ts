@@ -1,9 +1,9 @@
-import type { NetworkConfig } from '../contracts/architecture';
 import { AppError } from '../errors/app-error';
 import { melSize } from '../network/mel';
 import type { Network } from '../network/network';
 import { frameSamples, inputSamples } from '../network/trunk';
 import type { WeightValues } from '../registry/weights-file';
+import { isNative } from './is-native';
 import {
   loadKernels,
   type AddonNetwork,
@@ -59,21 +59,6 @@ export const dropoutPlaces = {
   transformer: ['attention1', 'attention2', 'attention3', 'attention4', 'feedForward'],
   mel: ['statistics'],
 } as const;
-
-/** Whether the kernels compute this network. */
-export function isNative(config: NetworkConfig): boolean {
-  switch (config.architecture) {
-    case 'cnn':
-      return config.batchNorm === 'counted';
-    case 'transformer':
-    case 'mel':
-    case 'mel-small':
-      return true;
-    // The encoder is; a head on it is plain arithmetic (shared/network/head.ts).
-    case 'encoder':
-      return true;
-  }
-}
 
 export interface NativeNetworkOptions {
   /** Frames of earlier clips whose tokens are kept, 80 kB each; the answers are the same to the bit. */

@@ -6,7 +6,7 @@ import { assertFewHang, Thread } from '../threads/thread';
 import { withinLimit } from '../threads/within-limit';
 import type { Inference, InferenceResult } from './inference';
 import type { InferenceReply, InferenceRequest, InferenceStart } from './inference-messages';
-import { loadKernels } from './kernels-addon';
+import { releaseMemory } from './kernels-addon';
 
 export interface StartInferenceOptions {
   readonly choice: EngineChoice;
@@ -63,7 +63,7 @@ export async function startInference(options: StartInferenceOptions): Promise<In
       failWaiting();
       if (stuck.get(version.folder) === thread) stuck.delete(version.folder);
       // What the thread had is free, and would be kept: a reload after the other, RSS would grow by a batch for every thread.
-      if (choice.kernels !== undefined) loadKernels(choice.kernels.path).releaseMemory();
+      releaseMemory();
       resolve(lastError);
     });
   });

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
-import Redis, { type RedisOptions } from 'ioredis';
+import { createRequire } from 'node:module';
+import type Redis from 'ioredis';
+import type { RedisOptions } from 'ioredis';
 import { AppError } from '../errors/app-error';
 
 /** Who asks waits so long for Redis, at most. */
@@ -52,18 +54,24 @@ export function redisPlace(url: string): string {
   return `${hostname}:${port === '' ? '6379' : port}`;
 }
 
+/** The package is loaded with the first connection: most services and trainers have none. */
+function open(url: string, options: RedisOptions): Redis {
+  const Client = createRequire(__filename)('ioredis') as typeof Redis;
+  return new Client(url, options);
+}
+
 /** For who cannot wait: commands fail while the connection is down. */
 export function connectImpatiently(url: string): Redis {
   const reconnectOnError = (error: Error): boolean => elsewhere.test(error.message);
   const options = { maxRetriesPerRequest: 0, enableOfflineQueue: false, commandTimeout: commandMs };
-  return remembering(new Redis(url, { ...common, ...options, reconnectOnError }));
+  return remembering(open(url, { ...common, ...options, reconnectOnError }));
 }
 
 /** For workers: commands wait until Redis is there again, however long that takes. */
 export function connectPatiently(url: string): Redis {
   // 2: the command is sent again.
   const reconnectOnError = (error: Error): 2 | false => (elsewhere.test(error.message) ? 2 : false);
-  return remembering(new Redis(url, { ...common, maxRetriesPerRequest: null, reconnectOnError }));
+  return remembering(open(url, { ...common, maxRetriesPerRequest: null, reconnectOnError }));
 }
 
 const lastErrors = new WeakMap<Redis, Error>();

@@ -1,4 +1,5 @@
-import Bull from 'bull';
+import { createRequire } from 'node:module';
+import type Bull from 'bull';
 import type Redis from 'ioredis';
 import type { JobRecord } from './job-record';
 
@@ -30,12 +31,18 @@ export const lockTimes: LockTimes = {
   stalledIntervalMs: 15_000,
 };
 
+/** Loaded with the first queue: it takes 15 MB, which a service without Redis does without. */
+function bull(): typeof Bull {
+  return createRequire(__filename)('bull') as typeof Bull;
+}
+
 /** Opens Bull's queue. Whether a job that keeps losing its workers is given up is decided by its record, not by Bull. */
 export function openWorkQueue(
   connect: (type: 'client' | 'subscriber' | 'bclient') => Redis,
   { lockDurationMs, lockRenewMs, stalledIntervalMs }: LockTimes,
 ): WorkQueue {
-  return new Bull<WorkItem>(queueName, {
+  const Queue = bull();
+  return new Queue<WorkItem>(queueName, {
     createClient: connect,
     settings: {
       lockDuration: lockDurationMs,

@@ -33,7 +33,8 @@ describe.each(['cpu', 'cuda'] as const)('the image %s', (target) => {
   });
 
   it('starts the classifier, and asks it whether it is ready', () => {
-    const [program, script] = image.command;
+    const program = image.command[0];
+    const script = image.command.find((word) => word.endsWith('.js'));
     expect(program).toBe('node');
     expect(existsSync(join(projectFolder, script!))).toBe(true);
     expect(image.healthCommand?.join(' ')).toContain('/readyz');
