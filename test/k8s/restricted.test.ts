@@ -1,4 +1,12 @@
-import { overlays, parseObjects, podSpecs, renderOverlay, type PodSpec } from '../support/kubernetes';
+import {
+  overlays,
+  parseObjects,
+  podSpecs,
+  renderComposition,
+  renderOverlay,
+  type PodSpec,
+} from '../support/kubernetes';
+import { modelSources, patchedWith } from '../support/model-sources';
 import { describeWithPrograms } from '../support/programs';
 import { restrictedViolations } from '../support/restricted-profile';
 
@@ -26,9 +34,15 @@ const breaches: readonly (readonly [string, (pod: PodSpec) => void])[] = [
 ];
 
 describeWithPrograms(['kubectl', 'kustomize'])('the pods of every overlay', () => {
-  const pods = overlays.flatMap((overlay) =>
-    podSpecs(parseObjects(renderOverlay(overlay))).map(([owner, pod]) => ({ overlay, owner, pod })),
+  const texts = [
+    ...overlays.map((overlay) => [overlay, renderOverlay(overlay)] as const),
+    ['gpu-shared', renderComposition({ components: ['shared-models', 'jobs', 'gpu-shared'] })] as const,
+    ...modelSources.map((title) => [title, patchedWith(title)] as const),
+  ];
+  const pods = texts.flatMap(([overlay, text]) =>
+    podSpecs(parseObjects(text)).map(([owner, pod]) => ({ overlay, owner, pod })),
   );
+  const whole = pods.find(({ overlay }) => overlay === 'cpu-jobs')!.pod;
 
   it('are of the classifier, of Redis and of the trainers', () => {
     expect(pods.map(({ overlay, owner }) => `${overlay}: ${owner}`)).toEqual([
@@ -40,6 +54,10 @@ describeWithPrograms(['kubectl', 'kustomize'])('the pods of every overlay', () =
       'gpu-jobs: Deployment classifier',
       'gpu-jobs: StatefulSet redis',
       'gpu-jobs: ScaledJob trainer',
+      'gpu-shared: Deployment classifier',
+      'gpu-shared: StatefulSet redis',
+      'gpu-shared: ScaledJob trainer',
+      ...modelSources.map((title) => `${title}: Deployment classifier`),
     ]);
   });
 
@@ -48,7 +66,7 @@ describeWithPrograms(['kubectl', 'kustomize'])('the pods of every overlay', () =
   });
 
   it.each(breaches)('would be refused: %s', (sentence, breach) => {
-    const broken = structuredClone(pods[0]!.pod);
+    const broken = structuredClone(whole);
     breach(broken);
     expect(restrictedViolations(broken)).toContainEqual(expect.stringContaining(sentence));
   });

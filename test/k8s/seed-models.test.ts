@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { readYaml, type PodSpec } from '../support/kubernetes';
 
-const deployment = readYaml('k8s/base/deployment.yaml') as { spec: { template: { spec: PodSpec } } };
+const deployment = readYaml('k8s/components/shared-models/classifier.yaml') as {
+  spec: { template: { spec: PodSpec } };
+};
 const [program, ...args] = deployment.spec.template.spec.initContainers![0]!.command!;
 
 let folder: string;

@@ -5,13 +5,16 @@ import { queueName } from '../../shared/jobs/work-queue';
 import { imageConfig, parseDockerfile } from '../image/dockerfile';
 import { checks, problemsOf, type Deployed } from '../support/deployment-checks';
 import {
+  documentedYaml,
   only,
   overlays,
   parseObjects,
   podSpecs,
   projectFolder,
+  renderComposition,
   renderOverlay,
   type Container,
+  type KubernetesObject,
   type PodSpec,
 } from '../support/kubernetes';
 import { describeWithPrograms } from '../support/programs';
@@ -27,9 +30,14 @@ function environmentOf(container: Container, image: Readonly<Record<string, stri
 type Break = (deployed: Deployed & { imageEnv: Record<string, string> }) => unknown;
 
 const pod = ({ objects }: Deployed): PodSpec => only(objects, 'Deployment').spec.template.spec as PodSpec;
-const settings = ({ objects }: Deployed): Record<string, string> => only(objects, 'ConfigMap').data!;
+const settings = (d: Deployed): Record<string, string> =>
+  only(d.objects, 'ConfigMap', pod(d).containers[0]!.envFrom![0]!.configMapRef.name).data!;
 const spec = ({ objects }: Deployed, kind: string, name?: string): ReturnType<typeof only>['spec'] =>
   only(objects, kind, name).spec;
+const scratch = (d: Deployed): PodSpec['volumes'][number] =>
+  pod(d).volumes.find(({ emptyDir }) => emptyDir !== undefined)!;
+const models = (d: Deployed): Container['volumeMounts'][number] =>
+  pod(d).containers[0]!.volumeMounts.find(({ name }) => name === 'models')!;
 const annotations = ({ objects }: Deployed): Record<string, string> =>
   only(objects, 'Ingress').metadata.annotations as Record<string, string>;
 
@@ -60,8 +68,23 @@ const breaks: readonly (readonly [keyof typeof checks, string, Break])[] = [
     (d) => (spec(d, 'NetworkPolicy', 'classifier').ingress[0].ports[0].port = 'web'),
   ],
   ['a reference to nothing', 'budget', (d) => (spec(d, 'PodDisruptionBudget').selector.matchLabels.x = 'y')],
-  ['a reference to nothing', 'target', (d) => (spec(d, 'HorizontalPodAutoscaler').scaleTargetRef.name = 'x')],
-  ['a reference to nothing', 'claim', (d) => (pod(d).volumes[0]!.persistentVolumeClaim!.claimName = 'x')],
+  ['a reference to nothing', 'scaled', (d) => (spec(d, 'ScaledObject').scaleTargetRef.name = 'x')],
+  ['a reference to nothing', 'route', (d) => (spec(d, 'HTTPRoute').rules[0].backendRefs[0].name = 'x')],
+  [
+    'a reference to nothing',
+    'route’s port',
+    (d) => (spec(d, 'HTTPRoute').rules[0].backendRefs[0].port = 8080),
+  ],
+  [
+    'a reference to nothing',
+    'backend',
+    (d) => (spec(d, 'Ingress').rules[0].http.paths[0].backend.service.port.name = 'web'),
+  ],
+  [
+    'a reference to nothing',
+    'gateway’s policy',
+    (d) => (spec(d, 'NetworkPolicy', 'classifier-gateway').podSelector.matchLabels.x = 'y'),
+  ],
   [
     'a roll-out or a drained node that takes the service away',
     'roll-out',
@@ -70,7 +93,7 @@ const breaks: readonly (readonly [keyof typeof checks, string, Break])[] = [
   [
     'a roll-out or a drained node that takes the service away',
     'single',
-    (d) => (spec(d, 'HorizontalPodAutoscaler').minReplicas = 1),
+    (d) => (spec(d, 'ScaledObject').minReplicaCount = 1),
   ],
   [
     'a roll-out or a drained node that takes the service away',
@@ -81,7 +104,7 @@ const breaks: readonly (readonly [keyof typeof checks, string, Break])[] = [
   [
     'less memory than the settings let callers take',
     'callers',
-    (d) => (settings(d)['MAX_CONCURRENT_REQUESTS'] = '64'),
+    (d) => (settings(d)['MAX_CONCURRENT_REQUESTS'] = '32'),
   ],
   [
     'less memory than the settings let callers take',
@@ -91,7 +114,7 @@ const breaks: readonly (readonly [keyof typeof checks, string, Break])[] = [
   [
     'less scratch space than the decoding threads may fill',
     'size',
-    (d) => (pod(d).volumes[1]!.emptyDir!.sizeLimit = '64Mi'),
+    (d) => (scratch(d).emptyDir!.sizeLimit = '64Mi'),
   ],
   [
     'scratch volumes beyond the limit of the pod',
@@ -102,7 +125,12 @@ const breaks: readonly (readonly [keyof typeof checks, string, Break])[] = [
   [
     'models that a server could change, or only one node could read',
     'writable',
-    (d) => delete pod(d).containers[0]!.volumeMounts[0]!.readOnly,
+    (d) => delete models(d).readOnly,
+  ],
+  [
+    'models that a server could change, or only one node could read',
+    'no volume',
+    (d) => (models(d).mountPath = '/model'),
   ],
   [
     'models that a server could change, or only one node could read',
@@ -125,11 +153,32 @@ const breaks: readonly (readonly [keyof typeof checks, string, Break])[] = [
     (d) => (annotations(d)['nginx.org/client-max-body-size'] = '1m'),
   ],
   [
+    'a proxy that cuts streams or uploads off',
+    'gateway',
+    (d) => delete spec(d, 'HTTPRoute').rules[0].timeouts,
+  ],
+  ['metrics that anybody may read', 'route', (d) => (spec(d, 'HTTPRoute').rules.length = 1)],
+  [
+    'metrics that anybody may read',
+    'backend',
+    (d) => (spec(d, 'HTTPRoute').rules[1].backendRefs = [{ name: 'classifier', port: 80 }]),
+  ],
+  [
+    'an identity that the API server knows more of than its name',
+    'token',
+    (d) => delete only(d.objects, 'ServiceAccount').automountServiceAccountToken,
+  ],
+  [
     'an open network',
     'no default',
     (d) => (spec(d, 'NetworkPolicy', 'default-deny').policyTypes = ['Ingress']),
   ],
   ['an open network', 'everybody', (d) => delete spec(d, 'NetworkPolicy', 'classifier').ingress[0].from],
+  [
+    'an open network',
+    'any namespace',
+    (d) => (spec(d, 'NetworkPolicy', 'classifier-gateway').ingress[0].from[0].namespaceSelector = {}),
+  ],
   ['an open network', 'anywhere', (d) => (spec(d, 'NetworkPolicy', 'classifier').egress = [{}])],
   [
     'a namespace that does not enforce the restricted profile',
@@ -150,13 +199,30 @@ const breaks: readonly (readonly [keyof typeof checks, string, Break])[] = [
 
 describeWithPrograms(['kubectl', 'kustomize'])('the classifier as it is deployed', () => {
   const objectsOf = new Map(overlays.map((name) => [name, parseObjects(renderOverlay(name))]));
+  /** With every component that changes nothing of what the checks say of the classifier alone, and the documentation's Ingress. */
+  const whole = [
+    ...parseObjects(
+      renderComposition({
+        components: ['shared-models', 'monitoring', 'autoscaling', 'gateway', 'gateway-affinity'],
+      }),
+    ),
+    documentedYaml('Ingress') as KubernetesObject,
+  ];
+  const onSlices = parseObjects(
+    renderComposition({ components: ['shared-models', 'autoscaling', 'gpu-shared'], image: 'cuda' }),
+  );
 
-  it.each(['cpu', 'gpu'])('hangs together in the overlay %s', (overlay) => {
-    expect(problemsOf({ objects: objectsOf.get(overlay)!, imageEnv })).toEqual([]);
+  it.each([
+    ['the overlay cpu', objectsOf.get('cpu')!],
+    ['the overlay gpu', objectsOf.get('gpu')!],
+    ['the overlay cpu with components', whole],
+    ['on slices of cards', onSlices],
+  ])('hangs together: %s', (_, objects) => {
+    expect(problemsOf({ objects, imageEnv })).toEqual([]);
   });
 
   it.each(breaks)('would not pass with %s (%s)', (problem, _, breakIt) => {
-    const broken = { objects: structuredClone(objectsOf.get('cpu')!), imageEnv: { ...imageEnv } };
+    const broken = { objects: structuredClone(whole), imageEnv: { ...imageEnv } };
     breakIt(broken);
     expect(problemsOf(broken)).toEqual([expect.stringContaining(`${problem}: `)]);
   });
@@ -165,12 +231,25 @@ describeWithPrograms(['kubectl', 'kustomize'])('the classifier as it is deployed
     expect(new Set(breaks.map(([name]) => name))).toEqual(new Set(Object.keys(checks)));
   });
 
-  it('computes on a GPU in the overlay gpu, and only there', () => {
-    const gpus = ['cpu', 'gpu'].map((overlay) => {
-      const [, { containers }] = podSpecs(objectsOf.get(overlay)!)[0]!;
-      return containers[0]!.resources.limits['nvidia.com/gpu'];
+  it('has two pods where nobody scales it', () => {
+    expect(only(objectsOf.get('cpu')!, 'Deployment').spec.replicas).toBe(2);
+  });
+
+  it('computes on a card in the overlay gpu, on a slice with gpu-shared, and on none elsewhere', () => {
+    const cards = [objectsOf.get('cpu')!, objectsOf.get('gpu')!, onSlices].map((objects) => {
+      const { limits } = podSpecs(objects)[0]![1].containers[0]!.resources;
+      return Object.entries(limits).filter(([name]) => name.startsWith('nvidia.com/'));
     });
-    expect(gpus).toEqual([undefined, 1]);
+    expect(cards).toEqual([[], [['nvidia.com/gpu', 1]], [['nvidia.com/gpu.shared', 1]]]);
+    const { env } = podSpecs(onSlices)[0]![1].containers[0]!;
+    expect(env).toContainEqual({ name: 'TF_FORCE_GPU_ALLOW_GROWTH', value: 'true' });
+    expect(env).toContainEqual({ name: 'MODELS_DIR', value: '/models' });
+  });
+
+  it('keeps pods on GPUs longer, and fewer of them', () => {
+    const { spec: scaled } = only(onSlices, 'ScaledObject');
+    const { scaleDown } = scaled.advanced.horizontalPodAutoscalerConfig.behavior;
+    expect([scaled.maxReplicaCount, scaleDown.stabilizationWindowSeconds]).toEqual([4, 900]);
   });
 
   describe.each(['cpu-jobs', 'gpu-jobs'])('with training beside it, in the overlay %s', (overlay) => {

@@ -1,7 +1,18 @@
 import { environmentKeys, loadConfig, type Config } from '../../services/classifier/config';
 import { routePaths } from '../../services/classifier/app';
 import { version } from '../../package.json';
-import { only, podSpecs, quantity, type KubernetesObject, type Labels, type PodSpec } from './kubernetes';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  find,
+  only,
+  podSpecs,
+  projectFolder,
+  quantity,
+  type KubernetesObject,
+  type Labels,
+  type PodSpec,
+} from './kubernetes';
 
 /** What must hold between the objects of a deployment of the classifier, the image and the service's own limits. */
 export interface Deployed {
@@ -22,8 +33,19 @@ type Check = (deployed: Deployed) => string | false;
 const spareSeconds = 5;
 /** Resident memory without uploads (bench/README.md), and what is kept free beside them. */
 const idleBytes = 1.6e9;
-/** Decoded recordings are Float32 at the models' rate. */
-const decodedBytesPerSecond = 16_000 * 4;
+/** Decoded recordings are Float32 at a version's rate: here the highest of all versions, since any may come to serve. */
+const decodedBytesPerSecond = 4 * Math.max(...sampleRatesOfVersions());
+
+function sampleRatesOfVersions(): number[] {
+  const folder = join(projectFolder, 'models');
+  const versions = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return versions.map(({ name }) => {
+    const manifest = JSON.parse(readFileSync(join(folder, name, 'manifest.json'), 'utf8')) as {
+      frontEnd: { sampleRate: number };
+    };
+    return manifest.frontEnd.sampleRate;
+  });
+}
 
 function podOf({ objects }: Deployed): PodSpec {
   return only(objects, 'Deployment').spec.template.spec as PodSpec;
@@ -31,7 +53,12 @@ function podOf({ objects }: Deployed): PodSpec {
 
 function environmentOf(deployed: Deployed): Record<string, string> {
   const { name } = podOf(deployed).containers[0]!.envFrom![0]!.configMapRef;
-  return { ...deployed.imageEnv, ...only(deployed.objects, 'ConfigMap', name).data };
+  const own = podOf(deployed).containers[0]!.env ?? [];
+  return {
+    ...deployed.imageEnv,
+    ...only(deployed.objects, 'ConfigMap', name).data,
+    ...Object.fromEntries(own.flatMap(({ name: key, value }) => (value === undefined ? [] : [[key, value]]))),
+  };
 }
 
 /** Undefined where the service would refuse it: one check says so, the others have nothing to reckon with. */
@@ -46,6 +73,76 @@ function configOf(deployed: Deployed): Config | undefined {
 
 function isWithin(selector: Labels, labels: Labels = {}): boolean {
   return Object.entries(selector).every(([key, value]) => labels[key] === value);
+}
+
+type Facts = readonly (readonly [holds: boolean, what: string])[];
+
+/** What refers to what in the base. */
+function baseFacts(objects: readonly KubernetesObject[]): Facts {
+  const deployment = only(objects, 'Deployment').spec;
+  const labels = deployment.template.metadata.labels as Labels;
+  const service = only(objects, 'Service');
+  const port = (deployment.template.spec as PodSpec).containers[0]!.ports![0]!.name;
+  const policies = objects.filter(
+    ({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name !== 'default-deny',
+  );
+  const claims = objects.filter((o) => o.kind === 'PersistentVolumeClaim').map((o) => o.metadata.name);
+  return [
+    [isWithin(deployment.selector.matchLabels as Labels, labels), 'Deployment'],
+    [isWithin(service.spec.selector as Labels, labels), 'Service'],
+    [service.spec.ports[0].targetPort === port, 'Service port'],
+    [isWithin(only(objects, 'PodDisruptionBudget').spec.selector.matchLabels as Labels, labels), 'budget'],
+    [policies.every((o) => isWithin(o.spec.podSelector.matchLabels as Labels, labels)), 'NetworkPolicy'],
+    [policies.every((o) => o.spec.ingress[0].ports[0].port === port), 'NetworkPolicy port'],
+    [
+      podSpecs(objects).every(([, { volumes }]) =>
+        volumes.every(({ persistentVolumeClaim: claim }) => !claim || claims.includes(claim.claimName)),
+      ),
+      'claim',
+    ],
+  ];
+}
+
+/** What the components' objects refer to, of those that are there. */
+function componentFacts(objects: readonly KubernetesObject[]): Facts {
+  const service = only(objects, 'Service');
+  const { name: serviceName, labels: serviceLabels = {} } = service.metadata;
+  const { name: portName, port } = service.spec.ports[0] as { name: string; port: number };
+  const monitor = find(objects, 'ServiceMonitor')?.spec;
+  const backend = find(objects, 'Ingress')?.spec.rules[0].http.paths[0].backend.service;
+  const reference = find(objects, 'HTTPRoute')?.spec.rules[0].backendRefs[0];
+  const scaled = find(objects, 'ScaledObject')?.spec.scaleTargetRef;
+  return [
+    ...(monitor === undefined
+      ? []
+      : ([
+          [isWithin(monitor.selector.matchLabels as Labels, serviceLabels), 'ServiceMonitor'],
+          [monitor.endpoints[0].port === portName, 'ServiceMonitor port'],
+          [routePaths.includes(monitor.endpoints[0].path as string), 'ServiceMonitor path'],
+          [serviceLabels[monitor.jobLabel as string] === 'earshot', 'job of the alert rules'],
+        ] as Facts)),
+    [backend === undefined || backend.name === serviceName, 'Ingress service'],
+    [backend === undefined || backend.port.name === portName, 'Ingress port'],
+    [reference === undefined || reference.name === serviceName, 'HTTPRoute service'],
+    [reference === undefined || reference.port === port, 'HTTPRoute port'],
+    [scaled === undefined || scaled.name === only(objects, 'Deployment').metadata.name, 'autoscaler'],
+  ];
+}
+
+/** Whether an Ingress gives up a stream within an hour, or takes no upload of the largest size, by any controller's annotations. */
+function cutsOff(annotations: Labels, config: Config | undefined): boolean {
+  const seconds = Object.entries(annotations).filter(([key]) => key.includes('timeout'));
+  const sizes = Object.entries(annotations).filter(([key]) => key.includes('body-size'));
+  const short = seconds.filter(([, value]) => parseInt(value) < 3600);
+  // A multipart body is a little larger than the recording in it.
+  const small = sizes.filter(([, value]) => !(parseInt(value) * 2 ** 20 > (config?.maxUploadBytes ?? 0)));
+  return seconds.length < 5 || sizes.length < 2 || short.length + small.length > 0;
+}
+
+/** A peer of a policy that names nobody: `{}`, or an empty selector. */
+function isAnybody(peer: unknown): boolean {
+  const selectors = Object.values(peer as Record<string, object>);
+  return selectors.every((selector) => Object.keys(selector).length === 0);
 }
 
 /** One check a line of reasoning: its name says what is wrong when it does not hold. */
@@ -81,50 +178,23 @@ export const checks: Readonly<Record<string, Check>> = {
     return ports![0]!.containerPort !== Number(deployed.imageEnv['PORT']) && JSON.stringify(ports);
   },
   'a reference to nothing': ({ objects }) => {
-    const labels = only(objects, 'Deployment').spec.template.metadata.labels as Labels;
-    const service = only(objects, 'Service');
-    const monitor = only(objects, 'ServiceMonitor').spec;
-    const backend = only(objects, 'Ingress').spec.rules[0].http.paths[0].backend.service;
-    const port = (only(objects, 'Deployment').spec.template.spec as PodSpec).containers[0]!.ports![0]!.name;
-    const target = only(objects, 'HorizontalPodAutoscaler').spec.scaleTargetRef;
-    const policy = only(objects, 'NetworkPolicy', 'classifier').spec;
-    const claims = objects.filter((o) => o.kind === 'PersistentVolumeClaim').map((o) => o.metadata.name);
-    const facts: readonly (readonly [boolean, string])[] = [
-      [isWithin(only(objects, 'Deployment').spec.selector.matchLabels as Labels, labels), 'Deployment'],
-      [isWithin(service.spec.selector as Labels, labels), 'Service'],
-      [service.spec.ports[0].targetPort === port, 'Service port'],
-      [isWithin(monitor.selector.matchLabels as Labels, service.metadata.labels), 'ServiceMonitor'],
-      [monitor.endpoints[0].port === service.spec.ports[0].name, 'ServiceMonitor port'],
-      [routePaths.includes(monitor.endpoints[0].path as string), 'ServiceMonitor path'],
-      [service.metadata.labels?.[monitor.jobLabel as string] === 'earshot', 'job of the alert rules'],
-      [backend.name === service.metadata.name, 'Ingress service'],
-      [backend.port.name === service.spec.ports[0].name, 'Ingress port'],
-      [isWithin(only(objects, 'PodDisruptionBudget').spec.selector.matchLabels as Labels, labels), 'budget'],
-      [
-        target.kind === 'Deployment' && target.name === only(objects, 'Deployment').metadata.name,
-        'autoscaler',
-      ],
-      [isWithin(policy.podSelector.matchLabels as Labels, labels), 'NetworkPolicy'],
-      [policy.ingress[0].ports[0].port === port, 'NetworkPolicy port'],
-      [
-        podSpecs(objects).every(([, { volumes }]) =>
-          volumes.every(({ persistentVolumeClaim: claim }) => !claim || claims.includes(claim.claimName)),
-        ),
-        'claim',
-      ],
-    ];
-    const wrong = facts.filter(([holds]) => !holds).map(([, what]) => what);
+    const wrong = [...baseFacts(objects), ...componentFacts(objects)]
+      .filter(([holds]) => !holds)
+      .map(([, what]) => what);
     return wrong.join() || false;
   },
   'a roll-out or a drained node that takes the service away': ({ objects }) => {
-    const { rollingUpdate } = only(objects, 'Deployment').spec.strategy;
-    const { minReplicas } = only(objects, 'HorizontalPodAutoscaler').spec;
+    const { strategy, replicas } = only(objects, 'Deployment').spec;
+    const scaled = find(objects, 'ScaledObject')?.spec;
+    const least = (scaled?.minReplicaCount ?? replicas) as number;
     const budget = only(objects, 'PodDisruptionBudget').spec.maxUnavailable as number;
-    const holds = rollingUpdate.maxUnavailable === 0 && budget >= 1 && minReplicas - budget >= 1;
-    return !holds && JSON.stringify({ rollingUpdate, minReplicas, budget });
+    const holds = strategy.rollingUpdate.maxUnavailable === 0 && budget >= 1 && least - budget >= 1;
+    return !holds && JSON.stringify({ strategy, least, budget });
   },
   'replicas that fight the autoscaler': ({ objects }) =>
-    only(objects, 'Deployment').spec.replicas !== undefined && 'replicas',
+    find(objects, 'ScaledObject') !== undefined &&
+    only(objects, 'Deployment').spec.replicas !== undefined &&
+    'replicas',
   'less memory than the settings let callers take': (deployed) => {
     const config = configOf(deployed);
     if (config === undefined) return false;
@@ -156,22 +226,35 @@ export const checks: Readonly<Record<string, Check>> = {
     return Number(cpu) !== Number(threads) && `${cpu} cores, ${threads} threads`;
   },
   'models that a server could change, or only one node could read': (deployed) => {
-    const mount = podOf(deployed).containers[0]!.volumeMounts.find(({ name }) => name === 'models');
-    const { accessModes } = only(deployed.objects, 'PersistentVolumeClaim', 'models').spec;
     const folder = environmentOf(deployed)['MODELS_DIR'];
-    const holds =
-      mount?.readOnly === true && mount.mountPath === folder && accessModes[0] === 'ReadWriteMany';
-    return !holds && JSON.stringify({ mount, accessModes, folder });
+    const { containers, volumes } = podOf(deployed);
+    const mount = containers[0]!.volumeMounts.find(({ mountPath }) => mountPath === folder);
+    // Without a volume they are the image's, on a root file system that nobody can write to.
+    if (mount === undefined) return folder !== deployed.imageEnv['MODELS_DIR'] && `no volume at ${folder}`;
+    const claim = volumes.find(({ name }) => name === mount.name)?.persistentVolumeClaim;
+    const accessModes =
+      claim && find(deployed.objects, 'PersistentVolumeClaim', claim.claimName)?.spec.accessModes;
+    const isShared = claim === undefined || accessModes?.[0] === 'ReadWriteMany';
+    return !(mount.readOnly === true && isShared) && JSON.stringify({ mount, accessModes });
   },
   'a proxy that cuts streams or uploads off': (deployed) => {
-    const { annotations = {} } = only(deployed.objects, 'Ingress').metadata;
-    const seconds = Object.entries(annotations).filter(([key]) => key.includes('timeout'));
-    const sizes = Object.entries(annotations).filter(([key]) => key.includes('body-size'));
-    const maxUploadBytes = configOf(deployed)?.maxUploadBytes ?? 0;
-    const short = seconds.filter(([, value]) => parseInt(value) < 3600);
-    // A multipart body is a little larger than the recording in it.
-    const small = sizes.filter(([, value]) => !(parseInt(value) * 2 ** 20 > maxUploadBytes));
-    return (seconds.length < 5 || sizes.length < 2 || short.length + small.length > 0) && 'annotations';
+    const [ingress, route] = [find(deployed.objects, 'Ingress'), find(deployed.objects, 'HTTPRoute')];
+    const wrong = [
+      ingress !== undefined &&
+        cutsOff(ingress.metadata.annotations ?? {}, configOf(deployed)) &&
+        'annotations',
+      route !== undefined && route.spec.rules[0].timeouts?.request !== '0s' && 'timeouts',
+    ];
+    return wrong.filter((what) => what !== false).join() || false;
+  },
+  'metrics that anybody may read': ({ objects }) => {
+    const route = find(objects, 'HTTPRoute');
+    if (route === undefined) return false;
+    const rules = route.spec.rules as { matches: { path: object }[]; backendRefs?: object[] }[];
+    const closed = rules.find(({ matches }) =>
+      matches.some(({ path }) => JSON.stringify(path) === '{"type":"Exact","value":"/metrics"}'),
+    );
+    return (closed === undefined || closed.backendRefs !== undefined) && JSON.stringify(rules);
   },
   'an open network': ({ objects }) => {
     const policies = objects
@@ -187,9 +270,9 @@ export const checks: Readonly<Record<string, Check>> = {
     // Nobody is asked by the classifier, and only somebody named may ask it.
     const open = policies.filter(
       ({ egress, ingress = [] }) =>
-        egress !== undefined || ingress.some(({ from = [] }) => from.length === 0),
+        egress !== undefined || ingress.some(({ from = [] }) => from.length === 0 || from.some(isAnybody)),
     );
-    return (!closed || open.length > 0 || policies.length !== 2) && JSON.stringify(policies);
+    return (!closed || open.length > 0) && JSON.stringify(policies);
   },
   'a namespace that does not enforce the restricted profile': ({ objects }) => {
     const { metadata } = only(objects, 'Namespace');
@@ -197,15 +280,22 @@ export const checks: Readonly<Record<string, Check>> = {
     const level = metadata.labels?.['pod-security.kubernetes.io/enforce'];
     return (level !== 'restricted' || strays.length > 0) && `${level}, ${strays.length} strays`;
   },
+  'an identity that the API server knows more of than its name': ({ objects }) => {
+    const account = only(objects, 'ServiceAccount', podOf({ objects, imageEnv: {} }).serviceAccountName);
+    return account.automountServiceAccountToken !== false && 'a token';
+  },
   'an engine that is not the image’s': (deployed) => {
     const pod = podOf(deployed);
     const images = new Set([...(pod.initContainers ?? []), ...pod.containers].map(({ image }) => image));
-    const gpus = pod.containers[0]!.resources.limits['nvidia.com/gpu'];
+    const cards = Object.entries(pod.containers[0]!.resources.limits).filter(([name]) =>
+      name.startsWith('nvidia.com/'),
+    );
+    const gpus = cards.length === 0 ? undefined : cards.length === 1 && cards[0]![1];
     const cuda = [...images].every((image) => image.endsWith(`:${version}-cuda`));
     const cpu = [...images].every((image) => image.endsWith(`:${version}-cpu`));
     const placed = pod.nodeSelector !== undefined && pod.tolerations?.[0]?.key === 'nvidia.com/gpu';
     const holds = gpus === undefined ? cpu && !placed : gpus === 1 && cuda && placed;
-    return !holds && `${[...images].join()}, ${gpus ?? 0} GPUs`;
+    return !holds && `${[...images].join()}, ${JSON.stringify(cards)}`;
   },
 };
 

@@ -1,11 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments, stringify } from 'yaml';
+import { version } from '../../package.json';
 
 export const projectFolder = join(__dirname, '../../..');
-const overlaysFolder = join(projectFolder, 'k8s/overlays');
-export const overlays = readdirSync(overlaysFolder).sort();
+const manifestsFolder = join(projectFolder, 'k8s');
+export const overlays = readdirSync(join(manifestsFolder, 'overlays')).sort();
+export const components = readdirSync(join(manifestsFolder, 'components')).sort();
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -52,9 +55,11 @@ export interface Volume {
   name: string;
   persistentVolumeClaim?: { claimName: string };
   emptyDir?: { sizeLimit: string };
+  image?: { reference: string };
 }
 
 export interface PodSpec {
+  serviceAccountName?: string;
   automountServiceAccountToken?: boolean;
   terminationGracePeriodSeconds: number;
   securityContext?: SecurityContext;
@@ -76,11 +81,50 @@ export interface KubernetesObject {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each kind has another shape; see above
   spec: any;
   data?: Record<string, string>;
+  automountServiceAccountToken?: boolean;
 }
 
 /** An overlay's objects as `kubectl apply -k` would send them, as YAML text. */
 export function renderOverlay(name: string): string {
-  const folder = join(overlaysFolder, name);
+  return render(join(manifestsFolder, 'overlays', name));
+}
+
+export interface Composition {
+  /** Of k8s/components, in the order in which they are applied. */
+  readonly components: readonly string[];
+  readonly image?: 'cpu' | 'cuda';
+  /** What else the kustomization says, its patches for instance. */
+  readonly more?: object;
+}
+
+/** The objects of an overlay that this project does not bring: the base with these components, as YAML text. */
+export function renderComposition({ components, image = 'cpu', more = {} }: Composition): string {
+  return renderKustomization({
+    apiVersion: 'kustomize.config.k8s.io/v1beta1',
+    kind: 'Kustomization',
+    namespace: 'earshot',
+    resources: ['../../base'],
+    components: components.map((name) => `../../components/${name}`),
+    images: [{ name: 'earshot', newName: 'registry.example.com/earshot', newTag: `${version}-${image}` }],
+    ...more,
+  });
+}
+
+/** The objects of a kustomization in a folder beside the overlays, as YAML text. */
+export function renderKustomization(kustomization: object): string {
+  const folder = mkdtempSync(join(tmpdir(), 'earshot-test-'));
+  try {
+    cpSync(manifestsFolder, folder, { recursive: true });
+    const overlay = join(folder, 'overlays', 'test');
+    mkdirSync(overlay);
+    writeFileSync(join(overlay, 'kustomization.yaml'), stringify(kustomization));
+    return render(overlay);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function render(folder: string): string {
   for (const [program, args] of [
     ['kubectl', ['kustomize', folder]],
     ['kustomize', ['build', folder]],
@@ -93,12 +137,30 @@ export function renderOverlay(name: string): string {
   throw new Error('kubectl or kustomize is needed');
 }
 
+/** The one YAML example of docs/deployment.md that begins with the comment `# Title: …`. */
+export function documentedYaml(title: string): unknown {
+  const text = readFileSync(join(projectFolder, 'docs/deployment.md'), 'utf8');
+  const blocks = [...text.matchAll(/```yaml\n([^]*?)```/g)].map(([, block]) => block!);
+  const found = blocks.filter((block) => block.startsWith(`# ${title}:`));
+  if (found.length !== 1) throw new Error(`${found.length} examples with the title ${title}`);
+  return parse(found[0]!, { merge: true });
+}
+
 export function parseObjects(text: string): KubernetesObject[] {
   return parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
 }
 
 export function readYaml(path: string): unknown {
   return parse(readFileSync(join(projectFolder, path), 'utf8'), { merge: true });
+}
+
+/** That object, where there is one. */
+export function find(
+  objects: readonly KubernetesObject[],
+  kind: string,
+  name?: string,
+): KubernetesObject | undefined {
+  return objects.find((o) => o.kind === kind && (name === undefined || o.metadata.name === name));
 }
 
 /** The one object of that kind, and of that name where a name is given. */

@@ -1,17 +1,16 @@
 import type { Container, PodSpec, SecurityContext } from './kubernetes';
 
-/** The volumes that `restricted` allows. */
+/** The volumes that `restricted` allows; `image` since Kubernetes 1.33. */
 const volumeTypes = [
-  ...[
-    'configMap',
-    'csi',
-    'downwardAPI',
-    'emptyDir',
-    'ephemeral',
-    'persistentVolumeClaim',
-    'projected',
-    'secret',
-  ],
+  'configMap',
+  'csi',
+  'downwardAPI',
+  'emptyDir',
+  'ephemeral',
+  'image',
+  'persistentVolumeClaim',
+  'projected',
+  'secret',
 ];
 
 const safeSysctls = [
