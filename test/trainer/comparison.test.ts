@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Evaluation } from '../../shared/contracts/evaluation';
 import { meanInterval } from '../../shared/metrics/mean-interval';
 import { percent } from '../../services/trainer/report/format';
+import { intervalRule } from '../../services/trainer/report/interval-rule';
 import { renderReportHtml } from '../../services/trainer/report/render-report-html';
 import { choiceRows, foldRows } from '../../services/trainer/reproduce/choices';
 import { compareFolds, type Comparison } from '../../services/trainer/reproduce/comparison';
@@ -73,6 +74,20 @@ describe('figures in per cent', () => {
     const reported = singleRuns.map((run) => percent(run.reported.testAccuracy));
     const [drawing] = /<svg role="img" aria-label="Test accuracy.*?<\/svg>/s.exec(page)!;
     for (const figure of reported) expect(drawing).toContain(`>${figure}</text>`);
+  });
+});
+
+describe('intervalRule', () => {
+  const { last } = sampleReport().evaluations;
+  const older = last.validation;
+  const newer = { ...older, recordings: 61 };
+
+  it.each([
+    ['Wilson', [older, older], /^Intervals are Wilson’s/],
+    ['a bootstrap', [newer, newer], /bootstrap over recordings, whose clips .* together\.$/],
+    ['both', [older, newer, newer], /bootstrap .*; those of 1 older of 3 evaluations are Wilson’s/],
+  ])('names %s', (_, evaluations, rule) => {
+    expect(intervalRule(evaluations)).toMatch(rule);
   });
 });
 

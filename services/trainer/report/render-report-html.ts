@@ -35,7 +35,7 @@ ${header(report)}
 ${servedSection(report)}
 <h2>Figures</h2>
 ${summaryTable(evaluations)}
-<p class="quiet">The best epoch has the highest validation accuracy (on a tie the lower loss). ${intervalRule(report)} ${temperatureRule(report)} Precision, recall, F1 and AUC see one class against the rest over all clips; macro is their mean.</p>
+<p class="quiet">The best epoch has the highest validation accuracy (on a tie the lower loss). ${intervalRule(evaluationsOf(evaluations))} ${temperatureRule(report)} Precision, recall, F1 and AUC see one class against the rest over all clips; macro is their mean.</p>
 ${curves(report)}
 ${calibration === undefined ? '' : calibrationSection(calibration)}
 ${best === undefined ? '' : epochSection(`Best epoch: ${best.epoch}`, best)}
@@ -48,6 +48,13 @@ ${configurationTable(report)}
 </body>
 </html>
 `.html;
+}
+
+/** Of both epochs, on both folds, as far as they were judged. */
+function evaluationsOf({ best, last }: Report['evaluations']): Evaluation[] {
+  return [best?.test, best?.validation, last.test, last.validation].filter(
+    (evaluation) => evaluation !== undefined,
+  );
 }
 
 /** By which temperature the clips' probabilities were made: a network that answers alone is compared as trained. */
