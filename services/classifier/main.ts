@@ -1,6 +1,8 @@
+import { writeSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { leaveProcess } from '../../shared/engine/kernels-addon';
 import { AppError } from '../../shared/errors/app-error';
+import { captureOutput } from '../../shared/observability/capture-output';
 import { createLogger, type Logger } from '../../shared/observability/logger';
 import { onStopSignal } from '../../shared/processes/stop-signals';
 import { exitProcess } from '../../shared/threads/exit-process';
@@ -26,6 +28,7 @@ function exit(code: number): void {
 function main(): void {
   const config = orExit(() => loadConfig(process.env));
   const logger = createLogger(config.logLevel);
+  captureOutput(logger);
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'a defect: stopping');
     exit(exitCodes.software);
@@ -49,7 +52,8 @@ function orExit<T>(configure: () => T): T {
     return configure();
   } catch (error) {
     if (AppError.from(error).code !== 'invalid-configuration') throw error;
-    process.stderr.write(`${AppError.from(error).message}\n`);
+    // For whoever starts it, past the log.
+    writeSync(process.stderr.fd, `${AppError.from(error).message}\n`);
     process.exit(exitCodes.configuration);
   }
 }

@@ -1,5 +1,8 @@
+import { writeSync } from 'node:fs';
 import { createNetwork } from '../../shared/network/create-network';
 import { AppError } from '../../shared/errors/app-error';
+import { captureOutput } from '../../shared/observability/capture-output';
+import { createLogger, type Logger } from '../../shared/observability/logger';
 import { onStopSignal } from '../../shared/processes/stop-signals';
 import { openRegistry } from '../../shared/registry/registry';
 import { createStatusLine } from '../../shared/observability/status-line';
@@ -66,7 +69,9 @@ async function main([verb, ...args]: readonly string[]): Promise<void> {
       await downloadData(config.dataFolder, stop.signal);
       return;
     case 'work':
-      await workCommand(__filename, args, config, stop.signal);
+      logger = createLogger(config.logLevel);
+      captureOutput(logger);
+      await workCommand(__filename, args, { config, logger, signal: stop.signal });
       // A Redis that is not there is still waited for by what was to tell it goodbye.
       process.exit();
     case 'job':
@@ -135,18 +140,32 @@ function exitCodeOf(error: AppError): number {
   }
 }
 
+/** Of a command that runs for long and unseen: what is wrong goes to its log. */
+let logger: Logger | undefined;
+
 // Node would print an error with all its fields, and those of a refused command hold passwords.
 process.on('uncaughtException', (error) => {
-  process.stderr.write(`${String(error.stack)}\n`);
+  if (logger === undefined) process.stderr.write(`${String(error.stack)}\n`);
+  else logger.fatal({ err: error }, 'a defect: stopping');
   process.exit(exitCodes.software);
 });
 
+function report(error: AppError): void {
+  // A bug is shown whole; everything expected has said what to do.
+  const isBug = error.code === 'internal';
+  const isForStarter = error.code === 'invalid-configuration' || error.code === 'malformed-request';
+  if (logger !== undefined && !isForStarter) {
+    logger.fatal({ code: error.code, err: isBug ? error : undefined }, error.message);
+    return;
+  }
+  const stack = isBug ? `${String((error.cause as Error).stack ?? error.cause)}\n` : '';
+  // Past what is captured for the log.
+  writeSync(process.stderr.fd, `${error.message}\n${stack}`);
+}
+
 main(process.argv.slice(2)).catch((caught: unknown) => {
   const error = AppError.from(caught);
-  process.stderr.write(`${error.message}\n`);
-  // A bug is shown whole; everything expected has said what to do.
-  if (error.code === 'internal')
-    process.stderr.write(`${String((error.cause as Error).stack ?? error.cause)}\n`);
+  report(error);
   process.exitCode = exitCodeOf(error);
   if (error.code === 'unreachable') process.exit();
 });

@@ -1,4 +1,5 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { takeWarnings } from './take-warnings';
 
 /** What a thread is started with. */
 export interface ThreadStart {
@@ -6,6 +7,9 @@ export interface ThreadStart {
   readonly control: Int32Array;
   readonly given: unknown;
 }
+
+// To the stream that whoever started this thread has.
+if (!isMainThread) takeWarnings(({ name, message }) => process.stderr.write(`${name}: ${message}\n`));
 
 export const endMessage = 'end';
 /** Every piece of work, and the thread itself. */

@@ -2,11 +2,17 @@ import { once } from 'node:events';
 import { createStartRun } from '../../../shared/jobs/child-run';
 import { startBullWorker } from '../../../shared/jobs/start-bull-worker';
 import { AppError } from '../../../shared/errors/app-error';
-import { createLogger } from '../../../shared/observability/logger';
+import type { Logger } from '../../../shared/observability/logger';
 import type { TrainerConfig } from '../config';
 
 /** A child stops between two batches, then its end is told to Redis; when that is gone too, another worker finds out by itself. */
 const closeMs = 30_000;
+
+export interface WorkContext {
+  readonly config: TrainerConfig;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
 
 /**
  * `npm run trainer`: works on jobs from Redis until a signal or, with `--until-idle SECONDS`, until none came for so long.
@@ -15,8 +21,7 @@ const closeMs = 30_000;
 export async function workCommand(
   mainFile: string,
   args: readonly string[],
-  config: TrainerConfig,
-  signal: AbortSignal,
+  { config, logger, signal }: WorkContext,
 ): Promise<void> {
   const idleMs = readIdleMs(args);
   if (config.redisUrl === undefined) {
@@ -24,7 +29,6 @@ export async function workCommand(
       'Trainers take their jobs from Redis: set REDIS_URL, here and for the classifier. Without it the classifier trains by itself.';
     throw new AppError('invalid-configuration', message);
   }
-  const logger = createLogger(config.logLevel);
   const startRun = createStartRun(mainFile, process.env);
   const { redisUrl, lockTimes: times, runsFolder, modelsFolder, runsKeepMs: keepMs } = config;
   const leftovers = { runsFolder, modelsFolder, keepMs };
