@@ -9,7 +9,7 @@ import { decodeMp3 } from './decode-mp3';
 import { decodeOgg } from './decode-ogg';
 import { decodeWav, type KnownWavHeader } from './decode-wav';
 import { decodeWithFfmpeg, type FfmpegInput, type FfmpegOptions } from './ffmpeg';
-import { sniff } from './sniff';
+import { sniff, type Sniffed } from './sniff';
 import { headMissing, isWebmRest } from './stream/webm-demuxer';
 import { wavFormatName } from './wav-format';
 import { nextWav, parseWavHeader } from './wav-header';
@@ -40,11 +40,19 @@ function decodeWavs(first: Uint8Array, firstHeader: KnownWavHeader, builder: Cli
   }
 }
 
+/** @throws AppError unsupported-media, undecodable-audio where the bytes are known to be no recording, or not the whole of one */
+function sniffSound(bytes: Uint8Array): Exclude<Sniffed, { kind: 'other' }> {
+  const found = sniff(bytes);
+  if (found.kind === 'other') throw new AppError('unsupported-media', found.sentence);
+  if (found.kind === 'unknown' && isWebmRest(bytes)) throw headMissing();
+  return found;
+}
+
 /** Finds out what the bytes are and who decodes them. */
 function chooseDecoder(bytes: Uint8Array, request: DecodeRequest, options: DecodeOptions): Decode {
-  const found = sniff(bytes);
+  const found = sniffSound(bytes);
   /** Without what stands in front. */
-  const recording = found.kind === 'unknown' ? bytes : bytes.subarray(found.start);
+  const recording = 'start' in found ? bytes.subarray(found.start) : bytes;
   const throughFfmpeg =
     (input: FfmpegInput): Decode =>
     (builder) =>
@@ -73,7 +81,6 @@ function chooseDecoder(bytes: Uint8Array, request: DecodeRequest, options: Decod
     case 'foreign':
       return throughFfmpeg(found);
     case 'unknown':
-      if (isWebmRest(bytes)) throw headMissing();
       return throughFfmpeg({});
   }
 }

@@ -75,6 +75,11 @@ function explainReport(failure: FfmpegFailure, cause: unknown): AppError | undef
       `The ${format} recording was never finished: its index (moov), which is written last, is missing. Record it again, or restore the index with a repair tool.`,
     );
   }
+  if (/corresponding trex|no tfhd was found/.test(text)) {
+    return damaged(
+      `This is a fragment of a longer ${format} recording: its beginning (moov), which says how its sound is coded, is missing. Send it with the first segment in front.`,
+    );
+  }
   const isLocked = tracks.length > 0 && encrypted.length > 0 && encrypted.every(Boolean);
   if (isLocked || /activation_bytes|decryption key|DRM/.test(text)) {
     return refused(

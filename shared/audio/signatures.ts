@@ -39,25 +39,6 @@ export const foreign: readonly Signature[] = [
   { format: 'aac', demuxer: 'aac', matches: (bytes, start) => isAdtsRun(bytes, start, 2) },
 ];
 
-/** Files that hold others, or pictures and text: nobody looks for sound within them. */
-export const isNoSound = starts(
-  ...['PK\x03\x04', '%PDF', '\x89PNG', '\xff\xd8\xff', 'GIF8', 'Rar!', '7z\xbc\xaf', '\x1f\x8b', 'BZh'],
-  ...[
-    '\xfd7zXZ',
-    '\x7fELF',
-    'MZ',
-    '<!',
-    '<?xml',
-    '<html',
-    '<HTML',
-    '#EXTM3U',
-    'ffconcat',
-    '{',
-    'II*\0',
-    'MM\0*',
-  ],
-);
-
 export function isRiff(bytes: Uint8Array, start: number, form: string): boolean {
   return starts('RIFF', 'RIFX', 'RF64', 'BW64')(bytes, start) && hasTextAt(bytes, start + 8, form);
 }

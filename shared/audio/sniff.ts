@@ -3,7 +3,8 @@ import { leadEnd, paddingEnd } from './lead';
 import { findMpegFrame, isFrameRun } from './mpeg-frames';
 import { createOggDemuxer } from './ogg-demuxer';
 import type { OggCodec } from './ogg-pages';
-import { foreign, isAdtsRun, isFlac, isNoSound, isRiff } from './signatures';
+import { describeOtherFile } from './other-files';
+import { foreign, isAdtsRun, isFlac, isRiff } from './signatures';
 
 /** What a recording is. `start` is the byte where its own marker stands, behind any tags and padding. */
 export type Sniffed =
@@ -11,6 +12,8 @@ export type Sniffed =
   | { readonly kind: 'ogg'; readonly start: number; readonly codec: OggCodec | 'broken' | undefined }
   /** Known, but not decoded in process: ffmpeg's name for the container goes with it. */
   | { readonly kind: 'foreign'; readonly start: number; readonly format: string; readonly demuxer: string }
+  /** Known to be no sound: a sentence about it. */
+  | { readonly kind: 'other'; readonly sentence: string }
   | { readonly kind: 'unknown' };
 
 /** How far behind tags and padding a recording is looked for. */
@@ -101,7 +104,8 @@ export function sniff(bytes: Uint8Array): Sniffed {
   const start = leadEnd(bytes);
   const found = sniffAt(bytes, start);
   if (found !== undefined) return found;
-  if (isNoSound(bytes, start)) return { kind: 'unknown' };
+  const sentence = describeOtherFile(bytes, start);
+  if (sentence !== undefined) return { kind: 'other', sentence };
   // A tag may state a wrong length: then the recording stands within it.
   return search(bytes, start) ?? (start === 0 ? undefined : search(bytes, 0)) ?? { kind: 'unknown' };
 }

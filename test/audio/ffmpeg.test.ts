@@ -139,6 +139,8 @@ describeWithFfmpeg('which track of a recording is heard', () => {
 
 describeWithFfmpeg('what ffmpeg cannot decode', () => {
   const m4a = encode(wav, 'a.m4a');
+  const fragmented = encode(wav, 'd.mp4', '-c:a', 'aac', '-movflags', '+frag_keyframe+empty_moov');
+  const segment = fragmented.subarray(fragmented.indexOf('moof', 0, 'latin1') - 4);
   const moov = m4a.indexOf('moov', 0, 'latin1') - 4;
   const key = [
     '-encryption_scheme',
@@ -166,6 +168,7 @@ describeWithFfmpeg('what ffmpeg cannot decode', () => {
     ],
     ['an encrypted MP4', 'unsupported-media', /encrypted/, encode(wav, 'b.mp4', '-c:a', 'aac', ...key)],
     ['a purchase from iTunes', 'unsupported-media', /encrypted/, patched(m4a, 'mp4a', 'drms', 'stsd')],
+    ['a segment of an MP4 without the first', 'undecodable-audio', /fragment of a longer mp4/, segment],
     ['an MP4 without sound', 'empty-audio', /no sound track/, film],
     [
       'a transport stream without sound',

@@ -34,6 +34,14 @@ const foreign = (format: string, demuxer = format, start = 0): Sniffed => ({
   demuxer,
 });
 const unknown: Sniffed = { kind: 'unknown' };
+const other = (words: RegExp): Sniffed => ({
+  kind: 'other',
+  sentence: expect.stringMatching(words) as string,
+});
+
+const base64 = Buffer.from(
+  wavFile([tone(100, 8_000, 100)], { sampleRate: 8_000, type: 's16' }).toString('base64'),
+);
 
 const cases: readonly [string, Buffer, Sniffed][] = [
   ['WAV', wavFile([tone(100, 8_000, 10)], { sampleRate: 8_000, type: 's16' }), { kind: 'wav', start: 0 }],
@@ -86,23 +94,38 @@ const cases: readonly [string, Buffer, Sniffed][] = [
   [
     'a ZIP file with an MP3 in it',
     Buffer.concat([bytes('PK\x03\x04'), mp3Frame, mp3Frame, mp3Frame]),
-    unknown,
+    other(/a ZIP archive/),
   ],
   ['a RIFF file of something else', bytes('RIFF', [0, 1, 0, 0], 'WEBPVP8 '), unknown],
-  ['PNG', bytes('\x89PNG\r\n\x1a\n'), unknown],
-  ['JPEG', bytes([0xff, 0xd8, 0xff, 0xe0, 0, 16], 'JFIF'), unknown],
-  ['PDF', bytes('%PDF-1.7'), unknown],
-  ['ZIP', bytes('PK\x03\x04'), unknown],
-  ['a playlist that names other files', bytes('#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n'), unknown],
-  ['a script for ffmpeg', bytes("ffconcat version 1.0\nfile '/etc/passwd'\n"), unknown],
-  ['HTML', bytes('<!doctype html><title>song.mp3</title>'), unknown],
+  ['PNG', bytes('\x89PNG\r\n\x1a\n'), other(/a picture/)],
+  ['JPEG', bytes([0xff, 0xd8, 0xff, 0xe0, 0, 16], 'JFIF'), other(/a picture/)],
+  ['PDF', bytes('%PDF-1.7'), other(/a PDF/)],
+  ['ZIP', bytes('PK\x03\x04'), other(/a ZIP archive/)],
+  [
+    'a playlist that names other files',
+    bytes('#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n'),
+    other(/a playlist/),
+  ],
+  ['a script for ffmpeg', bytes("ffconcat version 1.0\nfile '/etc/passwd'\n"), other(/a playlist/)],
+  ['HTML', bytes('<!doctype html><title>song.mp3</title>'), other(/a page of HTML/)],
+  ['a gzip archive', bytes([0x1f, 0x8b, 8, 0]), other(/a gzip archive: send what is in it/)],
+  ['MIDI', bytes('MThd', [0, 0, 0, 6]), other(/MIDI/)],
+  ['JSON', bytes('{"audio":"UklGRg=="}'), other(/JSON: send the recording itself/)],
+  ['a recording in Base64', base64, other(/text in Base64: send the bytes/)],
+  [
+    'a recording in lines of Base64',
+    Buffer.from(base64.toString().replace(/.{76}/g, '$&\r\n')),
+    other(/Base64/),
+  ],
+  ['a data URL', Buffer.from(`data:audio/wav;base64,${base64.toString()}`), other(/Base64/)],
+  ['words', bytes('hello world '.repeat(100)), unknown],
   ['an ID3 tag alone', id3, unknown],
   ['nothing', Buffer.alloc(0), unknown],
 ];
 
 describe('sniff', () => {
   for (const [name, file, wanted] of cases) {
-    it(`finds ${name} to be ${JSON.stringify(wanted)}`, () => {
+    it(`finds ${name} to be ${wanted.kind === 'other' ? 'something else' : JSON.stringify(wanted)}`, () => {
       expect(sniff(file)).toEqual(wanted);
     });
   }

@@ -21,11 +21,12 @@ const sniffedBytes = 16;
 function unknownContainer(bytes: Uint8Array): AppError {
   const found = sniff(bytes);
   const format = found.kind === 'foreign' ? found.format : found.kind;
-  const what = format === 'unknown' ? 'This is neither WebM nor Ogg' : `This is ${format}, not WebM or Ogg`;
+  const isNamed = format !== 'unknown' && format !== 'other';
+  const what = !isNamed ? 'This is neither WebM nor Ogg' : `This is ${format}, not WebM or Ogg`;
   return new AppError(
     'unsupported-media',
     `${what}: a stream in a container is taken with Opus in one of these. Record with audio/webm;codecs=opus, or send PCM.`,
-    format === 'unknown' ? {} : { details: { format } },
+    isNamed ? { details: { format } } : {},
   );
 }
 
