@@ -157,6 +157,7 @@ async function measureTraining(
   const clips = Array.from({ length: trainingBatch }, (_, index) => ({
     filename: String(index),
     fold: 1,
+    source: 'one',
     label: index % classes,
     samples: noise(windowSamples(frontEnd)),
   }));

@@ -59,7 +59,7 @@ export const trainUsage = `npm run train -- [options]
   --heads 1|2|4, --hidden N        transformer: default 4 and 1024
   --batch-norm counted|applied     cnn: default counted, as the report
   --width 12|24                    mel: default 12
-  --penalty N                      encoder: on the squared weights of the head, default 100
+  --penalty N                      encoder: on the squared weights of the head; default: chosen by log loss on clips held out
   --augmentation NAME=N,…          mel: changes shares and levels, as noise=0,reverberation=0
   --precision float16|float32      of the published weights, default float16
   --data FOLDER, --csv FILE        default DATA_DIR, else ./data/ESC-50
@@ -107,10 +107,9 @@ function changed(augmentation: Augmentation, changes: string | undefined): Augme
 export function trainingOf(command: TrainCommand): { frontEnd: FrontEnd; hyperparameters: Hyperparameters } {
   const { frontEnd, hyperparameters } = trainingDefaults[command.architecture];
   if (hyperparameters.optimizer === 'lbfgs') {
-    return {
-      frontEnd,
-      hyperparameters: { ...hyperparameters, penalty: command.penalty ?? hyperparameters.penalty },
-    };
+    // Where none is given, the head's own training chooses it (heads/choose-penalty.ts).
+    const { penalty = hyperparameters.penalty } = command;
+    return { frontEnd, hyperparameters: { ...hyperparameters, penalty } };
   }
   const augmented =
     hyperparameters.optimizer === 'adamw'

@@ -18,6 +18,8 @@ import { repeatWarnings, type HashedClip } from '../../shared/datasets/repeats';
 export interface LabelledClip {
   readonly filename: string;
   readonly fold: number;
+  /** What it was cut from: clips of one source are of one sound. */
+  readonly source: string;
   /** Index into the dataset's classes. */
   readonly label: number;
   /**
@@ -81,6 +83,7 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
       .map(({ row, samples }) => ({
         filename: row.filename,
         fold: row.fold,
+        source: row.source,
         label: classes.indexOf(row.category),
         samples,
       })),

@@ -17,6 +17,7 @@ import {
 import { evaluateRun } from './evaluate-run';
 import { crossValidationLines, evaluationLines, foldResult, seedLines } from './fold-figures';
 import type { LabelledClip } from './dataset';
+import { withOnePenalty } from './heads/with-one-penalty';
 import { foldsOf, splitFolds, type FoldSplit } from './folds';
 import { meanHistory } from './mean-history';
 import { networksOf, publishVersion, type PublishedNetworks } from './publish-version';
@@ -94,8 +95,9 @@ async function crossValidate(workshop: Workshop): Promise<Version[]> {
   if (!together || (testFold === null && !isHead)) return [];
   const means = summaries.map(({ last }) => last.validationAccuracy.mean);
   const chosen = means.indexOf(Math.max(...means));
+  const published = withOnePenalty(workshop, splits, networks[chosen]!);
   const ofFolds = splits.map((split, fold) => ({
-    ...{ split, networks: networks[chosen]![fold]! },
+    ...{ split, networks: published[fold]! },
     peers: networks.filter((_, seed) => seed !== chosen).flatMap((ofSeed) => ofSeed[fold]!),
   }));
   const test = command.blind ? [] : dataset.clips.filter(({ fold }) => fold === testFold);

@@ -41,7 +41,7 @@ async function trainView(
   // A run that is finished has no batches between which it could be stopped.
   if (signal.aborted) throw new AppError('cancelled', 'Stopped between two networks; --resume continues.');
   if (hyperparameters.optimizer === 'lbfgs') {
-    if (view.kind === 'encoder') return trainHead(workshop, split, view, hyperparameters);
+    if (view.kind === 'encoder') return trainHead(workshop, split, view);
     throw new AppError('internal', 'Only a head on an encoder is fitted.');
   }
   const settings = { ...settingsOf(workshop, split, view), hyperparameters };

@@ -34,11 +34,24 @@ const adamwSchema = z.strictObject({
   augmentation: augmentationSchema,
 });
 
+/**
+ * The clips whose log loss chose a head's penalty: the fold that validates, where another one judges; else training folds, or
+ * recordings of them, each judged by a head that was fitted without it.
+ */
+const penaltyJudges = [
+  'validation fold',
+  'training folds in turn',
+  'training recordings in turn',
+  'nothing: too few recordings',
+] as const;
+
 /** A head's on a pretrained encoder: fitted to the optimum, so that no step and no epoch is chosen. */
 const lbfgsSchema = z.strictObject({
   optimizer: z.literal('lbfgs'),
   /** Weight of half the squared kernel beside the summed cross-entropy, on standardised features. */
   penalty: z.number().positive(),
+  /** Absent: the penalty was given. */
+  penaltyChosenBy: z.enum(penaltyJudges).optional(),
 });
 
 export const hyperparametersSchema = z.discriminatedUnion('optimizer', [
@@ -48,6 +61,7 @@ export const hyperparametersSchema = z.discriminatedUnion('optimizer', [
 ]);
 export type Hyperparameters = z.infer<typeof hyperparametersSchema>;
 /** Of what is trained step by step. */
+export type PenaltyJudge = (typeof penaltyJudges)[number];
 export type SteppedHyperparameters = Exclude<Hyperparameters, { optimizer: 'lbfgs' }>;
 
 export const protocolSchema = z.strictObject({

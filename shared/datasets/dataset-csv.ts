@@ -15,6 +15,8 @@ export interface DatasetRow {
   /** Relative to the dataset's folder, as the disk has it; undefined: it is missing. */
   readonly file: string | undefined;
   readonly fold: number;
+  /** What the clip was cut from: clips of one source are of one sound, and judge nothing that another of them taught. */
+  readonly source: string;
   readonly category: string;
   /** The class's number, when the CSV has a column `target`. */
   readonly target: number | undefined;
@@ -76,8 +78,9 @@ export function readDatasetCsv(folder: string, options: ReadDatasetOptions = {})
   return {
     csvName: head.name,
     folders: index.folders,
-    rows: checked.lines.map(({ filename, file, category, target, fold }, at) => ({
+    rows: checked.lines.map(({ filename, file, category, target, fold, source }, at) => ({
       ...{ filename, file, category, target },
+      source: sourceOf(filename, source),
       fold: made === undefined ? fold! : made.folds[at]!,
     })),
     problems,

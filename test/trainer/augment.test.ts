@@ -25,7 +25,7 @@ function tone(hertz: number): Float32Array {
 }
 
 const clips = [200, 400, 800, 1600, 3200].map((hertz, label) => ({
-  ...{ filename: `${hertz}`, fold: 1, label, samples: tone(hertz) },
+  ...{ filename: `${hertz}`, fold: 1, source: 'one', label, samples: tone(hertz) },
 }));
 
 describe('the schedule', () => {

@@ -9,6 +9,7 @@ const dataset: Dataset = {
   clips: [1, 1, 2, 3, 4, 5, 5].map((fold, index) => ({
     filename: `${fold}-${index}.wav`,
     fold,
+    source: String(index),
     label: index % 2,
     samples: new Float32Array(4),
   })),

@@ -8,7 +8,7 @@ describe('what a version keeps of its validation clips', () => {
     const levelsOf = (offset: number): readonly number[] => {
       const samples = sound.map((sample) => sample + offset);
       const answers = { logits: [[Float32Array.of(1, 0)]], evidence: [undefined] };
-      const clips = [{ filename: 'a.wav', fold: 1, label: 0, samples }];
+      const clips = [{ filename: 'a.wav', fold: 1, source: 'a', label: 0, samples }];
       return referenceOf(clips, answers, undefined, reportFrontEnd).levels;
     };
     expect(levelsOf(0.1)).toEqual(levelsOf(0));

@@ -165,6 +165,7 @@ describe('a training step', () => {
     const clips = [0, 1, 2, 3].map((label) => ({
       filename: `${label}`,
       fold: 1,
+      source: 'one',
       label,
       samples: Float32Array.from(
         { length: 80_000 },
@@ -190,6 +191,7 @@ describe('a training step', () => {
     const clips = Array.from({ length: 11 }, (_, label) => ({
       filename: `${label}`,
       fold: 1,
+      source: 'one',
       label: label % 3,
       samples: Float32Array.from({ length: 80_000 }, () => uniform() - 0.5),
     }));

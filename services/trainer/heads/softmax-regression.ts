@@ -9,10 +9,12 @@ export interface SoftmaxRegressionOptions {
   readonly classes: number;
   /** Weight of half the squared kernel beside the summed cross-entropy; scikit-learn's 1 / C. Biases are free. */
   readonly penalty: number;
+  /** Where the search ends, as a component of the gradient; absent: far below what changes an answer. */
+  readonly gradientTolerance?: number;
 }
 
 /** Far below what changes an answer. */
-const gradientTolerance = 1e-5;
+const exactTolerance = 1e-5;
 const maxIterations = 500;
 
 /**
@@ -20,7 +22,7 @@ const maxIterations = 500;
  * to mean 0 and deviation 1 over the rows (a constant one is only shifted). The head that comes back takes features as they are.
  */
 export function fitSoftmaxRegression(options: SoftmaxRegressionOptions): LinearHead {
-  const { labels, classes, penalty } = options;
+  const { labels, classes, penalty, gradientTolerance = exactTolerance } = options;
   const { means, deviations, rows } = standardise(options.features);
   const width = means.length;
   const start = new Float64Array(width * classes + classes);
@@ -33,7 +35,7 @@ export function fitSoftmaxRegression(options: SoftmaxRegressionOptions): LinearH
   const bias = Float64Array.from(point.subarray(width * classes));
   for (let feature = 0; feature < width; feature++) {
     for (let c = 0; c < classes; c++) {
-      const weight = point[feature * classes + c]! / deviations[feature]!;
+      const weight = point[c * width + feature]! / deviations[feature]!;
       kernel[feature * classes + c] = weight;
       bias[c]! -= weight * means[feature]!;
     }
@@ -48,7 +50,7 @@ interface Problem {
   readonly penalty: number;
 }
 
-/** Cross-entropy summed over the rows, plus the penalty; weights are [features, classes] and then the biases. */
+/** Cross-entropy summed over the rows, plus the penalty; weights are [classes, features] and then the biases. */
 function penalisedLoss(weights: Float64Array, gradient: Float64Array, problem: Problem): number {
   const { rows, labels, classes, penalty } = problem;
   const biasAt = weights.length - classes;
@@ -60,15 +62,18 @@ function penalisedLoss(weights: Float64Array, gradient: Float64Array, problem: P
   gradient.fill(0, biasAt);
   const scores = new Float64Array(classes);
   rows.forEach((row, index) => {
-    for (let c = 0; c < classes; c++) scores[c] = weights[biasAt + c]!;
-    for (let feature = 0, at = 0; feature < row.length; feature++) {
-      for (let c = 0; c < classes; c++, at++) scores[c]! += row[feature]! * weights[at]!;
+    const width = row.length;
+    for (let c = 0; c < classes; c++) {
+      let score = weights[biasAt + c]!;
+      for (let i = 0, at = c * width; i < width; i++, at++) score += row[i]! * weights[at]!;
+      scores[c] = score;
     }
     loss += toErrors(scores, labels[index]!);
-    for (let feature = 0, at = 0; feature < row.length; feature++) {
-      for (let c = 0; c < classes; c++, at++) gradient[at]! += row[feature]! * scores[c]!;
+    for (let c = 0; c < classes; c++) {
+      const error = scores[c]!;
+      for (let i = 0, at = c * width; i < width; i++, at++) gradient[at]! += error * row[i]!;
+      gradient[biasAt + c]! += error;
     }
-    for (let c = 0; c < classes; c++) gradient[biasAt + c]! += scores[c]!;
   });
   return loss;
 }

@@ -1,47 +1,52 @@
 import type { EncoderFrontEnd } from '../../../shared/contracts/front-end';
 import type { Hyperparameters } from '../../../shared/contracts/manifest';
 import { meanProbabilities } from '../../../shared/decision/mean-probabilities';
-import { encoderFeatures } from '../../../shared/encoder/mobile-net';
 import { describeEngine } from '../../../shared/engine/load-engine';
 import { createNetwork } from '../../../shared/network/create-network';
-import { headLogits, ownTagsName, type LinearHead } from '../../../shared/network/head';
+import { ownTagsName, type LinearHead } from '../../../shared/network/head';
 import type { FoldSplit } from '../folds';
-import { examplesOf, lossAndAccuracy, type Example } from '../predict';
+import { lossAndAccuracy } from '../predict';
 import type { TrainedRun } from '../train';
 import { settingsOf, type Workshop } from '../workshop';
+import { choosePenalty, type PenaltyChoice } from './choose-penalty';
+import { clipFeatures } from './clip-features';
+import { fitHead, logitsOf, type HeadExample } from './fit-head';
 import { ownTagsOf } from './own-tags';
-import { fitSoftmaxRegression } from './softmax-regression';
-
-/** What a head is fitted with. */
-export type HeadHyperparameters = Extract<Hyperparameters, { optimizer: 'lbfgs' }>;
 
 /**
  * Fits a head on the encoder's features of the training clips. It takes a moment and has no epochs to go on from, so nothing is
- * kept of it but the run that comes back, whose one epoch is the optimum.
+ * kept of it but the run that comes back, whose one epoch is the optimum. A penalty that nobody gave is chosen on the validation
+ * fold where a test fold judges; else on the training clips, so that the validation fold judges what it had no part in.
+ * @param given what was chosen already
  */
 export function trainHead(
   workshop: Workshop,
   split: FoldSplit,
   view: EncoderFrontEnd,
-  { penalty }: HeadHyperparameters,
+  given?: PenaltyChoice,
 ): TrainedRun {
   const startedMs = performance.now();
-  const { dataset, engine, network: config } = workshop;
+  const { dataset, engine, network: config, command } = workshop;
   const classes = dataset.classes.length;
-  const [training, validation] = [split.train, split.validation].map((clips) =>
-    examplesOf(clips, view, engine),
+  const training = clipFeatures(split.train, view, engine);
+  const validation = clipFeatures(split.validation, view, engine);
+  const choice =
+    given ??
+    (command.penalty === undefined
+      ? choosePenalty({ training, classes, validation: split.test.length > 0 ? validation : [] })
+      : { penalty: command.penalty });
+  const head = fitHead(training, classes, choice.penalty);
+  const ownTags = ownTagsOf(
+    training.map(({ tagLogits }) => tagLogits),
+    training.map(({ label }) => label),
+    classes,
   );
-  const labels = training!.map(({ label }) => label);
-  const features = training!.map(featuresOf);
-  const head = fitSoftmaxRegression({ features, labels, classes, penalty });
-  const tagLogits = training!.map((example) => inputOf(example).subarray(encoderFeatures));
   const weights = {
-    [ownTagsName]: Float32Array.from(ownTagsOf(tagLogits, labels, classes)),
+    [ownTagsName]: Float32Array.from(ownTags),
     'dense/kernel': head.kernel,
     'dense/bias': head.bias,
   };
-  const network = createNetwork(config, classes);
-  const [onTraining, onValidation] = [judge(head, training!), judge(head, validation!)];
+  const [onTraining, onValidation] = [judge(head, training), judge(head, validation)];
   const epoch = {
     epoch: 1,
     trainLoss: onTraining.loss,
@@ -50,11 +55,12 @@ export function trainHead(
     validationAccuracy: onValidation.accuracy,
     seconds: (performance.now() - startedMs) / 1000,
   };
+  const hyperparameters: Hyperparameters = { optimizer: 'lbfgs', ...choice };
   return {
     folder: undefined,
-    network,
+    network: createNetwork(config, classes),
     progress: {
-      settings: settingsOf(workshop, split, view),
+      settings: settingsOf({ ...workshop, hyperparameters }, split, view),
       dataFingerprint: dataset.fingerprint,
       engine: describeEngine(engine, config),
       step: 0,
@@ -66,16 +72,7 @@ export function trainHead(
   };
 }
 
-function judge(head: LinearHead, examples: readonly Example[]): { loss: number; accuracy: number } {
-  const probabilities = examples.map((example) => meanProbabilities([headLogits(head, featuresOf(example))]));
-  return lossAndAccuracy(examples, probabilities);
-}
-
-/** The one input that an encoder makes of a clip: features, then tag logits. */
-function inputOf({ views }: Example): Float32Array {
-  return views[0]![0]!;
-}
-
-function featuresOf(example: Example): Float32Array {
-  return inputOf(example).subarray(0, encoderFeatures);
+function judge(head: LinearHead, clips: readonly HeadExample[]): { loss: number; accuracy: number } {
+  const probabilities = logitsOf(head, clips).map((row) => meanProbabilities([row]));
+  return lossAndAccuracy(clips, probabilities);
 }

@@ -1,0 +1,36 @@
+import type { EncoderFrontEnd } from '../../../shared/contracts/front-end';
+import { encoderFeatures } from '../../../shared/encoder/mobile-net';
+import type { LoadedEngine } from '../../../shared/engine/load-engine';
+import type { LabelledClip } from '../dataset';
+import { examplesOf } from '../predict';
+
+/** What heads are fitted to and judged by: a clip after the encoder. */
+export interface ClipFeatures extends Pick<LabelledClip, 'label' | 'fold' | 'source'> {
+  /** [384] */
+  readonly features: Float32Array;
+  /** Of AudioSet's tags, [527]. */
+  readonly tagLogits: Float32Array;
+}
+
+/** The encoder is fixed, and a process trains on one: heads of many folds and draws share what it made of a clip. */
+const computed = new WeakMap<LabelledClip, ClipFeatures>();
+
+/** Features and tags of clips, each computed once for all heads that are fitted to it. */
+export function clipFeatures(
+  clips: readonly LabelledClip[],
+  view: EncoderFrontEnd,
+  engine: LoadedEngine,
+): ClipFeatures[] {
+  const missing = clips.filter((clip) => !computed.has(clip));
+  examplesOf(missing, view, engine).forEach(({ views }, index) => {
+    const { label, fold, source } = missing[index]!;
+    // An encoder makes one input of a clip: its features, then the tags' logits.
+    const input = views[0]![0]!;
+    computed.set(missing[index]!, {
+      ...{ label, fold, source },
+      features: input.subarray(0, encoderFeatures),
+      tagLogits: input.subarray(encoderFeatures),
+    });
+  });
+  return clips.map((clip) => computed.get(clip)!);
+}

@@ -1,0 +1,27 @@
+import type { FoldSplit } from '../folds';
+import type { TrainedRun } from '../train';
+import type { Workshop } from '../workshop';
+import type { PenaltyChoice } from './choose-penalty';
+import { trainHead } from './train-head';
+
+/**
+ * Heads of several folds, fitted anew with one penalty where each had chosen its own: their probabilities are averaged, and a larger
+ * penalty makes a head less sure of everything. It is the middle one of their choices, the lower of two. Networks of other kinds
+ * come back as they are.
+ */
+export function withOnePenalty(
+  workshop: Workshop,
+  splits: readonly FoldSplit[],
+  networks: readonly (readonly TrainedRun[])[],
+): readonly (readonly TrainedRun[])[] {
+  const { frontEnd } = workshop;
+  const choices = networks.flat().flatMap(({ progress }): PenaltyChoice[] => {
+    const { hyperparameters } = progress.settings;
+    return hyperparameters.optimizer === 'lbfgs' ? [hyperparameters] : [];
+  });
+  const ordered = choices.sort((a, b) => a.penalty - b.penalty);
+  const middle = ordered[Math.floor((ordered.length - 1) / 2)];
+  if (middle === undefined || frontEnd.kind !== 'encoder') return networks;
+  if (ordered[0]!.penalty === ordered.at(-1)!.penalty) return networks;
+  return splits.map((split) => [trainHead(workshop, split, frontEnd, middle)]);
+}
