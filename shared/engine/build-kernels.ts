@@ -6,6 +6,7 @@ import { AppError } from '../errors/app-error';
 import { ifAbsent } from '../errors/machine-fault';
 import { createScratchFolder, sweepScratchFolders } from '../scratch/scratch-folder';
 import { usableCores } from '../threads/usable-cores';
+import { takeBuildLock } from './build-lock';
 import { runTool } from './run-tool';
 
 export interface BuildKernelsOptions {
@@ -50,8 +51,8 @@ interface Compilation {
 }
 
 /**
- * Builds the fused CPU kernels, or finds them in the cache: an addon for every state of the sources and flags. Safe to run in several
- * processes at once: the finished addon appears by one rename. One that is damaged is built anew: what a power cut left of it would end
+ * Builds the fused CPU kernels, or finds them in the cache: an addon for every state of the sources and flags. Of several processes
+ * that share a cache one builds and the others wait for it; the finished addon appears by one rename. One that is damaged is built anew: what a power cut left of it would end
  * the process that loads it.
  *
  * @returns the addon's path
@@ -71,17 +72,27 @@ export async function buildKernels(options: BuildKernelsOptions): Promise<string
   const found = await sealOf(addon);
   if (found === 'whole') return addon;
 
-  options.onProgress(
-    found === 'damaged'
-      ? 'The native kernels in the cache are damaged: building them anew'
-      : 'Building the native kernels',
-  );
   const scratch = await scratchIn(options.cacheFolder);
+  let release: (() => Promise<void>) | undefined;
   try {
-    const compilations = await listCompilations(scratch);
-    await runAll(compilations, ({ source, object, flags: own }) =>
-      compile([...flags, ...own, ...extraFlags, '-c', source, '-o', object]),
+    release = await takeBuildLock(`${addon}.lock`, {
+      signal,
+      onWait: () => {
+        options.onProgress('Another process builds the native kernels: waiting for them');
+      },
+    });
+    if ((await sealOf(addon)) === 'whole') return addon;
+    options.onProgress(
+      found === 'damaged'
+        ? 'The native kernels in the cache are damaged: building them anew'
+        : 'Building the native kernels',
     );
+    const compilations = await listCompilations(scratch);
+    const compiled = countQuarters(compilations.length, options.onProgress);
+    await runAll(compilations, async ({ source, object, flags: own }) => {
+      await compile([...flags, ...own, ...extraFlags, '-c', source, '-o', object]);
+      compiled();
+    });
     const finished = join(scratch, 'addon.node');
     const objects = compilations.map(({ object }) => object);
     await compile([...flags, ...extraFlags, '-shared', ...objects, '-pthread', '-o', finished]);
@@ -92,9 +103,21 @@ export async function buildKernels(options: BuildKernelsOptions): Promise<string
     const reason = error instanceof Error ? error.message : String(error);
     throw new AppError('engine-unavailable', `Cannot build the native kernels: ${reason}`, { cause: error });
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    await Promise.all([rm(scratch, { recursive: true, force: true }), release?.()]);
   }
   return addon;
+}
+
+/** @returns to be called for each file that is compiled; says so at each quarter of them but the last */
+function countQuarters(files: number, onProgress: (line: string) => void): () => void {
+  let done = 0;
+  return () => {
+    const before = Math.floor((4 * done) / files);
+    done += 1;
+    const quarter = Math.floor((4 * done) / files);
+    if (quarter > before && done < files)
+      onProgress(`Building the native kernels: ${done} of ${files} files`);
+  };
 }
 
 /** @returns the addon's path where the cache has it, whole; nothing is built */

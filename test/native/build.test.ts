@@ -1,6 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -65,7 +65,12 @@ describe('the native kernels', () => {
     const { mtimeMs } = await stat(first);
     await expect(buildKernels(options)).resolves.toBe(first);
     expect((await stat(first)).mtimeMs).toBe(mtimeMs);
-    expect(lines).toHaveLength(2);
+    expect(lines.filter((line) => line === 'Building the native kernels')).toHaveLength(1);
+    expect(lines).toContain('Another process builds the native kernels: waiting for them');
+    const counts = lines.map((line) => /: (\d+) of (\d+) files$/.exec(line)?.slice(1).map(Number));
+    const [count, ...others] = counts.filter((found) => found !== undefined);
+    expect(others).toHaveLength(2);
+    expect(count![0]).toBeLessThan(count![1]! / 2);
     expect(await readdir(folder)).toEqual([first.slice(folder.length + 1)]);
   }, 300_000);
 
@@ -84,9 +89,10 @@ describe('the native kernels', () => {
     lines.length = 0;
     expect(await withCompiler(compiler, () => buildKernels(options))).toBe(addon);
     expect(await readFile(addon)).toEqual(whole);
-    expect(lines).toEqual(['The native kernels in the cache are damaged: building them anew']);
+    expect(lines[0]).toBe('The native kernels in the cache are damaged: building them anew');
+    const said = lines.length;
     await withCompiler(compiler, () => buildKernels(options));
-    expect(lines).toHaveLength(1);
+    expect(lines).toHaveLength(said);
   });
 
   it.each([
@@ -133,6 +139,26 @@ describe('the native kernels', () => {
     expect(await readdir(cacheFolder)).toEqual([]);
     // Killed, they may still have to be buried.
     for (const pid of await started()) while (isRunning(pid)) await setTimeout(5);
+  });
+
+  it('are built in the place of a process that is gone, and not while it lives', async () => {
+    const compiler = await fakeCompiler('writes-too', 'echo compiled > "${@: -1}"');
+    const lines: string[] = [];
+    const options = { cacheFolder: join(folder, 'left'), onProgress: (line: string) => lines.push(line) };
+    const addon = await withCompiler(compiler, () => buildKernels(options));
+    await rm(addon);
+    await writeFile(`${addon}.lock`, 'of a container that is gone');
+    const waiting = withCompiler(compiler, () =>
+      buildKernels({ ...options, signal: AbortSignal.timeout(500) }),
+    );
+    await expect(waiting).rejects.toMatchObject({ code: 'cancelled' });
+    expect(await readdir(options.cacheFolder)).toEqual([
+      `${addon}.lock`.slice(options.cacheFolder.length + 1),
+    ]);
+    const longAgo = new Date(Date.now() - 60_000);
+    await utimes(`${addon}.lock`, longAgo, longAgo);
+    await withCompiler(compiler, () => buildKernels(options));
+    expect(await readdir(options.cacheFolder)).toEqual([addon.slice(options.cacheFolder.length + 1)]);
   });
 
   it('give way to TensorFlow where there is no compiler, with one line that says what it costs', async () => {
