@@ -5,7 +5,7 @@ import {
   defaultEncoderCache,
   fetchEncoder,
   findEncoder,
-  type EncoderWish,
+  findEncoderFor,
 } from '../../shared/engine/provide-encoder';
 import { AppError } from '../../shared/errors/app-error';
 import type { ChooseFor } from '../../shared/lifecycle/promote-version';
@@ -69,9 +69,8 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
   /** What is fetched or built, and must have cleared up before the process ends. */
   const choosing = new Set<Promise<EngineChoice>>();
   const choose = async (from: ChooseFor, networks: readonly NetworkConfig[]): Promise<EngineChoice> => {
-    const needsEncoder = networks.some(({ architecture }) => architecture === 'encoder');
-    const wish = needsEncoder ? config.encoder : 'off';
-    const chosen = withEncoderFile(from(networks), wish, encoderCache);
+    const finding = findEncoderFor(networks, config.encoder, encoderCache);
+    const chosen = withEncoderFile(from(networks), finding);
     choosing.add(chosen);
     try {
       const choice = await chosen;
@@ -165,10 +164,9 @@ function assertEncoder({ manifest: { frontEnd } }: Version, { encoderFile }: Eng
 /** The engine with the pretrained encoder's file, where it is on this machine. */
 async function withEncoderFile(
   choosing: Promise<EngineChoice>,
-  wish: EncoderWish,
-  cacheFolder: string,
+  finding: Promise<string | undefined>,
 ): Promise<EngineChoice> {
-  const [choice, encoderFile] = await Promise.all([choosing, findEncoder(wish, cacheFolder)]);
+  const [choice, encoderFile] = await Promise.all([choosing, finding]);
   return encoderFile === undefined ? choice : { ...choice, encoderFile };
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { access, mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cacheFolder } from '../access/cache-folder';
+import type { NetworkConfig } from '../contracts/architecture';
 import { encoderFrontEnd } from '../contracts/front-end';
 import { download, reasonOf } from '../download/download';
 import { AppError } from '../errors/app-error';
@@ -55,6 +56,16 @@ export async function findEncoder(wish: EncoderWish, cacheFolder: string): Promi
   if (sha256 === encoderSha256) return file;
   await rm(file, { force: true }).catch(() => undefined);
   return undefined;
+}
+
+/** As `findEncoder`, where one of these networks hears with it; else undefined. */
+export async function findEncoderFor(
+  networks: readonly NetworkConfig[],
+  wish: EncoderWish,
+  cacheFolder: string,
+): Promise<string | undefined> {
+  const isNeeded = networks.some(({ architecture }) => architecture === 'encoder');
+  return isNeeded ? findEncoder(wish, cacheFolder) : undefined;
 }
 
 /** Where a wish lets it be fetched from; undefined: nowhere. */

@@ -1,4 +1,5 @@
 import { chooseEngine } from '../../../shared/engine/choose-engine';
+import { findEncoderFor } from '../../../shared/engine/provide-encoder';
 import { AppError } from '../../../shared/errors/app-error';
 import { promoteVersion, type ChooseFor } from '../../../shared/lifecycle/promote-version';
 import type { CommandContext } from '../workshop';
@@ -9,8 +10,8 @@ export async function promoteResult(
   job: string,
   { config, signal }: CommandContext,
 ): Promise<string> {
-  const engine: ChooseFor = (networks) =>
-    chooseEngine({
+  const engine: ChooseFor = async (networks) => {
+    const choice = await chooseEngine({
       wish: config.engine,
       task: { networks, trains: false },
       kernels: config.engineKernels,
@@ -19,6 +20,9 @@ export async function promoteResult(
       onProgress: () => undefined,
       onFallback: () => undefined,
     });
+    const encoderFile = await findEncoderFor(networks, config.encoder, config.encoderCacheFolder);
+    return encoderFile === undefined ? choice : { ...choice, encoderFile };
+  };
   for (let attempt = 1; ; attempt++) {
     try {
       const { modelsFolder, modelLoadMs: limitMs } = config;
