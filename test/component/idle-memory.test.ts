@@ -23,7 +23,7 @@ describe('a service that nobody asks', () => {
     expect(JSON.parse(stdout)).toEqual([]);
   });
 
-  it('takes less than 160 MB on the native kernels', async () => {
+  it('takes less than 175 MB on the native kernels', async () => {
     await provideTestKernels();
     const service = new ServiceProcess({ ENGINE: 'auto', NODE_OPTIONS: nodeOptions });
     try {
@@ -31,8 +31,8 @@ describe('a service that nobody asks', () => {
       expect(engine).toContain('native');
       const status = await readFile(`/proc/${service.child.pid}/status`, 'utf8');
       const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(status)!;
-      // 133 MB on x86-64 with Node.js 20.
-      expect(Number(kilobytes)).toBeLessThan(160_000);
+      // Of this process: 139 MB on Node.js 20, whose program has 48 of them in memory; 160 on 22 and 24, where it has 60.
+      expect(Number(kilobytes)).toBeLessThan(175_000);
     } finally {
       await service.kill();
     }
