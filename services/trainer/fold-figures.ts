@@ -3,6 +3,7 @@ import type {
   EpochEvaluation,
   FoldFigures,
   FoldResult,
+  LearningCurve,
   Spread,
 } from '../../shared/contracts/report';
 import { spread } from '../../shared/metrics/spread';
@@ -83,6 +84,18 @@ export function crossValidationLines(summary: CrossValidation): string {
         `validation ${spread(validationAccuracy)}${tested}`
       );
     })
+    .join('\n');
+}
+
+/** Accuracy by recordings a class, mean ± standard deviation over draws of them. */
+export function learningLines({ validation, test = [] }: LearningCurve): string {
+  return Object.entries({ validation, test })
+    .flatMap(([judged, points]) =>
+      points.map(({ recordings, accuracy: { mean, standardDeviation } }) => {
+        const taught = recordings === 1 ? '1 recording' : `${recordings} recordings`;
+        return `learnt from ${taught} a class: ${judged} ${percent(mean)} ± ${percent(standardDeviation ?? 0)}`;
+      }),
+    )
     .join('\n');
 }
 

@@ -1,6 +1,12 @@
 import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { Manifest } from '../../shared/contracts/manifest';
-import type { CrossValidation, EpochMetrics, Report, ServedReport } from '../../shared/contracts/report';
+import type {
+  CrossValidation,
+  EpochMetrics,
+  LearningCurve,
+  Report,
+  ServedReport,
+} from '../../shared/contracts/report';
 import { parameterCount, type Network } from '../../shared/network/network';
 import { goldenFileName } from '../../shared/registry/golden-file';
 import type { Registry, Version } from '../../shared/registry/registry';
@@ -21,6 +27,7 @@ export interface PublishedNetworks {
   readonly history: readonly EpochMetrics[];
   readonly evaluation: VersionEvaluation;
   readonly crossValidation?: CrossValidation;
+  readonly learningCurve?: LearningCurve;
 }
 
 /** A single run's best epoch, to be published. */
@@ -137,7 +144,7 @@ export function answeredShares({
 function createReport(published: PublishedNetworks, manifest: Manifest): Report {
   const { network, classes, frontEnd, hyperparameters, initialisation, inputScaling } = manifest;
   const { protocol, seed, data, code, engine, members } = manifest;
-  const { evaluation, crossValidation } = published;
+  const { evaluation, crossValidation, learningCurve } = published;
   const { best, last, calibration, served, reference } = evaluation;
   return {
     formatVersion: 1,
@@ -154,6 +161,7 @@ function createReport(published: PublishedNetworks, manifest: Manifest): Report 
     ...(calibration === undefined ? {} : { calibration }),
     parameterTable: parameterTable(published.network, tableBatchSize),
     ...(crossValidation === undefined ? {} : { crossValidation }),
+    ...(learningCurve === undefined ? {} : { learningCurve }),
     served,
     reference,
   };

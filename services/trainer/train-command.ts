@@ -15,8 +15,10 @@ import {
   type FoldNetworks,
 } from './evaluate-ensemble';
 import { evaluateRun } from './evaluate-run';
-import { crossValidationLines, evaluationLines, foldResult, seedLines } from './fold-figures';
+import { crossValidationLines, evaluationLines, foldResult, learningLines, seedLines } from './fold-figures';
 import type { LabelledClip } from './dataset';
+import { clipFeatures, type ClipFeatures } from './heads/clip-features';
+import { learningPoints } from './heads/learning-curve';
 import { withOnePenalty } from './heads/with-one-penalty';
 import { foldsOf, splitFolds, type FoldSplit } from './folds';
 import { meanHistory } from './mean-history';
@@ -122,7 +124,35 @@ async function publishTogether(
     settings: { ...progress.settings, protocol },
     history: meanHistory(members.map((member) => member.progress.history)),
     ...(crossValidation === undefined ? {} : { crossValidation }),
+    ...drawLearningCurve(workshop, folds, test),
   });
+}
+
+/** Of heads, which are fitted in a moment; nothing for other networks. */
+function drawLearningCurve(
+  workshop: Workshop,
+  folds: readonly FoldNetworks[],
+  test: readonly LabelledClip[],
+): Pick<PublishedNetworks, 'learningCurve'> {
+  const { frontEnd, engine, dataset, command } = workshop;
+  const { hyperparameters } = membersOf(folds)[0].progress.settings;
+  if (hyperparameters.optimizer !== 'lbfgs' || frontEnd.kind !== 'encoder') return {};
+  const hear = (clips: readonly LabelledClip[]): ClipFeatures[] => clipFeatures(clips, frontEnd, engine);
+  const { penalty } = hyperparameters;
+  const options = { classes: dataset.classes.length, penalty, seed: command.seed };
+  const splits = folds.map(({ split }) => ({
+    training: hear(split.train),
+    judged: hear(split.validation),
+  }));
+  const others = [...new Set(folds.flatMap(({ split }) => [...split.train, ...split.validation]))];
+  const validation = learningPoints({ ...options, splits });
+  const tested = test.length > 0 && [{ training: hear(others), judged: hear(test) }];
+  const learnt = {
+    validation,
+    ...(tested && { test: learningPoints({ ...options, splits: tested }) }),
+  };
+  if (validation.length > 0) say(workshop, learningLines(learnt));
+  return { learningCurve: learnt };
 }
 
 /** The networks of each split, all of one seed. */

@@ -115,6 +115,23 @@ export const servedReportSchema = z.strictObject({
 });
 export type ServedReport = z.infer<typeof servedReportSchema>;
 
+/** What training on so many recordings a class is worth. */
+export const learningPointSchema = z.strictObject({
+  recordings: z.int().positive(),
+  /** Random choices of the recordings, over which mean and deviation are. */
+  draws: z.int().positive(),
+  accuracy: spreadSchema,
+});
+export type LearningPoint = z.infer<typeof learningPointSchema>;
+
+export const learningCurveSchema = z.strictObject({
+  /** Each fold judged by heads on recordings of the others that train. Empty: a class has too few. */
+  validation: z.array(learningPointSchema),
+  /** The test fold judged by heads on recordings of all others, if it was looked at. */
+  test: z.array(learningPointSchema).optional(),
+});
+export type LearningCurve = z.infer<typeof learningCurveSchema>;
+
 const counts = z.array(z.int().min(0));
 
 /**
@@ -160,6 +177,8 @@ export const reportSchema = z.strictObject({
   calibration: calibrationReportSchema.optional(),
   parameterTable: parameterTableSchema,
   crossValidation: crossValidationSchema.optional(),
+  /** Of heads on an encoder, by recordings a class; absent: nobody drew it. */
+  learningCurve: learningCurveSchema.optional(),
   /** Absent: made before it was kept (`npm run evaluate` adds it). */
   served: servedReportSchema.optional(),
   /** Absent: made before it was kept. */

@@ -7,6 +7,7 @@ import {
 } from '../../../shared/contracts/report';
 import { calibrationSection } from './calibration-section';
 import { interval, percent, ratio } from './format';
+import { learningSection } from './learning-section';
 import { type Markup, markup, trusted } from './markup';
 import { curves, epochSection } from './report-sections';
 import { servedSection } from './served-section';
@@ -41,6 +42,7 @@ ${calibration === undefined ? '' : calibrationSection(calibration)}
 ${best === undefined ? '' : epochSection(`Best epoch: ${best.epoch}`, best)}
 ${epochSection(`Last epoch: ${evaluations.last.epoch}`, evaluations.last)}
 ${crossValidation ? markup`<h2>Cross-validation</h2>${crossValidationTable(crossValidation)}` : ''}
+${report.learningCurve === undefined ? '' : learningSection(report.learningCurve)}
 <h2>Network</h2>
 ${parameterTable(report.parameterTable)}
 <h2>Configuration</h2>
