@@ -60,12 +60,13 @@ async function followCommand(
     const code = errorCodes.find((known) => known === job.error?.code);
     return code === undefined ? exitCodes.tryLater : exitCodeOf({ code });
   }
-  const { versions, runs, promotion } = job.result!;
+  const { versions, runs, promotion, advice = [] } = job.result!;
   if (!json) for (const version of versions) output.write(`${version}\n`);
   for (const { name, validationAccuracy, testAccuracy } of runs) {
     const test = testAccuracy === undefined ? '' : `, test ${percent(testAccuracy)}`;
     errors.write(`${name}: validation ${percent(validationAccuracy)}${test}\n`);
   }
+  for (const sentence of advice) errors.write(`${sentence}\n`);
   if (promotion !== undefined) errors.write(`${promotion}\n`);
   return exitCodes.done;
 }

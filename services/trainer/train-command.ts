@@ -24,6 +24,7 @@ import { foldsOf, splitFolds, type FoldSplit } from './folds';
 import { meanHistory } from './mean-history';
 import { networksOf, publishVersion, type PublishedNetworks } from './publish-version';
 import { publishesTogether } from './recipe';
+import { adviceOn } from './report/advice';
 import type { TrainedRun } from './train';
 import { trainFold } from './train-fold';
 import {
@@ -195,6 +196,7 @@ async function publish(workshop: Workshop, networks: PublishedNetworks): Promise
   await fence?.assertMine();
   const registry = openRegistry(config.modelsFolder, fence);
   const version = await publishVersion(registry, networks, await versionFacts(workshop));
+  for (const sentence of await adviceOn(version)) say(workshop, sentence);
   say(workshop, `Published ${version.folder} (report.html inside)`);
   return version;
 }

@@ -89,6 +89,8 @@ export const jobResultSchema = z.strictObject({
   versions: z.array(z.string()),
   /** What became of them: why one was promoted, or was not. */
   promotion: z.string().optional(),
+  /** What to expect of the version, and what would make it better. */
+  advice: z.array(z.string()).optional(),
   /** One line a run: what it is worth. */
   runs: z.array(
     z.strictObject({

@@ -5,6 +5,7 @@ import { foldsOf, splitFolds } from '../folds';
 import { evaluateFold } from '../evaluate-ensemble';
 import { readDatasetCsv } from '../../../shared/datasets/dataset-csv';
 import { publishesTogether } from '../recipe';
+import { adviceOn } from '../report/advice';
 import { trainCommand } from '../train-command';
 import { trainFold } from '../train-fold';
 import { evaluationOptions, openWorkshop, type CommandContext, type FoldProgress } from '../workshop';
@@ -77,7 +78,9 @@ async function publishRuns(
     sha256: manifest.weights.sha256,
   }));
   const versions = published.map(({ manifest }) => manifest.version);
-  const result = { versions, runs: [...runs, ...own] };
+  const [made] = published;
+  const advice = made === undefined ? [] : await adviceOn(made);
+  const result = { versions, runs: [...runs, ...own], ...(advice.length === 0 ? {} : { advice }) };
   const [version] = versions;
   if (request.promote === 'never' || version === undefined) return result;
   return { ...result, promotion: await promoteResult(version, id, context) };
