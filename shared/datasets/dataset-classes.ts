@@ -38,9 +38,15 @@ export function classesOf({
     if (problem !== undefined) problems.add(problem);
   }
   if (rows.length > 0) {
-    const isBounded = addSizeProblems(problems, classes, folds.size, isPartial);
+    const extent = { folds: folds.size, isPartial, hasOthers: rows.length < all.length };
+    const isBounded = addSizeProblems(problems, classes, extent);
     addTargetProblems(problems, classes, counts);
     if (isBounded && !isPartial) addFoldProblems(problems, classes, folds, counts);
+  }
+  if (rows.length === 0 && all.length > 0 && !isPartial) {
+    problems.add(
+      'every recording is of the category unknown, which holds what is none of the classes: name 2 or more',
+    );
   }
   // The sort is stable: without targets the alphabetical order stays.
   const warnings = alike(classes);
@@ -60,17 +66,26 @@ function count(rows: readonly DatasetRow[]): { counts: Map<string, Count>; folds
   return { counts, folds };
 }
 
+interface Extent {
+  /** How many folds the classes have. */
+  readonly folds: number;
+  /** Whether lines were left out, so that what is missing says nothing. */
+  readonly isPartial: boolean;
+  /** Whether recordings of `unknown` stand beside those of the classes. */
+  readonly hasOthers: boolean;
+}
+
 /** @returns whether there are so few classes and folds that each pair of them can be looked at */
 function addSizeProblems(
   problems: ProblemList,
   classes: readonly string[],
-  folds: number,
-  isPartial: boolean,
+  { folds, isPartial, hasOthers }: Extent,
 ): boolean {
   const [tooManyClasses, tooManyFolds] = [classes.length > maxClasses, folds > maxFolds];
   if (tooManyClasses || (classes.length < 2 && !isPartial)) {
     const names = shownList(classes, 3);
-    problems.add(`expected 2 to ${maxClasses} categories, got ${classes.length}: ${names}`);
+    const others = hasOthers ? '; unknown does not count, it holds what is none of them' : '';
+    problems.add(`expected 2 to ${maxClasses} categories, got ${classes.length}: ${names}${others}`);
   }
   if (tooManyFolds) problems.add(`expected at most ${maxFolds} folds, got ${folds}`);
   if (folds < fewestFolds && !isPartial) {

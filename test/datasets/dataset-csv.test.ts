@@ -204,7 +204,12 @@ describe('one sentence', () => {
     [
       'nothing but another category than `unknown`',
       plain.replaceAll('ape', 'Unknown'),
-      'expected 2 to 1000 categories, got 1',
+      'expected 2 to 1000 categories, got 1: zebra; unknown does not count',
+    ],
+    [
+      'nothing but `unknown`',
+      plain.replaceAll(/ape|zebra/g, 'unknown'),
+      'every recording is of the category unknown, which holds what is none of the classes: name 2 or more',
     ],
     [
       'a reserved word',
