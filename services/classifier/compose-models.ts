@@ -30,7 +30,7 @@ export interface Models {
   readonly host: ModelHost;
   readonly shadow: Shadow;
   readonly registry: Registry;
-  /** To be told of everything that is judged. */
+  /** It must be told of everything that is judged. */
   readonly onlooker: Onlooker;
   /** The engine that this process computes on. */
   readonly engine: ChooseFor;

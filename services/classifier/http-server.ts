@@ -23,7 +23,7 @@ import { settleBody } from './http/unread-body';
 const timeouts = {
   /** The head of a request must be complete. */
   headersTimeout: 10_000,
-  /** A whole dataset must have come: 2 GiB at 4.8 Mbit/s. */
+  /** A whole dataset must have arrived within this time: 2 GiB need 4.8 Mbit/s. */
   requestTimeout: 3_600_000,
   /** How long an idle connection is kept; longer than load balancers' usual 60 s, so that they close first. */
   keepAliveTimeout: 65_000,
@@ -31,7 +31,7 @@ const timeouts = {
   connectionsCheckingInterval: 5000,
 };
 
-/** Any other request must have come: 25 MiB at 1.75 Mbit/s. */
+/** Any other request must have arrived within this time: 25 MiB need 1.75 Mbit/s. */
 const arrivalMs = 120_000;
 
 /** Requests of one connection that wait for those before them; a client that sends more ahead is cut off. */
@@ -49,7 +49,7 @@ export function createHttpServer(
   const connections = new Connections(limits);
   const pipelined = new Turns();
   const listener: RequestListener = (req, res) => {
-    // Whoever was told that the connection closes is not heard any more.
+    // The client was told that the connection closes: requests that it sends after that are ignored.
     if (isClosing(req.socket)) return;
     const { socket } = req;
     ownErrors(req, res);

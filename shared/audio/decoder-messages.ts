@@ -16,12 +16,16 @@ export interface DecodeMessage {
   readonly options: DecodeOptions;
 }
 
-/** `cancel`: for what waits for ffmpeg; between two frames the thread sees for itself that a recording was called off. */
+/**
+ * `cancel` ends a recording that waits for ffmpeg. Other decoders read between two frames, from shared
+ * memory, that a recording was called off, and need no message.
+ */
 export type ToDecoderThread = DecodeMessage | { readonly kind: 'cancel' };
 
-/** The first message: it takes recordings. @param threadId the system's number of it, where that can be told */
+/** The thread's first message: it takes recordings from now on. */
 export interface DecoderStarted {
   readonly kind: 'started';
+  /** The operating system's number of the thread; undefined where it cannot be told. */
   readonly threadId: number | undefined;
 }
 

@@ -1,9 +1,12 @@
-/** A recording may begin so late, because its sound does; one whose clock starts later was joined under way. */
+/**
+ * A track may begin this long after its recording does.
+ * Where the clock starts later, the recording was joined under way.
+ */
 export const maxLeadSeconds = 60;
 
-/** Timestamps jitter by so much, rounding to milliseconds included; a hole is longer. */
+/** Timestamps jitter by up to this, rounding to milliseconds included; only what is longer is a hole. */
 const toleranceSeconds = 0.1;
-/** A clock that falls behind by more was set anew. */
+/** A clock that falls behind the sound by more than this was set anew. */
 const resetSeconds = 0.5;
 
 /**
@@ -30,7 +33,7 @@ export class TrackClock {
     this.#originSeconds = originSeconds;
   }
 
-  /** Of sound and silence so far. */
+  /** The length of the sound and silence placed so far. */
   get seconds(): number {
     return this.#samples / this.#sampleRate;
   }

@@ -166,7 +166,10 @@ async function scratchIn(cacheFolder: string): Promise<string> {
 
 const sealBytes = 32;
 
-/** Hangs the SHA-256 of the file behind it, where who loads it does not look, so that both come and go together. */
+/**
+ * Appends the file's SHA-256 to the file itself: the dynamic loader ignores bytes behind the last section,
+ * and the file and its checksum cannot be separated.
+ */
 async function seal(file: string): Promise<void> {
   const digest = createHash('sha256')
     .update(await readFile(file))

@@ -14,12 +14,15 @@ export interface ToolOptions {
   readonly inBackground?: boolean | undefined;
 }
 
-/** From coreutils or busybox: a priority set from here would miss what the tool has started by then. */
+/**
+ * `nice` of coreutils or busybox lowers the tool's priority from its start. Node could lower it only
+ * afterwards, and would miss the processes that the tool has started by then.
+ */
 const niceFile = ['/usr/bin/nice', '/bin/nice'].find((file) => existsSync(file));
-/** What `nice` answers where the command is not there. */
+/** The exit code of `nice` where the command that it is to run is missing. */
 const missingCode = 127;
 
-/** Of what it says. */
+/** The tool's output is kept up to this length, in characters. */
 const keptOutput = 64 * 1024;
 
 /**
