@@ -29,5 +29,8 @@ export async function loadEncoderWeights(
 
 /** What is said of a version whose encoder is not on this machine. */
 export function encoderMissing({ encoder: { name } }: EncoderFrontEnd): AppError {
-  return new AppError('engine-unavailable', `The encoder ${name} is not here: npm run encoder fetches it.`);
+  return new AppError(
+    'engine-unavailable',
+    `The encoder ${name} is not here: npm run encoder fetches it, and ENCODER=off keeps it out.`,
+  );
 }
