@@ -7,9 +7,10 @@ export type StopSignal = 'SIGTERM' | 'SIGINT';
 const impatientMs = 500;
 
 /**
- * Calls `stop` at the first SIGTERM or SIGINT. A later one is from somebody who does not want to wait: it ends the process at once,
- * with 128 + its number. Below npm in a terminal, one Ctrl-C is two signals, the terminal's and the one that npm passes on, and on a
- * busy machine npm's can be late: there the third signal is the first that can be from somebody else.
+ * Calls `stop` at the first SIGTERM or SIGINT. A later one is from somebody who does not want to wait: it
+ * ends the process at once, with 128 + its number. Below npm in a terminal, one Ctrl-C is two signals, the
+ * terminal's and the one that npm passes on, and on a busy machine npm's can be late: there the third
+ * signal is the first that can mean a second Ctrl-C.
  * @param exit for a process that has threads, which may not be ended by force
  */
 export function onStopSignal(

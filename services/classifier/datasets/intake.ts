@@ -63,8 +63,8 @@ export class Intake {
   }
 
   /**
-   * Nothing is written from now on: parts that are still on their way are given up. Resolves when the folder can be removed, and will
-   * not be made again.
+   * Nothing is written from now on: parts that are still on their way are given up. Resolves when the
+   * folder can be removed, and will not be made again.
    */
   async close(): Promise<void> {
     this.#closed = true;

@@ -12,7 +12,8 @@ export interface ThroughShortagesOptions {
 }
 
 /**
- * Does `work` again, later each time, for as long as it fails because the machine has too little of something.
+ * Does `work` again, after a longer wait each time, for as long as it fails because the machine is short
+ * of something.
  * @throws whatever else it fails with; the shortage itself once `signal` has aborted
  */
 export async function throughShortages<T>(
