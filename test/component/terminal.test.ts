@@ -28,7 +28,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** A command that starts the service in a terminal of its own. */
+/**
+ * A command that starts the service in a terminal of its own. It begins with `exec`: a shell that waited for
+ * the command could end of the Ctrl-C itself, as dash does.
+ */
 class Terminal {
   readonly #child;
   #output = '';
@@ -40,6 +43,7 @@ class Terminal {
       env: {
         ...process.env,
         ...env,
+        SHELL: '/bin/sh',
         MODELS_DIR: folder,
         PORT: '0',
         ENGINE: 'wasm',
@@ -97,7 +101,7 @@ describeWithPrograms(['script'])('npm start in a terminal', () => {
   let accepted: RawConnection;
 
   beforeEach(async () => {
-    terminal = new Terminal('npm start');
+    terminal = new Terminal('exec npm start');
     accepted = await acceptUpload(terminal);
   });
   afterEach(() => {
