@@ -6,6 +6,7 @@ import { viewsOf } from '../../shared/contracts/front-end';
 import type { ServedFigures, ServedReport } from '../../shared/contracts/report';
 import { AppError } from '../../shared/errors/app-error';
 import type { Scorer } from '../../shared/engine/scorer';
+import { foldedBySource } from './folds';
 import { parseTrainCommand } from './command-line';
 import { answersOf, examplesOf } from './predict';
 import { answeredShares } from './publish-version';
@@ -43,8 +44,9 @@ async function judgeVersion(version: Version, { dataset, engine }: Workshop): Pr
     );
   }
   const scorers = await loadNetworks(version, engine);
+  const { clips: all } = protocol.leaveOneSourceOut ? foldedBySource(dataset, protocol.testFold) : dataset;
   const judge = (networks: readonly Scorer[], fold: number): JudgedClips => {
-    const clips = dataset.clips.filter((clip) => clip.fold === fold);
+    const clips = all.filter((clip) => clip.fold === fold);
     return judgedClips(clips, answersOf(networks, examplesOf(clips, frontEnd, engine), classes.length));
   };
   const views = viewsOf(frontEnd).length;

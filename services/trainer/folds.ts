@@ -1,4 +1,5 @@
 import type { Protocol } from '../../shared/contracts/manifest';
+import { foldEachSource, mostFolds } from '../../shared/datasets/assign-folds';
 import { AppError } from '../../shared/errors/app-error';
 import type { Dataset, LabelledClip } from './dataset';
 
@@ -37,6 +38,33 @@ export function splitFolds(
     train: dataset.clips.filter((clip) => trainFolds.includes(clip.fold)),
     validation: dataset.clips.filter((clip) => clip.fold === validationFold),
     test: blind ? [] : dataset.clips.filter((clip) => clip.fold === testFold),
+  };
+}
+
+/** Networks of a version, and so the splits that leave a source out. */
+const mostSplits = 64;
+
+/** Whether a class has so few sources that the folds that were made of them are fewer than the usual five. */
+export function hasFewSources({ foldsMade, clips }: Dataset): boolean {
+  return foldsMade && foldsOf(clips).length < mostFolds;
+}
+
+/** The dataset with a fold for each source, as far as a version has networks; the test fold stays as it is. */
+export function foldedBySource(dataset: Dataset, testFold: number | null): Dataset {
+  const others = dataset.clips.filter(({ fold }) => fold !== testFold);
+  const unfolded = others.map(({ filename, label, source }) => ({
+    filename,
+    source,
+    category: String(label),
+  }));
+  const numbers = foldEachSource(unfolded, mostSplits);
+  const isBehindTest = (fold: number): boolean => testFold !== null && fold >= testFold;
+  const folds = new Map(
+    others.map((clip, index) => [clip, numbers[index]! + (isBehindTest(numbers[index]!) ? 1 : 0)]),
+  );
+  return {
+    ...dataset,
+    clips: dataset.clips.map((clip) => ({ ...clip, fold: folds.get(clip) ?? clip.fold })),
   };
 }
 

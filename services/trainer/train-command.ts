@@ -20,7 +20,8 @@ import type { LabelledClip } from './dataset';
 import { clipFeatures, type ClipFeatures } from './heads/clip-features';
 import { learningPoints } from './heads/learning-curve';
 import { withOnePenalty } from './heads/with-one-penalty';
-import { foldsOf, splitFolds, type FoldSplit } from './folds';
+import { foldedBySource, foldsOf, hasFewSources, splitFolds, type FoldSplit } from './folds';
+import { trainHeads } from './heads/train-heads';
 import { meanHistory } from './mean-history';
 import { networksOf, publishVersion, type PublishedNetworks } from './publish-version';
 import { publishesTogether } from './recipe';
@@ -78,6 +79,9 @@ async function publishRun(workshop: Workshop, run: TrainedRun, split: FoldSplit)
 async function crossValidate(workshop: Workshop): Promise<Version[]> {
   const { command, dataset, hyperparameters } = workshop;
   const testFold = command['test-fold'];
+  if (hyperparameters.optimizer === 'lbfgs' && hasFewSources(dataset)) {
+    return [await leaveOneSourceOut({ ...workshop, dataset: foldedBySource(dataset, testFold) })];
+  }
   const together = publishesTogether(hyperparameters);
   const folds = foldsOf(dataset.clips).filter((fold) => fold !== testFold);
   const splits = folds.map((validationFold) =>
@@ -106,6 +110,27 @@ async function crossValidate(workshop: Workshop): Promise<Version[]> {
   const test = command.blind ? [] : dataset.clips.filter(({ fold }) => fold === testFold);
   const protocol = { testFold, validationFold: null, trainFolds: folds };
   return [await publishTogether(workshop, ofFolds, test, protocol, summaries[chosen])];
+}
+
+/**
+ * A head for each source, fitted to all others, where there are too few recordings for folds. All have one penalty, chosen on the same
+ * clips.
+ * @param workshop whose dataset has a fold for each source
+ */
+async function leaveOneSourceOut(workshop: Workshop): Promise<Version> {
+  const { command, dataset } = workshop;
+  const testFold = command['test-fold'];
+  const folds = foldsOf(dataset.clips).filter((fold) => fold !== testFold);
+  const splits = folds.map((validationFold) => splitFolds(dataset, { testFold, validationFold }, true));
+  say(
+    workshop,
+    `A class has too few recordings for folds: ${folds.length} heads, each fitted without one source`,
+  );
+  const runs = trainHeads(workshop, splits);
+  const ofFolds = splits.map((split, index) => ({ split, networks: [runs[index]!], peers: [] }));
+  const test = command.blind ? [] : dataset.clips.filter(({ fold }) => fold === testFold);
+  const protocol = { testFold, validationFold: null, trainFolds: folds, leaveOneSourceOut: true as const };
+  return publishTogether(workshop, ofFolds, test, protocol);
 }
 
 /** Networks that answer together, as one version: the last epoch of each. */

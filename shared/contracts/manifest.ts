@@ -70,6 +70,8 @@ export const protocolSchema = z.strictObject({
   /** Null: the networks of an ensemble were validated on one of the training folds each, which the others trained. */
   validationFold: fold.nullable(),
   trainFolds: z.array(fold).min(1),
+  /** The training folds hold a source each (several, where there are more sources than networks): too few for folds of many. */
+  leaveOneSourceOut: z.literal(true).optional(),
 });
 export type Protocol = z.infer<typeof protocolSchema>;
 

@@ -10,7 +10,7 @@ export interface UnfoldedClip {
 }
 
 /** As many as ESC-50 has; fewer where a class has not as many sources. */
-const mostFolds = 5;
+export const mostFolds = 5;
 /** One to train on, one to choose the epoch by, one to test on. */
 export const fewestFolds = 3;
 const seed = 1;
@@ -40,6 +40,16 @@ export function assignFolds(clips: readonly UnfoldedClip[]): { folds: number[]; 
   const fewestSources = sizes.reduce((fewest, { count }) => Math.min(fewest, count), mostFolds);
   const foldCount = Math.max(fewestFolds, fewestSources);
   return { folds: spread(clips, foldCount), problems };
+}
+
+/**
+ * A fold for each source, so that each is judged by what all others teach. Of more than `most` sources several share a fold, spread
+ * as `assignFolds` spreads them.
+ * @returns a fold from 1 up for each clip
+ */
+export function foldEachSource(clips: readonly UnfoldedClip[], most: number): number[] {
+  const sources = new Set(clips.map(({ source }) => source));
+  return spread(clips, Math.min(most, sources.size));
 }
 
 interface Group {

@@ -175,7 +175,11 @@ describeWithForeign('from three recordings a sound, on the pretrained encoder (n
     expect((await earshot(...add!)).code).toBe(0);
     const trained = await earshot(...train!);
     expect([trained.code, trained.lines]).toEqual([0, [expect.stringMatching(/^encoder-/)]]);
+    expect(trained.errors).toContain('leave-one-source-out');
     const [version] = trained.lines;
+    const manifest = await readFile(join(folder, 'models', version!, 'manifest.json'), 'utf8');
+    // Four sounds of three recordings each.
+    expect(JSON.parse(manifest)).toMatchObject({ members: 12, protocol: { leaveOneSourceOut: true } });
     const promoted = await earshot(
       ...promote!.slice(0, -1).map((word) => (word === 'VERSION' ? version! : word)),
       `${promote!.at(-1)!},accuracy,recall,latency`,

@@ -1,5 +1,5 @@
 import type { Dataset } from '../../services/trainer/dataset';
-import { splitFolds } from '../../services/trainer/folds';
+import { foldedBySource, foldsOf, hasFewSources, splitFolds } from '../../services/trainer/folds';
 
 const dataset: Dataset = {
   classes: ['a', 'b'],
@@ -53,5 +53,53 @@ describe('splitFolds', () => {
   it('refuses a dataset of two folds', () => {
     const two = { ...dataset, clips: dataset.clips.filter((clip) => clip.fold < 3) };
     expect(() => splitFolds(two, { testFold: 1, validationFold: 2 })).toThrow('No fold is left to train on');
+  });
+});
+
+describe('folds of a source each', () => {
+  /** Clips of two classes, one of them with three sources; two clips of each source. */
+  const fewOf = (sources: number): Dataset => ({
+    ...dataset,
+    foldsMade: true,
+    clips: Array.from({ length: 2 * (sources + 3) }, (_, index) => {
+      const source = Math.floor(index / 2);
+      return {
+        filename: `${source}-${index}.wav`,
+        fold: 1 + (source % 3),
+        source: String(source),
+        label: source < 3 ? 0 : 1,
+        samples: new Float32Array(4),
+      };
+    }),
+  });
+
+  it('are for folds that had to be made of too few recordings', () => {
+    expect(hasFewSources(fewOf(5))).toBe(true);
+    expect(hasFewSources({ ...fewOf(5), foldsMade: false })).toBe(false);
+    expect(hasFewSources({ ...dataset, foldsMade: true })).toBe(false);
+  });
+
+  it('leave each source out once, whole, and the test fold as it is', () => {
+    for (const testFold of [null, 2]) {
+      const few = foldedBySource(fewOf(5), testFold);
+      const others = few.clips.filter(({ fold }) => fold !== testFold);
+      const sources = new Set(others.map(({ source }) => source));
+      expect(foldsOf(others)).toHaveLength(sources.size);
+      for (const validationFold of foldsOf(others)) {
+        const { validation, train } = splitFolds(few, { testFold, validationFold });
+        expect(new Set(validation.map(({ source }) => source)).size).toBe(1);
+        expect(validation).toHaveLength(2);
+        expect(train).toHaveLength(others.length - 2);
+      }
+      expect(namesOf(few.clips.filter(({ fold }) => fold === testFold))).toEqual(
+        namesOf(fewOf(5).clips.filter(({ fold }) => fold === testFold)),
+      );
+    }
+  });
+
+  it('are 64 at most, and never hold two sources of the class with the fewest', () => {
+    const { clips } = foldedBySource(fewOf(200), null);
+    expect(foldsOf(clips)).toHaveLength(64);
+    expect(foldsOf(clips.filter(({ label }) => label === 0))).toHaveLength(3);
   });
 });

@@ -38,8 +38,10 @@ export async function runJob({ job, children }: RunOrder, context: RunJobContext
   return { type: 'finished', result: await publishRuns(best, runs, id, own) };
 }
 
+/** Whether the job consists of runs. Heads of all folds are fitted in one run: that takes less than to start a process for each. */
 function isParent(request: JobRequest): boolean {
-  return request.protocol.crossValidate || combinationsOf(request).length > 1;
+  const ofFolds = request.protocol.crossValidate && request.architecture !== 'encoder';
+  return ofFolds || combinationsOf(request).length > 1;
 }
 
 function plan(request: JobRequest, { config }: CommandContext): JobRequest[] {

@@ -7,6 +7,9 @@ import { percent } from './format';
 /** A class of which a larger share is missed needs more recordings. */
 const tolerableMisses = 0.1;
 
+const leaveOneSourceOutWords =
+  'A class has too few recordings for folds, so each was judged by what all others taught (leave-one-source-out).';
+
 /** The advice on a version, from its report. */
 export async function adviceOn({ folder }: Pick<Version, 'folder'>): Promise<string[]> {
   const report = await readReport(folder);
@@ -14,7 +17,7 @@ export async function adviceOn({ folder }: Pick<Version, 'folder'>): Promise<str
 }
 
 /** What to expect of a version, and what would make it better: sentences for whoever brought the recordings. */
-export function adviceOf(report: Pick<Report, 'evaluations' | 'calibration'>): string[] {
+export function adviceOf(report: Pick<Report, 'evaluations' | 'calibration' | 'configuration'>): string[] {
   const { correct, clips, accuracy, perClass, confusion } = servedEvaluation(report).validation;
   const others = report.calibration?.unknown.kinds.find(({ kind }) => kind === recordedKind);
   const classes = perClass.map(({ class: name }) => name);
@@ -30,6 +33,7 @@ export function adviceOf(report: Pick<Report, 'evaluations' | 'calibration'>): s
   );
   const confused = pairs.sort((a, b) => b.clips - a.clips)[0];
   return [
+    ...(report.configuration.protocol.leaveOneSourceOut ? [leaveOneSourceOutWords] : []),
     `Of recordings that it was not trained on, ${correct} of ${clips} (${percent(accuracy)}) were heard right.`,
     ...(missed === undefined
       ? []

@@ -90,7 +90,7 @@ function servedTiles({ validation, test }: ServedReport): Markup {
 function header({ version, configuration, evaluations, served: asServed }: Report): Markup {
   const served = servedEvaluation({ evaluations });
   const { test, validation, epoch } = served;
-  const { testFold, validationFold, trainFolds } = configuration.protocol;
+  const { testFold, validationFold, trainFolds, leaveOneSourceOut } = configuration.protocol;
   const { members = 1 } = configuration;
   const accuracy = (name: string, evaluation: Evaluation): Markup => {
     const { accuracy: share, accuracyInterval, correct, clips } = evaluation;
@@ -99,14 +99,17 @@ function header({ version, configuration, evaluations, served: asServed }: Repor
   const { macro } = test ?? validation;
   const name = test === undefined ? 'Validation' : 'Test';
   const tested = test === undefined ? 'not tested' : `tested on fold ${testFold ?? 'none'}`;
+  const together = members === 1 ? '' : `${members} networks together, `;
+  const training = leaveOneSourceOut
+    ? `Too few recordings of a class for folds: ${members} networks, each trained without one source and validated on it (leave-one-source-out)`
+    : `Trained on fold ${trainFolds.join(', ')}, ${
+        validationFold === null
+          ? `${members} networks, each validated on the one of them that it was not trained on`
+          : `${together}validated on fold ${validationFold}`
+      }`;
   return markup`<header>
 <h1>${version}</h1>
-<p class="quiet">${configuration.network.architecture}, ${configuration.classes.length} classes. Trained on fold
-${trainFolds.join(', ')}, ${
-    validationFold === null
-      ? `${members} networks, each validated on the one of them that it was not trained on`
-      : `${members === 1 ? '' : `${members} networks together, `}validated on fold ${validationFold}`
-  }, ${tested}. Shown here: epoch ${epoch}, ${evaluations.best === undefined ? 'the last' : 'the best by validation'}.</p>
+<p class="quiet">${configuration.network.architecture}, ${configuration.classes.length} classes. ${training}, ${tested}. Shown here: epoch ${epoch}, ${evaluations.best === undefined ? 'the last' : 'the best by validation'}.</p>
 <div class="tiles">
 ${
   asServed === undefined

@@ -156,8 +156,16 @@ export function configurationTable({ configuration, version, createdAt }: Report
     ['initialisation', configuration.initialisation],
     ['seed', configuration.seed],
     ['test fold', protocol.testFold ?? 'none'],
-    ['validation fold', protocol.validationFold ?? 'each in turn'],
-    ['training folds', protocol.trainFolds.join(', ')],
+    [
+      'validation fold',
+      protocol.leaveOneSourceOut ? 'each source in turn' : (protocol.validationFold ?? 'each in turn'),
+    ],
+    [
+      'training folds',
+      protocol.leaveOneSourceOut
+        ? `${protocol.trainFolds.length}, a source each`
+        : protocol.trainFolds.join(', '),
+    ],
     ...factsOf(frontEnd),
     ['input scaling', configuration.inputScaling],
     ['clips', data.clips],

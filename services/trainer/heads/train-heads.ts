@@ -1,0 +1,27 @@
+import { AppError } from '../../../shared/errors/app-error';
+import type { FoldSplit } from '../folds';
+import type { TrainedRun } from '../train';
+import type { Workshop } from '../workshop';
+import { choosePenalty } from './choose-penalty';
+import { clipFeatures } from './clip-features';
+import { trainHead } from './train-head';
+
+/**
+ * A head for each split, all with one penalty, chosen on the clips of all splits in turn: for splits that leave out so little that
+ * each would choose the same, at many times the work. One of five penalties is all that a left-out clip has a say in.
+ */
+export function trainHeads(workshop: Workshop, splits: readonly FoldSplit[]): TrainedRun[] {
+  const { frontEnd, engine, dataset, command } = workshop;
+  if (frontEnd.kind !== 'encoder') throw new AppError('internal', 'Only heads on an encoder are fitted.');
+  const { penalty } = command;
+  const clips = splits.flatMap(({ validation }) => validation);
+  const choice =
+    penalty === undefined
+      ? choosePenalty({
+          training: clipFeatures(clips, frontEnd, engine),
+          validation: [],
+          classes: dataset.classes.length,
+        })
+      : { penalty };
+  return splits.map((split) => trainHead(workshop, split, frontEnd, choice));
+}
