@@ -28,18 +28,18 @@ RUN node build.mjs && npm prune --omit=dev && find node_modules -name '*.map' -d
   && rm -r node_modules/esbuild node_modules/@esbuild
 # What the engine is made of, apart: libtensorflow is fetched anew when this changes, not with every change of the code.
 RUN mkdir /engine \
-  && cp -r --parents package.json dist/shared/engine dist/shared/errors node_modules/@tensorflow/tfjs-node-gpu \
+  && cp -r --parents package.json dist/shared node_modules/@tensorflow/tfjs-node-gpu \
     node_modules/node-api-headers node_modules/node-addon-api native /engine
 
 FROM tools AS engine-cpu
 WORKDIR /app
 COPY --from=app /engine ./
-RUN XDG_CACHE_HOME=/var/cache node dist/shared/engine/provide-main.js cpu
+RUN XDG_CACHE_HOME=/var/cache node dist/shared/compute/provide/provide-main.js cpu
 
 FROM tools AS engine-cuda
 WORKDIR /app
 COPY --from=app /engine ./
-RUN XDG_CACHE_HOME=/var/cache node dist/shared/engine/provide-main.js cuda
+RUN XDG_CACHE_HOME=/var/cache node dist/shared/compute/provide/provide-main.js cuda
 
 FROM ${DEBIAN_IMAGE} AS runtime
 # The folders that may be written to, for volumes to be mounted on; everything else can be read-only.

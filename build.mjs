@@ -9,7 +9,7 @@ const outputFolder = join(project, 'dist');
 const sourceFolders = ['services', 'shared', 'test', 'bench'];
 const pageFolder = join('services', 'classifier', 'page');
 /** Where browsers begin; what these import comes along. A worklet is fetched by code, not by an import. */
-const pageScripts = ['main.ts', 'capture-worklet.ts'].map((name) => join(pageFolder, name));
+const pageScripts = ['main.ts', join('listen', 'capture-worklet.ts')].map((name) => join(pageFolder, name));
 
 const language = {
   charset: 'utf8',

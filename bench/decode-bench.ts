@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decode } from '../shared/audio/decode';
-import { chooseEngine } from '../shared/engine/choose-engine';
-import type { KernelsChoice } from '../shared/engine/kernels-addon';
+import { decode } from '../shared/decode/decode';
+import { chooseEngine } from '../shared/compute/provide/choose-engine';
+import type { KernelsChoice } from '../shared/compute/kernels/kernels-addon';
 import { wavFile } from '../test/support/wav-file';
 import { projectFolder } from './service';
 

@@ -3,9 +3,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { resample } from '../shared/audio/resample';
-import { createUniform } from '../shared/network/random';
-import { noiseSamples } from '../services/trainer/augment/noise';
+import { resample } from '../shared/signal/resample';
+import { createUniform } from '../shared/runtime/random';
+import { noiseSamples } from '../services/trainer/recipes/augment/noise';
 
 /** What may happen to a sound on its way to the service. Clips are mono at `sampleRate` Hz. */
 export interface Distortion {

@@ -1,9 +1,9 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { melFrontEnd, reportFrontEnd, viewsOf } from '../shared/contracts/front-end';
-import type { KernelsWish } from '../shared/engine/choose-engine';
-import { isNative } from '../shared/engine/is-native';
-import { trainingDefaults } from '../services/trainer/training-defaults';
+import type { KernelsWish } from '../shared/compute/provide/choose-engine';
+import { isNative } from '../shared/compute/kernels/is-native';
+import { trainingDefaults } from '../services/trainer/recipes/training-defaults';
 import { batchSizes, type EngineRow, type RowSubject, type Served } from './engine-row';
 
 const alone = { members: 1 };

@@ -1,23 +1,28 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { inputLength } from '../shared/audio/window-inputs';
+import { inputLength } from '../shared/front-end/window-inputs';
 import type { NetworkConfig } from '../shared/contracts/architecture';
 import { viewsOf, windowSamples, type FrontEnd } from '../shared/contracts/front-end';
-import { chooseEngine, type KernelsWish } from '../shared/engine/choose-engine';
-import { describeEngine, loadEngine, withEncoder, type LoadedEngine } from '../shared/engine/load-engine';
-import { createNativeEnsemble } from '../shared/engine/native-ensemble';
-import { createScorer } from '../shared/engine/scorer';
-import { createViewInputs } from '../shared/engine/view-inputs';
-import { createWindowScorer } from '../shared/engine/window-scorer';
-import { createNetwork } from '../shared/network/create-network';
-import { initialWeights } from '../shared/network/initial-weights';
-import type { Network } from '../shared/network/network';
-import { createUniform } from '../shared/network/random';
-import { frameSamples, inputSamples } from '../shared/network/trunk';
+import { chooseEngine, type KernelsWish } from '../shared/compute/provide/choose-engine';
+import {
+  describeEngine,
+  loadEngine,
+  withEncoder,
+  type LoadedEngine,
+} from '../shared/compute/provide/load-engine';
+import { createNativeEnsemble } from '../shared/compute/kernels/native-ensemble';
+import { createScorer } from '../shared/compute/inference/scorer';
+import { createViewInputs } from '../shared/compute/inference/view-inputs';
+import { createWindowScorer } from '../shared/compute/inference/window-scorer';
+import { createNetwork } from '../shared/compute/network/create-network';
+import { initialWeights } from '../shared/compute/network/initial-weights';
+import type { Network } from '../shared/compute/network/network';
+import { createUniform } from '../shared/runtime/random';
+import { frameSamples, inputSamples } from '../shared/compute/network/trunk';
 import { decodeWeights, encodeWeights, type WeightValues } from '../shared/registry/weights-file';
-import { createLearner } from '../services/trainer/learner';
-import { freshState } from '../services/trainer/network-state';
-import { createRecipe } from '../services/trainer/recipe';
-import { trainingDefaults } from '../services/trainer/training-defaults';
+import { createLearner } from '../services/trainer/optimise/learner';
+import { freshState } from '../services/trainer/optimise/network-state';
+import { createRecipe } from '../services/trainer/recipes/recipe';
+import { trainingDefaults } from '../services/trainer/recipes/training-defaults';
 
 /** One row of the engine's table: a network on one implementation, in a process of its own for its memory's sake. */
 export interface EngineRow {

@@ -1,5 +1,5 @@
-import { readAloud } from '../services/trainer/unknown/speech';
-import { createUniform, deriveSeed } from '../shared/network/random';
+import { readAloud } from '../services/trainer/outliers/speech';
+import { createUniform, deriveSeed } from '../shared/runtime/random';
 import { wavFile } from '../test/support/wav-file';
 
 /** A recording of a sound that is none of the classes. */

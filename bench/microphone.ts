@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import WebSocket from 'ws';
-import { createDecoderPool } from '../shared/audio/decoder-pool';
+import { createDecoderPool } from '../shared/decode/pool/decoder-pool';
 import type { ServerMessage } from '../shared/contracts/stream';
 import { projectFolder } from './service';
 

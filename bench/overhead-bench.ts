@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { createDecoderPool, defaultDecodeThreads } from '../shared/audio/decoder-pool';
-import { sliceWindows } from '../shared/audio/windows';
-import { systemClock } from '../shared/batching/clock';
+import { createDecoderPool, defaultDecodeThreads } from '../shared/decode/pool/decoder-pool';
+import { sliceWindows } from '../shared/signal/windows';
+import { systemClock } from '../shared/runtime/clock';
 import { MicroBatcher } from '../shared/batching/micro-batcher';
 import { modelListSchema } from '../shared/contracts/service-status';
-import { chooseEngine } from '../shared/engine/choose-engine';
-import { startInference } from '../shared/engine/start-inference';
+import { chooseEngine } from '../shared/compute/provide/choose-engine';
+import { startInference } from '../shared/compute/inference/start-inference';
 import { openRegistry, type Version } from '../shared/registry/registry';
 import { wavFile } from '../test/support/wav-file';
 import { closedLoop, vary } from './http-load';

@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import { decode } from '../shared/audio/decode';
+import { decode } from '../shared/decode/decode';
 import { openRegistry, type Version } from '../shared/registry/registry';
 import { wavFile } from '../test/support/wav-file';
 import type { RequestBody } from './connection';

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds ffmpeg from Debian's source package, as far as a sound classifier needs it: every container that
-# shared/audio/ffmpeg-formats.ts lets ffmpeg open, every audio decoder, Matroska out; no video, no network, no devices. Debian's
+# shared/decode/ffmpeg/ffmpeg-formats.ts lets ffmpeg open, every audio decoder, Matroska out; no video, no network, no devices. Debian's
 # own package brings 390 MB of video and display libraries, this is one program of a few MB with Debian's security fixes.
 # Usage: build-ffmpeg.sh PROGRAM    (needs gcc, make, nasm, dpkg-dev and deb-src lines in apt's sources)
 set -eu

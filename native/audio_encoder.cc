@@ -184,7 +184,7 @@ void AudioEncoder::encode_window(const Window& window, Room& room, const Run& ru
   classify(room, from, run, outputs);
 }
 
-// Pre-emphasis, then mel bands of frames of 25 ms every 10 ms: shared/encoder/kaldi-mel.ts.
+// Pre-emphasis, then mel bands of frames of 25 ms every 10 ms: shared/front-end/kaldi-mel.ts.
 template <typename Run>
 AudioEncoder::Shape AudioEncoder::picture_of(const Window& window, Room& room, const Run& run) {
   const int length = std::max(window.length, kEncoderFewestSamples);

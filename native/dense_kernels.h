@@ -8,7 +8,7 @@ namespace earshot {
 
 constexpr int kHidden = 128;
 
-// One step of Adam (Kingma and Ba 2015, algorithm 1), the rule of services/trainer/adam.ts.
+// One step of Adam (Kingma and Ba 2015, algorithm 1), the rule of services/trainer/optimise/adam.ts.
 struct AdamStep {
   float rate;        // learning rate / (1 − β₁ᵗ)
   float correction;  // 1 − β₂ᵗ

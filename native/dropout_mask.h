@@ -1,4 +1,4 @@
-// shared/network/dropout.ts for a layer too small for vectors.
+// shared/compute/network/dropout.ts for a layer too small for vectors.
 #pragma once
 
 #include <cstdint>

@@ -13,7 +13,7 @@ size_t pair_floats(const EncoderShape& shape) { return 2 * shape.plane(); }
 // Enough for the narrowest lanes.
 size_t range_floats(const EncoderShape& shape) { return padded(shape) * 3 * kTokenWidth / 4; }
 
-// shared/network/position-encoding.ts, planar.
+// shared/compute/network/position-encoding.ts, planar.
 AlignedArray<float> position_encoding(const EncoderShape& shape) {
   AlignedArray<float> positions(shape.plane());
   for (int token = 0; token < shape.tokens; token++) {

@@ -44,7 +44,7 @@ struct AttentionLayout {
   static constexpr int size = norm_shift + kTokenWidth;
 };
 
-// Where the encoder's parameters lie, in the order of shared/network/transformer.ts, the trunk's left out.
+// Where the encoder's parameters lie, in the order of shared/compute/network/transformer.ts, the trunk's left out.
 struct EncoderLayout {
   static constexpr size_t class_token = 0;
   static constexpr size_t blocks = kTokenWidth;
@@ -69,7 +69,7 @@ struct EncoderLayout {
   }
 };
 
-// Which activations a clip's training pass drops: shared/network/dropout.ts, as a function of (seed, index).
+// Which activations a clip's training pass drops: shared/compute/network/dropout.ts, as a function of (seed, index).
 struct EncoderDropout {
   double rate;                           // 0: none
   uint32_t slot;                         // the clip's place in the slice whose mask it is

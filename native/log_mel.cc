@@ -10,7 +10,7 @@ namespace earshot {
 
 namespace {
 
-// shared/audio/log-mel.ts
+// shared/front-end/log-mel.ts
 constexpr double kSmallestPower = 1e-10;
 
 double decibels_of(double power) { return 10 * std::log10(power + kSmallestPower); }

@@ -1,4 +1,4 @@
-// Windows to the crops of a log-mel spectrogram (shared/audio/log-mel.ts, which is the reference).
+// Windows to the crops of a log-mel spectrogram (shared/front-end/log-mel.ts, which is the reference).
 #pragma once
 
 #include <vector>

@@ -90,7 +90,7 @@ StepResult Mel::step(const Batch& batch, double learning_rate, double step) {
 void Mel::optimise(double learning_rate, double step) {
   const AdamStep plain = adam_step(learning_rate, step, optimiser_.beta2);
   const AdamStep decaying = adam_step(learning_rate, step, optimiser_.beta2, optimiser_.weight_decay);
-  // services/trainer/optimiser.ts: over few steps it is the mean of all of them.
+  // services/trainer/optimise/optimiser.ts: over few steps it is the mean of all of them.
   const double decay = std::min(optimiser_.average_decay, step / (step + 9));
   pool_.run(static_cast<int>(stretches_.size()), [&](int item, int) {
     const auto [at, count, learns, decays] = stretches_[static_cast<size_t>(item)];

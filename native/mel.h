@@ -1,4 +1,4 @@
-// `mel` and `mel-small` (shared/network/mel.ts): inputs are crops [frames × 64] of any number of frames that leaves one.
+// `mel` and `mel-small` (shared/compute/network/mel.ts): inputs are crops [frames × 64] of any number of frames that leaves one.
 #pragma once
 
 #include "mel_inference.h"

@@ -8,7 +8,7 @@ namespace earshot {
 namespace {
 
 constexpr int kHeadLayer = kMelLayers - 1;
-constexpr float kLeastVariance = 1e-4f;  // shared/network/mel.ts
+constexpr float kLeastVariance = 1e-4f;  // shared/compute/network/mel.ts
 
 }  // namespace
 

@@ -6,7 +6,7 @@ namespace earshot {
 
 namespace {
 
-// shared/network/batch-norm.ts
+// shared/compute/network/batch-norm.ts
 constexpr double kEpsilon = 1e-5;
 constexpr double kMomentum = 0.1;
 

@@ -1,4 +1,4 @@
-// The layers of `mel` (shared/network/mel.ts) for inputs of so many frames: shapes, and where all lies in memory.
+// The layers of `mel` (shared/compute/network/mel.ts) for inputs of so many frames: shapes, and where all lies in memory.
 #pragma once
 
 #include <array>

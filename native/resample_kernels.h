@@ -1,4 +1,4 @@
-// Band-limited resampling (shared/audio/resample.ts): what an instruction set offers.
+// Band-limited resampling (shared/signal/resample.ts): what an instruction set offers.
 #pragma once
 
 namespace earshot {

@@ -6,7 +6,7 @@ namespace earshot {
 
 namespace {
 
-// Numbers in the table of rows (shared/audio/resample-filter.ts has no larger one), and samples of one call.
+// Numbers in the table of rows (shared/signal/resample-filter.ts has no larger one), and samples of one call.
 constexpr int kMaxEntries = 1 << 20;
 constexpr int kMaxOutputs = 1 << 27;
 // Places in a signal: fifty years at 44.1 kHz.

@@ -9,7 +9,7 @@
 namespace earshot {
 
 // Output k is the signal at input position k · down / up. Tap j of it weighs the sample at floor(position) − taps / 2 + 1 + j
-// by rows[phase][j], where phase = k · down mod up (shared/audio/resample-filter.ts).
+// by rows[phase][j], where phase = k · down mod up (shared/signal/resample-filter.ts).
 struct ResampleFigures {
   int up, down, taps;
 };

@@ -40,7 +40,7 @@ struct TrunkShape {
   }
 };
 
-// Which activations a clip's training pass drops: shared/network/dropout.ts, as a function of (seed, index).
+// Which activations a clip's training pass drops: shared/compute/network/dropout.ts, as a function of (seed, index).
 struct ClipDropout {
   double rate;        // 0: none
   uint32_t slot;      // the clip's place in the slice whose mask it is; a block's mask starts at slot × its elements

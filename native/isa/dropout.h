@@ -1,4 +1,4 @@
-// shared/network/dropout.ts, made where it is used: activation i takes 16 bits of the hash of i >> 1.
+// shared/compute/network/dropout.ts, made where it is used: activation i takes 16 bits of the hash of i >> 1.
 #pragma once
 
 #include "vec.h"

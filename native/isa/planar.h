@@ -53,7 +53,7 @@ static inline __attribute__((noinline)) void project_back(const Vec* in, const f
   }
 }
 
-// Every activation's factor, 0 or 1 / (1 − rate): shared/network/dropout.ts for element `first` + 16 · lane + channel.
+// Every activation's factor, 0 or 1 / (1 − rate): shared/compute/network/dropout.ts for element `first` + 16 · lane + channel.
 EARSHOT_INLINE void dropout_rows(const EncoderDropout& dropout, int place, uint32_t first, Vec* factors) {
   const DropoutRate rate = dropout_rate(dropout.rate);
   const UintVec threshold = splat_bits(rate.threshold);

@@ -161,7 +161,7 @@ EARSHOT_INLINE float sum(Vec value) {
   return lanes[0];
 }
 
-// shared/network/random.ts: hash32 (C. Wellons, "lowbias32") in every lane.
+// shared/runtime/random.ts: hash32 (C. Wellons, "lowbias32") in every lane.
 EARSHOT_INLINE UintVec hash32(UintVec x) {
   x = (x ^ (x >> 16)) * 0x7feb352du;
   x = (x ^ (x >> 15)) * 0x846ca68bu;

@@ -1,21 +1,21 @@
-import { systemClock } from '../../shared/batching/clock';
+import { systemClock } from '../../shared/runtime/clock';
 import type { NetworkConfig } from '../../shared/contracts/architecture';
-import type { EngineChoice } from '../../shared/engine/choose-engine';
+import type { EngineChoice } from '../../shared/compute/provide/choose-engine';
 import {
   defaultEncoderCache,
   fetchEncoder,
   findEncoder,
   findEncoderFor,
-} from '../../shared/engine/provide-encoder';
+} from '../../shared/compute/provide/provide-encoder';
 import { AppError } from '../../shared/errors/app-error';
-import type { ChooseFor } from '../../shared/lifecycle/promote-version';
-import { encoderMissing } from '../../shared/engine/encoder-file';
-import { releaseMemory } from '../../shared/engine/kernels-addon';
-import { startInference } from '../../shared/engine/start-inference';
+import type { ChooseFor } from '../../shared/promotion/promote-version';
+import { encoderMissing } from '../../shared/compute/provide/encoder-file';
+import { releaseMemory } from '../../shared/compute/kernels/kernels-addon';
+import { startInference } from '../../shared/compute/inference/start-inference';
 import type { Logger } from '../../shared/observability/logger';
 import type { Metrics } from '../../shared/observability/metrics';
 import { openRegistry, type Registry, type Version } from '../../shared/registry/registry';
-import { collectGarbage } from '../../shared/threads/collect-garbage';
+import { collectGarbage } from '../../shared/runtime/threads/collect-garbage';
 import type { Config } from './config';
 import { Drift, driftKinds } from './model/drift';
 import type { Onlooker } from './model/heard-window';
@@ -24,7 +24,7 @@ import { LoadedModel } from './model/loaded-model';
 import { ModelHost } from './model/model-host';
 import { watchServing } from './model/serving-watch';
 import { Shadow } from './model/shadow';
-import { throughShortages } from './model/through-shortages';
+import { throughShortages } from '../../shared/runtime/through-shortages';
 
 export interface Models {
   readonly host: ModelHost;

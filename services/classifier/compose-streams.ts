@@ -1,19 +1,19 @@
 import type { Server } from 'node:http';
-import { createFilterDesigner } from '../../shared/audio/filter-designer';
-import { createContainerThread } from '../../shared/audio/stream/container-thread';
-import { systemClock } from '../../shared/batching/clock';
+import { createFilterDesigner } from '../../shared/signal/filter-designer';
+import { createContainerThread } from '../../shared/decode/stream/container-thread';
+import { systemClock } from '../../shared/runtime/clock';
 import type { Turns } from '../../shared/batching/turns';
-import type { KernelsChoice } from '../../shared/engine/kernels-addon';
+import type { KernelsChoice } from '../../shared/compute/kernels/kernels-addon';
 import type { Logger } from '../../shared/observability/logger';
 import type { Metrics } from '../../shared/observability/metrics';
 import type { Identify } from './access/api-keys';
 import type { CallerIdOf } from './access/caller-id';
 import type { OriginRules } from './access/origin';
 import type { Config } from './config';
-import type { Gate } from './gate';
+import type { Gate } from './access/admission';
 import type { Onlooker } from './model/heard-window';
 import type { Lease, ServedModel } from './model/loaded-model';
-import { SilencePace } from './stream/silence-pace';
+import { SilencePace } from './stream/sound/silence-pace';
 import { StreamRegistry } from './stream/stream-registry';
 import { createStreamServer, type StreamServer } from './stream/stream-server';
 

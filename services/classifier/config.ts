@@ -1,7 +1,7 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { privateFolders } from '../../shared/access/private-folder';
-import { engineWishes, kernelsWishes } from '../../shared/engine/choose-engine';
+import { engineWishes, kernelsWishes } from '../../shared/compute/provide/choose-engine';
 import { AppError } from '../../shared/errors/app-error';
 import { normaliseOrigin } from './access/origin';
 import { logLevels } from '../../shared/observability/logger';

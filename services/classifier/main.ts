@@ -1,11 +1,11 @@
 import { writeSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { leaveProcess } from '../../shared/engine/kernels-addon';
+import { leaveProcess } from '../../shared/compute/kernels/kernels-addon';
 import { AppError } from '../../shared/errors/app-error';
 import { captureOutput } from '../../shared/observability/capture-output';
 import { createLogger, type Logger } from '../../shared/observability/logger';
-import { onStopSignal } from '../../shared/processes/stop-signals';
-import { exitProcess } from '../../shared/threads/exit-process';
+import { onStopSignal } from '../../shared/runtime/processes/stop-signals';
+import { exitProcess } from '../../shared/runtime/threads/exit-process';
 import { compose, type Service } from './compose';
 import { loadConfig, type Config } from './config';
 import { drain } from './drain';

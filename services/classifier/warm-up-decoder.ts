@@ -1,4 +1,4 @@
-import type { ClipDecoder } from '../../shared/audio/clip';
+import type { ClipDecoder } from '../../shared/signal/clip';
 
 const sampleRate = 16_000;
 const samples = 1600;

@@ -1,6 +1,6 @@
 import type { Metrics } from '../../shared/observability/metrics';
-import { threadsSetAside } from '../../shared/threads/thread';
-import type { Gate } from './gate';
+import { threadsSetAside } from '../../shared/runtime/threads/thread';
+import type { Gate } from './access/admission';
 
 /** The gauges of what is inside and what waits. */
 export function watchLoad(metrics: Metrics, gate: Gate, queuedItems: () => number): void {

@@ -4,20 +4,20 @@ import { createAdminClient } from '../../shared/client/admin-client';
 import { createClient } from '../../shared/client/client';
 import type { ClientOptions } from '../../shared/client/options';
 import { AppError } from '../../shared/errors/app-error';
-import { onStopSignal } from '../../shared/processes/stop-signals';
-import type { AdminCommand } from './admin-command-line';
-import { classifyCommand } from './classify-command';
-import type { CommandIo } from './command-io';
-import { parseCommand } from './command-line';
+import { onStopSignal } from '../../shared/runtime/processes/stop-signals';
+import type { AdminCommand } from './arguments/admin-command-line';
+import { classifyCommand } from './commands/classify-command';
+import type { CommandIo } from './output/command-io';
+import { parseCommand } from './arguments/command-line';
 import { readCliConfig, type CliConfig } from './config';
-import { datasetsCommand } from './datasets-command';
-import { exitCodeOf, exitCodes } from './exit-codes';
-import { findKey } from './find-key';
-import { problemLines } from './lines';
-import { jobsCommand, trainCommand } from './jobs-command';
-import { listenCommand } from './listen-command';
-import { changeServingCommand, modelsCommand } from './models-command';
-import { usage } from './options';
+import { datasetsCommand } from './commands/datasets-command';
+import { exitCodeOf, exitCodes } from './output/exit-codes';
+import { findKey } from './arguments/find-key';
+import { problemLines } from './output/lines';
+import { jobsCommand, trainCommand } from './commands/jobs-command';
+import { listenCommand } from './commands/listen-command';
+import { changeServingCommand, modelsCommand } from './commands/models-command';
+import { usage } from './arguments/options';
 
 /** Terminal command: parse → run → exit code. */
 async function main(args: readonly string[]): Promise<number> {

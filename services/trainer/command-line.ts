@@ -5,7 +5,7 @@ import { augmentationSchema, type Augmentation } from '../../shared/contracts/au
 import type { FrontEnd } from '../../shared/contracts/front-end';
 import type { Hyperparameters } from '../../shared/contracts/manifest';
 import { AppError } from '../../shared/errors/app-error';
-import { trainingDefaults } from './training-defaults';
+import { trainingDefaults } from './recipes/training-defaults';
 
 const wholeNumber = z.coerce.number().pipe(z.int());
 const decimal = z.coerce.number();

@@ -1,8 +1,8 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { cacheFolder } from '../../shared/access/cache-folder';
-import { engineWishes, kernelsWishes } from '../../shared/engine/choose-engine';
-import type { EncoderWish } from '../../shared/engine/provide-encoder';
+import { engineWishes, kernelsWishes } from '../../shared/compute/provide/choose-engine';
+import type { EncoderWish } from '../../shared/compute/provide/provide-encoder';
 import { lockTimes, type LockTimes } from '../../shared/jobs/work-queue';
 import { logLevels } from '../../shared/observability/logger';
 import { AppError } from '../../shared/errors/app-error';

@@ -1,20 +1,20 @@
 import { join } from 'node:path';
-import { writeFileAtomically } from '../../shared/registry/write-atomically';
+import { writeFileAtomically } from '../../shared/runtime/write-atomically';
 import { reportFileName, readReport } from '../../shared/registry/report-file';
 import { manifestFileName, openRegistry, type Version } from '../../shared/registry/registry';
 import { viewsOf } from '../../shared/contracts/front-end';
 import type { ServedFigures, ServedReport } from '../../shared/contracts/report';
 import { AppError } from '../../shared/errors/app-error';
-import type { Scorer } from '../../shared/engine/scorer';
-import { foldedBySource } from './folds';
+import type { Scorer } from '../../shared/compute/inference/scorer';
+import { foldedBySource } from './data/folds';
 import { parseTrainCommand } from './command-line';
-import { answersOf, examplesOf } from './predict';
-import { answeredShares } from './publish-version';
+import { answersOf, examplesOf } from './optimise/predict';
+import { answeredShares } from './evaluate/publish-version';
 import { interval, percent } from './report/format';
 import { renderReportHtml } from './report/render-report-html';
-import { judgedClips, servedReport, type JudgedClips } from './served-figures';
-import { loadNetworks } from './version-networks';
-import { openWorkshop, type CommandContext, type Workshop } from './workshop';
+import { judgedClips, servedReport, type JudgedClips } from './evaluate/served-figures';
+import { loadNetworks } from './evaluate/version-networks';
+import { openWorkshop, type CommandContext, type Workshop } from './training-context';
 
 /**
  * `npm run evaluate -- VERSION`: judges a published version's own networks anew, from its weights and the recordings it was trained

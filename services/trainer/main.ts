@@ -1,21 +1,21 @@
 import { writeSync } from 'node:fs';
-import { createNetwork } from '../../shared/network/create-network';
+import { createNetwork } from '../../shared/compute/network/create-network';
 import { AppError } from '../../shared/errors/app-error';
 import { captureOutput } from '../../shared/observability/capture-output';
 import { createLogger, type Logger } from '../../shared/observability/logger';
-import { onStopSignal } from '../../shared/processes/stop-signals';
+import { onStopSignal } from '../../shared/runtime/processes/stop-signals';
 import { openRegistry } from '../../shared/registry/registry';
 import { createStatusLine } from '../../shared/observability/status-line';
 import { networkOf, parseTrainCommand, trainUsage } from './command-line';
 import { readTrainerConfig } from './config';
-import { downloadEsc50, esc50Url, type DownloadProgress } from './data-download';
+import { downloadEsc50, esc50Url, type DownloadProgress } from './data/data-download';
 import { evaluateCommand } from './evaluate-command';
 import { jobCommand } from './jobs/job-command';
 import { workCommand } from './jobs/work-command';
 import { reproduceCommand } from './reproduce/reproduce-command';
-import { describeHolding, summarise } from './summary';
+import { describeHolding, summarise } from './report/summary';
 import { trainCommand } from './train-command';
-import { publishedForm } from './unknown/with-familiarity';
+import { publishedForm } from './outliers/with-familiarity';
 
 const usage = `${trainUsage}
 

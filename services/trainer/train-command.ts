@@ -2,10 +2,10 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Protocol } from '../../shared/contracts/manifest';
 import type { CrossValidation, FoldResult } from '../../shared/contracts/report';
-import { describeEngine } from '../../shared/engine/load-engine';
+import { describeEngine } from '../../shared/compute/provide/load-engine';
 import { summariseFolds } from '../../shared/metrics/summarise-folds';
 import { openRegistry, type Version } from '../../shared/registry/registry';
-import { writeFileAtomically } from '../../shared/registry/write-atomically';
+import { writeFileAtomically } from '../../shared/runtime/write-atomically';
 import type { TrainCommand } from './command-line';
 import {
   choosesEpoch,
@@ -13,20 +13,26 @@ import {
   evaluateFold,
   membersOf,
   type FoldNetworks,
-} from './evaluate-ensemble';
-import { evaluateRun } from './evaluate-run';
-import { crossValidationLines, evaluationLines, foldResult, learningLines, seedLines } from './fold-figures';
-import type { LabelledClip } from './dataset';
+} from './evaluate/evaluate-ensemble';
+import { evaluateRun } from './evaluate/evaluate-run';
+import {
+  crossValidationLines,
+  evaluationLines,
+  foldResult,
+  learningLines,
+  seedLines,
+} from './evaluate/fold-figures';
+import type { LabelledClip } from './data/dataset';
 import { clipFeatures, type ClipFeatures } from './heads/clip-features';
 import { learningPoints } from './heads/learning-curve';
 import { withOnePenalty } from './heads/with-one-penalty';
-import { foldedBySource, foldsOf, hasFewSources, splitFolds, type FoldSplit } from './folds';
+import { type FoldSplit, foldedBySource, foldsOf, hasFewSources, splitFolds } from './data/folds';
 import { trainHeads } from './heads/train-heads';
-import { meanHistory } from './mean-history';
-import { networksOf, publishVersion, type PublishedNetworks } from './publish-version';
-import { publishesTogether } from './recipe';
+import { meanHistory } from './evaluate/mean-history';
+import { networksOf, publishVersion, type PublishedNetworks } from './evaluate/publish-version';
+import { publishesTogether } from './recipes/recipe';
 import { adviceOn } from './report/advice';
-import type { TrainedRun } from './train';
+import type { TrainedRun } from './optimise/train';
 import { trainFold } from './train-fold';
 import {
   evaluationOptions,
@@ -34,7 +40,7 @@ import {
   versionFacts,
   type CommandContext,
   type Workshop,
-} from './workshop';
+} from './training-context';
 
 /**
  * `npm run train`: data, engine, one run or one a validation fold, reports and a published version.

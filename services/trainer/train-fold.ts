@@ -2,17 +2,17 @@ import { join } from 'node:path';
 import { viewsOf, type View } from '../../shared/contracts/front-end';
 import { AppError } from '../../shared/errors/app-error';
 import type { TrainCommand } from './command-line';
-import type { FoldSplit } from './folds';
-import { openMetricsLog } from './metrics-log';
-import { createProgress } from './progress';
-import { stepsPerEpoch } from './recipe';
-import { runName } from './run-settings';
-import { openRunStore, type RunStore } from './run-store';
-import { openTensorboard } from './tensorboard';
-import { train, type TrainedRun } from './train';
+import type { FoldSplit } from './data/folds';
+import { openMetricsLog } from './runs/metrics-log';
+import { createProgress } from './runs/progress';
+import { stepsPerEpoch } from './recipes/recipe';
+import { runName } from './runs/run-settings';
+import { openRunStore, type RunStore } from './runs/run-store';
+import { openTensorboard } from './runs/tensorboard';
+import { train, type TrainedRun } from './optimise/train';
 import { trainHead } from './heads/train-head';
-import { withFamiliarity } from './unknown/with-familiarity';
-import { familiarityOptions, settingsOf, type Workshop } from './workshop';
+import { withFamiliarity } from './outliers/with-familiarity';
+import { familiarityOptions, settingsOf, type Workshop } from './training-context';
 
 /**
  * A run for each view of the front end, one after the other, each from its beginning or from where it was stopped: networks that

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { AppError } from '../errors/app-error';
-import { writeFileAtomically } from '../registry/write-atomically';
+import { writeFileAtomically } from '../runtime/write-atomically';
 import { makePrivateFolder, openPrivateFolder, readPrivateFile, type PrivateFolder } from './private-folder';
 
 /** What a running service leaves for its own user: the key with which it may be administered, and where it listens. */

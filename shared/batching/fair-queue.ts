@@ -1,5 +1,5 @@
 import { CallerCounts } from './caller-counts';
-import { deferred } from './deferred';
+import { deferred } from '../runtime/deferred';
 
 /** Items submitted together: some wait, some are on the engine, some are answered. */
 export class Group<Item, Outcome> {

@@ -1,8 +1,8 @@
 import { AppError, type ErrorCode } from '../errors/app-error';
 import { cancellation } from '../errors/cancellation';
 import { BatchCost } from './batch-cost';
-import type { Clock } from './clock';
-import { deferred, type Deferred } from './deferred';
+import type { Clock } from '../runtime/clock';
+import { deferred, type Deferred } from '../runtime/deferred';
 import type { Group } from './fair-queue';
 import { LaneQueue, type Lane } from './lanes';
 

@@ -1,4 +1,4 @@
-import type { Clock } from './clock';
+import type { Clock } from '../runtime/clock';
 
 /** For how long what happened is remembered. */
 const memoryMs = 10_000;

@@ -1,5 +1,5 @@
 import { CallerCounts } from './caller-counts';
-import type { Clock } from './clock';
+import type { Clock } from '../runtime/clock';
 
 /** Who has a place for as long as they like. */
 export interface Holder {

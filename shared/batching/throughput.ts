@@ -1,4 +1,4 @@
-import type { Clock } from './clock';
+import type { Clock } from '../runtime/clock';
 
 /** Share of what is known that each answer leaves in force: some twenty answers are remembered, however fast they came. */
 const memory = 0.95;

@@ -1,4 +1,4 @@
-import { systemClock } from './clock';
+import { systemClock } from '../runtime/clock';
 import { FairQueue } from './fair-queue';
 
 /** What all of it may take of the event loop in one go; then everything else has its turn. */

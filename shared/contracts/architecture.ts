@@ -30,7 +30,7 @@ export const melSchema = z.strictObject({
   familiarity: z.literal(true).optional(),
 });
 
-/** A linear head on a pretrained encoder's features (shared/network/head.ts). */
+/** A linear head on a pretrained encoder's features (shared/compute/network/head.ts). */
 export const encoderHeadSchema = z.strictObject({ architecture: z.literal('encoder') });
 
 export const networkConfigSchema = z.discriminatedUnion('architecture', [

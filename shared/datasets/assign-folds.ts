@@ -1,4 +1,4 @@
-import { deriveSeed } from '../network/random';
+import { deriveSeed } from '../runtime/random';
 import { shownValue } from './dataset-problems';
 
 /** What decides where a clip goes. */

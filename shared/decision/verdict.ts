@@ -1,4 +1,4 @@
-import type { Level } from '../audio/level';
+import type { Level } from '../signal/level';
 import type { Prediction } from '../contracts/classification';
 import { mean } from './mean';
 import audioSetLabels from '../encoder/audioset-labels.json';

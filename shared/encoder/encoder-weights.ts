@@ -1,5 +1,5 @@
 import { AppError } from '../errors/app-error';
-import type { Parameter, WeightArrays } from '../network/network';
+import type { Parameter, WeightArrays } from '../compute/network/network';
 import {
   encoderFeatures,
   encoderNormEpsilon,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../observability/logger';
 import type { StartRun } from './child-run';
-import { begun } from '../processes/background';
+import { begun } from '../runtime/processes/background';
 import { createJobQueue } from './create-job-queue';
 import { executeJob, type WorkerContext } from './execute-job';
 import { openFileStore } from './file-store';

@@ -2,7 +2,7 @@ import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, isDiskFull } from '../errors/app-error';
 import { isShortage } from '../errors/machine-fault';
-import { removeLeftovers, writeFileAtomically } from '../registry/write-atomically';
+import { removeLeftovers, writeFileAtomically } from '../runtime/write-atomically';
 import {
   glimpse,
   readRecords,

@@ -1,4 +1,4 @@
-import { begun } from '../processes/background';
+import { begun } from '../runtime/processes/background';
 
 /** Hands values to a slow consumer one at a time; of those that come meanwhile only the latest. */
 export interface Latest<T> {

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { AppError } from '../errors/app-error';
-import { begun } from '../processes/background';
+import { begun } from '../runtime/processes/background';
 import type { Run } from './child-run';
 import { writeProcess } from './process-lock';
 import type { RunOutcome } from './run-messages';

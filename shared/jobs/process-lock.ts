@@ -2,7 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AppError } from '../errors/app-error';
 import { ifAbsent } from '../errors/machine-fault';
-import { createFileAtomically } from '../registry/write-atomically';
+import { createFileAtomically } from '../runtime/write-atomically';
 
 /** A process, told apart from a later one with the same number by the moment it started (clock ticks since boot: no clock's time). */
 export interface ProcessIdentity {

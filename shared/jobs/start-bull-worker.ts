@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type Redis from 'ioredis';
 import type { Logger } from '../observability/logger';
 import type { StartRun } from './child-run';
-import { begun } from '../processes/background';
+import { begun } from '../runtime/processes/background';
 import { executeJob } from './execute-job';
 import type { Announce } from './job-store';
 import { assertRedisUrl, connectPatiently } from './redis-connection';

@@ -1,5 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
-import { takeWarnings } from '../threads/take-warnings';
+import { takeWarnings } from '../runtime/threads/take-warnings';
 import type { Logger } from './logger';
 
 /** More without an end of line is a line, too. */

@@ -5,11 +5,11 @@ import { viewsOf } from '../contracts/front-end';
 import { manifestSchema, type Manifest } from '../contracts/manifest';
 import { AppError } from '../errors/app-error';
 import { isAbsent, isShortage } from '../errors/machine-fault';
-import { fileSha256 } from './file-sha256';
+import { fileSha256 } from '../runtime/file-sha256';
 import { readServingState } from './serving-state';
 import { unreadable } from './unreadable';
 import { weightsFileNames } from './weights-file';
-import { removeLeftovers, writeFolderAtomically, type FolderContent } from './write-atomically';
+import { removeLeftovers, writeFolderAtomically, type FolderContent } from '../runtime/write-atomically';
 
 /** A folder in models/ that can be served. */
 export interface Version {

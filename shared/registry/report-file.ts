@@ -3,7 +3,7 @@ import type { GateDecision } from '../contracts/lifecycle';
 import { reportSchema, type Report } from '../contracts/report';
 import { isShortage } from '../errors/machine-fault';
 import { readTextIfThere } from './unreadable';
-import { writeFileAtomically } from './write-atomically';
+import { writeFileAtomically } from '../runtime/write-atomically';
 
 export const reportFileName = 'report.json';
 

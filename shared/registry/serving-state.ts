@@ -4,7 +4,7 @@ import { servingStateSchema, type ServingState } from '../contracts/lifecycle';
 import { AppError } from '../errors/app-error';
 import { isAbsent, isShortage } from '../errors/machine-fault';
 import { unreadable } from './unreadable';
-import { createFileAtomically, removeLeftovers } from './write-atomically';
+import { createFileAtomically, removeLeftovers } from '../runtime/write-atomically';
 
 /** What stands in a registry's folder about which version serves. */
 export interface ServingReading {

@@ -1,7 +1,7 @@
 import type { io } from '@tensorflow/tfjs-core';
 import { createHash } from 'node:crypto';
 import { AppError } from '../errors/app-error';
-import type { Network, WeightArrays } from '../network/network';
+import type { Network, WeightArrays } from '../compute/network/network';
 import { fromHalf, toHalf } from './half-precision';
 
 export type WeightsDtype = 'float32' | 'float16';

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { defaultEngineCache } from '../../shared/engine/choose-engine';
+import { defaultEngineCache } from '../../shared/compute/provide/choose-engine';
 
 /**
  * `npm run check-arm64`: the native kernels' own tests on an arm64 processor, NEON in place of AVX, that is emulated instruction

@@ -1,5 +1,5 @@
 import { MicroBatcher, type BatcherOptions } from '../../shared/batching/micro-batcher';
-import { deferred, type Deferred } from '../../shared/batching/deferred';
+import { deferred, type Deferred } from '../../shared/runtime/deferred';
 import { AppError } from '../../shared/errors/app-error';
 import { FakeClock, settled } from '../support/fake-clock';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chmod, cp, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { deferred } from '../../shared/batching/deferred';
+import { deferred } from '../../shared/runtime/deferred';
 
 const project = join(__dirname, '../../..');
 let folder: string;
@@ -135,7 +135,7 @@ describe('a start', () => {
   it('writes what has changed and nothing else, and takes away what has no source', async () => {
     await endOf(run('node', ['build.mjs']));
     const before = await written();
-    const [changed, added] = ['shared/scratch/scratch-folder.ts', 'shared/scratch/added.ts'];
+    const [changed, added] = ['shared/runtime/scratch-folder.ts', 'shared/runtime/added.ts'];
     const source = await readFile(join(folder, changed), 'utf8');
     await writeFile(join(folder, changed), `${source}\nexport const more = 1;\n`);
     await writeFile(join(folder, added), 'export const added = 1;\n');
@@ -144,8 +144,8 @@ describe('a start', () => {
     const after = await written();
     const differing = [...after].filter(([path, at]) => before.get(path) !== at).map(([path]) => path);
     expect(differing.map((path) => path.slice(folder.length)).sort()).toEqual([
-      ...['/dist/shared/scratch/added.js', '/dist/shared/scratch/added.js.map'],
-      ...['/dist/shared/scratch/scratch-folder.js', '/dist/shared/scratch/scratch-folder.js.map'],
+      ...['/dist/shared/runtime/added.js', '/dist/shared/runtime/added.js.map'],
+      ...['/dist/shared/runtime/scratch-folder.js', '/dist/shared/runtime/scratch-folder.js.map'],
     ]);
     await writeFile(join(folder, changed), source);
     await rm(join(folder, added));

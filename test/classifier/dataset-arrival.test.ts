@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parseTrustedProxies } from '../../services/classifier/access/address';
-import { createHttpServer } from '../../services/classifier/http-server';
+import { createHttpServer } from '../../services/classifier/http/server/http-server';
 import { RawConnection } from '../support/raw-connection';
 
 const patienceMs = 50;

@@ -1,4 +1,4 @@
-import { levelOf } from '../../shared/audio/level';
+import { levelOf } from '../../shared/signal/level';
 import { Drift } from '../../services/classifier/model/drift';
 import { heardWindow, type HeardWindow } from '../../services/classifier/model/heard-window';
 import type { Reference } from '../../shared/contracts/report';

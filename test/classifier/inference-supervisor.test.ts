@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { deferred } from '../../shared/batching/deferred';
-import { systemClock } from '../../shared/batching/clock';
-import type { Inference } from '../../shared/engine/inference';
+import { deferred } from '../../shared/runtime/deferred';
+import { systemClock } from '../../shared/runtime/clock';
+import type { Inference } from '../../shared/compute/inference/inference';
 import { AppError } from '../../shared/errors/app-error';
-import { InferenceSupervisor } from '../../services/classifier/inference-supervisor';
+import { InferenceSupervisor } from '../../services/classifier/model/inference-supervisor';
 import { FakeClock, settled } from '../support/fake-clock';
 import { FakeInference, manifest, scoresOf } from '../support/fake-inference';
 

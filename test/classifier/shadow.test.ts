@@ -1,4 +1,4 @@
-import { levelOf } from '../../shared/audio/level';
+import { levelOf } from '../../shared/signal/level';
 import pino from 'pino';
 import { heardWindow, type HeardWindow } from '../../services/classifier/model/heard-window';
 import { Shadow } from '../../services/classifier/model/shadow';

@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findKey } from '../../services/cli/find-key';
+import { findKey } from '../../services/cli/arguments/find-key';
 import { writeAdminKey } from '../../shared/access/admin-key-file';
 import { jobSchema } from '../../shared/contracts/job';
 import { modelListSchema } from '../../shared/contracts/service-status';

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { classificationSchema } from '../../shared/contracts/classification';
-import { parseCommand } from '../../services/cli/command-line';
+import { parseCommand } from '../../services/cli/arguments/command-line';
 import { runCli } from '../support/cli-process';
 import { ServiceProcess } from '../support/service-process';
 import { pcmWav } from '../support/pcm-clips';

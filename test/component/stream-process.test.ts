@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createDecoderPool } from '../../shared/audio/decoder-pool';
+import { createDecoderPool } from '../../shared/decode/pool/decoder-pool';
 import { classificationSchema, type Prediction } from '../../shared/contracts/classification';
 import { describeWithEsc10, esc10Folder } from '../support/esc10';
 import { pcmWav } from '../support/pcm-clips';

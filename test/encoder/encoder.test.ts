@@ -1,10 +1,10 @@
 import { encoderOutputs, encoderBands } from '../../shared/encoder/mobile-net';
-import { encoderHopSamples, kaldiFrames, kaldiMel } from '../../shared/encoder/kaldi-mel';
-import { createEncoder } from '../../shared/engine/encoder';
-import { loadEngine, loadScoringEngine, type LoadedEngine } from '../../shared/engine/load-engine';
-import { loadKernels } from '../../shared/engine/kernels-addon';
-import type { WeightArrays } from '../../shared/network/network';
-import { createUniform } from '../../shared/network/random';
+import { encoderHopSamples, kaldiFrames, kaldiMel } from '../../shared/front-end/kaldi-mel';
+import { createEncoder } from '../../shared/compute/inference/encoder';
+import { loadEngine, loadScoringEngine, type LoadedEngine } from '../../shared/compute/provide/load-engine';
+import { loadKernels } from '../../shared/compute/kernels/kernels-addon';
+import type { WeightArrays } from '../../shared/compute/network/network';
+import { createUniform } from '../../shared/runtime/random';
 import { randomEncoderWeights } from '../support/encoder-weights';
 import { referenceEncode } from '../support/reference-encoder-network';
 import { chooseTestEngine } from '../support/test-engine';

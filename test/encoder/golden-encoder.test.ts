@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { encoderFrontEnd } from '../../shared/contracts/front-end';
-import { kaldiMel } from '../../shared/encoder/kaldi-mel';
+import { kaldiMel } from '../../shared/front-end/kaldi-mel';
 import { encoderFeatures } from '../../shared/encoder/mobile-net';
-import { createEncoder } from '../../shared/engine/encoder';
-import { loadEngine, withEncoder } from '../../shared/engine/load-engine';
+import { createEncoder } from '../../shared/compute/inference/encoder';
+import { loadEngine, withEncoder } from '../../shared/compute/provide/load-engine';
 import { describeWithEncoder, pretrainedFolder, publishedEncoderFile } from '../support/pretrained';
 import { chooseTestEngine } from '../support/test-engine';
 

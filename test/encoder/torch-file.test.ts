@@ -1,7 +1,7 @@
 import { deflateRawSync } from 'node:zlib';
 import { readTorchFile } from '../../shared/encoder/torch-file';
 import { AppError } from '../../shared/errors/app-error';
-import { createUniform } from '../../shared/network/random';
+import { createUniform } from '../../shared/runtime/random';
 import { global, statePickle, storedZip, torchCheckpoint } from '../support/torch-checkpoint';
 
 const tensors = {

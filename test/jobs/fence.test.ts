@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
-import { openRunStore } from '../../services/trainer/run-store';
+import { openRunStore } from '../../services/trainer/runs/run-store';
 
 const required = (module: string): string => JSON.stringify(require.resolve(module));
 
@@ -28,7 +28,7 @@ class Attempt {
   constructor(attempt: number) {
     const script = `
       const { raiseFence } = require(${required('../../services/trainer/jobs/run-fence')});
-      const { openRunStore } = require(${required('../../services/trainer/run-store')});
+      const { openRunStore } = require(${required('../../services/trainer/runs/run-store')});
       const { openRegistry } = require(${required('../../shared/registry/registry')});
       const [folder, attempt] = [${JSON.stringify(folder)}, ${attempt}];
       let fence;

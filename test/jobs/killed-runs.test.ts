@@ -3,7 +3,7 @@ import type { Run, StartRun } from '../../shared/jobs/child-run';
 import { executeJob } from '../../shared/jobs/execute-job';
 import { openFileStore } from '../../shared/jobs/file-store';
 import type { Announce } from '../../shared/jobs/job-store';
-import { createUniform } from '../../shared/network/random';
+import { createUniform } from '../../shared/runtime/random';
 import { createJobFixture, quiet, tinyRequest, type JobFixture } from '../support/job-fixture';
 
 // More than the kills let it get through, also where timers come late.

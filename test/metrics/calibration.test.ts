@@ -1,8 +1,8 @@
 import { meanProbabilities } from '../../shared/decision/mean-probabilities';
 import { fitTemperature } from '../../shared/metrics/fit-temperature';
 import { reliability } from '../../shared/metrics/reliability';
-import { type ClipAnswers } from '../../services/trainer/predict';
-import { calibrate } from '../../services/trainer/calibrate';
+import { type ClipAnswers } from '../../services/trainer/optimise/predict';
+import { calibrate } from '../../services/trainer/evaluate/calibrate';
 
 describe('reliability', () => {
   it('is the mean distance of confidence and accuracy over bins, by hand', () => {

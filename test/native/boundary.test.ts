@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
-import { loadKernels, type KernelsAddon } from '../../shared/engine/kernels-addon';
-import { addonFrontEnd } from '../../shared/engine/native-ensemble';
-import { createUniform } from '../../shared/network/random';
+import { loadKernels, type KernelsAddon } from '../../shared/compute/kernels/kernels-addon';
+import { addonFrontEnd } from '../../shared/compute/kernels/native-ensemble';
+import { createUniform } from '../../shared/runtime/random';
 import { addonBatch, addonCnn, cnnShapes, cnnWeights, noiseClips, type CnnSize } from '../support/native-cnn';
 import { addonEnsemble, ensembleWeights, smallFrontEnd } from '../support/native-ensemble';
 import { addonMel, addonMelBatch, melBatch, melWeights } from '../support/native-mel';

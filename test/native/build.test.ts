@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { buildKernels } from '../../shared/engine/build-kernels';
-import { chooseEngine, defaultEngineCache } from '../../shared/engine/choose-engine';
-import { describeEngine, loadEngine } from '../../shared/engine/load-engine';
-import { createNativeNetwork } from '../../shared/engine/native-network';
-import { createNetwork } from '../../shared/network/create-network';
+import { buildKernels } from '../../shared/compute/provide/build-kernels';
+import { chooseEngine, defaultEngineCache } from '../../shared/compute/provide/choose-engine';
+import { describeEngine, loadEngine } from '../../shared/compute/provide/load-engine';
+import { createNativeNetwork } from '../../shared/compute/kernels/native-network';
+import { createNetwork } from '../../shared/compute/network/create-network';
 import { rejection } from '../support/rejection';
 import { provideTestKernels } from '../support/test-engine';
 

@@ -1,4 +1,4 @@
-import { loadKernels, type KernelsAddon } from '../../shared/engine/kernels-addon';
+import { loadKernels, type KernelsAddon } from '../../shared/compute/kernels/kernels-addon';
 import { expectClose, forEachSet } from '../support/kernel-checks';
 import { provideTestKernels } from '../support/test-engine';
 import { referencePass } from '../support/reference-gradients';

@@ -1,6 +1,6 @@
-import { logMelCrops } from '../../shared/audio/log-mel';
+import { logMelCrops } from '../../shared/front-end/log-mel';
 import { melFrontEnd, type LogMelFrontEnd } from '../../shared/contracts/front-end';
-import { loadKernels, type KernelsAddon } from '../../shared/engine/kernels-addon';
+import { loadKernels, type KernelsAddon } from '../../shared/compute/kernels/kernels-addon';
 import { forEachSet } from '../support/kernel-checks';
 import {
   addonEnsemble,

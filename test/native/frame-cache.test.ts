@@ -1,5 +1,5 @@
-import { loadKernels, type KernelsAddon } from '../../shared/engine/kernels-addon';
-import { createUniform } from '../../shared/network/random';
+import { loadKernels, type KernelsAddon } from '../../shared/compute/kernels/kernels-addon';
+import { createUniform } from '../../shared/runtime/random';
 import { toHalf } from '../../shared/registry/half-precision';
 import { addonCnn, cnnWeights, relativeError } from '../support/native-cnn';
 import { referencePass, tokenCount } from '../support/reference-gradients';

@@ -1,4 +1,4 @@
-import { loadKernels, type KernelsAddon } from '../../shared/engine/kernels-addon';
+import { loadKernels, type KernelsAddon } from '../../shared/compute/kernels/kernels-addon';
 import {
   addonMel,
   addonMelBatch,

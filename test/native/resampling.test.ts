@@ -1,6 +1,6 @@
-import { createResampler, resample } from '../../shared/audio/resample';
-import { loadKernels, type KernelsAddon } from '../../shared/engine/kernels-addon';
-import { nativeResampling } from '../../shared/engine/native-resampling';
+import { createResampler, resample } from '../../shared/signal/resample';
+import { loadKernels, type KernelsAddon } from '../../shared/compute/kernels/kernels-addon';
+import { nativeResampling } from '../../shared/compute/kernels/native-resampling';
 import { forEachSet } from '../support/kernel-checks';
 import { naiveSample, whiteNoise } from '../support/reference-resampler';
 import { largestDifference, randomNumbers } from '../support/signals';

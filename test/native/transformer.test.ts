@@ -1,5 +1,5 @@
-import { loadKernels, type KernelsAddon } from '../../shared/engine/kernels-addon';
-import { dropoutPlaces } from '../../shared/engine/native-network';
+import { loadKernels, type KernelsAddon } from '../../shared/compute/kernels/kernels-addon';
+import { dropoutPlaces } from '../../shared/compute/kernels/native-network';
 import { addonBatch, noiseClips } from '../support/native-cnn';
 import {
   addonTransformer,

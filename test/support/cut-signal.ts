@@ -1,5 +1,5 @@
-import { concatenate } from '../../shared/audio/concatenate';
-import type { SignalStage } from '../../shared/audio/full-scale-guard';
+import { concatenate } from '../../shared/signal/concatenate';
+import type { SignalStage } from '../../shared/signal/full-scale-guard';
 import { randomNumbers } from './signals';
 
 /** What a stage makes of a signal that comes in random pieces of at most `largest` samples. */

@@ -1,6 +1,6 @@
 import { encoderParameters } from '../../shared/encoder/encoder-weights';
-import { elementCount, type WeightArrays } from '../../shared/network/network';
-import { createUniform } from '../../shared/network/random';
+import { elementCount, type WeightArrays } from '../../shared/compute/network/network';
+import { createUniform } from '../../shared/runtime/random';
 
 /** Weights of an encoder that nobody trained: of a size that keeps the maps in the range of a trained one's. */
 export function randomEncoderWeights(seed: number): WeightArrays {

@@ -1,5 +1,5 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { loadKernels } from '../../shared/engine/kernels-addon';
+import { loadKernels } from '../../shared/compute/kernels/kernels-addon';
 
 /**
  * Ends threads that are in calls of the native kernels, for a process whose end tells whether that ends it too.

@@ -1,7 +1,7 @@
-import { loadKernels, type KernelsAddon } from '../../shared/engine/kernels-addon';
-import { dropoutPlaces } from '../../shared/engine/native-network';
-import { createResampler } from '../../shared/audio/resample';
-import { nativeResampling } from '../../shared/engine/native-resampling';
+import { loadKernels, type KernelsAddon } from '../../shared/compute/kernels/kernels-addon';
+import { dropoutPlaces } from '../../shared/compute/kernels/native-network';
+import { createResampler } from '../../shared/signal/resample';
+import { nativeResampling } from '../../shared/compute/kernels/native-resampling';
 import { addonBatch, addonCnn, cnnShapes, cnnWeights, noiseClips } from './native-cnn';
 import { addonEnsemble, fadingChirp, smallFrontEnd } from './native-ensemble';
 import { addonMel, addonMelBatch, melBatch, melWeights } from './native-mel';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../shared/batching/clock';
+import type { Clock } from '../../shared/runtime/clock';
 
 /** A clock that moves only when told to. */
 export class FakeClock implements Clock {

@@ -1,4 +1,4 @@
-import type { Clip, ClipDecoder, DecodeRequest } from '../../shared/audio/clip';
+import type { Clip, ClipDecoder, DecodeRequest } from '../../shared/signal/clip';
 import { AppError, errorCodes } from '../../shared/errors/app-error';
 
 /**

@@ -1,8 +1,8 @@
 import type { Manifest } from '../../shared/contracts/manifest';
-import { deferred } from '../../shared/batching/deferred';
+import { deferred } from '../../shared/runtime/deferred';
 import { reportFrontEnd } from '../../shared/contracts/front-end';
 import { AppError } from '../../shared/errors/app-error';
-import type { Inference, InferenceResult } from '../../shared/engine/inference';
+import type { Inference, InferenceResult } from '../../shared/compute/inference/inference';
 
 export const classes = ['dog', 'rain', 'clock', 'rooster'];
 

@@ -1,4 +1,4 @@
-import type { KernelsAddon } from '../../shared/engine/kernels-addon';
+import type { KernelsAddon } from '../../shared/compute/kernels/kernels-addon';
 import { relativeError } from './native-cnn';
 
 export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {

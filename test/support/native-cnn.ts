@@ -1,6 +1,6 @@
-import type { KernelsAddon } from '../../shared/engine/kernels-addon';
-import { dropoutPlaces } from '../../shared/engine/native-network';
-import { createUniform } from '../../shared/network/random';
+import type { KernelsAddon } from '../../shared/compute/kernels/kernels-addon';
+import { dropoutPlaces } from '../../shared/compute/kernels/native-network';
+import { createUniform } from '../../shared/runtime/random';
 import { tokenCount, type ReferenceClip } from './reference-gradients';
 
 type AddonCnn = ReturnType<KernelsAddon['createCnn']>;

@@ -1,9 +1,9 @@
 import type { LogMelFrontEnd } from '../../shared/contracts/front-end';
 import { melFrontEnd } from '../../shared/contracts/front-end';
-import type { KernelsAddon } from '../../shared/engine/kernels-addon';
-import { addonFrontEnd } from '../../shared/engine/native-ensemble';
-import { melSize } from '../../shared/network/mel';
-import { createUniform } from '../../shared/network/random';
+import type { KernelsAddon } from '../../shared/compute/kernels/kernels-addon';
+import { addonFrontEnd } from '../../shared/compute/kernels/native-ensemble';
+import { melSize } from '../../shared/compute/network/mel';
+import { createUniform } from '../../shared/runtime/random';
 import { melWeights } from './native-mel';
 
 /** Small enough for references that take the square of a frame's length; its filters for low notes are empty. */

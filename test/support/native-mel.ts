@@ -1,10 +1,10 @@
 import type { MelConfig } from '../../shared/contracts/architecture';
-import type { KernelsAddon } from '../../shared/engine/kernels-addon';
-import { dropoutPlaces } from '../../shared/engine/native-network';
-import { createMel, melSize } from '../../shared/network/mel';
-import { initialWeights } from '../../shared/network/initial-weights';
-import type { Network } from '../../shared/network/network';
-import { createUniform } from '../../shared/network/random';
+import type { KernelsAddon } from '../../shared/compute/kernels/kernels-addon';
+import { dropoutPlaces } from '../../shared/compute/kernels/native-network';
+import { createMel, melSize } from '../../shared/compute/network/mel';
+import { initialWeights } from '../../shared/compute/network/initial-weights';
+import type { Network } from '../../shared/compute/network/network';
+import { createUniform } from '../../shared/runtime/random';
 
 export type MelArchitecture = MelConfig['architecture'];
 type AddonMel = ReturnType<KernelsAddon['createMel']>;

@@ -1,6 +1,6 @@
-import type { KernelsAddon } from '../../shared/engine/kernels-addon';
-import { createNetwork } from '../../shared/network/create-network';
-import { initialWeights } from '../../shared/network/initial-weights';
+import type { KernelsAddon } from '../../shared/compute/kernels/kernels-addon';
+import { createNetwork } from '../../shared/compute/network/create-network';
+import { initialWeights } from '../../shared/compute/network/initial-weights';
 import type { ReferenceHead } from './reference-gradients';
 import { referenceEncoder } from './reference-encoder';
 

@@ -1,4 +1,4 @@
-import type { Clip, ClipDecoder, DecodeRequest } from '../../shared/audio/clip';
+import type { Clip, ClipDecoder, DecodeRequest } from '../../shared/signal/clip';
 import { AppError } from '../../shared/errors/app-error';
 
 /** A canonical WAV file: mono, 16 bits. */

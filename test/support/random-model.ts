@@ -1,15 +1,15 @@
 import { manifestSchema, type Manifest } from '../../shared/contracts/manifest';
 import type { Report } from '../../shared/contracts/report';
-import { describeEngine, type LoadedEngine } from '../../shared/engine/load-engine';
-import { createScorer } from '../../shared/engine/scorer';
-import { createNetwork } from '../../shared/network/create-network';
-import { parameterCount } from '../../shared/network/network';
-import { initialWeights } from '../../shared/network/initial-weights';
+import { describeEngine, type LoadedEngine } from '../../shared/compute/provide/load-engine';
+import { createScorer } from '../../shared/compute/inference/scorer';
+import { createNetwork } from '../../shared/compute/network/create-network';
+import { parameterCount } from '../../shared/compute/network/network';
+import { initialWeights } from '../../shared/compute/network/initial-weights';
 import { goldenFileName } from '../../shared/registry/golden-file';
 import { openRegistry, type Version } from '../../shared/registry/registry';
 import { reportFileName } from '../../shared/registry/report-file';
 import { decodeWeights, encodeWeights, weightsFileNames } from '../../shared/registry/weights-file';
-import { goldenOf } from '../../services/trainer/golden';
+import { goldenOf } from '../../services/trainer/evaluate/golden';
 import { manifest as fakeManifest } from './fake-inference';
 
 export interface RandomModelOptions {

@@ -1,5 +1,5 @@
 import { encoderBands, mobileBlocks, type Activation } from '../../shared/encoder/mobile-net';
-import type { WeightArrays } from '../../shared/network/network';
+import type { WeightArrays } from '../../shared/compute/network/network';
 
 // Jest's own context makes each look-up of a global slow: take them once.
 const { exp, floor, max, min } = Math;

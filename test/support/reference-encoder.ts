@@ -1,4 +1,4 @@
-import { dropoutMask } from '../../shared/network/dropout';
+import { dropoutMask } from '../../shared/compute/network/dropout';
 
 /**
  * The transformer's encoder and its gradients once more, in double precision and in the plainest loops, for any number

@@ -1,4 +1,4 @@
-import { dropoutMask } from '../../shared/network/dropout';
+import { dropoutMask } from '../../shared/compute/network/dropout';
 
 /**
  * The trunk, the `cnn` and their gradients once more, in double precision and in the plainest loops, for clips of any

@@ -1,4 +1,4 @@
-import { dropoutMask } from '../../shared/network/dropout';
+import { dropoutMask } from '../../shared/compute/network/dropout';
 
 /**
  * `mel` in training and all its gradients once more, in double precision and in the plainest loops: every step of the

@@ -1,11 +1,11 @@
-import { buildKernels } from '../../shared/engine/build-kernels';
+import { buildKernels } from '../../shared/compute/provide/build-kernels';
 import {
   chooseEngine,
   defaultEngineCache,
   type EngineChoice,
   type EngineWish,
-} from '../../shared/engine/choose-engine';
-import { loadEngine, type LoadedEngine } from '../../shared/engine/load-engine';
+} from '../../shared/compute/provide/choose-engine';
+import { loadEngine, type LoadedEngine } from '../../shared/compute/provide/load-engine';
 
 /** The engine of the tests: libtensorflow on the CPU unless a test wants another. */
 export async function chooseTestEngine(wish: EngineWish = 'cpu'): Promise<EngineChoice> {

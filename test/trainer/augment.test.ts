@@ -1,14 +1,14 @@
-import { melSpectrogram, type MelSpectrogram } from '../../shared/audio/log-mel';
+import { melSpectrogram, type MelSpectrogram } from '../../shared/front-end/log-mel';
 import type { Augmentation } from '../../shared/contracts/augmentation';
 import { melFrontEnd, type LogMelFrontEnd } from '../../shared/contracts/front-end';
-import { createUniform } from '../../shared/network/random';
-import { colour, mixInto, recordElsewhere } from '../../services/trainer/augment/augment-crop';
-import { createCropStream, type CropStream } from '../../services/trainer/augment/crop-stream';
-import { noiseSamples } from '../../services/trainer/augment/noise';
-import { speedCopy } from '../../services/trainer/augment/speed-copy';
-import { trainingSpectra } from '../../services/trainer/augment/training-spectra';
-import { warmUpThenCosine } from '../../services/trainer/schedule';
-import type { SpectrogramCache } from '../../services/trainer/spectrogram-cache';
+import { createUniform } from '../../shared/runtime/random';
+import { colour, mixInto, recordElsewhere } from '../../services/trainer/recipes/augment/augment-crop';
+import { createCropStream, type CropStream } from '../../services/trainer/recipes/augment/crop-stream';
+import { noiseSamples } from '../../services/trainer/recipes/augment/noise';
+import { speedCopy } from '../../services/trainer/recipes/augment/speed-copy';
+import { trainingSpectra } from '../../services/trainer/recipes/augment/training-spectra';
+import { warmUpThenCosine } from '../../services/trainer/recipes/schedule';
+import type { SpectrogramCache } from '../../services/trainer/data/spectrogram-cache';
 
 const frontEnd: LogMelFrontEnd = {
   ...melFrontEnd,

@@ -1,5 +1,5 @@
 import { choosePenalty, usualPenalty, type JudgedClip } from '../../services/trainer/heads/choose-penalty';
-import { createUniform } from '../../shared/network/random';
+import { createUniform } from '../../shared/runtime/random';
 
 /** Clips of two classes: the first feature tells them apart, more or less; the others are chance. */
 function clipsOf(folds: readonly number[], noise: number, seed = 1): JudgedClip[] {

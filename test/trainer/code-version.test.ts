@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { codeVersion } from '../../services/trainer/code-version';
+import { codeVersion } from '../../services/trainer/runs/code-version';
 
 let folder: string;
 const write = (file: string, text: string): void => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Evaluation } from '../../shared/contracts/evaluation';
 import { meanInterval } from '../../shared/metrics/mean-interval';
 import { percent } from '../../services/trainer/report/format';
-import { intervalRule } from '../../services/trainer/report/interval-rule';
+import { intervalRule } from '../../services/trainer/report/charts/interval-rule';
 import { renderReportHtml } from '../../services/trainer/report/render-report-html';
 import { choiceRows, foldRows } from '../../services/trainer/reproduce/choices';
 import { compareFolds, type Comparison } from '../../services/trainer/reproduce/comparison';

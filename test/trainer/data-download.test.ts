@@ -9,7 +9,7 @@ import {
   type DownloadOptions,
   type DownloadProgress,
   downloadEsc50,
-} from '../../services/trainer/data-download';
+} from '../../services/trainer/data/data-download';
 
 const csv = 'filename,fold,target,category\n1-a-A-0.wav,1,0,dog\n2-b-A-1.wav,2,1,rooster\n';
 const complete: Readonly<Record<string, string>> = {

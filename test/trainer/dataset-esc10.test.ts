@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { ClipDecoder } from '../../shared/audio/clip';
-import { createDecoderPool } from '../../shared/audio/decoder-pool';
+import type { ClipDecoder } from '../../shared/signal/clip';
+import { createDecoderPool } from '../../shared/decode/pool/decoder-pool';
 import { reportFrontEnd } from '../../shared/contracts/front-end';
-import { type Dataset, loadDataset } from '../../services/trainer/dataset';
-import { splitFolds } from '../../services/trainer/folds';
+import { type Dataset, loadDataset } from '../../services/trainer/data/dataset';
+import { splitFolds } from '../../services/trainer/data/folds';
 import { describeWithEsc10, esc10Folder } from '../support/esc10';
 
 describeWithEsc10('ESC-10, through the real decoder (needs ../shared/esc10)', () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { FrontEnd } from '../../shared/contracts/front-end';
 import { AppError } from '../../shared/errors/app-error';
-import { loadDataset, type LoadDatasetOptions } from '../../services/trainer/dataset';
+import { loadDataset, type LoadDatasetOptions } from '../../services/trainer/data/dataset';
 import { PcmDecoder, pcmWav } from '../support/pcm-clips';
 
 const frontEnd: FrontEnd = {

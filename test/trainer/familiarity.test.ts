@@ -1,13 +1,13 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { melSpectrogram } from '../../shared/audio/log-mel';
+import { melSpectrogram } from '../../shared/front-end/log-mel';
 import { melFrontEnd, type LogMelFrontEnd } from '../../shared/contracts/front-end';
-import { createUniform } from '../../shared/network/random';
-import { openSpectrogramCache } from '../../services/trainer/spectrogram-cache';
-import { fitLogistic, type LogisticModel } from '../../services/trainer/unknown/logistic-regression';
-import { madeSounds } from '../../services/trainer/unknown/made-sounds';
-import { taughtSounds } from '../../services/trainer/unknown/taught/taught-sounds';
+import { createUniform } from '../../shared/runtime/random';
+import { openSpectrogramCache } from '../../services/trainer/data/spectrogram-cache';
+import { fitLogistic, type LogisticModel } from '../../services/trainer/outliers/logistic-regression';
+import { madeSounds } from '../../services/trainer/outliers/made-sounds';
+import { taughtSounds } from '../../services/trainer/outliers/taught/taught-sounds';
 
 describe('logistic regression', () => {
   const uniform = createUniform(1);

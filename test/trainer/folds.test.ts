@@ -1,5 +1,5 @@
-import type { Dataset } from '../../services/trainer/dataset';
-import { foldedBySource, foldsOf, hasFewSources, splitFolds } from '../../services/trainer/folds';
+import type { Dataset } from '../../services/trainer/data/dataset';
+import { foldedBySource, foldsOf, hasFewSources, splitFolds } from '../../services/trainer/data/folds';
 
 const dataset: Dataset = {
   classes: ['a', 'b'],

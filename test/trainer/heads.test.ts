@@ -5,8 +5,8 @@ import { ownTagsOf } from '../../services/trainer/heads/own-tags';
 import { fitSoftmaxRegression } from '../../services/trainer/heads/softmax-regression';
 import { headOutputs } from '../../shared/encoder/head-outputs';
 import { encoderOutputs, encoderTags } from '../../shared/encoder/mobile-net';
-import { computeHead, createHead, headLogits } from '../../shared/network/head';
-import { createUniform } from '../../shared/network/random';
+import { computeHead, createHead, headLogits } from '../../shared/compute/network/head';
+import { createUniform } from '../../shared/runtime/random';
 import * as tf from '@tensorflow/tfjs-core';
 import { loadTestEngine } from '../support/test-engine';
 

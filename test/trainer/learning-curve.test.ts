@@ -1,6 +1,6 @@
 import { learningPoints } from '../../services/trainer/heads/learning-curve';
 import { renderReportHtml } from '../../services/trainer/report/render-report-html';
-import { createUniform } from '../../shared/network/random';
+import { createUniform } from '../../shared/runtime/random';
 import { sampleReport } from '../support/sample-report';
 
 /** Clips of two classes, that one feature tells apart a little; two clips of each source. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { manifestSchema, type Manifest } from '../../shared/contracts/manifest';
 import { reportSchema } from '../../shared/contracts/report';
-import { startInference } from '../../shared/engine/start-inference';
+import { startInference } from '../../shared/compute/inference/start-inference';
 import { openRegistry } from '../../shared/registry/registry';
 import { chooseTestEngine } from '../support/test-engine';
 import { writeToneDataset } from '../support/tone-dataset';

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { EpochMetrics } from '../../shared/contracts/report';
-import { openMetricsLog } from '../../services/trainer/metrics-log';
+import { openMetricsLog } from '../../services/trainer/runs/metrics-log';
 
 const epochs = [1, 2, 3].map((epoch): EpochMetrics => ({
   epoch,

@@ -1,4 +1,4 @@
-import { referenceOf } from '../../services/trainer/reference';
+import { referenceOf } from '../../services/trainer/evaluate/validation-profile';
 import { reportFrontEnd } from '../../shared/contracts/front-end';
 import { swell } from '../support/signals';
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openRegistry } from '../../shared/registry/registry';
 import { readReport } from '../../shared/registry/report-file';
-import { recordingOf, servedReport, type JudgedClips } from '../../services/trainer/served-figures';
+import { recordingOf, servedReport, type JudgedClips } from '../../services/trainer/evaluate/served-figures';
 import { percent } from '../../services/trainer/report/format';
 
 const projectFolder = join(__dirname, '../../..');

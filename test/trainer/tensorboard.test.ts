@@ -2,8 +2,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { EpochMetrics } from '../../shared/contracts/report';
-import { openTensorboard } from '../../services/trainer/tensorboard';
-import { encodeScalarEvent, encodeVersionEvent } from '../../services/trainer/tensorboard-event';
+import { openTensorboard } from '../../services/trainer/runs/tensorboard';
+import { encodeScalarEvent, encodeVersionEvent } from '../../services/trainer/runs/tensorboard-event';
 
 describe('an event record', () => {
   // TensorBoard 2.21: RecordWriter(file).write(Event(wall_time=…, …).SerializeToString())

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import type { Clock } from '../../../shared/batching/clock';
+import type { Clock } from '../../../shared/runtime/clock';
 import { keyProtocolPrefix } from '../../../shared/contracts/stream';
 import { AppError } from '../../../shared/errors/app-error';
 import { TokenBucket } from './token-bucket';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../shared/batching/clock';
+import type { Clock } from '../../../shared/runtime/clock';
 
 /** So many requests a minute on average; as many as fit into ten seconds of it may come at once. */
 export class TokenBucket {

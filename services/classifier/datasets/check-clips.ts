@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { ClipDecoder } from '../../../shared/audio/clip';
+import type { ClipDecoder } from '../../../shared/signal/clip';
 import { isClipFault, maxClipSeconds } from '../../../shared/datasets/clip-file';
 import { ProblemList, shownValue, type DatasetProblems } from '../../../shared/datasets/dataset-problems';
 import { isUsersFault } from '../../../shared/datasets/file-index';

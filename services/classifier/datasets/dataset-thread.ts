@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { createThreadCalls } from '../../../shared/threads/thread-calls';
+import { createThreadCalls } from '../../../shared/runtime/threads/thread-calls';
 import type { DatasetAnswer, DatasetCall } from './dataset-worker';
 import type { ClipList, DatasetReading } from './describe-dataset';
 import type { UnpackOrder, Unpacked } from './unpack-archive';

@@ -1,4 +1,4 @@
-import { answerCalls } from '../../../shared/threads/answer-calls';
+import { answerCalls } from '../../../shared/runtime/threads/answer-calls';
 import { describeDataset, listClips, type ClipList, type DatasetReading } from './describe-dataset';
 import { unpackArchive, type UnpackOrder, type Unpacked } from './unpack-archive';
 

@@ -8,7 +8,7 @@ import { isCsv, maxCsvBytes } from '../../../shared/datasets/csv-file';
 import { isClutter } from '../../../shared/datasets/file-index';
 import { FileNames } from '../../../shared/datasets/file-names';
 import { AppError } from '../../../shared/errors/app-error';
-import { syncFolder } from '../../../shared/registry/write-atomically';
+import { syncFolder } from '../../../shared/runtime/write-atomically';
 import { assertClipName, tidyName } from './clip-name';
 import type { DatasetThread } from './dataset-thread';
 

@@ -3,7 +3,7 @@ import { AppError, type ErrorCode } from '../../../shared/errors/app-error';
 import type { Problem } from '../../../shared/contracts/problem';
 import type { Logger } from '../../../shared/observability/logger';
 import type { Metrics } from '../../../shared/observability/metrics';
-import { problemHeaders } from './raw-answer';
+import { problemHeaders } from './server/raw-answer';
 import { contextOf } from './request-context';
 
 /** The one place where a code becomes a status. */

@@ -1,18 +1,18 @@
-import { systemClock } from '../../../shared/batching/clock';
-import { buildKernels, findKernels } from '../../../shared/engine/build-kernels';
+import { systemClock } from '../../../shared/runtime/clock';
+import { buildKernels, findKernels } from '../../../shared/compute/provide/build-kernels';
 import {
   chooseEngine,
   defaultEngineCache,
   isForKernels,
   type ChooseOptions,
-} from '../../../shared/engine/choose-engine';
-import { loadKernels } from '../../../shared/engine/kernels-addon';
+} from '../../../shared/compute/provide/choose-engine';
+import { loadKernels } from '../../../shared/compute/kernels/kernels-addon';
 import { AppError } from '../../../shared/errors/app-error';
-import type { ChooseFor } from '../../../shared/lifecycle/promote-version';
-import { begun } from '../../../shared/processes/background';
+import type { ChooseFor } from '../../../shared/promotion/promote-version';
+import { begun } from '../../../shared/runtime/processes/background';
 import type { Logger } from '../../../shared/observability/logger';
 import type { Config } from '../config';
-import { throughShortages } from './through-shortages';
+import { throughShortages } from '../../../shared/runtime/through-shortages';
 
 export interface EngineChooser {
   /** The engine that can score these networks at once. */

@@ -1,4 +1,4 @@
-import type { Level } from '../../../shared/audio/level';
+import type { Level } from '../../../shared/signal/level';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { Verdict } from '../../../shared/decision/verdict';
 

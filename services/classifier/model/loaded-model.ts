@@ -1,12 +1,12 @@
-import { indexOfNonFinite } from '../../../shared/audio/finite';
+import { indexOfNonFinite } from '../../../shared/signal/finite';
 import { MicroBatcher } from '../../../shared/batching/micro-batcher';
-import type { Clock } from '../../../shared/batching/clock';
-import { deferred, type Deferred } from '../../../shared/batching/deferred';
+import type { Clock } from '../../../shared/runtime/clock';
+import { deferred, type Deferred } from '../../../shared/runtime/deferred';
 import type { Manifest } from '../../../shared/contracts/manifest';
-import type { Inference, InferenceResult } from '../../../shared/engine/inference';
+import type { Inference, InferenceResult } from '../../../shared/compute/inference/inference';
 import type { Metrics } from '../../../shared/observability/metrics';
 import { AppError } from '../../../shared/errors/app-error';
-import { InferenceSupervisor, type EngineState } from '../inference-supervisor';
+import { InferenceSupervisor, type EngineState } from './inference-supervisor';
 
 /** What a model says of one window, and what its whole batch took on the engine. */
 export interface WindowScores {

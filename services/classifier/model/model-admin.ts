@@ -1,8 +1,8 @@
 import type { GateCheck, ServingState } from '../../../shared/contracts/lifecycle';
 import type { ServingChange } from '../../../shared/contracts/service-status';
 import { AppError } from '../../../shared/errors/app-error';
-import { changeServing } from '../../../shared/lifecycle/change-serving';
-import { promoteVersion, type ChooseFor } from '../../../shared/lifecycle/promote-version';
+import { changeServing } from '../../../shared/promotion/change-serving';
+import { promoteVersion, type ChooseFor } from '../../../shared/promotion/promote-version';
 import type { Logger } from '../../../shared/observability/logger';
 import type { Metrics } from '../../../shared/observability/metrics';
 import { readServingState } from '../../../shared/registry/serving-state';

@@ -1,4 +1,4 @@
-import { resample } from '../../../shared/audio/resample';
+import { resample } from '../../../shared/signal/resample';
 import type { ShadowSettings } from '../../../shared/contracts/lifecycle';
 import { windowSamples } from '../../../shared/contracts/front-end';
 import type { Manifest } from '../../../shared/contracts/manifest';

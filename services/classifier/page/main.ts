@@ -1,7 +1,7 @@
 import { createClient } from '../../../shared/client/client.js';
-import { createClipPanel } from './clip-panel.js';
-import { createKeyForm } from './key-form.js';
-import { createListenPanel } from './listen-panel.js';
+import { createClipPanel } from './clip/clip-panel.js';
+import { createKeyForm } from './elements/key-form.js';
+import { createListenPanel } from './listen/listen-panel.js';
 import { watchService } from './service-watch.js';
 
 const keyForm = createKeyForm();

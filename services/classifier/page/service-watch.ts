@@ -1,6 +1,6 @@
 import type { EarshotClient } from '../../../shared/client/client.js';
-import { byId } from './dom.js';
-import { errorWords } from './words.js';
+import { byId } from './elements/dom.js';
+import { errorWords } from './elements/words.js';
 
 const [wellMs, unwellMs] = [30_000, 2000];
 

@@ -1,11 +1,11 @@
-import { fullScaleWarnings, type FullScaleEvent } from '../../../shared/audio/full-scale-guard';
-import { levelOf } from '../../../shared/audio/level';
+import { fullScaleWarnings, type FullScaleEvent } from '../../../shared/signal/full-scale-guard';
+import { levelOf } from '../../../shared/signal/level';
 import { EventDetector, type EventChange } from '../../../shared/decision/event-detector';
 import { verdictOf, type Verdict } from '../../../shared/decision/verdict';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { DoneMessage, StartMessage } from '../../../shared/contracts/stream';
 import type { Metrics } from '../../../shared/observability/metrics';
-import { describeModel } from '../describe-model';
+import { describeModel } from '../model/describe-model';
 import { heardWindow, type Onlooker } from '../model/heard-window';
 import type { Outbox } from './outbox';
 import type { Judgement } from './window-judge';

@@ -1,5 +1,5 @@
 import type { RawData, WebSocket } from 'ws';
-import type { Clock } from '../../../shared/batching/clock';
+import type { Clock } from '../../../shared/runtime/clock';
 import {
   closeCodes,
   type ClientMessage,

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../shared/batching/clock';
+import type { Clock } from '../../../shared/runtime/clock';
 import { RecentRate } from '../../../shared/batching/recent-rate';
 
 /** What a stream really asks of the service, by the sound of the last ten seconds or so. */

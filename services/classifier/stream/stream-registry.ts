@@ -2,7 +2,7 @@ import type { ReadyMessage, ResumeMessage, StartMessage } from '../../../shared/
 import { CallerCounts } from '../../../shared/batching/caller-counts';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Caller } from '../access/api-keys';
-import { describeModel } from '../describe-model';
+import { describeModel } from '../model/describe-model';
 import { Outbox, type Sink } from './outbox';
 import { StreamSession, type SessionDeps, type SessionLimits } from './stream-session';
 

@@ -1,6 +1,6 @@
-import { gateSignal } from '../../../shared/audio/gate-signal';
-import { floorDbfs, levelDbfs, loudestBlockDbfs } from '../../../shared/audio/level';
-import type { SlidingWindow } from '../../../shared/audio/sliding-windows';
+import { gateSignal } from '../../../shared/signal/gate-signal';
+import { floorDbfs, levelDbfs, loudestBlockDbfs } from '../../../shared/signal/level';
+import type { SlidingWindow } from '../../../shared/signal/sliding-windows';
 import type { Turns } from '../../../shared/batching/turns';
 import type { FrontEnd } from '../../../shared/contracts/front-end';
 import type { WindowBatcher, WindowScores } from '../model/loaded-model';

@@ -1,8 +1,8 @@
 import type { EncoderFrontEnd } from '../../../shared/contracts/front-end';
 import { encoderFeatures } from '../../../shared/encoder/mobile-net';
-import type { LoadedEngine } from '../../../shared/engine/load-engine';
-import type { LabelledClip } from '../dataset';
-import { examplesOf } from '../predict';
+import type { LoadedEngine } from '../../../shared/compute/provide/load-engine';
+import type { LabelledClip } from '../data/dataset';
+import { examplesOf } from '../optimise/predict';
 
 /** What heads are fitted to and judged by: a clip after the encoder. */
 export interface ClipFeatures extends Pick<LabelledClip, 'label' | 'fold' | 'source'> {

@@ -1,4 +1,4 @@
-import { headLogits, type LinearHead } from '../../../shared/network/head';
+import { headLogits, type LinearHead } from '../../../shared/compute/network/head';
 import type { ClipFeatures } from './clip-features';
 import { fitSoftmaxRegression } from './softmax-regression';
 

@@ -1,6 +1,6 @@
 import type { LearningPoint } from '../../../shared/contracts/report';
 import { spread } from '../../../shared/metrics/spread';
-import { deriveSeed, permutation } from '../../../shared/network/random';
+import { deriveSeed, permutation } from '../../../shared/runtime/random';
 import type { JudgedClip } from './choose-penalty';
 import { fitHead, logitsOf, roughTolerance, type HeadExample } from './fit-head';
 

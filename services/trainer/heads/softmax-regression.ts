@@ -1,4 +1,4 @@
-import type { LinearHead } from '../../../shared/network/head';
+import type { LinearHead } from '../../../shared/compute/network/head';
 import { minimise } from './minimise';
 
 export interface SoftmaxRegressionOptions {

@@ -1,7 +1,7 @@
 import { AppError } from '../../../shared/errors/app-error';
-import type { FoldSplit } from '../folds';
-import type { TrainedRun } from '../train';
-import type { Workshop } from '../workshop';
+import type { FoldSplit } from '../data/folds';
+import type { TrainedRun } from '../optimise/train';
+import type { Workshop } from '../training-context';
 import { choosePenalty } from './choose-penalty';
 import { clipFeatures } from './clip-features';
 import { trainHead } from './train-head';

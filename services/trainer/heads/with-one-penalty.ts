@@ -1,6 +1,6 @@
-import type { FoldSplit } from '../folds';
-import type { TrainedRun } from '../train';
-import type { Workshop } from '../workshop';
+import type { FoldSplit } from '../data/folds';
+import type { TrainedRun } from '../optimise/train';
+import type { Workshop } from '../training-context';
 import type { PenaltyChoice } from './choose-penalty';
 import { trainHead } from './train-head';
 

@@ -1,8 +1,8 @@
-import { chooseEngine } from '../../../shared/engine/choose-engine';
-import { findEncoderFor } from '../../../shared/engine/provide-encoder';
+import { chooseEngine } from '../../../shared/compute/provide/choose-engine';
+import { findEncoderFor } from '../../../shared/compute/provide/provide-encoder';
 import { AppError } from '../../../shared/errors/app-error';
-import { promoteVersion, type ChooseFor } from '../../../shared/lifecycle/promote-version';
-import type { CommandContext } from '../workshop';
+import { promoteVersion, type ChooseFor } from '../../../shared/promotion/promote-version';
+import type { CommandContext } from '../training-context';
 
 /** Puts a version through the gate; what came of it, in a sentence. A refusal, or a pinned version, is no failure of the job. */
 export async function promoteResult(

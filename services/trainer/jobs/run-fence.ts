@@ -2,7 +2,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../../shared/errors/app-error';
 import { attemptsFolder } from '../../../shared/jobs/attempt-folders';
-import type { Fence } from '../fence';
+import type { Fence } from '../runs/fence';
 
 /**
  * Makes a job this attempt's. A worker that was taken for lost, and lives, has an earlier one: its child finds the later attempt's

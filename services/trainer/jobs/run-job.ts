@@ -1,14 +1,14 @@
 import type { JobProgress, JobRequest, JobResult } from '../../../shared/contracts/job';
 import { jobRunsFolder } from '../../../shared/jobs/sweep-runs';
 import type { RunMessage, RunOrder } from '../../../shared/jobs/run-messages';
-import { foldsOf, splitFolds } from '../folds';
-import { evaluateFold } from '../evaluate-ensemble';
+import { foldsOf, splitFolds } from '../data/folds';
+import { evaluateFold } from '../evaluate/evaluate-ensemble';
 import { readDatasetCsv } from '../../../shared/datasets/dataset-csv';
-import { publishesTogether } from '../recipe';
+import { publishesTogether } from '../recipes/recipe';
 import { adviceOn } from '../report/advice';
 import { trainCommand } from '../train-command';
 import { trainFold } from '../train-fold';
-import { evaluationOptions, openWorkshop, type CommandContext, type FoldProgress } from '../workshop';
+import { evaluationOptions, openWorkshop, type CommandContext, type FoldProgress } from '../training-context';
 import { commandOfJob } from './command-of-job';
 import { bestCombination, combinationsOf, planRuns } from './plan-runs';
 import { promoteResult } from './promote-result';

@@ -1,7 +1,7 @@
 import { servedEvaluation, type Report } from '../../../shared/contracts/report';
 import type { Version } from '../../../shared/registry/registry';
 import { readReport } from '../../../shared/registry/report-file';
-import { recordedKind } from '../calibrate';
+import { recordedKind } from '../evaluate/calibrate';
 import { percent } from './format';
 
 /** A class of which a larger share is missed needs more recordings. */

@@ -1,7 +1,7 @@
 import type { CalibrationReport, Reliability, UnknownReport } from '../../../shared/contracts/calibration';
 import { percent } from './format';
 import { type Markup, markup } from './markup';
-import { reliabilityChart } from './reliability-chart';
+import { reliabilityChart } from './charts/reliability-chart';
 import { unknownTable } from './tables';
 
 /** Whether the probabilities mean what they say, and what happens to sounds that are none of the classes. */

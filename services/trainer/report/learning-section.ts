@@ -1,5 +1,5 @@
 import type { LearningCurve, LearningPoint } from '../../../shared/contracts/report';
-import { axisStyle, drawChart, titled } from './draw-chart';
+import { axisStyle, drawChart, titled } from './charts/draw-chart';
 import { percentSpread, tickPercent } from './format';
 import { type Markup, markup } from './markup';
 import { plainTable } from './tables';

@@ -11,8 +11,8 @@ import { learningSection } from './learning-section';
 import { type Markup, markup, trusted } from './markup';
 import { curves, epochSection } from './report-sections';
 import { servedSection } from './served-section';
-import { style } from './style';
-import { intervalRule } from './interval-rule';
+import { style } from './charts/style';
+import { intervalRule } from './charts/interval-rule';
 import { configurationTable, crossValidationTable, parameterTable, summaryTable } from './tables';
 
 /**

@@ -1,10 +1,10 @@
 import type { Evaluation } from '../../../shared/contracts/evaluation';
 import type { EpochEvaluation, Report } from '../../../shared/contracts/report';
-import { confusionChart } from './confusion-chart';
-import { curvesChart } from './curves-chart';
+import { confusionChart } from './charts/confusion-chart';
+import { curvesChart } from './charts/curves-chart';
 import { interval, percent, ratio, tickPercent } from './format';
 import { below, heading, type HeadingLevel, type Markup, markup } from './markup';
-import { rocChart } from './roc-chart';
+import { rocChart } from './charts/roc-chart';
 import { classTable } from './tables';
 
 /** Loss and accuracy over the epochs. */

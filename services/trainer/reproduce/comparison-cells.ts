@@ -1,7 +1,7 @@
 import type { Evaluation } from '../../../shared/contracts/evaluation';
 import { interval, percent, percentSpread, ratio } from '../report/format';
 import type { ColumnGroup } from '../report/tables';
-import { intervalRule } from '../report/interval-rule';
+import { intervalRule } from '../report/charts/interval-rule';
 import { reportOf, type ComparedFolds, type ComparedRun, type Comparison } from './comparison';
 
 /** The comparison as text, for the page and for the Markdown file alike; the first group holds a row's name. */

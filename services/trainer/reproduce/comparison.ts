@@ -1,6 +1,6 @@
 import type { CrossValidation } from '../../../shared/contracts/report';
 import { summariseFolds } from '../../../shared/metrics/summarise-folds';
-import { foldResult } from '../fold-figures';
+import { foldResult } from '../evaluate/fold-figures';
 import type { CrossValidatedRun, SingleRun } from './protocol';
 import type { RunResult, TestedReport } from './results-file';
 

@@ -1,9 +1,9 @@
 import type { Evaluation } from '../../../shared/contracts/evaluation';
-import { barChart } from '../report/bar-chart';
+import { barChart } from '../report/charts/bar-chart';
 import { interval, percent, tickPercent } from '../report/format';
 import { type Markup, markup, trusted } from '../report/markup';
 import { curves, epochSection } from '../report/report-sections';
-import { style } from '../report/style';
+import { style } from '../report/charts/style';
 import {
   configurationTable,
   crossValidationTable,

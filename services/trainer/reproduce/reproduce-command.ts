@@ -2,15 +2,20 @@ import { join } from 'node:path';
 import { viewsOf } from '../../../shared/contracts/front-end';
 import { AppError } from '../../../shared/errors/app-error';
 import { openRegistry } from '../../../shared/registry/registry';
-import { writeFileAtomically } from '../../../shared/registry/write-atomically';
+import { writeFileAtomically } from '../../../shared/runtime/write-atomically';
 import { networkOf, trainingOf, type TrainCommand } from '../command-line';
-import { splitFolds, type FoldSplit } from '../folds';
-import { describeVersion, networksOf, publishVersion, type PublishedNetworks } from '../publish-version';
+import { splitFolds, type FoldSplit } from '../data/folds';
+import {
+  describeVersion,
+  networksOf,
+  publishVersion,
+  type PublishedNetworks,
+} from '../evaluate/publish-version';
 import { percent } from '../report/format';
-import { runName, type RunSettings } from '../run-settings';
-import { openRunStore } from '../run-store';
+import { runName, type RunSettings } from '../runs/run-settings';
+import { openRunStore } from '../runs/run-store';
 import type { TextStream } from '../../../shared/observability/status-line';
-import { evaluateRun } from '../evaluate-run';
+import { evaluateRun } from '../evaluate/evaluate-run';
 import { trainFold } from '../train-fold';
 import {
   evaluationOptions,
@@ -19,7 +24,7 @@ import {
   versionFacts,
   type CommandContext,
   type Workshop,
-} from '../workshop';
+} from '../training-context';
 import { compareFolds, reportOf, type Comparison } from './comparison';
 import {
   crossValidatedRuns,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { epochEvaluationSchema, reportSchema, type Report } from '../../../shared/contracts/report';
 import { protocolSchema } from '../../../shared/contracts/manifest';
 import { AppError } from '../../../shared/errors/app-error';
-import { writeFileAtomically } from '../../../shared/registry/write-atomically';
+import { writeFileAtomically } from '../../../shared/runtime/write-atomically';
 
 const fold = z.int().min(1);
 const testedEpochSchema = epochEvaluationSchema.required({ test: true });

@@ -7,7 +7,7 @@ import { createAssertAdmin, type AssertAdmin } from '../../../services/classifie
 import { parseTrustedProxies } from '../../../services/classifier/access/address';
 import { createOriginRules } from '../../../services/classifier/access/origin';
 import { createIdentify, readApiKeys } from '../../../services/classifier/access/api-keys';
-import { systemClock } from '../../../shared/batching/clock';
+import { systemClock } from '../../../shared/runtime/clock';
 import { FakeJobQueue } from '../../support/fake-job-queue';
 import { harnessAdminKey, startHarness, stopHarness, type Harness } from '../../support/service-harness';
 

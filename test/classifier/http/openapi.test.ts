@@ -5,7 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020';
 import addFormats from 'ajv-formats';
 import request from 'supertest';
 import { routePaths } from '../../../services/classifier/app';
-import { openApiDocument } from '../../../services/classifier/http/openapi';
+import { openApiDocument } from '../../../services/classifier/http/openapi/openapi';
 import { startHarness, stopHarness, type Harness } from '../../support/service-harness';
 
 interface Operation {

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import request from 'supertest';
-import { deferred } from '../../../shared/batching/deferred';
+import { deferred } from '../../../shared/runtime/deferred';
 import { classificationSchema } from '../../../shared/contracts/classification';
 import type { ModelList } from '../../../shared/contracts/service-status';
-import type { Inference } from '../../../shared/engine/inference';
+import type { Inference } from '../../../shared/compute/inference/inference';
 import { drain } from '../../../services/classifier/drain';
 import { until } from '../../support/fake-clock';
 import { FakeInference } from '../../support/fake-inference';

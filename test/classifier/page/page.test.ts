@@ -292,7 +292,7 @@ describeWithChromium('the page, in a real browser, on the real service', () => {
       { length: 64 },
       (_, n) => Math.sin(0.7 * n) + 0.3 * Math.cos(2.1 * n + 1) + 0.1,
     );
-    const module = (await page.getAttribute('script[type=module]', 'src'))!.replace('main.js', 'fft.js');
+    const module = (await page.getAttribute('script[type=module]', 'src'))!.replace('main.js', 'draw/fft.js');
     const power = await page.evaluate<number[]>(`import('${url}/${module}').then(({ createFft }) => {
       const power = new Float32Array(33);
       createFft(64).powerSpectrum(Float32Array.from(${JSON.stringify(samples)}), power);

@@ -1,8 +1,8 @@
-import { createFilterDesigner } from '../../../shared/audio/filter-designer';
+import { createFilterDesigner } from '../../../shared/signal/filter-designer';
 import { Turns } from '../../../shared/batching/turns';
-import { designFilter } from '../../../shared/audio/resample-filter';
+import { designFilter } from '../../../shared/signal/resample-filter';
 import type { PredictionMessage } from '../../../shared/contracts/stream';
-import { SoundClock } from '../../../services/classifier/stream/sound-clock';
+import { SoundClock } from '../../../services/classifier/stream/sound/sound-clock';
 import { FakeClock } from '../../support/fake-clock';
 import { FakeInference, scoresOf } from '../../support/fake-inference';
 import { fakeModel, startHarness, stopHarness, type Harness } from '../../support/service-harness';

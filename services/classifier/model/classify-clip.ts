@@ -1,0 +1,167 @@
+import type { ClipDecoder, Clip } from '../../../shared/signal/clip';
+import { gateSignal } from '../../../shared/signal/gate-signal';
+import { levelOf, type Level } from '../../../shared/signal/level';
+import { sliceWindows } from '../../../shared/signal/windows';
+import type { Outcome } from '../../../shared/batching/micro-batcher';
+import type { Turns } from '../../../shared/batching/turns';
+import type { Classification } from '../../../shared/contracts/classification';
+import { removesOffset, type FrontEnd } from '../../../shared/contracts/front-end';
+import { verdictOf, verdictOfWindows } from '../../../shared/decision/verdict';
+import { AppError } from '../../../shared/errors/app-error';
+import type { Metrics } from '../../../shared/observability/metrics';
+import { describeModel } from './describe-model';
+import { heardWindow, type Onlooker } from './heard-window';
+import type { Lease, ServedModel, WindowScores } from './loaded-model';
+
+export interface ClassifyDeps {
+  readonly decoder: ClipDecoder;
+  /** The model that answers now, held until its answer is there. */
+  readonly lease: () => Lease;
+  readonly onlooker: Onlooker;
+  /** For what is computed from the sound here. */
+  readonly turns: Turns;
+  readonly maxClipSeconds: number;
+  /** Windows of one clip at most. */
+  readonly maxWindows: number;
+  readonly metrics: Metrics;
+}
+
+export interface ClassifyOptions {
+  readonly topK: number;
+  /** How many of AudioSet's tags to name. */
+  readonly tags: number;
+  /** Step between two windows; half a window unless given. */
+  readonly hopSeconds?: number | undefined;
+  /** On whose account (access/caller-id.ts). */
+  readonly caller: string;
+  readonly signal: AbortSignal;
+}
+
+export type ClassifyClip = (
+  bytes: Uint8Array,
+  options: ClassifyOptions,
+) => Promise<Omit<Classification, 'requestId'>>;
+
+/**
+ * From an upload to its answer: decode, cut into windows, let the engine judge them, take the mean.
+ * @throws AppError whatever the decoder throws; malformed-request for a hop that does not fit; overloaded; cancelled
+ */
+export function createClassifyClip(deps: ClassifyDeps): ClassifyClip {
+  return async (bytes, options) => {
+    const { model, release } = deps.lease();
+    try {
+      return await classifyWith(model, deps, bytes, options);
+    } finally {
+      release();
+    }
+  };
+}
+
+/** All of a clip is judged by one model, whatever is promoted meanwhile. */
+async function classifyWith(
+  { manifest, batcher }: ServedModel,
+  deps: ClassifyDeps,
+  bytes: Uint8Array,
+  options: ClassifyOptions,
+): Promise<Omit<Classification, 'requestId'>> {
+  const { classes, frontEnd } = manifest;
+  const hopSeconds = options.hopSeconds ?? frontEnd.windowSeconds / 2;
+
+  const arrived = batcher.announce();
+  const startedMs = performance.now();
+  const clip = await decode(deps, bytes, frontEnd, options).finally(arrived);
+  const decodedMs = performance.now();
+
+  checkHop(hopSeconds, clip, frontEnd, deps.maxWindows);
+  const windows = sliceWindows(clip.samples, clip.sampleRate, frontEnd.windowSeconds, hopSeconds);
+  const outcomes = await batcher.submit(
+    windows.map(({ samples }) => samples),
+    { signal: options.signal, caller: options.caller },
+  );
+  const inferenceMs = engineMs(outcomes);
+  const queueMs = Math.max(0, performance.now() - decodedMs - inferenceMs);
+
+  const saying = {
+    classes,
+    topK: options.topK,
+    topTags: options.tags,
+    unknownBelow: manifest.calibration?.unknownBelow,
+  };
+  const levels: Level[] = [];
+  for (const { samples } of windows) {
+    levels.push(await deps.turns.run(options.caller, () => levelOf(gateSignal(samples, frontEnd))));
+  }
+  const judged = levels.map((level, index) => ({ ...outcomes[index]!.result, ...level }));
+  const overall = verdictOfWindows(judged, saying);
+  const verdicts = judged.map((window) => verdictOf(window, saying));
+  deps.onlooker(
+    manifest,
+    windows.map(({ samples }, index) => heardWindow(samples, levels[index]!, verdicts[index]!)),
+  );
+  deps.decoder.takeBack(clip);
+  deps.metrics.queueSeconds.observe(queueMs / 1000);
+  deps.metrics.predictions.inc({ class: overall.label });
+  deps.metrics.predictionConfidence.observe(overall.confidence);
+  return {
+    model: describeModel(manifest),
+    audio: clip.source,
+    ...overall,
+    windows: windows.map(({ startSeconds, endSeconds }, index) => ({
+      startSeconds,
+      endSeconds,
+      ...verdicts[index]!,
+    })),
+    ...(clip.warnings.length > 0 ? { warnings: [...clip.warnings] } : {}),
+    timings: { decodeMs: decodedMs - startedMs, queueMs, inferenceMs },
+  };
+}
+
+async function decode(
+  { decoder, maxClipSeconds, metrics }: ClassifyDeps,
+  bytes: Uint8Array,
+  frontEnd: FrontEnd,
+  { caller, signal }: ClassifyOptions,
+): Promise<Clip> {
+  const stopTimer = metrics.decodeSeconds.startTimer();
+  try {
+    const clip = await decoder.decode(bytes, {
+      sampleRate: frontEnd.sampleRate,
+      removeOffset: removesOffset(frontEnd),
+      maxSeconds: maxClipSeconds,
+      consume: true,
+      caller,
+      signal,
+    });
+    metrics.audioSeconds.inc(clip.source.durationSeconds);
+    return clip;
+  } catch (caught) {
+    const error = AppError.from(caught);
+    metrics.countDecodeFailure(error.code, error.details['format']);
+    throw error;
+  } finally {
+    stopTimer();
+  }
+}
+
+/** Before the windows are cut: a tiny hop would make more of them than memory holds. */
+function checkHop(hopSeconds: number, clip: Clip, { windowSeconds }: FrontEnd, maxWindows: number): void {
+  if (hopSeconds > windowSeconds) {
+    const detail = `hopSeconds is ${hopSeconds}: above the window's ${windowSeconds} s parts of the clip would go unheard.`;
+    throw new AppError('malformed-request', detail);
+  }
+  const beyondSeconds = Math.max(0, clip.samples.length / clip.sampleRate - windowSeconds);
+  const windows = 1 + Math.ceil(beyondSeconds / hopSeconds);
+  if (windows <= maxWindows) return;
+  const smallestSeconds = Math.ceil((beyondSeconds / (maxWindows - 1)) * 100) / 100;
+  throw new AppError(
+    'malformed-request',
+    `A hop of ${hopSeconds} s cuts this clip into ${windows} windows and ${maxWindows} is the most: ` +
+      `use hopSeconds ${smallestSeconds} or more, or a shorter clip.`,
+  );
+}
+
+/** What the engine spent on the batches that carried these windows, each batch counted once. */
+function engineMs(outcomes: readonly Outcome<WindowScores>[]): number {
+  const batches = new Map(outcomes.map(({ batch, result }) => [batch, result.inferenceMs]));
+  return [...batches.values()].reduce((sum, ms) => sum + ms, 0);
+}

@@ -1,0 +1,44 @@
+import type { EventMessage } from '../../../../shared/contracts/stream.js';
+import { byId, create } from '../elements/dom.js';
+import { clockTime, labelWords, percent, seconds } from '../elements/words.js';
+
+const shownEvents = 30;
+
+/** The list of what was heard: newest first, one line a sound. */
+export interface HeardList {
+  show(id: string, event: EventMessage): void;
+  clear(): void;
+}
+
+export function createHeardList(): HeardList {
+  const list = byId('events', HTMLOListElement);
+  const empty = byId('events-empty', HTMLElement);
+  const rows = new Map<string, HTMLLIElement>();
+  return {
+    show(id, { label, onsetSeconds, offsetSeconds, peakConfidence }) {
+      empty.hidden = true;
+      let row = rows.get(id);
+      if (row === undefined) {
+        row = create('li', 'event');
+        rows.set(id, row);
+        list.prepend(row);
+      }
+      const length = offsetSeconds === null ? 'now' : seconds(offsetSeconds - onsetSeconds);
+      row.dataset['lasting'] = String(offsetSeconds === null);
+      row.replaceChildren(
+        create('span', 'event-time number', clockTime(onsetSeconds)),
+        create('span', 'event-label', labelWords(label)),
+        create('span', 'event-length number', length),
+        create('span', 'event-peak number', percent(peakConfidence)),
+      );
+      while (list.children.length > shownEvents) list.lastElementChild!.remove();
+      const [oldest] = rows.keys();
+      if (rows.size > 2 * shownEvents && oldest !== undefined) rows.delete(oldest);
+    },
+    clear() {
+      rows.clear();
+      list.replaceChildren();
+      empty.hidden = false;
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import type { PredictionMessage } from '../../../../shared/contracts/stream.js';
+import { showBars } from '../draw/bars.js';
+import { byId } from '../elements/dom.js';
+import {
+  confidenceWords,
+  labelWords,
+  nearestSounds,
+  percent,
+  silenceLabel,
+  unknownLabel,
+} from '../elements/words.js';
+
+export const shownClasses = 3;
+
+/** The large words: what is heard now, how surely, and how late this is known. */
+export interface LiveView {
+  predict(message: PredictionMessage, lagMs: number | undefined): void;
+  /** In place of a prediction: what is going on. */
+  say(caption: string, label: string, detail: string): void;
+}
+
+export function createLiveView(): LiveView {
+  const hearing = byId('hearing', HTMLElement);
+  const caption = byId('caption', HTMLElement);
+  const label = byId('label', HTMLElement);
+  const detail = byId('detail', HTMLElement);
+  const bars = byId('bars', HTMLElement);
+  const lag = byId('lag', HTMLOutputElement);
+  showBars(bars, [], shownClasses);
+
+  return {
+    predict(message, lagMs) {
+      const confidence = message.confidence ?? 0;
+      const known = message.label !== silenceLabel && message.label !== unknownLabel;
+      hearing.dataset['state'] = known && confidence >= 0.6 ? 'sure' : 'unsure';
+      caption.textContent = 'Hearing';
+      label.textContent = labelWords(message.label);
+      const words = confidenceWords(message);
+      detail.textContent = known ? `${words}: ${percent(confidence)}` : words;
+      showBars(bars, nearestSounds(message), shownClasses);
+      lag.textContent = lagMs === undefined ? '–' : lagWords(lagMs);
+    },
+    say(captionWords, labelText, detailWords) {
+      hearing.dataset['state'] = 'idle';
+      caption.textContent = captionWords;
+      label.textContent = labelText;
+      detail.textContent = detailWords;
+      lag.textContent = '–';
+    },
+  };
+}
+
+function lagWords(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,29 @@
+import type { Manifest } from '../../../../shared/contracts/manifest';
+import type { StartMessage } from '../../../../shared/contracts/stream';
+import { AppError } from '../../../../shared/errors/app-error';
+
+/** The window that a stream asks for, in seconds. @throws AppError malformed-request when it does not suit the model */
+export function fitWindow(start: StartMessage, { frontEnd }: Manifest): number {
+  const windowSeconds = start.windowSeconds ?? frontEnd.windowSeconds;
+  if (windowSeconds > frontEnd.windowSeconds) {
+    const detail = `windowSeconds is ${windowSeconds}, and the model hears ${frontEnd.windowSeconds} s at once; that is the most.`;
+    throw new AppError('malformed-request', detail);
+  }
+  if (start.hopSeconds > windowSeconds) {
+    const detail = `hopSeconds is ${start.hopSeconds}: above the window’s ${windowSeconds} s parts of the sound would go unheard.`;
+    throw new AppError('malformed-request', detail);
+  }
+  return windowSeconds;
+}
+
+/** … and what is left of it when another model takes over. @throws AppError conflict when parts would go unheard */
+export function refitWindow(
+  { hopSeconds }: StartMessage,
+  currentSeconds: number,
+  { frontEnd }: Manifest,
+): number {
+  const windowSeconds = Math.min(currentSeconds, frontEnd.windowSeconds);
+  if (hopSeconds <= windowSeconds) return windowSeconds;
+  const detail = `Another model judges now, and hears ${windowSeconds} s at once: start again with a shorter hop.`;
+  throw new AppError('conflict', detail);
+}

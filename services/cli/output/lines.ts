@@ -1,0 +1,116 @@
+import type { Prediction } from '../../../shared/contracts/classification';
+import type { Job, JobProgress } from '../../../shared/contracts/job';
+import type { Problem } from '../../../shared/contracts/problem';
+import type { DoneMessage, EventMessage, PredictionMessage } from '../../../shared/contracts/stream';
+import type { AppError } from '../../../shared/errors/app-error';
+
+/** What an answer comes to, and the classes with their probabilities. */
+export interface Heard {
+  readonly label: string;
+  readonly predictions: readonly Prediction[];
+  /** AudioSet's, where the model has them. */
+  readonly tags?: readonly Prediction[] | undefined;
+}
+
+/**
+ * `dog 99.7 %, rooster 0.2 %`. Where the answer is none of the classes (`unknown`, `silence`), it comes first and the
+ * classes are what was nearest: `unknown, sounds like Siren (rain 65.0 %, sea_waves 12.1 %)`.
+ */
+export function heardWords({ label, predictions, tags }: Heard): string {
+  const classes = predictions.map((one) => `${one.label} ${percent(one.probability)}`).join(', ');
+  if (classes === '') return label;
+  if (predictions[0]!.label === label) return classes;
+  const hint = tags?.[0] === undefined ? '' : `, sounds like ${tags[0].label}`;
+  return `${label}${hint} (${classes})`;
+}
+
+export function failureLine(file: string, { message }: AppError): string {
+  return `${file}: ${message}`;
+}
+
+/** `0:03.5  dog` when it starts; `0:06.2  dog ended after 2.7 s (97.0 %)`. */
+export function eventLine({
+  event,
+  label,
+  onsetSeconds,
+  offsetSeconds,
+  peakConfidence,
+}: EventMessage): string {
+  if (event === 'started' || offsetSeconds === null) return `${position(onsetSeconds)}  ${label}`;
+  const length = (offsetSeconds - onsetSeconds).toFixed(1);
+  return `${position(offsetSeconds)}  ${label} ended after ${length} s (${percent(peakConfidence)})`;
+}
+
+/** What is heard now, how loud, and how late this is known. */
+export function nowLine(message: PredictionMessage): string {
+  const { endSeconds, level, lagMs } = message;
+  return `${position(endSeconds)}  ${heardWords(message)}  (${level.toFixed(0)} dB, ${lagMs.toFixed(0)} ms)`;
+}
+
+export interface Totals {
+  readonly audioSeconds: number;
+  readonly predictions: number;
+  readonly sounds: number;
+  readonly droppedSeconds: number;
+  readonly reconnects: number;
+}
+
+export function totalsLine(totals: Totals, done: DoneMessage | undefined): string {
+  const parts = [
+    `${totals.audioSeconds.toFixed(1)} s of sound`,
+    `${totals.predictions} predictions`,
+    totals.sounds === 1 ? '1 sound heard' : `${totals.sounds} sounds heard`,
+  ];
+  if (done !== undefined) parts.push(`mean lag ${done.totals.meanLagMs.toFixed(0)} ms`);
+  if (totals.droppedSeconds > 0) parts.push(`${totals.droppedSeconds.toFixed(1)} s dropped`);
+  if (totals.reconnects > 0)
+    parts.push(totals.reconnects === 1 ? '1 reconnect' : `${totals.reconnects} reconnects`);
+  return parts.join(', ');
+}
+
+/** `1 clip`, `2 clips` */
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : plural}`;
+}
+
+/** `4f1c…  running  mel on kitchen  epoch 3/40, validation 81.2 %, 240 s left` */
+export function jobLine({ id, state, request, progress, result, error }: Job): string {
+  const what = `${request.architecture}${request.dataset === undefined ? '' : ` on ${request.dataset}`}`;
+  const how =
+    error?.message ?? result?.versions.join(', ') ?? (progress === undefined ? '' : progressWords(progress));
+  return [id, state, what, how].filter((part) => part !== '').join('  ');
+}
+
+/** How the runs of a cross-validation or a grid go: those that are done, and how far the others are. */
+export function runsLine(id: string, runs: readonly Job[]): string {
+  const done = runs.filter(({ state }) => state === 'finished').length;
+  const running = runs.flatMap(({ state, progress }) =>
+    state === 'running' && progress !== undefined ? [progressWords(progress)] : [],
+  );
+  return [id, 'running', `${done} of ${counted(runs.length, 'run')} done`, ...running].join('  ');
+}
+
+function progressWords({ epoch, epochs, latest, secondsLeft }: JobProgress): string {
+  const parts = [`epoch ${epoch}/${epochs}`];
+  if (latest !== undefined) parts.push(`validation ${percent(latest.validationAccuracy)}`);
+  if (secondsLeft !== undefined) parts.push(`${Math.ceil(secondsLeft)} s left`);
+  return parts.join(', ');
+}
+
+/** Of a refusal that names several things that are wrong: each of them. */
+export function problemLines({ details }: AppError): string[] {
+  const problems = (details['problems'] ?? []) as NonNullable<Problem['problems']>;
+  return problems.length < 2 ? [] : problems.map(({ message }) => message);
+}
+
+/** `1:02.5` */
+function position(seconds: number): string {
+  const tenths = Math.round(seconds * 10);
+  const rest = String((tenths % 600) / 10);
+  const [whole = '0', tenth = '0'] = rest.split('.');
+  return `${Math.floor(tenths / 600)}:${whole.padStart(2, '0')}.${tenth}`;
+}
+
+export function percent(ratio: number): string {
+  return `${(ratio * 100).toFixed(1)} %`;
+}

@@ -1,0 +1,168 @@
+import type { FrontEnd } from '../../../shared/contracts/front-end';
+import type { Manifest } from '../../../shared/contracts/manifest';
+import type {
+  CrossValidation,
+  EpochMetrics,
+  LearningCurve,
+  Report,
+  ServedReport,
+} from '../../../shared/contracts/report';
+import { parameterCount, type Network } from '../../../shared/compute/network/network';
+import { goldenFileName } from '../../../shared/registry/golden-file';
+import type { Registry, Version } from '../../../shared/registry/registry';
+import { reportFileName } from '../../../shared/registry/report-file';
+import { weightsFileNames, type WeightsDtype } from '../../../shared/registry/weights-file';
+import type { RunEvaluation, VersionEvaluation } from './evaluate-run';
+import { parameterTable } from '../report/parameter-table';
+import { renderReportHtml } from '../report/render-report-html';
+import type { RunSettings } from '../runs/run-settings';
+import type { TrainedRun } from '../optimise/train';
+
+/** One run's best epoch, or the last epochs of several runs that answer together. */
+export interface PublishedNetworks {
+  readonly network: Network;
+  readonly members: number;
+  readonly settings: RunSettings;
+  readonly engine: string;
+  readonly history: readonly EpochMetrics[];
+  readonly evaluation: VersionEvaluation;
+  readonly crossValidation?: CrossValidation;
+  readonly learningCurve?: LearningCurve;
+}
+
+/** A single run's best epoch, to be published. */
+export function networksOf({ network, progress }: TrainedRun, evaluation: RunEvaluation): PublishedNetworks {
+  const { settings, engine, history } = progress;
+  return { network, members: 1, settings, engine, history, evaluation };
+}
+
+export interface VersionFacts {
+  readonly createdAt: Date;
+  readonly classes: readonly string[];
+  readonly frontEnd: FrontEnd;
+  readonly data: Manifest['data'];
+  readonly code: Manifest['code'];
+  readonly dtype: WeightsDtype;
+}
+
+/** The batch that the report's parameter tables are for. */
+const tableBatchSize = 32;
+
+/**
+ * Puts trained networks into the registry, with their manifest and reports. Done again (the same run, or a process that was killed
+ * just after), it gives the version that is there.
+ * @throws AppError invalid-checkpoint when another version has the name
+ */
+export async function publishVersion(
+  registry: Registry,
+  published: PublishedNetworks,
+  facts: VersionFacts,
+): Promise<Version> {
+  const { manifest, report } = describeVersion(published, facts);
+  const content = {
+    [weightsFileNames.manifest]: JSON.stringify(published.evaluation.encoded.manifest, null, 2),
+    [weightsFileNames.bytes]: published.evaluation.encoded.bytes,
+    [goldenFileName]: JSON.stringify(published.evaluation.golden),
+    [reportFileName]: `${JSON.stringify(report, null, 2)}\n`,
+    'report.html': renderReportHtml(report),
+  };
+  return registry.publish(manifest, content).catch(async (error: unknown) => {
+    const there = await registry.read(manifest.version).catch(() => undefined);
+    if (there?.manifest.weights.sha256 === manifest.weights.sha256) return there;
+    throw error;
+  });
+}
+
+/** The manifest and report of trained networks, published or not. */
+export function describeVersion(
+  published: PublishedNetworks,
+  facts: VersionFacts,
+): { readonly manifest: Manifest; readonly report: Report } {
+  const manifest = createManifest(published, facts);
+  return { manifest, report: createReport(published, manifest) };
+}
+
+function createManifest(published: PublishedNetworks, facts: VersionFacts): Manifest {
+  const { settings, engine, network, members } = published;
+  const { encoded, best, last, calibration, maxLogitError } = published.evaluation;
+  const served = best ?? last;
+  const day = facts.createdAt.toISOString().slice(0, 10).replaceAll('-', '');
+  return {
+    formatVersion: 1,
+    version: `${settings.network.architecture}-${day}-${encoded.sha256.slice(0, 8)}`,
+    createdAt: facts.createdAt.toISOString(),
+    ...{ network: settings.network, hyperparameters: settings.hyperparameters },
+    ...{ protocol: settings.protocol, seed: settings.seed },
+    ...(members === 1 ? {} : { members }),
+    parameters: members * parameterCount(network),
+    classes: [...facts.classes],
+    frontEnd: facts.frontEnd,
+    initialisation: settings.hyperparameters.optimizer === 'lbfgs' ? 'zeros' : 'pytorch-uniform',
+    inputScaling: 'unit',
+    data: facts.data,
+    epoch: served.epoch,
+    epochRule: best === undefined ? 'last' : 'best-validation',
+    metrics: {
+      validationAccuracy: served.validation.accuracy,
+      validationLoss: served.validation.loss,
+      ...(served.test === undefined
+        ? {}
+        : { testAccuracy: served.test.accuracy, testMacroF1: served.test.macro.f1 }),
+      ...answeredShares(published.evaluation.served),
+    },
+    ...(calibration === undefined
+      ? {}
+      : {
+          calibration: {
+            temperature: calibration.temperature,
+            unknownBelow: calibration.unknown.threshold,
+          },
+        }),
+    code: facts.code,
+    engine,
+    weights: {
+      format: 'tfjs',
+      dtype: facts.dtype,
+      bytes: encoded.bytes.length,
+      sha256: encoded.sha256,
+      maxLogitError,
+    },
+  };
+}
+
+/** The shares of clips that are answered with the right class, for the manifest. */
+export function answeredShares({
+  validation,
+  test,
+}: ServedReport): Pick<Manifest['metrics'], 'validationAnswered' | 'testAnswered'> {
+  return {
+    validationAnswered: validation.answered / validation.clips,
+    ...(test === undefined ? {} : { testAnswered: test.answered / test.clips }),
+  };
+}
+
+function createReport(published: PublishedNetworks, manifest: Manifest): Report {
+  const { network, classes, frontEnd, hyperparameters, initialisation, inputScaling } = manifest;
+  const { protocol, seed, data, code, engine, members } = manifest;
+  const { evaluation, crossValidation, learningCurve } = published;
+  const { best, last, calibration, served, reference } = evaluation;
+  return {
+    formatVersion: 1,
+    version: manifest.version,
+    createdAt: manifest.createdAt,
+    configuration: {
+      network,
+      ...(members === undefined ? {} : { members }),
+      ...{ classes, frontEnd, hyperparameters, initialisation, inputScaling },
+      ...{ protocol, seed, data, code, engine },
+    },
+    history: [...published.history],
+    evaluations: { ...(best === undefined ? {} : { best }), last },
+    ...(calibration === undefined ? {} : { calibration }),
+    parameterTable: parameterTable(published.network, tableBatchSize),
+    ...(crossValidation === undefined ? {} : { crossValidation }),
+    ...(learningCurve === undefined ? {} : { learningCurve }),
+    served,
+    reference,
+  };
+}

@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import { gateSignal } from '../../../shared/signal/gate-signal';
+import { levelOf } from '../../../shared/signal/level';
+import type { FrontEnd } from '../../../shared/contracts/front-end';
+import type { Reference } from '../../../shared/contracts/report';
+import {
+  confidenceBin,
+  confidenceBins,
+  countBins,
+  levelBin,
+  levelBins,
+} from '../../../shared/decision/distribution';
+import { meanProbabilities } from '../../../shared/decision/mean-probabilities';
+import { knownScores } from './calibrate';
+import type { ClipAnswers } from '../optimise/predict';
+import type { LabelledClip } from '../data/dataset';
+
+/**
+ * What validation clips got, in the compact form that a report keeps.
+ * @param answers to each clip, from a network that was not trained on it
+ */
+export function referenceOf(
+  clips: readonly LabelledClip[],
+  answers: ClipAnswers,
+  temperature: number | undefined,
+  frontEnd: FrontEnd,
+): Reference {
+  const probabilities = answers.logits.map((rows) => meanProbabilities(rows, temperature));
+  return {
+    clips: clips.map(({ filename }) => createHash('sha256').update(filename).digest('hex').slice(0, 12)),
+    labels: clips.map(({ label }) => label),
+    answers: probabilities.map((row) => row.indexOf(Math.max(...row))),
+    confidence: countBins(knownScores(answers, temperature).map(confidenceBin), confidenceBins),
+    levels: countBins(
+      clips.map(({ samples }) => levelBin(levelOf(gateSignal(samples, frontEnd)).soundDecibels)),
+      levelBins,
+    ),
+  };
+}

@@ -1,0 +1,178 @@
+import { setImmediate } from 'node:timers/promises';
+import type { View } from '../../../shared/contracts/front-end';
+import type { EpochMetrics } from '../../../shared/contracts/report';
+import { describeEngine, type LoadedEngine } from '../../../shared/compute/provide/load-engine';
+import { AppError } from '../../../shared/errors/app-error';
+import { meanProbabilities } from '../../../shared/decision/mean-probabilities';
+import { createNetwork } from '../../../shared/compute/network/create-network';
+import type { Network } from '../../../shared/compute/network/network';
+import { deriveSeed } from '../../../shared/runtime/random';
+import type { WeightValues } from '../../../shared/registry/weights-file';
+import { assertConverging } from './divergence';
+import type { FoldSplit } from '../data/folds';
+import { createLearner, type Learner } from './learner';
+import { freshState, modelWeights } from './network-state';
+import { examplesOf, lossAndAccuracy, predictOutputs, type Example } from './predict';
+import { createRecipe, type Recipe } from '../recipes/recipe';
+import type { SteppedSettings } from '../runs/run-settings';
+import type { RunProgress, RunStore, SavedRun } from '../runs/run-store';
+
+export interface TrainOptions {
+  readonly settings: SteppedSettings;
+  readonly view: View;
+  readonly classes: readonly string[];
+  readonly split: FoldSplit;
+  readonly dataFingerprint: string;
+  readonly engine: LoadedEngine;
+  readonly store: RunStore;
+  /** Of what training prepares its input from; absent: nothing is kept. */
+  readonly cacheFolder?: string;
+  readonly onBatch?: (progress: BatchProgress) => void;
+  /** Called when the epoch is safely on disk. */
+  readonly onEpoch?: (metrics: EpochMetrics, progress: RunProgress) => Promise<void> | void;
+  /** Stops between two batches; the run can be resumed from its last whole epoch. */
+  readonly signal?: AbortSignal;
+}
+
+export interface BatchProgress {
+  readonly epoch: number;
+  readonly clipsDone: number;
+  readonly clips: number;
+  /** Means over the epoch so far. */
+  readonly loss: number;
+  readonly accuracy: number;
+}
+
+/** A finished run: its history, and the weights of its last epoch and of the best by validation accuracy. */
+export interface TrainedRun {
+  /** Where its curves and its state are; undefined: it took a moment, and has neither. */
+  readonly folder: string | undefined;
+  readonly network: Network;
+  readonly progress: RunProgress;
+  readonly lastWeights: WeightValues;
+  readonly bestWeights: WeightValues;
+}
+
+/**
+ * Trains from the store's state, or from the start, to the last epoch. Everything random is a function of the seed
+ * and the epoch, so a run that was killed and resumed ends with the weights of one that was not.
+ *
+ * @throws AppError training-diverged with what to try, cancelled
+ */
+export async function train(options: TrainOptions): Promise<TrainedRun> {
+  const { settings, store, classes } = options;
+  const network = createNetwork(settings.network, classes.length);
+  let run: SavedRun = (await store.load()) ?? startOf(network, options);
+  const recipe = createRecipe({ ...options, classes: classes.length, clips: options.split.train });
+  const validationExamples = examplesOf(options.split.validation, options.view, options.engine);
+  const learner = createLearner(network, run.state, settings.hyperparameters, options.engine);
+  try {
+    while (run.progress.history.length < settings.hyperparameters.epochs) {
+      const startedAt = performance.now();
+      const epoch = run.progress.history.length + 1;
+      const { loss, accuracy } = await trainEpoch(learner, recipe, run.state.step, epoch, options);
+      const validation = validate(learner, validationExamples);
+      const metrics: EpochMetrics = {
+        epoch,
+        trainLoss: loss,
+        trainAccuracy: accuracy,
+        ...validation,
+        seconds: (performance.now() - startedAt) / 1000,
+      };
+      run = advance(run, metrics, learner.values());
+      assertConverging(run.progress.history, settings.hyperparameters, classes.length);
+      await store.save(run);
+      await options.onEpoch?.(metrics, run.progress);
+    }
+  } finally {
+    learner.dispose();
+  }
+  return {
+    folder: store.folder,
+    network,
+    progress: run.progress,
+    lastWeights: modelWeights(run.state),
+    bestWeights: run.bestWeights,
+  };
+}
+
+function startOf(network: Network, { settings, dataFingerprint, engine }: TrainOptions): SavedRun {
+  const state = freshState(network, settings.seed, settings.hyperparameters.optimizer === 'adamw');
+  return {
+    progress: {
+      settings,
+      dataFingerprint,
+      engine: describeEngine(engine, network.config),
+      step: 0,
+      history: [],
+      bestEpoch: 0,
+    },
+    state,
+    bestWeights: modelWeights(state),
+  };
+}
+
+async function trainEpoch(
+  learner: Learner,
+  recipe: Recipe,
+  stepsBefore: number,
+  epoch: number,
+  { settings, onBatch, signal }: TrainOptions,
+): Promise<{ loss: number; accuracy: number }> {
+  const clips = recipe.clipsPerEpoch;
+  const [totals, done] = [{ loss: 0, correct: 0 }, { clips: 0 }];
+  let step = stepsBefore;
+  for (const batch of await recipe.batches(epoch)) {
+    const seed = deriveSeed(settings.seed, 'step', step++);
+    const result = learner.step(batch, recipe.learningRate(step), seed);
+    totals.loss += result.loss;
+    totals.correct += result.correct;
+    done.clips += batch.size;
+    const [loss, accuracy] = [totals.loss / done.clips, totals.correct / done.clips];
+    onBatch?.({ epoch, clipsDone: done.clips, clips, loss, accuracy });
+    await setImmediate(); // signals and timers get their turn
+    if (signal?.aborted === true) {
+      throw new AppError(
+        'cancelled',
+        `Stopped in epoch ${epoch}; --resume continues after epoch ${epoch - 1}.`,
+      );
+    }
+  }
+  return { loss: totals.loss / clips, accuracy: totals.correct / clips };
+}
+
+function validate(
+  learner: Learner,
+  examples: readonly Example[],
+): { validationLoss: number; validationAccuracy: number } {
+  const logits = predictOutputs(learner, examples);
+  const probabilities = logits.map((rows) => meanProbabilities(rows));
+  const { loss, accuracy } = lossAndAccuracy(examples, probabilities);
+  return { validationLoss: loss, validationAccuracy: accuracy };
+}
+
+/**
+ * The run one epoch on; its best epoch is that of the highest validation accuracy, ties to the lower loss. Before the
+ * recipe's first epoch to choose from, it is the latest.
+ */
+function advance(run: SavedRun, metrics: EpochMetrics, state: SavedRun['state']): SavedRun {
+  const history = [...run.progress.history, metrics];
+  const best = history[run.progress.bestEpoch - 1];
+  const { hyperparameters } = run.progress.settings;
+  const selectFrom = hyperparameters.optimizer === 'adamw' ? hyperparameters.selectFromEpoch : 1;
+  const isBest =
+    best === undefined ||
+    best.epoch < selectFrom ||
+    metrics.validationAccuracy > best.validationAccuracy ||
+    (metrics.validationAccuracy === best.validationAccuracy && metrics.validationLoss < best.validationLoss);
+  return {
+    progress: {
+      ...run.progress,
+      step: state.step,
+      history,
+      bestEpoch: isBest ? metrics.epoch : run.progress.bestEpoch,
+    },
+    state,
+    bestWeights: isBest ? modelWeights(state) : run.bestWeights,
+  };
+}

@@ -1,0 +1,47 @@
+import { createDecoderPool, mostDecodeThreads } from '../../../shared/decode/pool/decoder-pool';
+import type { LoadedEngine } from '../../../shared/compute/provide/load-engine';
+import type { FrontEnd } from '../../../shared/contracts/front-end';
+import type { EvaluationOptions } from '../evaluate/evaluate-run';
+import { examplesOf } from '../optimise/predict';
+import { recordedKind } from '../evaluate/calibrate';
+import type { Dataset } from '../data/dataset';
+import { madeSounds } from './made-sounds';
+import { speechSounds } from './speech';
+
+/** The same for every version, so that versions compare. */
+const seed = 1;
+
+/**
+ * Sounds that are none of the classes, by kind, as a network hears them: made ones, speech where espeak-ng is installed, and the
+ * recordings that a dataset has of other things.
+ * @param cores to decode on; all that may be used unless given
+ */
+export async function otherSounds(
+  recordings: Dataset['others'],
+  frontEnd: FrontEnd,
+  engine: LoadedEngine,
+  cores: number | undefined,
+): Promise<EvaluationOptions['madeSounds']> {
+  const { sampleRate, windowSeconds } = frontEnd;
+  const decoder = createDecoderPool({ threads: mostDecodeThreads(cores) });
+  try {
+    const sounds = [
+      // Silence is known by its level, whatever a network makes of it.
+      ...madeSounds(sampleRate, windowSeconds, seed).filter(({ kind }) => kind !== 'silence'),
+      ...(await speechSounds(decoder, sampleRate)),
+      ...recordings.map(({ samples }) => ({ kind: recordedKind, samples })),
+    ];
+    return Object.fromEntries(
+      [...new Set(sounds.map(({ kind }) => kind))].map((kind) => [
+        kind,
+        examplesOf(
+          sounds.filter((sound) => sound.kind === kind).map(({ samples }) => ({ label: -1, samples })),
+          frontEnd,
+          engine,
+        ),
+      ]),
+    );
+  } finally {
+    await decoder.close();
+  }
+}

@@ -1,0 +1,84 @@
+import { inputLength } from '../../../shared/front-end/window-inputs';
+import { viewsOf, type View } from '../../../shared/contracts/front-end';
+import type { Manifest } from '../../../shared/contracts/manifest';
+import type { ParameterTable } from '../../../shared/contracts/report';
+import type { Network } from '../../../shared/compute/network/network';
+import { parameterTable, passSizes } from './parameter-table';
+import { trainingDefaults } from '../recipes/training-defaults';
+
+/**
+ * The report's parameter tables for a terminal, one for each view of the architecture's front end: layers, output shapes,
+ * parameters and multiply-adds, and below them the report's last lines.
+ */
+export function summarise(network: Network, batchSize: number): string {
+  const views = viewsOf(trainingDefaults[network.config.architecture].frontEnd);
+  return views.map((view) => summariseView(network, batchSize, view)).join('\n\n');
+}
+
+function summariseView(network: Network, batchSize: number, view: View): string {
+  const inputs = inputLength(view);
+  const table = parameterTable(network, batchSize, inputs);
+  const cells = cellsOf(table, inputs);
+  const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+  const line = '─'.repeat(widths.reduce((sum, width) => sum + width + 2, -2));
+  const [head = '', ...rows] = cells.map((row) =>
+    row
+      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .join('  '),
+  );
+  return [
+    `${network.config.architecture}, batch ${batchSize}${nameOf(view)}`,
+    ...[line, head, line, ...rows, line],
+    `Total params: ${count(table.trainable + table.nonTrainable)}`,
+    `Trainable params: ${count(table.trainable)}`,
+    `Non-trainable params: ${count(table.nonTrainable)}`,
+    `Total mult-adds (G): ${(table.multAdds / 1e9).toFixed(2)}`,
+    line,
+    ...sizeLines(network, batchSize, inputs),
+    line,
+  ].join('\n');
+}
+
+function cellsOf({ rows, batchSize }: ParameterTable, inputs: number): string[][] {
+  return [
+    ['layer', 'output shape', 'parameters', 'mult-adds'],
+    ['input', `[${batchSize}, 1, ${inputs}]`, '', ''],
+    ...rows.map(({ layer, outputShape, parameters, multAdds }) => [
+      layer,
+      `[${outputShape.join(', ')}]`,
+      parameters === 0 ? '–' : count(parameters),
+      multAdds === 0 ? '–' : count(multAdds),
+    ]),
+  ];
+}
+
+function sizeLines(network: Network, batchSize: number, inputs: number): string[] {
+  const { input, forwardBackward, parameters, total } = passSizes(network, batchSize, inputs);
+  const line = (name: string, bytes: number): string => `${name} (MB): ${(bytes / 1e6).toFixed(2)}`;
+  return [
+    line('Input size', input),
+    line('Forward/backward pass size', forwardBackward),
+    line('Params size', parameters),
+    line('Estimated Total Size', total),
+  ];
+}
+
+/** Which of several views a table is of: log-mel views differ in their analysis frames. */
+function nameOf(view: View): string {
+  if (view.kind !== 'log-mel') return '';
+  const frameMs = (1000 * view.fftSamples) / view.sampleRate;
+  return `, crops of ${view.cropFrames} frames of ${frameMs.toFixed(0)} ms`;
+}
+
+/** How many of such networks a version in models/ holds, and what stands before them. */
+export function describeHolding({ version, network, members = 1, parameters, frontEnd }: Manifest): string {
+  const encoder = frontEnd.kind === 'encoder' ? `, on the encoder ${frontEnd.encoder.name}` : '';
+  return (
+    `${version}: ${network.architecture}, ${members} network${members === 1 ? '' : 's'}${encoder}, ` +
+    `${count(parameters)} parameters`
+  );
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en-GB');
+}

@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { networkConfigSchema } from '../../../shared/contracts/architecture';
+import { logMelFrontEndSchema } from '../../../shared/contracts/front-end';
+import {
+  hyperparametersSchema,
+  protocolSchema,
+  type SteppedHyperparameters,
+} from '../../../shared/contracts/manifest';
+
+/** All that decides what a run computes, the data and the engine aside. Equal settings, equal weights. */
+export const runSettingsSchema = z.strictObject({
+  network: networkConfigSchema,
+  hyperparameters: hyperparametersSchema,
+  protocol: protocolSchema,
+  seed: z.int().min(0),
+  /** Of the front end, what a network on log-mel crops is given; absent: the report's frames. */
+  view: logMelFrontEndSchema.optional(),
+});
+export type RunSettings = z.infer<typeof runSettingsSchema>;
+
+/** Of a run that is trained step by step. */
+export type SteppedSettings = RunSettings & { readonly hyperparameters: SteppedHyperparameters };
+
+/** The folder a run's state lives in: readable, and unique to the settings and the data. */
+export function runName(settings: RunSettings, dataFingerprint: string): string {
+  const { network, hyperparameters, protocol, seed, view } = settings;
+  const identity = JSON.stringify([runSettingsSchema.parse(settings), dataFingerprint]);
+  const shape = network.architecture === 'transformer' ? [`h${network.heads}`, `f${network.hidden}`] : [];
+  return [
+    network.architecture,
+    ...shape,
+    ...(view === undefined ? [] : [`n${view.fftSamples}`]),
+    ...pace(hyperparameters),
+    `t${protocol.testFold}`,
+    `v${protocol.validationFold}`,
+    `s${seed}`,
+    createHash('sha256').update(identity).digest('hex').slice(0, 8),
+  ].join('-');
+}
+
+function pace(hyperparameters: RunSettings['hyperparameters']): string[] {
+  if (hyperparameters.optimizer === 'lbfgs') return [`p${hyperparameters.penalty}`];
+  const { learningRate, batchSize, epochs } = hyperparameters;
+  return [`lr${learningRate}`, `b${batchSize}`, `e${epochs}`];
+}

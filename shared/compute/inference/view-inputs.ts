@@ -1,0 +1,48 @@
+import { inputLength, inputsPerWindow, writeWindowInputs } from '../../front-end/window-inputs';
+import type { View } from '../../contracts/front-end';
+import { createEncoder } from './encoder';
+import type { LoadedEngine } from '../provide/load-engine';
+
+/** What networks are given of some windows. */
+export interface Inputs {
+  /** One input of `inputLength(view)` after the other, window after window; overwritten by the next call. */
+  readonly features: Float32Array;
+  /** How many inputs each window has. */
+  readonly counts: readonly number[];
+}
+
+/** A view of windows, computed on the calling thread's engine. */
+export interface ViewInputs {
+  of(windows: readonly Float32Array[]): Inputs;
+  dispose(): void;
+}
+
+/** @throws AppError engine-unavailable where the view wants an encoder that the engine was loaded without */
+export function createViewInputs(view: View, engine: LoadedEngine): ViewInputs {
+  if (view.kind === 'encoder') {
+    const encoder = createEncoder(engine);
+    return {
+      of: (windows) => ({ features: encoder.encode(windows), counts: windows.map(() => 1) }),
+      dispose: () => {
+        encoder.dispose();
+      },
+    };
+  }
+  const length = inputLength(view);
+  // Kept from batch to batch: half a megabyte a window would otherwise be garbage.
+  let memory = new Float32Array(0);
+  return {
+    of: (windows) => {
+      const most = windows.length * inputsPerWindow(view) * length;
+      if (memory.length < most) memory = new Float32Array(most);
+      let inputs = 0;
+      const counts = windows.map((window) => {
+        const count = writeWindowInputs(window, view, memory, inputs * length);
+        inputs += count;
+        return count;
+      });
+      return { features: memory.subarray(0, inputs * length), counts };
+    },
+    dispose: () => undefined,
+  };
+}

@@ -1,0 +1,16 @@
+import type { NetworkConfig } from '../../contracts/architecture';
+
+/** Whether the kernels compute this network. Apart from them, for threads that choose an engine and do not compute. */
+export function isNative(config: NetworkConfig): boolean {
+  switch (config.architecture) {
+    case 'cnn':
+      return config.batchNorm === 'counted';
+    case 'transformer':
+    case 'mel':
+    case 'mel-small':
+      return true;
+    // The encoder is; a head on it is plain arithmetic (shared/compute/network/head.ts).
+    case 'encoder':
+      return true;
+  }
+}

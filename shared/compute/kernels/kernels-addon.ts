@@ -1,0 +1,170 @@
+import { createRequire } from 'node:module';
+import { AppError } from '../../errors/app-error';
+
+/** The fused CPU kernels: the addon, and how to run it. */
+export interface KernelsChoice {
+  readonly path: string;
+  readonly instructionSet: string;
+  readonly threads: number;
+  /** Other networks than those they compute are refused. */
+  readonly forced: boolean;
+}
+
+/** What a training step reports. */
+export interface NativeStep {
+  /** Summed over the batch's clips, before the step. */
+  readonly loss: number;
+  readonly correct: number;
+}
+
+/** The addon's own objects: parameters by position. Every argument is checked there: TypeError or RangeError. */
+export interface AddonNetwork {
+  setWeights(tensors: readonly Float32Array[]): void;
+  setMoments(first: readonly Float32Array[], second: readonly Float32Array[]): void;
+  weights(): Float32Array[];
+  moments(): [Float32Array[], Float32Array[]];
+  setAverages(tensors: readonly Float32Array[]): void;
+  averages(): Float32Array[];
+  logits(features: Float32Array, size: number): Float32Array;
+  step(
+    features: Float32Array,
+    labels: Int32Array,
+    masks: Uint32Array,
+    learningRate: number,
+    step: number,
+    targets?: Float32Array,
+  ): NativeStep;
+  gradients(
+    features: Float32Array,
+    labels: Int32Array,
+    masks: Uint32Array,
+    targets?: Float32Array,
+  ): NativeStep & { gradients: Float32Array[] };
+  dispose(): void;
+}
+
+interface AddonOptions {
+  readonly instructionSet: string;
+  readonly threads: number;
+  readonly classes: number;
+  readonly dropout: number;
+}
+
+interface CnnOptions extends AddonOptions {
+  readonly samples: number;
+  /** Frames of earlier clips whose tokens are kept; 0: none. */
+  readonly cachedFrames: number;
+  /** The length of the frames that make up a clip. */
+  readonly frameSamples: number;
+}
+
+interface TransformerOptions extends AddonOptions {
+  readonly samples: number;
+  readonly heads: number;
+  readonly hidden: number;
+}
+
+/** AdamW's figures, and how slowly the running means of the weights move. */
+export interface NativeOptimiser {
+  readonly beta2: number;
+  readonly weightDecay: number;
+  readonly averageDecay: number;
+}
+
+interface MelOptions extends AddonOptions, NativeOptimiser {
+  /** Channels of the first convolutions, and of the last. */
+  readonly width: number;
+  readonly head: number;
+}
+
+/** The pretrained encoder with its front end: windows in, features and tag logits of each out. */
+interface AddonAudioEncoder {
+  /** `encoderParameters`, in their order. */
+  setWeights(tensors: readonly Float32Array[]): void;
+  encode(windows: readonly Float32Array[]): Float32Array;
+  dispose(): void;
+}
+
+/** A version of `mel`: networks by position, windows in. */
+interface AddonEnsemble {
+  setWeights(member: number, tensors: readonly Float32Array[]): void;
+  crops(windows: readonly Float32Array[]): { readonly crops: Float32Array; readonly counts: Int32Array };
+  logits(windows: readonly Float32Array[]): { readonly logits: Float32Array; readonly counts: Int32Array };
+  dispose(): void;
+}
+
+export interface EnsembleOptions {
+  readonly instructionSet: string;
+  readonly threads: number;
+  readonly classes: number;
+  readonly members: number;
+  readonly width: number;
+  readonly head: number;
+  readonly fftSamples: number;
+  readonly hopSamples: number;
+  readonly windowSamples: number;
+  readonly cropFrames: number;
+  readonly crops: number;
+  readonly rangeDecibels: number;
+  readonly silenceDecibels: number;
+  /** The bin that each filter begins with, how many it has, and their weights, filter after filter. */
+  readonly filterFirst: Int32Array;
+  readonly filterCounts: Int32Array;
+  readonly filterWeights: Float64Array;
+}
+
+/** A resampler without state: which outputs are wanted is said with every call. */
+interface AddonResampler {
+  /** Outputs `first` … `first + count − 1` of a signal whose samples from the input's sample `start` on are given; silence around them. */
+  compute(signal: Float32Array, start: number, first: number, count: number): Float32Array;
+}
+
+interface ResamplerOptions {
+  readonly instructionSet: string;
+  readonly up: number;
+  readonly down: number;
+  readonly taps: number;
+  /** [up][taps] */
+  readonly rows: Float32Array;
+}
+
+export interface KernelsAddon {
+  /** Those that this machine runs, the fastest first: `avx512`, `avx2`, `baseline`. */
+  instructionSets(): string[];
+  /** Gives the system back what was freed, on every thread; where its C library cannot, nothing happens. */
+  releaseMemory(): void;
+  /** Ends the process, whatever its threads do: exit handlers do not run, and nobody is waited for. */
+  leaveProcess(code: number): void;
+  createCnn(options: CnnOptions): AddonNetwork;
+  createTransformer(options: TransformerOptions): AddonNetwork;
+  createMel(options: MelOptions): AddonNetwork;
+  createResampler(options: ResamplerOptions): AddonResampler;
+  createAudioEncoder(options: {
+    readonly instructionSet: string;
+    readonly threads: number;
+  }): AddonAudioEncoder;
+  createMelEnsemble(options: EnsembleOptions): AddonEnsemble;
+}
+
+const require_ = createRequire(__filename);
+let loaded: KernelsAddon | undefined;
+
+/** @throws AppError engine-unavailable when it does not load */
+export function loadKernels(path: string): KernelsAddon {
+  try {
+    return (loaded = require_(path) as KernelsAddon);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new AppError('engine-unavailable', `The native kernels do not load: ${reason}`, { cause });
+  }
+}
+
+/** Ends the process although a thread hangs, which `process.exit` would wait for; returns where no addon was loaded. */
+export function leaveProcess(code: number): void {
+  loaded?.leaveProcess(code);
+}
+
+/** Gives the system back what threads that are gone had of this process's memory, where an addon was loaded. */
+export function releaseMemory(): void {
+  loaded?.releaseMemory();
+}

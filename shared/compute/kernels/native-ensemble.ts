@@ -1,0 +1,82 @@
+import { melFilters } from '../../front-end/mel-filters';
+import { windowSamples, type LogMelFrontEnd, type View } from '../../contracts/front-end';
+import { melSize } from '../network/mel';
+import type { Network } from '../network/network';
+import type { WeightValues } from '../../registry/weights-file';
+import { loadKernels, type EnsembleOptions, type KernelsChoice } from './kernels-addon';
+
+/** The front end's figures and filters as the addon takes them. */
+export function addonFrontEnd(
+  frontEnd: LogMelFrontEnd,
+): Omit<EnsembleOptions, 'instructionSet' | 'threads' | 'classes' | 'members' | 'width' | 'head'> {
+  const { fftSamples, hopSamples, cropFrames, crops, rangeDecibels, silenceDecibels } = frontEnd;
+  const filters = melFilters(frontEnd);
+  return {
+    ...{ fftSamples, hopSamples, cropFrames, crops, rangeDecibels, silenceDecibels },
+    windowSamples: windowSamples(frontEnd),
+    filterFirst: Int32Array.from(filters, ({ first }) => first),
+    filterCounts: Int32Array.from(filters, ({ weights }) => weights.length),
+    filterWeights: Float64Array.from(filters.flatMap(({ weights }) => [...weights])),
+  };
+}
+
+/** Networks with the log-mel view that they share, computed on the kernels' own threads while the caller waits. */
+export interface NativeEnsemble {
+  /** The view alone: what `windowInputs` gives of each window. */
+  inputs(windows: readonly Float32Array[]): Float32Array[][];
+  /** For each window the logits of each of its inputs by each member. */
+  logits(windows: readonly Float32Array[]): Float32Array[][];
+  dispose(): void;
+}
+
+/** Undefined where the kernels do not compute the network with that view. */
+export function createNativeEnsemble(
+  { path, instructionSet, threads }: KernelsChoice,
+  { config, parameters, outputs }: Network,
+  members: readonly WeightValues[],
+  view: View,
+): NativeEnsemble | undefined {
+  if (config.architecture !== 'mel' && config.architecture !== 'mel-small') return undefined;
+  if (view.kind !== 'log-mel') return undefined;
+  const ensemble = loadKernels(path).createMelEnsemble({
+    ...{ instructionSet, threads, classes: outputs, members: members.length },
+    ...melSize(config),
+    ...addonFrontEnd(view),
+  });
+  members.forEach((values, member) => {
+    ensemble.setWeights(
+      member,
+      parameters.map(({ name }) => values[name]!),
+    );
+  });
+  const cropLength = view.cropFrames * view.melBins;
+  return {
+    inputs: (windows) => {
+      const { crops, counts } = ensemble.crops(windows);
+      return byWindow(counts, (crop) => [crops.subarray(crop * cropLength, (crop + 1) * cropLength)]);
+    },
+    logits: (windows) => {
+      const { logits, counts } = ensemble.logits(windows);
+      const crops = logits.length / outputs / members.length;
+      return byWindow(counts, (crop) =>
+        members.map((_, member) => {
+          const row = member * crops + crop;
+          return logits.subarray(row * outputs, (row + 1) * outputs);
+        }),
+      );
+    },
+    dispose: () => {
+      ensemble.dispose();
+    },
+  };
+}
+
+/** What each window's crops give; `counts` says how many each window has. */
+function byWindow<T>(counts: Int32Array, ofCrop: (crop: number) => T[]): T[][] {
+  let next = 0;
+  return Array.from(counts, (count) => {
+    const start = next;
+    next += count;
+    return Array.from({ length: count }, (_, crop) => ofCrop(start + crop)).flat();
+  });
+}

@@ -1,0 +1,21 @@
+import type { NetworkConfig } from '../../contracts/architecture';
+import { createCnn } from './cnn';
+import { createHead } from './head';
+import { createMel } from './mel';
+import type { Network } from './network';
+import { createTransformer } from './transformer';
+
+/** Builds the architecture that `config` names for `classes` outputs. */
+export function createNetwork(config: NetworkConfig, classes: number): Network {
+  switch (config.architecture) {
+    case 'cnn':
+      return createCnn(config, classes);
+    case 'transformer':
+      return createTransformer(config, classes);
+    case 'mel':
+    case 'mel-small':
+      return createMel(config, classes);
+    case 'encoder':
+      return createHead(config, classes);
+  }
+}

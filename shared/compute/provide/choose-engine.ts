@@ -1,0 +1,218 @@
+import { availableParallelism } from 'node:os';
+import { cacheFolder } from '../../access/cache-folder';
+import type { NetworkConfig } from '../../contracts/architecture';
+import { AppError } from '../../errors/app-error';
+import { isShortage } from '../../errors/machine-fault';
+import { usableCores } from '../../runtime/usable-cores';
+import { assertAvx } from './assert-avx';
+import { buildKernels } from './build-kernels';
+import { loadKernels, type KernelsChoice } from '../kernels/kernels-addon';
+import { isNative } from '../kernels/is-native';
+import { findNvidiaDriver } from './nvidia-driver';
+import { provideEngine, type NativeEngineKind, type ProvidedEngine } from './provide';
+import { tryEngine } from './try-engine';
+
+export const engineWishes = ['auto', 'cuda', 'cpu', 'wasm'] as const;
+export type EngineWish = (typeof engineWishes)[number];
+
+/** `native`: the fused CPU kernels; `reference`: TensorFlow.js; `auto`: native where it computes the network. */
+export const kernelsWishes = ['auto', 'native', 'reference'] as const;
+export type KernelsWish = (typeof kernelsWishes)[number];
+
+/** What an engine is wanted for. */
+export interface EngineTask {
+  readonly networks: readonly NetworkConfig[];
+  /** Whether TensorFlow.js would train them where the kernels cannot be had: WebAssembly only infers. */
+  readonly trains: boolean;
+}
+
+/** Where to compute. Plain data: it is handed to the thread that loads it. */
+export type EngineChoice = (
+  | { readonly kind: 'cuda'; readonly bindingPath: string; readonly threads?: number }
+  /** Without a binding the kernels compute everything, and libtensorflow need not be there. */
+  | { readonly kind: 'cpu'; readonly bindingPath?: string; readonly threads?: number }
+  | { readonly kind: 'wasm'; readonly threads?: number }
+) & {
+  readonly kernels?: KernelsChoice;
+  /** The file with the pretrained encoder's weights, where it is on this machine. */
+  readonly encoderFile?: string;
+};
+
+export interface ChooseOptions {
+  readonly wish: EngineWish;
+  /** Default: anything, so that TensorFlow must be there. */
+  readonly task?: EngineTask;
+  /** Default auto: the kernels where the engine is not CUDA. */
+  readonly kernels?: KernelsWish;
+  /** Threads for one operation; default all cores that this process may use. */
+  readonly threads?: number | undefined;
+  readonly cacheFolder?: string | undefined;
+  readonly onProgress: (line: string) => void;
+  /** Told why a better engine was passed over. */
+  readonly onFallback: (reason: string) => void;
+  /** Calls off what is fetched and built. */
+  readonly signal?: AbortSignal | undefined;
+  /** Where /proc and /dev are; default /. */
+  readonly root?: string;
+}
+
+/** `$XDG_CACHE_HOME/earshot/engine`, or what stands in for it: there libtensorflow outlives node_modules. */
+export function defaultEngineCache(env: NodeJS.ProcessEnv): string {
+  return cacheFolder('engine', env);
+}
+
+/**
+ * CUDA where an NVIDIA driver is loaded; else the native kernels, alone where they compute all that the task names; else the CPU's
+ * libtensorflow; else WebAssembly: the first that is there and, tried in a process of its own, loads. What is only scored does without
+ * libtensorflow, 274 MB to fetch, unless it is asked for. A forced engine is provided or refused, never replaced.
+ *
+ * TensorFlow reads its thread count and log level from the process's environment when its library loads, in
+ * whichever thread; they are set here because a worker thread's own environment is a copy that C code never sees.
+ *
+ * @throws AppError engine-unavailable when a forced engine cannot be had, with the reason; cancelled. Where the machine has too little
+ *   of something just now (`isShortage`) that is thrown too: it says nothing of any engine, and who asks again may get the best one
+ */
+export async function chooseEngine(wishes: ChooseOptions): Promise<EngineChoice> {
+  const options = { ...wishes, threads: wishes.threads ?? quotaThreads() };
+  const cuda = await chooseCuda(options);
+  if (cuda !== undefined) return cuda;
+  if (isForKernels(options)) {
+    const kernels = await chooseKernels(options);
+    if (kernels !== undefined) return { kind: 'cpu', kernels, ...threadsOf(options) };
+    if (options.wish === 'auto' && options.task?.trains === false) return wasmEngine(options);
+    return chooseTensorflow(options);
+  }
+  const choice = await chooseTensorflow(options);
+  // Who asks for WebAssembly means it.
+  if (options.wish === 'wasm' && options.kernels !== 'native') return choice;
+  const kernels = await chooseKernels(options);
+  return kernels === undefined ? choice : { ...choice, kernels };
+}
+
+/** Whether the kernels, where they can be had, are all that the task needs. */
+export function isForKernels(options: ChooseOptions): boolean {
+  const { wish, kernels, task } = options;
+  if (kernels === 'reference' || task?.networks.every(isNative) !== true) return false;
+  return wish === 'cpu' || (wish === 'auto' && !mayBeCuda(options));
+}
+
+/** Where CUDA was given up, by cache folder: hundreds of megabytes are not fetched again in this process. */
+const givenUpCuda = new Set<string>();
+
+function mayBeCuda(options: ChooseOptions): boolean {
+  const driver = findNvidiaDriver(options.root);
+  return driver !== undefined && driver.problem === undefined && !givenUpCuda.has(cacheOf(options));
+}
+
+/** @throws AppError engine-unavailable when CUDA is forced and cannot be had; cancelled; a shortage */
+async function chooseCuda(options: ChooseOptions): Promise<EngineChoice | undefined> {
+  if (options.wish === 'cuda') return provideCuda(options);
+  if (options.wish !== 'auto') return undefined;
+  if (!mayBeCuda(options)) {
+    const problem = findNvidiaDriver(options.root)?.problem;
+    if (problem !== undefined) options.onFallback(problem);
+    return undefined;
+  }
+  try {
+    return await provideCuda(options);
+  } catch (error) {
+    if (isPassing(error)) throw error;
+    givenUpCuda.add(cacheOf(options));
+    options.onFallback(`cuda engine unavailable: ${AppError.from(error).message}`);
+    return undefined;
+  }
+}
+
+async function provideCuda(options: ChooseOptions): Promise<EngineChoice> {
+  const driver = findNvidiaDriver(options.root) ?? { problem: 'No NVIDIA driver is loaded on this machine.' };
+  if (driver.problem !== undefined) {
+    throw new AppError('engine-unavailable', `ENGINE=cuda cannot be had. ${driver.problem}`);
+  }
+  configureTensorflow(options);
+  const choice = await provideNative('cuda', options);
+  if (options.wish === 'auto') await tryEngine(choice, options.signal);
+  // A GPU is faster than the kernels.
+  const kernels = options.kernels === 'native' ? await chooseKernels(options) : undefined;
+  return kernels === undefined ? choice : { ...choice, kernels };
+}
+
+/** Whether it says nothing of an engine. */
+function isPassing(error: unknown): boolean {
+  return AppError.from(error).code === 'cancelled' || isShortage(error);
+}
+
+function cacheOf({ cacheFolder }: ChooseOptions): string {
+  return cacheFolder ?? defaultEngineCache(process.env);
+}
+
+/** TensorFlow sees on which cores it may run, not how many of them it may use at a time. */
+function quotaThreads(): number | undefined {
+  const cores = usableCores();
+  return cores < availableParallelism() ? cores : undefined;
+}
+
+function configureTensorflow({ threads }: ChooseOptions): void {
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  if (threads === undefined) return;
+  process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
+  process.env['OMP_NUM_THREADS'] = String(threads);
+}
+
+/** On the CPU. @throws AppError engine-unavailable when it is forced and cannot be had; cancelled; a shortage */
+async function chooseTensorflow(options: ChooseOptions): Promise<EngineChoice> {
+  configureTensorflow(options);
+  if (options.wish === 'wasm') return wasmEngine(options);
+  if (options.wish !== 'auto') return provideNative('cpu', options);
+  try {
+    const choice = await provideNative('cpu', options);
+    await tryEngine(choice, options.signal);
+    return choice;
+  } catch (error) {
+    if (isPassing(error)) throw error;
+    options.onFallback(`cpu engine unavailable: ${AppError.from(error).message}`);
+    return wasmEngine(options);
+  }
+}
+
+function wasmEngine(options: ChooseOptions): EngineChoice {
+  return { kind: 'wasm', ...threadsOf(options) };
+}
+
+function threadsOf({ threads }: ChooseOptions): { readonly threads?: number } {
+  return threads === undefined ? {} : { threads };
+}
+
+/** @throws AppError engine-unavailable when the kernels are forced and cannot be had; a shortage */
+async function chooseKernels(options: ChooseOptions): Promise<KernelsChoice | undefined> {
+  const { kernels: wish = 'auto', onFallback, signal } = options;
+  if (wish === 'reference') return undefined;
+  try {
+    return await provideKernels(options);
+  } catch (error) {
+    if (wish === 'native' || signal?.aborted === true || isShortage(error)) throw error;
+    const instead = options.wish === 'auto' && options.task?.trains === false ? 'WebAssembly' : 'TensorFlow';
+    onFallback(
+      `Native kernels unavailable, ${instead} computes instead, several times slower: ${AppError.from(error).message}`,
+    );
+    return undefined;
+  }
+}
+
+async function provideKernels(options: ChooseOptions): Promise<KernelsChoice> {
+  const { kernels, onProgress, signal } = options;
+  const path = await buildKernels({ cacheFolder: cacheOf(options), onProgress, signal });
+  const [instructionSet] = loadKernels(path).instructionSets();
+  const threads = options.threads ?? usableCores();
+  return { path, instructionSet: instructionSet!, threads, forced: kernels === 'native' };
+}
+
+/** @throws AppError engine-unavailable; cancelled */
+async function provideNative(
+  kind: NativeEngineKind,
+  options: ChooseOptions,
+): Promise<ProvidedEngine & { readonly threads?: number }> {
+  assertAvx(options.root);
+  const { onProgress, signal } = options;
+  const { bindingPath } = await provideEngine(kind, { cacheFolder: cacheOf(options), onProgress, signal });
+  return { kind, bindingPath, ...threadsOf(options) };
+}

@@ -1,0 +1,112 @@
+import { createHash } from 'node:crypto';
+import { access, mkdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { cacheFolder } from '../../access/cache-folder';
+import type { NetworkConfig } from '../../contracts/architecture';
+import { encoderFrontEnd } from '../../contracts/front-end';
+import { download, reasonOf } from '../../download/download';
+import { AppError } from '../../errors/app-error';
+import { ifAbsent } from '../../errors/machine-fault';
+import { fileSha256 } from '../../runtime/file-sha256';
+import { writeFileAtomically } from '../../runtime/write-atomically';
+
+/** EfficientAT's public release of the encoder; 4,066,513 bytes, MIT licence. */
+const encoderUrl = 'https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/mn04_as_mAP_432.pt';
+const { name: encoderName, sha256: encoderSha256 } = encoderFrontEnd.encoder;
+/** More than the file has; a server that sends something else is stopped there. */
+const maxBytes = 8 * 2 ** 20;
+/** A connection that brings nothing for so long is given up. */
+const idleMs = 30_000;
+
+/** `auto`: from the cache, or from its public release; `off`: none; an address to fetch it from; or the path of its file. */
+export type EncoderWish = 'auto' | 'off' | (string & {});
+
+/** `$XDG_CACHE_HOME/earshot/encoder`, or what stands in for it. */
+export function defaultEncoderCache(env: NodeJS.ProcessEnv): string {
+  return cacheFolder('encoder', env);
+}
+
+/** Where a fetched encoder is kept: its name says what is in it, so another version's is never taken for it. */
+export function cachedEncoderFile(cacheFolder: string): string {
+  return join(cacheFolder, `${encoderName}-${encoderSha256.slice(0, 16)}.pt`);
+}
+
+/**
+ * The encoder's file on this machine, without asking the network.
+ * @returns undefined where there is none; a damaged file in the cache is taken away and counts as none
+ * @throws AppError invalid-configuration where a path was named and nothing can be read there; engine-unavailable, with the file
+ *   system's error as cause, where it cannot be told whether the cache has it
+ */
+export async function findEncoder(wish: EncoderWish, cacheFolder: string): Promise<string | undefined> {
+  if (wish === 'off') return undefined;
+  if (urlOf(wish) === undefined) {
+    await access(wish).catch((cause: unknown) => {
+      throw new AppError('invalid-configuration', `ENCODER=${wish}: ${(cause as Error).message}.`, { cause });
+    });
+    return wish;
+  }
+  const file = cachedEncoderFile(cacheFolder);
+  const sha256 = await fileSha256(file)
+    .catch(ifAbsent(undefined))
+    .catch((cause: unknown) => {
+      const message = `The encoder in the cache cannot be read: ${(cause as Error).message}.`;
+      throw new AppError('engine-unavailable', message, { cause });
+    });
+  if (sha256 === undefined) return undefined;
+  if (sha256 === encoderSha256) return file;
+  await rm(file, { force: true }).catch(() => undefined);
+  return undefined;
+}
+
+/** As `findEncoder`, where one of these networks hears with it; else undefined. */
+export async function findEncoderFor(
+  networks: readonly NetworkConfig[],
+  wish: EncoderWish,
+  cacheFolder: string,
+): Promise<string | undefined> {
+  const isNeeded = networks.some(({ architecture }) => architecture === 'encoder');
+  return isNeeded ? findEncoder(wish, cacheFolder) : undefined;
+}
+
+/** Where a wish lets it be fetched from; undefined: nowhere. */
+function urlOf(wish: EncoderWish): string | undefined {
+  return wish === 'auto' ? encoderUrl : /^https?:\/\//.test(wish) ? wish : undefined;
+}
+
+export interface FetchEncoderOptions {
+  readonly wish: EncoderWish;
+  readonly cacheFolder: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Fetches the encoder into the cache, where the wish lets it. The file appears complete and checked, or not at all.
+ * @returns its path; undefined where it is not to be fetched
+ * @throws AppError engine-unavailable with the reason and what else can be done
+ */
+export async function fetchEncoder(options: FetchEncoderOptions): Promise<string | undefined> {
+  const { wish, cacheFolder, signal } = options;
+  const url = urlOf(wish);
+  if (url === undefined) return undefined;
+  const file = cachedEncoderFile(cacheFolder);
+  try {
+    const bytes = await fetchBytes(url, signal);
+    const found = createHash('sha256').update(bytes).digest('hex');
+    if (found !== encoderSha256) {
+      throw new Error(`what arrived has the sha256 ${found}, and ${encoderSha256} is expected`);
+    }
+    await mkdir(dirname(file), { recursive: true });
+    await writeFileAtomically(file, bytes);
+    return file;
+  } catch (cause) {
+    const advice = 'Fetch it by other means and name its path with ENCODER, or set ENCODER=off.';
+    const message = `The encoder ${encoderName} could not be had from ${url}: ${reasonOf(cause)}. ${advice}`;
+    throw new AppError('engine-unavailable', message, { cause });
+  }
+}
+
+async function fetchBytes(url: string, signal: AbortSignal | undefined): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of download(url, { maxBytes, idleMs, signal })) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}

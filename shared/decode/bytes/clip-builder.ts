@@ -1,0 +1,188 @@
+import { AppError } from '../../errors/app-error';
+import type { Clip, DecodeRequest, SourceFormat } from '../../signal/clip';
+import { concatenate } from '../../signal/concatenate';
+import { indexOfNonFinite } from '../../signal/finite';
+import { fullScaleWarnings, type SignalStage } from '../../signal/full-scale-guard';
+import { createMixer, type Mixer } from '../../signal/mono';
+import type { ResampleArithmetic } from '../../signal/resample';
+import { createSignalPath } from '../../signal/signal-path';
+import { createWorkBudget, workNs, type WorkBudget } from './work-budget';
+
+/** What a decoder knows of its stream before the first sample. */
+export interface StreamFormat extends Omit<SourceFormat, 'durationSeconds'> {
+  /** Samples a channel, as the header claims; a claim too long is refused before anything is decoded. */
+  readonly claimedSamples?: number;
+}
+
+/** Where decoders put what they decode, piece by piece. */
+export interface ClipBuilder {
+  /** Starts a stream; a second call starts the next of a chain, at its own rate. */
+  begin(format: StreamFormat): void;
+  /** Channels of equal length, in the order of the stream; the caller may reuse their memory afterwards. */
+  push(channels: readonly Float32Array[]): void;
+  /** Counts work beyond what follows from the samples (work-budget.ts). @throws AppError undecodable-audio when it is too much */
+  readonly spend: (nanoseconds: number) => void;
+  /** Silence in the place of so many samples a channel that are missing. */
+  pushSilence(samples: number): void;
+  /** Samples a channel so far, of all streams. */
+  readonly samples: number;
+  /** Something that whoever sent the recording should know; said once, however often it happens. */
+  warn(sentence: string): void;
+  finish(): Clip;
+}
+
+const minSampleRate = 4_000;
+/** Recorders of bats go up to 500 kHz. */
+const maxSampleRate = 1_000_000;
+/** A clip at a higher rate may be as much shorter: what there is to decode is bounded, not only what is heard. */
+const fullLengthRate = 384_000;
+/** Largest number of channels that is taken; a decoder may take fewer. */
+const maxChannels = 32;
+
+function assertUsable({ sampleRate, channels }: StreamFormat): void {
+  if (!(sampleRate >= minSampleRate && sampleRate <= maxSampleRate)) {
+    throw new AppError(
+      'undecodable-audio',
+      `The sample rate is ${sampleRate} Hz; rates from ${minSampleRate} to ${maxSampleRate} Hz are understood.`,
+      { details: { sampleRate } },
+    );
+  }
+  if (!(channels >= 1 && channels <= maxChannels)) {
+    throw new AppError(
+      'undecodable-audio',
+      `The recording has ${channels} channels; 1 to ${maxChannels} are understood.`,
+      { details: { channels } },
+    );
+  }
+}
+
+function assertFinite(samples: Float32Array, firstSample: number): void {
+  const index = indexOfNonFinite(samples);
+  if (index < 0) return;
+  throw new AppError(
+    'non-finite-audio',
+    `Sample ${firstSample + index} is not a number or is infinite; export the recording again with finite samples.`,
+    { details: { sample: firstSample + index } },
+  );
+}
+
+/**
+ * Turns decoded pieces into a clip: checks, mixes to mono and resamples as they come, so that only the clip itself and one
+ * piece are in memory. Throws an AppError: undecodable-audio (rate or channels), clip-too-long, non-finite-audio, empty-audio,
+ * cancelled.
+ */
+export function createClipBuilder(
+  {
+    sampleRate,
+    maxSeconds,
+    memory,
+    signal,
+    removeOffset = false,
+    isCalledOff = () => signal?.aborted === true,
+  }: DecodeRequest,
+  arithmetic?: ResampleArithmetic,
+  budget: WorkBudget = createWorkBudget(Infinity),
+): ClipBuilder {
+  const output: Float32Array[] = [];
+  let first: StreamFormat | undefined;
+  let current: StreamFormat | undefined;
+  let path: { readonly mix: Mixer; readonly signal: SignalStage } | undefined;
+  let streamSamples = 0;
+  let earlierSeconds = 0;
+  let totalSamples = 0;
+  const warnings = new Set<string>();
+
+  function assertNotTooLong(samples: number, rate: number): void {
+    const seconds = earlierSeconds + samples / rate;
+    const takenSeconds = maxSeconds * Math.min(1, fullLengthRate / rate);
+    if (seconds <= takenSeconds) return;
+    const most = Math.floor(takenSeconds * 1000) / 1000;
+    throw new AppError(
+      'clip-too-long',
+      `The recording is longer than the ${most} s that are taken${rate > fullLengthRate ? ` at ${rate} Hz` : ''}; send a shorter part of it.`,
+      { details: { maxSeconds: most } },
+    );
+  }
+
+  function createPath(fromHz: number): NonNullable<typeof path> {
+    const tell = (event: 'muted' | 'rescaled'): void => {
+      warnings.add(fullScaleWarnings[event]);
+    };
+    const signal = createSignalPath({ fromHz, toHz: sampleRate, removeOffset, arithmetic, tell });
+    return { mix: createMixer(fromHz), signal };
+  }
+
+  function endStream(): void {
+    if (path === undefined || current === undefined) return;
+    output.push(path.signal.finish());
+    earlierSeconds += streamSamples / current.sampleRate;
+    streamSamples = 0;
+    path = undefined;
+  }
+
+  function push(channels: readonly Float32Array[]): void {
+    if (isCalledOff()) throw new AppError('cancelled', 'Decoding was called off.');
+    if (path === undefined || current === undefined) throw new Error('push before begin');
+    const [first] = channels;
+    budget.spend(
+      workNs.piece + (first?.length ?? 0) * (channels.length * workNs.sample + workNs.mixedSample),
+    );
+    const mono = path.mix(channels);
+    assertNotTooLong(streamSamples + mono.length, current.sampleRate);
+    assertFinite(mono, totalSamples);
+    streamSamples += mono.length;
+    totalSamples += mono.length;
+    output.push(path.signal.push(mono));
+  }
+
+  function noSound(): AppError {
+    const rates = `at ${first?.sampleRate} Hz are less than one at the ${sampleRate} Hz that are listened to`;
+    const message =
+      totalSamples === 0
+        ? 'The recording holds no sound at all; send a longer one.'
+        : `The recording is too short: its samples (${totalSamples}) ${rates}. Send a longer one.`;
+    return new AppError('empty-audio', message, { details: { samples: totalSamples } });
+  }
+
+  return {
+    begin(format) {
+      assertUsable(format);
+      budget.beginStream();
+      if (current?.sampleRate !== format.sampleRate) {
+        endStream();
+        budget.spend(workNs.filter);
+      }
+      assertNotTooLong(streamSamples + (format.claimedSamples ?? 0), format.sampleRate);
+      first ??= format;
+      current = format;
+      path ??= createPath(format.sampleRate);
+    },
+    push,
+    spend: budget.spend,
+    pushSilence(samples) {
+      const { sampleRate: rate = 1 } = current ?? {};
+      assertNotTooLong(streamSamples + samples, rate);
+      for (let left = samples; left > 0; left -= rate) push([new Float32Array(Math.min(left, rate))]);
+      warnings.add('Parts of the recording are missing; silence keeps their place.');
+    },
+    get samples() {
+      return totalSamples;
+    },
+    warn(sentence) {
+      warnings.add(sentence);
+    },
+    finish() {
+      endStream();
+      const samples = concatenate(
+        output,
+        output.reduce((sum, chunk) => sum + chunk.length, 0),
+        memory,
+      );
+      if (first === undefined || samples.length === 0) throw noSound();
+      assertFinite(samples, 0);
+      const { format, codec, sampleRate: rate, channels } = first;
+      const source = { format, codec, sampleRate: rate, channels, durationSeconds: earlierSeconds };
+      return { source, sampleRate, samples, warnings: [...warnings] };
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import { damaged } from '../bytes/damaged';
+import { deinterleave } from '../codecs/decode-wav';
+import { viewOf } from '../bytes/bytes';
+import { ByteQueue } from './byte-queue';
+import { childrenOf, ids, parseElementHead, readUnsigned } from './ebml';
+import { parseBlockHead } from './webm-blocks';
+
+export interface MkaTrack {
+  /** Hz. */
+  readonly sampleRate: number;
+  readonly channels: number;
+}
+
+export interface MkaListener {
+  /** Once, before any sound. */
+  begin(track: MkaTrack): void;
+  /** Sound whose first sample belongs at `atSeconds`. */
+  push(channels: readonly Float32Array[], atSeconds: number): void;
+}
+
+const containers: ReadonlySet<number> = new Set([ids.segment, ids.tracks, ids.cluster, ids.blockGroup]);
+/** What is not known here is passed over. */
+const wanted: ReadonlySet<number> = new Set([ids.trackEntry, ids.timestamp, ids.simpleBlock, ids.block]);
+/** ffmpeg's muxer writes milliseconds. */
+const tickSeconds = 0.001;
+
+/** Numbers of 4 or 8 bytes. */
+function readFloat(body: Uint8Array): number {
+  return body.length === 4 ? viewOf(body).getFloat32(0) : viewOf(body).getFloat64(0);
+}
+
+function readTrack(entry: Uint8Array): MkaTrack | undefined {
+  for (const { id, body } of childrenOf(entry)) {
+    if (id !== ids.audio) continue;
+    const fields = new Map([...childrenOf(body)].map((field) => [field.id, field.body]));
+    const rate = fields.get(ids.samplingFrequency);
+    const channels = fields.get(ids.channels);
+    if (rate === undefined || channels === undefined) return undefined;
+    return { sampleRate: Math.round(readFloat(rate)), channels: readUnsigned(channels) };
+  }
+  return undefined;
+}
+
+/**
+ * Reads Matroska with one track of 32-bit floats that comes in pieces: what ffmpeg is made to write, because its blocks
+ * have times, which samples alone do not.
+ */
+export function createMkaStream(listener: MkaListener): { push(chunk: Uint8Array): void } {
+  const queue = new ByteQueue();
+  let track: MkaTrack | undefined;
+  let clusterTicks = 0;
+
+  function readBlock(body: Uint8Array): void {
+    const head = parseBlockHead(body);
+    if (head === undefined || track === undefined)
+      throw damaged('Matroska', queue.offset, 'a block is cut off');
+    const seconds = (clusterTicks + head.relativeTicks) * tickSeconds;
+    listener.push(deinterleave(body.subarray(head.bytes), 'pcm_f32le', track.channels), seconds);
+  }
+
+  function read(id: number, body: Uint8Array): void {
+    if (id === ids.timestamp) clusterTicks = readUnsigned(body);
+    else if (id !== ids.trackEntry) readBlock(body);
+    else {
+      track = readTrack(body);
+      if (track !== undefined) listener.begin(track);
+    }
+  }
+
+  /** @returns whether there was one */
+  function next(): boolean {
+    const head = parseElementHead(queue.view());
+    if (head === 'malformed') throw damaged('Matroska', queue.offset, 'an element was expected here');
+    if (head === undefined) return false;
+    const { id, size = 0, headBytes } = head;
+    const end = headBytes + (containers.has(id) ? 0 : size);
+    if (queue.length < end) return false;
+    if (wanted.has(id)) read(id, queue.view().subarray(headBytes, end));
+    queue.skip(end);
+    return true;
+  }
+
+  return {
+    push(chunk) {
+      queue.push(chunk);
+      while (next()) {
+        // An element at a time.
+      }
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { damaged } from '../bytes/damaged';
+import { AppError } from '../../errors/app-error';
+import { createOggDemuxer, type OggPackets, type OggPiece } from './ogg-demuxer';
+import { createOggOpusReader } from '../codecs/ogg-opus';
+import type { OpusDemuxer, OpusPiece } from '../codecs/opus-demuxer';
+import { parseOpusHead } from '../codecs/opus-head';
+
+/** Many times the largest page: a stream that is no Ogg any more is told so while it lasts. */
+const maxJunkBytes = 2 ** 20;
+
+/** Opus out of Ogg pages that come in pieces. Other streams beside it are left out; a new one may follow on its end. */
+export function createOggOpusDemuxer(): OpusDemuxer {
+  const demuxer = createOggDemuxer(maxJunkBytes);
+  let read: ((page: OggPackets) => Generator<OpusPiece>) | undefined;
+
+  function* toOpus(pieces: Iterable<OggPiece>): Generator<OpusPiece> {
+    for (const piece of pieces) {
+      if (piece.kind === 'headless') {
+        const missing =
+          'the first page of the stream, with its codec’s header, is missing; send it from its start';
+        throw damaged('Ogg', piece.byteOffset, missing);
+      }
+      if (piece.kind === 'packets') yield* read?.(piece) ?? [];
+      if (piece.kind !== 'head') continue;
+      if (piece.codec !== 'opus') {
+        throw new AppError(
+          'unsupported-media',
+          `Ogg streams are taken with Opus only; this one has ${piece.codec}.`,
+        );
+      }
+      if (read !== undefined) yield { kind: 'end' };
+      read = createOggOpusReader(parseOpusHead(piece.head).streamCount);
+      yield { kind: 'head', head: piece.head };
+    }
+  }
+
+  return {
+    push: (bytes) => toOpus(demuxer.push(bytes)),
+    finish: () => toOpus(demuxer.finish()),
+  };
+}

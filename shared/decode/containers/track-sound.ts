@@ -1,0 +1,115 @@
+import { AppError } from '../../errors/app-error';
+import type { ClipBuilder } from '../bytes/clip-builder';
+import type { MkaListener, MkaTrack } from './mka-stream';
+import { maxLeadSeconds, TrackClock } from './track-clock';
+
+/** MPEG's clock has 33 bits, at 90 kHz; ffmpeg takes a clock that was set back for one that has started anew. */
+const wrapSeconds = 2 ** 33 / 90_000;
+const clockWraps: ReadonlySet<string> = new Set(['mpegts', 'mpeg-ps']);
+
+/** −80 dBFS: what an input with nothing plugged in gives, and less than is ever heard. */
+const silentBelow = 1e-4;
+const isSilent = (samples: Float32Array): boolean =>
+  samples.every((sample) => sample < silentBelow && sample > -silentBelow);
+
+export interface TrackSoundOptions {
+  readonly format: string;
+  readonly codec: string;
+  /** Silence in front of the first track of the recording, less what its times were shifted by. */
+  readonly leadSeconds: number;
+  /** Whether the track is passed over while it is silent, because another may be meant. */
+  readonly mayBeSilent: boolean;
+  readonly maxSeconds: number;
+}
+
+/** Puts what is decoded of one track where its times say; remembers whether there was anything to be heard. */
+export class TrackSound implements MkaListener {
+  readonly #builder: ClipBuilder;
+  readonly #options: TrackSoundOptions;
+  #track: MkaTrack | undefined;
+  #clock = new TrackClock(1);
+  /** Silence held back, in samples; undefined once it was passed on. */
+  #held: number | undefined = 0;
+
+  constructor(builder: ClipBuilder, options: TrackSoundOptions) {
+    this.#builder = builder;
+    this.#options = options;
+    if (!options.mayBeSilent) this.#held = undefined;
+  }
+
+  /** Whether something was passed on. */
+  get isHeard(): boolean {
+    return this.#track !== undefined && this.#held === undefined;
+  }
+
+  /** Whether there was nothing but silence, which was not passed on. */
+  get isSilent(): boolean {
+    return this.#held !== undefined && this.#held > 0;
+  }
+
+  begin(track: MkaTrack): void {
+    this.#track = track;
+    this.#clock = new TrackClock(
+      track.sampleRate,
+      clockWraps.has(this.#options.format) ? wrapSeconds : undefined,
+    );
+    if (this.#held === undefined) this.#begin(track);
+  }
+
+  push(channels: readonly Float32Array[], atSeconds: number): void {
+    const samples = channels[0]?.length ?? 0;
+    const seconds = atSeconds + this.#options.leadSeconds;
+    this.#beginClock(seconds);
+    const hole = this.#clock.holeBefore(seconds);
+    this.#assertShort(hole);
+    this.#clock.advance(hole + samples);
+    if (this.#held !== undefined && channels.every(isSilent)) {
+      this.#held += hole + samples;
+      if (this.#isTooLong(this.#held)) this.release();
+      return;
+    }
+    this.release();
+    if (hole > 0) this.#builder.pushSilence(hole);
+    this.#builder.push(channels);
+  }
+
+  /** Passes on the silence that was held back. */
+  release(): void {
+    const held = this.#held;
+    if (held === undefined || this.#track === undefined) return;
+    this.#held = undefined;
+    this.#begin(this.#track);
+    const { sampleRate } = this.#track;
+    for (let left = held; left > 0; left -= sampleRate) {
+      this.#builder.push([new Float32Array(Math.min(left, sampleRate))]);
+    }
+  }
+
+  /** Programs of one transport stream have clocks of their own: one far behind another's says nothing of this one's sound. */
+  #beginClock(seconds: number): void {
+    if (this.#clock.seconds > 0 || !clockWraps.has(this.#options.format) || seconds <= maxLeadSeconds) return;
+    this.#clock = new TrackClock(this.#track?.sampleRate ?? 1, wrapSeconds, seconds);
+  }
+
+  /** Says where a hole makes a recording too long: whoever listens to it hears no such length. */
+  #assertShort(hole: number): void {
+    const { maxSeconds } = this.#options;
+    const [from, holeSeconds] = [this.#clock.seconds, hole / (this.#track?.sampleRate ?? 1)];
+    if (hole === 0 || from + holeSeconds <= maxSeconds) return;
+    throw new AppError(
+      'clip-too-long',
+      `The recording’s clock jumps by ${Math.round(holeSeconds)} s behind ${from.toFixed(1)} s of sound, ` +
+        `so that it is longer than the ${maxSeconds} s that are taken; send the parts on their own.`,
+      { details: { maxSeconds } },
+    );
+  }
+
+  #begin({ sampleRate, channels }: MkaTrack): void {
+    const { format, codec } = this.#options;
+    this.#builder.begin({ format, codec, sampleRate, channels });
+  }
+
+  #isTooLong(samples: number): boolean {
+    return samples > this.#options.maxSeconds * (this.#track?.sampleRate ?? 1);
+  }
+}

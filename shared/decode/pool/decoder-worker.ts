@@ -1,0 +1,54 @@
+import { parentPort } from 'node:worker_threads';
+import { AppError } from '../../errors/app-error';
+import { ownThreadId, stepBack } from '../../runtime/lower-priority';
+import { isCalledOff, receive } from '../../runtime/threads/thread-side';
+import { decode } from '../decode';
+import type { DecodeMessage, FromDecoderThread, ToDecoderThread } from './decoder-messages';
+
+/** A thread of the decoder pool: one recording at a time, cancelled on demand. */
+
+if (parentPort === null) throw new Error('decoder-worker is started by the decoder pool');
+const port = parentPort;
+stepBack('answers');
+let current: AbortController | undefined;
+
+async function answer({
+  piece,
+  bytes,
+  sampleRate,
+  maxSeconds,
+  removeOffset,
+  memory,
+  options,
+}: DecodeMessage): Promise<void> {
+  const { signal } = (current = new AbortController());
+  try {
+    const onChild = (pid: number): void => {
+      port.postMessage({ kind: 'child', pid } satisfies FromDecoderThread);
+    };
+    const called = { signal, onChild, isCalledOff: () => isCalledOff(piece) };
+    const request = { sampleRate, maxSeconds, removeOffset, memory, ...called };
+    const clip = await decode(bytes, request, options);
+    const message: FromDecoderThread = { kind: 'clip', clip };
+    port.postMessage(message, [clip.samples.buffer as ArrayBuffer]);
+  } catch (error) {
+    const { code, message, details, cause } = AppError.from(error);
+    const reason = cause instanceof Error ? cause.message : undefined;
+    const returned = code === 'cancelled' ? { bytes } : {};
+    const reply: FromDecoderThread = { kind: 'error', code, message, details, cause: reason, ...returned };
+    port.postMessage(reply, code === 'cancelled' ? [bytes.buffer as ArrayBuffer] : []);
+  } finally {
+    current = undefined;
+  }
+}
+
+receive(
+  (message: ToDecoderThread) => {
+    if (message.kind === 'cancel') current?.abort();
+    else void answer(message);
+  },
+  () => {
+    current?.abort();
+  },
+);
+port.postMessage({ kind: 'started', threadId: ownThreadId() } satisfies FromDecoderThread);

@@ -1,0 +1,39 @@
+import { goldenClips } from '../front-end/golden-clips';
+import type { Golden } from '../contracts/lifecycle';
+import type { Inference } from '../compute/inference/inference';
+import { AppError } from '../errors/app-error';
+import type { Parity } from './gate';
+
+/**
+ * Computes the golden clips as a recording's windows are computed, and compares with what the trainer stored.
+ * @throws AppError invalid-checkpoint when what is stored is of other clips or classes
+ */
+export async function measureParity(
+  inference: Pick<Inference, 'manifest' | 'infer'>,
+  golden: Golden,
+): Promise<Parity> {
+  const { frontEnd, classes } = inference.manifest;
+  const clips = goldenClips(frontEnd.sampleRate, frontEnd.windowSeconds);
+  let largestDifference = 0;
+  for (const { name, samples } of clips) {
+    const stored = golden.clips.find(({ clip }) => clip === name);
+    if (stored?.probabilities.length !== classes.length) {
+      throw new AppError(
+        'invalid-checkpoint',
+        'The golden probabilities are of other clips or other classes.',
+      );
+    }
+    const answer = await inference.infer([samples]);
+    const probabilities = answer.probabilities[0]!;
+    const differences = stored.probabilities.map((expected, index) => expected - probabilities[index]!);
+    if (stored.familiarity !== undefined) {
+      const nearest = probabilities.indexOf(Math.max(...probabilities));
+      differences.push(stored.familiarity - (answer.evidence?.[0]?.[nearest] ?? 1));
+    }
+    // A NaN is as far off as can be.
+    for (const difference of differences.map(Math.abs)) {
+      largestDifference = difference <= largestDifference ? largestDifference : difference;
+    }
+  }
+  return { clips: clips.length, largestDifference: Number.isNaN(largestDifference) ? 1 : largestDifference };
+}

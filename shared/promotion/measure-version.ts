@@ -1,0 +1,69 @@
+import { goldenClips } from '../front-end/golden-clips';
+import type { EngineChoice } from '../compute/provide/choose-engine';
+import type { Inference } from '../compute/inference/inference';
+import { startInference } from '../compute/inference/start-inference';
+import { withinLimit } from '../runtime/with-timeout';
+import { readGolden } from '../registry/golden-file';
+import type { Version } from '../registry/registry';
+import { gateLimits, type Measured } from './gate';
+import { measureParity } from './golden-parity';
+
+const timedWindows = 9;
+
+export interface MeasureOptions {
+  readonly choice: EngineChoice;
+  readonly limitMs: number;
+}
+
+/**
+ * What the gate must know of a candidate and only an engine can tell: loads it into a thread of its own, computes the golden clips
+ * and takes the time of single windows. The current version is timed too, where the candidate needs the comparison.
+ * @param how on which engine, and how long a version may take to load, and then to be measured
+ * @throws AppError engine-unavailable when it does not load, or something takes too long; invalid-checkpoint when its golden file is damaged
+ */
+export async function measureVersion(
+  candidate: Version,
+  current: Version | undefined,
+  how: MeasureOptions,
+): Promise<Measured> {
+  const measured = await withInference(candidate, how, async (inference) => {
+    const golden = await readGolden(candidate.folder);
+    return {
+      engine: inference.engine,
+      parity: golden === undefined ? undefined : await measureParity(inference, golden),
+      windowMs: await medianWindowMs(inference),
+    };
+  });
+  const compare = measured.windowMs > gateLimits.latencyBudgetMs && current !== undefined;
+  const currentWindowMs = compare ? await withInference(current, how, medianWindowMs) : undefined;
+  return { ...measured, currentWindowMs };
+}
+
+async function withInference<T>(
+  version: Version,
+  { choice, limitMs }: MeasureOptions,
+  use: (inference: Inference) => Promise<T>,
+): Promise<T> {
+  const inference = await startInference({ choice, version, warmUpBatches: [1], limitMs });
+  try {
+    const used = await withinLimit(`Measuring ${version.manifest.version}`, limitMs, use(inference));
+    await inference.close();
+    return used;
+  } catch (error) {
+    // A thread that hangs may never end.
+    void inference.close();
+    throw error;
+  }
+}
+
+/** Each time another window: what an engine remembers of frames is no help. */
+async function medianWindowMs(inference: Inference): Promise<number> {
+  const { sampleRate, windowSeconds } = inference.manifest.frontEnd;
+  const { samples } = goldenClips(sampleRate, windowSeconds)[0]!;
+  const times: number[] = [];
+  for (let turn = 0; turn < timedWindows; turn += 1) {
+    const window = samples.map((value) => value * (1 - turn / (2 * timedWindows)));
+    times.push((await inference.infer([window])).inferenceMs);
+  }
+  return times.sort((a, b) => a - b)[Math.floor(timedWindows / 2)]!;
+}

@@ -1,0 +1,124 @@
+import { join } from 'node:path';
+import { FairQueue, type Group } from '../batching/fair-queue';
+import { AppError } from '../errors/app-error';
+import { cancellation } from '../errors/cancellation';
+import { Thread } from '../runtime/threads/thread';
+import type { ResampleFilter } from './resample-filter';
+import { reducedRatio } from './resample';
+
+/** A reduced ratio of output to input rate. */
+export interface FilterRequest {
+  readonly up: number;
+  readonly down: number;
+}
+
+/** Designs resampling filters on a thread of its own: a rate that nobody asked for before takes it tens of milliseconds. */
+export interface FilterDesigner {
+  /**
+   * @param caller on whose account: callers take turns
+   * @throws AppError the signal's reason; draining after close(); internal when the thread died
+   */
+  design(fromHz: number, toHz: number, caller: string, signal: AbortSignal): Promise<ResampleFilter>;
+  close(): Promise<void>;
+}
+
+/** Filters that are kept, 1 MiB each at most; the least recently used goes. */
+const maxKept = 16;
+const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 16, stackSizeMb: 1 };
+
+type Waiting = Group<FilterRequest, ResampleFilter>;
+
+/** The thread starts with the first filter that is not known. */
+export function createFilterDesigner(): FilterDesigner {
+  const known = new Map<string, ResampleFilter>();
+  const waiting = new FairQueue<FilterRequest, ResampleFilter>();
+  let thread: Thread | undefined;
+  let current: { readonly group: Waiting; readonly key: string } | undefined;
+  let closed = false;
+
+  function recall(key: string): ResampleFilter | undefined {
+    const filter = known.get(key);
+    if (filter !== undefined) keep(key, filter);
+    return filter;
+  }
+
+  function keep(key: string, filter: ResampleFilter): void {
+    known.delete(key);
+    known.set(key, filter);
+    const oldest = known.keys().next();
+    if (known.size > maxKept && oldest.done !== true) known.delete(oldest.value);
+  }
+
+  function start(): Thread {
+    const started = new Thread(join(__dirname, 'filter-worker.js'), undefined, { resourceLimits });
+    const { worker } = started;
+    // It keeps nobody's process alive: whoever has streams has sockets.
+    worker.unref();
+    worker.on('message', (filter: ResampleFilter) => {
+      const done = current!;
+      current = undefined;
+      keep(done.key, filter);
+      done.group.settle(0, filter);
+      dispatch();
+    });
+    const lose = (cause: unknown): void => {
+      if (thread !== started) return;
+      thread = undefined;
+      const lost = current;
+      current = undefined;
+      lost?.group.reject(new AppError('internal', 'The thread that designs filters died.', { cause }));
+      if (!closed) dispatch();
+    };
+    worker.on('error', lose);
+    worker.on('exit', lose);
+    return started;
+  }
+
+  function dispatch(): void {
+    while (current === undefined) {
+      const [next] = waiting.take(1);
+      if (next === undefined) return;
+      const { group, item } = next;
+      const key = keyOf(item);
+      const filter = recall(key);
+      if (filter !== undefined) {
+        group.settle(0, filter);
+        continue;
+      }
+      current = { group, key };
+      thread ??= start();
+      thread.worker.postMessage(item);
+    }
+  }
+
+  return {
+    async design(fromHz, toHz, caller, signal) {
+      if (closed) throw new AppError('draining', 'The service is shutting down.');
+      if (signal.aborted) throw cancellation(signal);
+      const request = reducedRatio(fromHz, toHz);
+      const filter = recall(keyOf(request));
+      if (filter !== undefined) return filter;
+      const group = waiting.add([request], 0, caller);
+      const abandon = (): void => {
+        waiting.remove(group);
+        group.reject(cancellation(signal));
+      };
+      signal.addEventListener('abort', abandon, { once: true });
+      dispatch();
+      try {
+        const [designed] = await group.promise;
+        return designed!;
+      } finally {
+        signal.removeEventListener('abort', abandon);
+      }
+    },
+    async close() {
+      closed = true;
+      await thread?.end();
+    },
+  };
+}
+
+function keyOf({ up, down }: FilterRequest): string {
+  return `${up}/${down}`;
+}
