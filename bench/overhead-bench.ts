@@ -97,7 +97,7 @@ async function openAlone(version: Version): Promise<{ answer: Answer; close(): P
   });
   return {
     answer: async (bytes) => {
-      const arrived = batcher.announce();
+      const arrived = batcher.expect();
       const clip = await decoder
         .decode(bytes, { sampleRate: frontEnd.sampleRate, maxSeconds: 600 })
         .finally(arrived);

@@ -18,7 +18,7 @@ import { openRegistry, type Registry, type Version } from '../../shared/registry
 import { collectGarbage } from '../../shared/runtime/threads/collect-garbage';
 import type { Config } from './config';
 import { Drift, driftKinds } from './model/drift';
-import type { Onlooker } from './model/heard-window';
+import type { WindowObserver } from './model/observed-window';
 import { createEngineChooser } from './model/engine-chooser';
 import { LoadedModel } from './model/loaded-model';
 import { ModelHost } from './model/model-host';
@@ -31,7 +31,7 @@ export interface Models {
   readonly shadow: Shadow;
   readonly registry: Registry;
   /** It must be told of everything that is judged. */
-  readonly onlooker: Onlooker;
+  readonly observer: WindowObserver;
   /** The engine that this process computes on. */
   readonly engine: ChooseFor;
   close(): Promise<void>;
@@ -143,7 +143,7 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
   return {
     ...{ host, shadow, registry },
     engine: (networks) => choose(chooser.forGood, networks),
-    onlooker: (manifest, windows) => {
+    observer: (manifest, windows) => {
       drift.look(manifest, windows);
       shadow.look(manifest, windows);
     },

@@ -11,7 +11,7 @@ import type { CallerIdOf } from './access/caller-id';
 import type { OriginRules } from './access/origin';
 import type { Config } from './config';
 import type { Gate } from './access/admission';
-import type { Onlooker } from './model/heard-window';
+import type { WindowObserver } from './model/observed-window';
 import type { Lease, ServedModel } from './model/loaded-model';
 import { SilencePace } from './stream/sound/silence-pace';
 import { StreamRegistry } from './stream/stream-registry';
@@ -35,7 +35,7 @@ export interface StreamsDeps {
   readonly model: () => ServedModel | undefined;
   /** The native kernels, once they are known. */
   readonly kernels?: () => KernelsChoice | undefined;
-  readonly onlooker: Onlooker;
+  readonly observer: WindowObserver;
   readonly identify: Identify;
   readonly callerIdOf: CallerIdOf;
   readonly origins: OriginRules;
@@ -59,14 +59,14 @@ export function composeStreams(
   deps: StreamsDeps,
   tuning = streamTuning,
 ): Streams {
-  const { lease, model, kernels, onlooker, identify, callerIdOf, origins, metrics, logger } = deps;
+  const { lease, model, kernels, observer, identify, callerIdOf, origins, metrics, logger } = deps;
   const containers = createContainerThread();
   const filters = createFilterDesigner();
   const engineMs = (): number => model()?.batcher.msPerItem ?? 0;
   const registry = new StreamRegistry({
     lease,
     ...(kernels && { kernels }),
-    onlooker,
+    observer,
     containers,
     filters,
     turns: deps.turns,

@@ -65,7 +65,7 @@ export function compose(config: Config, logger: Logger): Service {
       kernels = choice.kernels;
     },
   });
-  const { host, onlooker } = models;
+  const { host, observer } = models;
   const { modelsFolder } = config;
   const apiKeys = readApiKeys(config.apiKeysFile);
   const hasAdmin = apiKeys?.some(({ admin }) => admin) ?? false;
@@ -76,7 +76,7 @@ export function compose(config: Config, logger: Logger): Service {
   const { lease } = host;
   const turns = new Turns();
   const streams = composeStreams(config, {
-    ...{ turns, lease, onlooker, identify, callerIdOf, origins, metrics, logger },
+    ...{ turns, lease, observer, identify, callerIdOf, origins, metrics, logger },
     model: () => host.current,
     kernels: () => kernels,
   });
@@ -95,7 +95,7 @@ export function compose(config: Config, logger: Logger): Service {
   watchLoad(metrics, gate, () => host.queuedWindows);
 
   const classifyClip = createClassifyClip({
-    ...{ decoder, lease, onlooker, turns },
+    ...{ decoder, lease, observer, turns },
     maxClipSeconds: config.maxClipSeconds,
     maxWindows: config.queueMaxWindows,
     metrics,

@@ -14,7 +14,7 @@ import { interval, percent } from './report/format';
 import { renderReportHtml } from './report/render-report-html';
 import { judgedClips, servedReport, type JudgedClips } from './evaluate/served-figures';
 import { loadNetworks } from './evaluate/version-networks';
-import { openWorkshop, type CommandContext, type Workshop } from './training-context';
+import { openTrainingContext, type CommandContext, type TrainingContext } from './training-context';
 
 /**
  * `npm run evaluate -- VERSION`: judges a published version's own networks anew, from its weights and the recordings it was trained
@@ -28,13 +28,13 @@ export async function evaluateCommand(
   const version = await openRegistry(context.config.modelsFolder).read(name);
   const { architecture } = version.manifest.network;
   const command = parseTrainCommand([...options, `--architecture=${architecture}`]);
-  const workshop = await openWorkshop(command, context);
-  const served = await judgeVersion(version, workshop);
+  const training = await openTrainingContext(command, context);
+  const served = await judgeVersion(version, training);
   await keep(version, served);
   context.output.write(`${linesOf(served)}\n`);
 }
 
-async function judgeVersion(version: Version, { dataset, engine }: Workshop): Promise<ServedReport> {
+async function judgeVersion(version: Version, { dataset, engine }: TrainingContext): Promise<ServedReport> {
   const { manifest } = version;
   const { frontEnd, classes, calibration, protocol } = manifest;
   if (classes.join() !== dataset.classes.join()) {

@@ -36,10 +36,10 @@ import type { TrainedRun } from './optimise/train';
 import { trainFold } from './train-fold';
 import {
   evaluationOptions,
-  openWorkshop,
+  openTrainingContext,
   versionFacts,
   type CommandContext,
-  type Workshop,
+  type TrainingContext,
 } from './training-context';
 
 /**
@@ -47,34 +47,34 @@ import {
  * @returns what was published: nothing where networks were only compared
  */
 export async function trainCommand(command: TrainCommand, context: CommandContext): Promise<Version[]> {
-  const workshop = await openWorkshop(command, context);
-  const { dataset, engine, network } = workshop;
+  const training = await openTrainingContext(command, context);
+  const { dataset, engine, network } = training;
   const described = describeEngine(engine, network);
   say(context, `${dataset.clips.length} clips of ${dataset.classes.length} classes; engine ${described}`);
   if (dataset.foldsMade)
     say(context, 'The CSV has no column fold: clips were spread over folds, source by source');
   for (const warning of dataset.warnings) say(context, `Warning: ${warning}`);
-  return command['cross-validate'] ? crossValidate(workshop) : [await trainOne(workshop)];
+  return command['cross-validate'] ? crossValidate(training) : [await trainOne(training)];
 }
 
-async function trainOne(workshop: Workshop): Promise<Version> {
-  const { command, dataset } = workshop;
+async function trainOne(training: TrainingContext): Promise<Version> {
+  const { command, dataset } = training;
   const folds = { testFold: command['test-fold'], validationFold: command['validation-fold'] };
   const split = splitFolds(dataset, folds, command.blind);
-  const networks = await trainFold(workshop, split);
+  const networks = await trainFold(training, split);
   const version = choosesEpoch(networks)
-    ? await publishRun(workshop, networks[0], split)
-    : await publishTogether(workshop, [{ split, networks, peers: [] }], split.test, split.protocol);
+    ? await publishRun(training, networks[0], split)
+    : await publishTogether(training, [{ split, networks, peers: [] }], split.test, split.protocol);
   const folders = networks.flatMap(({ folder }) => folder ?? []);
-  if (folders.length > 0) say(workshop, `Curves and state in ${folders.join(', ')}`);
+  if (folders.length > 0) say(training, `Curves and state in ${folders.join(', ')}`);
   return version;
 }
 
 /** A network that answers alone: its best epoch. */
-async function publishRun(workshop: Workshop, run: TrainedRun, split: FoldSplit): Promise<Version> {
-  const evaluation = evaluateRun(run, split, evaluationOptions(workshop));
-  say(workshop, evaluationLines(evaluation));
-  return publish(workshop, networksOf(run, evaluation));
+async function publishRun(training: TrainingContext, run: TrainedRun, split: FoldSplit): Promise<Version> {
+  const evaluation = evaluateRun(run, split, evaluationOptions(training));
+  say(training, evaluationLines(evaluation));
+  return publish(training, networksOf(run, evaluation));
 }
 
 /**
@@ -82,11 +82,11 @@ async function publishRun(workshop: Workshop, run: TrainedRun, split: FoldSplit)
  * are published together, as one version, and only that version sees the test fold. Of several seeds the networks with the
  * highest mean validation accuracy are published; the others' show what averaging does.
  */
-async function crossValidate(workshop: Workshop): Promise<Version[]> {
-  const { command, dataset, hyperparameters } = workshop;
+async function crossValidate(training: TrainingContext): Promise<Version[]> {
+  const { command, dataset, hyperparameters } = training;
   const testFold = command['test-fold'];
   if (hyperparameters.optimizer === 'lbfgs' && hasFewSources(dataset)) {
-    return [await leaveOneSourceOut({ ...workshop, dataset: foldedBySource(dataset, testFold) })];
+    return [await leaveOneSourceOut({ ...training, dataset: foldedBySource(dataset, testFold) })];
   }
   const together = publishesTogether(hyperparameters);
   const folds = foldsOf(dataset.clips).filter((fold) => fold !== testFold);
@@ -98,75 +98,75 @@ async function crossValidate(workshop: Workshop): Promise<Version[]> {
   const networks: (readonly TrainedRun[])[][] = [];
   const summaries: CrossValidation[] = [];
   for (const seed of seeds) {
-    const { trained, results } = await trainFolds({ ...workshop, command: { ...command, seed } }, splits);
+    const { trained, results } = await trainFolds({ ...training, command: { ...command, seed } }, splits);
     networks.push(trained);
-    summaries.push(await keepSummary(workshop, seed, summariseFolds(testFold, results)));
+    summaries.push(await keepSummary(training, seed, summariseFolds(testFold, results)));
   }
-  if (seeds.length > 1) say(workshop, seedLines(summaries));
+  if (seeds.length > 1) say(training, seedLines(summaries));
   // Heads are of few recordings often, of which none is left to test on.
   const isHead = hyperparameters.optimizer === 'lbfgs';
   if (!together || (testFold === null && !isHead)) return [];
   const means = summaries.map(({ last }) => last.validationAccuracy.mean);
   const chosen = means.indexOf(Math.max(...means));
-  const published = withOnePenalty(workshop, splits, networks[chosen]!);
+  const published = withOnePenalty(training, splits, networks[chosen]!);
   const ofFolds = splits.map((split, fold) => ({
     ...{ split, networks: published[fold]! },
     peers: networks.filter((_, seed) => seed !== chosen).flatMap((ofSeed) => ofSeed[fold]!),
   }));
   const test = command.blind ? [] : dataset.clips.filter(({ fold }) => fold === testFold);
   const protocol = { testFold, validationFold: null, trainFolds: folds };
-  return [await publishTogether(workshop, ofFolds, test, protocol, summaries[chosen])];
+  return [await publishTogether(training, ofFolds, test, protocol, summaries[chosen])];
 }
 
 /**
  * A head for each source, fitted to all others, where there are too few recordings for folds. All have one penalty, chosen on the same
  * clips.
- * @param workshop whose dataset has a fold for each source
+ * @param training whose dataset has a fold for each source
  */
-async function leaveOneSourceOut(workshop: Workshop): Promise<Version> {
-  const { command, dataset } = workshop;
+async function leaveOneSourceOut(training: TrainingContext): Promise<Version> {
+  const { command, dataset } = training;
   const testFold = command['test-fold'];
   const folds = foldsOf(dataset.clips).filter((fold) => fold !== testFold);
   const splits = folds.map((validationFold) => splitFolds(dataset, { testFold, validationFold }, true));
   say(
-    workshop,
+    training,
     `A class has too few recordings for folds: ${folds.length} heads, each fitted without one source`,
   );
-  const runs = trainHeads(workshop, splits);
+  const runs = trainHeads(training, splits);
   const ofFolds = splits.map((split, index) => ({ split, networks: [runs[index]!], peers: [] }));
   const test = command.blind ? [] : dataset.clips.filter(({ fold }) => fold === testFold);
   const protocol = { testFold, validationFold: null, trainFolds: folds, leaveOneSourceOut: true as const };
-  return publishTogether(workshop, ofFolds, test, protocol);
+  return publishTogether(training, ofFolds, test, protocol);
 }
 
 /** Networks that answer together, as one version: the last epoch of each. */
 async function publishTogether(
-  workshop: Workshop,
+  training: TrainingContext,
   folds: readonly FoldNetworks[],
   test: readonly LabelledClip[],
   protocol: Protocol,
   crossValidation?: CrossValidation,
 ): Promise<Version> {
   const members = membersOf(folds);
-  const evaluation = evaluateEnsemble(folds, test, evaluationOptions(workshop));
-  say(workshop, `${members.length} networks together:\n${evaluationLines(evaluation)}`);
+  const evaluation = evaluateEnsemble(folds, test, evaluationOptions(training));
+  say(training, `${members.length} networks together:\n${evaluationLines(evaluation)}`);
   const [{ network, progress }] = members;
-  return publish(workshop, {
+  return publish(training, {
     ...{ network, members: members.length, engine: progress.engine, evaluation },
     settings: { ...progress.settings, protocol },
     history: meanHistory(members.map((member) => member.progress.history)),
     ...(crossValidation === undefined ? {} : { crossValidation }),
-    ...drawLearningCurve(workshop, folds, test),
+    ...drawLearningCurve(training, folds, test),
   });
 }
 
 /** Of heads, which are fitted in a moment; nothing for other networks. */
 function drawLearningCurve(
-  workshop: Workshop,
+  training: TrainingContext,
   folds: readonly FoldNetworks[],
   test: readonly LabelledClip[],
 ): Pick<PublishedNetworks, 'learningCurve'> {
-  const { frontEnd, engine, dataset, command } = workshop;
+  const { frontEnd, engine, dataset, command } = training;
   const { hyperparameters } = membersOf(folds)[0].progress.settings;
   if (hyperparameters.optimizer !== 'lbfgs' || frontEnd.kind !== 'encoder') return {};
   const hear = (clips: readonly LabelledClip[]): ClipFeatures[] => clipFeatures(clips, frontEnd, engine);
@@ -183,52 +183,52 @@ function drawLearningCurve(
     validation,
     ...(tested && { test: learningPoints({ ...options, splits: tested }) }),
   };
-  if (validation.length > 0) say(workshop, learningLines(learnt));
+  if (validation.length > 0) say(training, learningLines(learnt));
   return { learningCurve: learnt };
 }
 
 /** The networks of each split, all of one seed. */
 async function trainFolds(
-  workshop: Workshop,
+  training: TrainingContext,
   splits: readonly FoldSplit[],
 ): Promise<{ trained: (readonly TrainedRun[])[]; results: FoldResult[] }> {
   const trained: (readonly TrainedRun[])[] = [];
   const results: FoldResult[] = [];
   for (const split of splits) {
-    const networks = await trainFold(workshop, split);
-    const evaluation = evaluateFold(networks, split, evaluationOptions(workshop));
+    const networks = await trainFold(training, split);
+    const evaluation = evaluateFold(networks, split, evaluationOptions(training));
     const { trainFolds: folds } = split.protocol;
     // Splits of a cross-validation have a validation fold each.
     results.push(
       foldResult({ validationFold: split.protocol.validationFold!, trainFolds: folds }, evaluation),
     );
     trained.push(networks);
-    say(workshop, evaluationLines(evaluation));
+    say(training, evaluationLines(evaluation));
   }
   return { trained, results };
 }
 
 async function keepSummary(
-  workshop: Workshop,
+  training: TrainingContext,
   seed: number,
   summary: CrossValidation,
 ): Promise<CrossValidation> {
-  const { config, command } = workshop;
+  const { config, command } = training;
   const name = `cross-validation-${command.architecture}-t${command['test-fold'] ?? 'none'}-s${seed}.json`;
   const file = join(config.runsFolder, name);
   await mkdir(config.runsFolder, { recursive: true });
   await writeFileAtomically(file, `${JSON.stringify(summary, null, 2)}\n`);
-  say(workshop, `${crossValidationLines(summary)}\nWritten to ${file}`);
+  say(training, `${crossValidationLines(summary)}\nWritten to ${file}`);
   return summary;
 }
 
-async function publish(workshop: Workshop, networks: PublishedNetworks): Promise<Version> {
-  const { fence, config } = workshop;
+async function publish(training: TrainingContext, networks: PublishedNetworks): Promise<Version> {
+  const { fence, config } = training;
   await fence?.assertMine();
   const registry = openRegistry(config.modelsFolder, fence);
-  const version = await publishVersion(registry, networks, await versionFacts(workshop));
-  for (const sentence of await adviceOn(version)) say(workshop, sentence);
-  say(workshop, `Published ${version.folder} (report.html inside)`);
+  const version = await publishVersion(registry, networks, await versionFacts(training));
+  for (const sentence of await adviceOn(version)) say(training, sentence);
+  say(training, `Published ${version.folder} (report.html inside)`);
   return version;
 }
 

@@ -12,7 +12,7 @@ import { openTensorboard } from './runs/tensorboard';
 import { train, type TrainedRun } from './optimise/train';
 import { trainHead } from './heads/train-head';
 import { withFamiliarity } from './outliers/with-familiarity';
-import { familiarityOptions, settingsOf, type Workshop } from './training-context';
+import { familiarityOptions, settingsOf, type TrainingContext } from './training-context';
 
 /**
  * A run for each view of the front end, one after the other, each from its beginning or from where it was stopped: networks that
@@ -20,31 +20,31 @@ import { familiarityOptions, settingsOf, type Workshop } from './training-contex
  * @throws AppError training-diverged, cancelled, invalid-configuration for an earlier run of which nobody said whether to go on with it
  */
 export async function trainFold(
-  workshop: Workshop,
+  training: TrainingContext,
   split: FoldSplit,
 ): Promise<[TrainedRun, ...TrainedRun[]]> {
-  const [first, ...others] = viewsOf(workshop.frontEnd);
-  const runs: [TrainedRun, ...TrainedRun[]] = [await trainView(workshop, split, first, 0)];
-  for (const [index, view] of others.entries()) runs.push(await trainView(workshop, split, view, index + 1));
+  const [first, ...others] = viewsOf(training.frontEnd);
+  const runs: [TrainedRun, ...TrainedRun[]] = [await trainView(training, split, first, 0)];
+  for (const [index, view] of others.entries()) runs.push(await trainView(training, split, view, index + 1));
   return runs;
 }
 
 /** @param turn of the view: which of the networks is trained */
 async function trainView(
-  workshop: Workshop,
+  training: TrainingContext,
   split: FoldSplit,
   view: View,
   turn: number,
 ): Promise<TrainedRun> {
-  const { command, frontEnd, hyperparameters, config, output, signal, dataset, engine } = workshop;
-  const { fence, onEpoch } = workshop;
+  const { command, frontEnd, hyperparameters, config, output, signal, dataset, engine } = training;
+  const { fence, onEpoch } = training;
   // A run that is finished has no batches between which it could be stopped.
   if (signal.aborted) throw new AppError('cancelled', 'Stopped between two networks; --resume continues.');
   if (hyperparameters.optimizer === 'lbfgs') {
-    if (view.kind === 'encoder') return trainHead(workshop, split, view);
+    if (view.kind === 'encoder') return trainHead(training, split, view);
     throw new AppError('internal', 'Only a head on an encoder is fitted.');
   }
-  const settings = { ...settingsOf(workshop, split, view), hyperparameters };
+  const settings = { ...settingsOf(training, split, view), hyperparameters };
   const name = runName(settings, dataset.fingerprint);
   const store = await openRunStore(config.runsFolder, name, fence?.attempt);
   await prepareStore(store, command, hyperparameters.epochs);
@@ -89,7 +89,7 @@ async function trainView(
         });
       },
     });
-    return await withFamiliarity(run, split, familiarityOptions(workshop, view));
+    return await withFamiliarity(run, split, familiarityOptions(training, view));
   } finally {
     progress.close();
     await metricsLog.close();

@@ -51,7 +51,7 @@ export interface FoldProgress {
 }
 
 /** What runs are trained with, their folds aside: the command's options and what they mean, the clips and the engine. */
-export interface Workshop extends CommandContext {
+export interface TrainingContext extends CommandContext {
   readonly command: TrainCommand;
   readonly network: RunSettings['network'];
   readonly frontEnd: FrontEnd;
@@ -63,7 +63,10 @@ export interface Workshop extends CommandContext {
 }
 
 /** Loads the engine and the clips. @throws AppError engine-unavailable, invalid-dataset, invalid-configuration */
-export async function openWorkshop(command: TrainCommand, context: CommandContext): Promise<Workshop> {
+export async function openTrainingContext(
+  command: TrainCommand,
+  context: CommandContext,
+): Promise<TrainingContext> {
   const network = networkOf(command);
   const { frontEnd, hyperparameters } = trainingOf(command);
   const task = { networks: [network], trains: hyperparameters.optimizer !== 'lbfgs' };
@@ -150,7 +153,7 @@ async function loadClips(
 
 /** All that decides what a run computes, the data and the engine aside. */
 export function settingsOf(
-  { command, network, hyperparameters }: Pick<Workshop, 'command' | 'network' | 'hyperparameters'>,
+  { command, network, hyperparameters }: Pick<TrainingContext, 'command' | 'network' | 'hyperparameters'>,
   { protocol }: Pick<FoldSplit, 'protocol'>,
   view: View,
 ): RunSettings {
@@ -158,18 +161,18 @@ export function settingsOf(
   return view.kind === 'log-mel' ? { ...settings, view } : settings;
 }
 
-export function evaluationOptions(workshop: Workshop): EvaluationOptions {
-  const { frontEnd, dataset, command, madeSounds, engine } = workshop;
+export function evaluationOptions(training: TrainingContext): EvaluationOptions {
+  const { frontEnd, dataset, command, madeSounds, engine } = training;
   return { frontEnd, classes: dataset.classes, dtype: command.precision, madeSounds, engine };
 }
 
-export function familiarityOptions(workshop: Workshop, view: View): FamiliarityOptions {
-  const { dataset, engine, config } = workshop;
+export function familiarityOptions(training: TrainingContext, view: View): FamiliarityOptions {
+  const { dataset, engine, config } = training;
   return { view, classes: dataset.classes, engine, cacheFolder: config.spectrogramCacheFolder };
 }
 
 /** What a version says of its making beside its run. */
-export async function versionFacts({ command, frontEnd, dataset }: Workshop): Promise<VersionFacts> {
+export async function versionFacts({ command, frontEnd, dataset }: TrainingContext): Promise<VersionFacts> {
   return {
     createdAt: new Date(),
     classes: dataset.classes,

@@ -51,7 +51,7 @@ type Taken<Item, Result> = ReturnType<LaneQueue<Item, Outcome<Result>>['take']>;
  * Collects items of many callers into batches for an engine that prefers them so.
  *
  * A batch goes when the engine is free and the batch is full, or its oldest item has waited `maxDelayMs`, or
- * nobody has announced more: an idle engine never makes a lone caller wait. Streams go before uploads (see LaneQueue) and callers
+ * nobody expects more: an idle engine never makes a lone caller wait. Streams go before uploads (see LaneQueue) and callers
  * of a lane take turns (see FairQueue), so a caller with many items neither starves others nor is starved. Full means an
  * immediate `overloaded`. When a batch fails, each of its items is tried alone: one that the engine cannot take fails nobody else's.
  */
@@ -61,7 +61,7 @@ export class MicroBatcher<Item, Result> {
   readonly #cost = new BatchCost();
   #running = 0;
   #batches = 0;
-  #announced = 0;
+  #expected = 0;
   #cancelTimer: (() => void) | undefined;
   #closing: Deferred<undefined> | undefined;
 
@@ -105,13 +105,13 @@ export class MicroBatcher<Item, Result> {
   readonly #predictMs = (items: number): number => this.#cost.predictMs(items);
 
   /** Says that a submission is on its way, which a batch may wait for (at most `maxDelayMs`). Call the result once it came or will not. */
-  announce(): () => void {
+  expect(): () => void {
     let pending = true;
-    this.#announced++;
+    this.#expected++;
     return () => {
       if (!pending) return;
       pending = false;
-      this.#announced--;
+      this.#expected--;
       this.#pump();
     };
   }
@@ -189,7 +189,7 @@ export class MicroBatcher<Item, Result> {
   /** How much longer the next batch may wait for company. */
   #holdMs(): number {
     const { maxItems, maxDelayMs, clock } = this.#options;
-    const nobodyComes = this.#announced === 0 || this.#closing !== undefined;
+    const nobodyComes = this.#expected === 0 || this.#closing !== undefined;
     if (nobodyComes || this.#queue.length >= maxItems) return 0;
     return maxDelayMs - (clock.now() - this.#queue.oldestMs());
   }

@@ -46,7 +46,7 @@ const drainCheckMs = 20;
 const frameLimitBytes = 128 * 1024;
 
 /** For so long an answer may be overdue before the connection counts as lost. */
-const patienceMs = 15_000;
+const timeoutMs = 15_000;
 
 /** Codes with which there is no use in trying again. */
 const hopeless: readonly string[] = [
@@ -227,7 +227,7 @@ class LiveStream implements AudioStream {
     const dueBytes = (1 + (this.#options.settings.hopSeconds ?? 0.5)) * (this.#secondBytes ?? Infinity);
     if (this.#sentByte - this.#judgedByte < dueBytes) return;
     this.#dueSinceMs ??= Date.now();
-    if (Date.now() - this.#dueSinceMs < patienceMs) return;
+    if (Date.now() - this.#dueSinceMs < timeoutMs) return;
     this.#connection?.close();
     this.#lost(new AppError('unreachable', 'The service went silent.', { details: { resumable: true } }));
   }

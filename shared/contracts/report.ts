@@ -138,7 +138,7 @@ const counts = z.array(z.int().min(0));
  * What the validation clips got from networks that were not trained on them: for comparing versions clip by clip, and what is
  * served with what was trained for. One entry a clip in the first three.
  */
-export const referenceSchema = z.strictObject({
+export const validationProfileSchema = z.strictObject({
   /** The first 12 hexadecimal digits of the sha256 of a clip's name: the same clip, in the same data, has the same. */
   clips: z.array(z.string().regex(/^[0-9a-f]{12}$/)).min(1),
   /** Indices into the classes: what it is, and what it was taken for. */
@@ -148,7 +148,7 @@ export const referenceSchema = z.strictObject({
   confidence: counts,
   levels: counts,
 });
-export type Reference = z.infer<typeof referenceSchema>;
+export type ValidationProfile = z.infer<typeof validationProfileSchema>;
 
 /** `report.json` of a version: how it was trained and what it is worth. */
 export const reportSchema = z.strictObject({
@@ -182,7 +182,7 @@ export const reportSchema = z.strictObject({
   /** Absent: made before it was kept (`npm run evaluate` adds it). */
   served: servedReportSchema.optional(),
   /** Absent: made before it was kept. */
-  reference: referenceSchema.optional(),
+  reference: validationProfileSchema.optional(),
   /** The latest decision about serving it; absent: nobody asked. */
   gate: gateDecisionSchema.optional(),
 });

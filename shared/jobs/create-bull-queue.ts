@@ -3,7 +3,7 @@ import { createJobQueue } from './create-job-queue';
 import type { JobQueue } from './job-queue';
 import { assertRedisUrl, connectImpatiently, connectPatiently, reaching } from './redis-connection';
 import { openRedisStore } from './redis-store';
-import { tendJobs } from './tend-jobs';
+import { reconcileJobs } from './reconcile-jobs';
 import { watchRedis } from './watch-redis';
 import { warnOfUnreadable } from './warn-of-unreadable';
 import { addWork, lockTimes, openWorkQueue } from './work-queue';
@@ -24,16 +24,16 @@ export function createBullQueue(redisUrl: string, { logger }: { readonly logger:
   const store = warnOfUnreadable(openRedisStore({ client, subscriber, reach }), logger);
   const bull = openWorkQueue(() => client, lockTimes);
   bull.on('error', () => undefined); // whoever asks is told
-  const announce = (record: Parameters<typeof addWork>[1]): Promise<void> =>
+  const wakeWorkers = (record: Parameters<typeof addWork>[1]): Promise<void> =>
     reaching(client, () => addWork(bull, record));
   const watch = watchRedis(client, redisUrl, logger);
   const tend = (): void => {
-    tendJobs(store, announce).then(watch.succeeded, watch.failed);
+    reconcileJobs(store, wakeWorkers).then(watch.succeeded, watch.failed);
   };
   tend();
   const tending = setInterval(tend, tendMs).unref();
   return {
-    ...createJobQueue(store, announce),
+    ...createJobQueue(store, wakeWorkers),
     warnings: watch.warnings,
     close() {
       clearInterval(tending);

@@ -8,11 +8,11 @@ import { createJobQueue } from './create-job-queue';
 import { executeJob, type WorkerContext } from './execute-job';
 import { openFileStore } from './file-store';
 import type { JobQueue } from './job-queue';
-import type { Announce } from './job-store';
+import type { WakeWorkers } from './job-store';
 import { livingProcess, lockForProcess } from './process-lock';
 import { noteChild } from './note-child';
 import type { Leftovers } from './sweep-runs';
-import { createTending, tendJobs } from './tend-jobs';
+import { createReconciler, reconcileJobs } from './reconcile-jobs';
 import { warnOfUnreadable } from './warn-of-unreadable';
 
 /** How often what was left behind is looked for. */
@@ -55,7 +55,7 @@ export async function createEmbeddedQueue(
       }
       working = undefined;
     };
-    const announce: Announce = ({ job, turn }) => {
+    const wakeWorkers: WakeWorkers = ({ job, turn }) => {
       if (!stop.signal.aborted) {
         waiting.set(job.id, turn);
         // Not in the caller's stack: what announces finishes what it does first.
@@ -65,23 +65,23 @@ export async function createEmbeddedQueue(
     };
     const context: WorkerContext = {
       store,
-      announce,
+      wakeWorkers,
       startRun: (order, onProgress) => noteChild(startRun(order, onProgress), childFile),
       logger,
       signal: stop.signal,
       maxLosses,
     };
-    const tending = createTending(store, announce, leftovers);
+    const reconciler = createReconciler(store, wakeWorkers, leftovers);
     const tend = (): void => {
-      tending.tend().catch((error: unknown) => {
+      reconciler.reconcile().catch((error: unknown) => {
         logger.error({ err: error }, 'jobs could not be looked after');
       });
     };
-    await tendJobs(store, announce);
+    await reconcileJobs(store, wakeWorkers);
     tend();
     const timer = setInterval(tend, tendMs).unref();
     return {
-      ...createJobQueue(store, announce),
+      ...createJobQueue(store, wakeWorkers),
       warnings: () => [],
       async close() {
         stop.abort();

@@ -5,14 +5,17 @@ import { AppError } from '../errors/app-error';
 import { jobEvents } from './job-events';
 import type { JobQueue } from './job-queue';
 import { isEnded, newRecord, type JobRecord } from './job-record';
-import { updateRecord, type Announce, type JobStore } from './job-store';
+import { updateRecord, type WakeWorkers, type JobStore } from './job-store';
 import { requeued, settleParent } from './parent-job';
 
 /** Jobs that may wait; beyond that, `submit` refuses. */
 const maxWaiting = 256;
 
 /** What can be asked of jobs, wherever they are kept. */
-export function createJobQueue(store: JobStore, announce: Announce): Omit<JobQueue, 'close' | 'warnings'> {
+export function createJobQueue(
+  store: JobStore,
+  wakeWorkers: WakeWorkers,
+): Omit<JobQueue, 'close' | 'warnings'> {
   const existing = async (id: string): Promise<JobRecord> => {
     const record = await store.read(id);
     if (record === undefined) throw new AppError('not-found', `There is no job ${id}.`);
@@ -35,7 +38,7 @@ export function createJobQueue(store: JobStore, announce: Announce): Omit<JobQue
           'This idempotency key came with another request before: use a new key for a new job.',
         );
       }
-      if (record.ready) await announce(record);
+      if (record.ready) await wakeWorkers(record);
       return { job: record.job, created: record.job.id === wanted.job.id };
     },
     get: async (id) => (await existing(id)).job,
@@ -58,7 +61,7 @@ export function createJobQueue(store: JobStore, announce: Announce): Omit<JobQue
       const cancelled = await cancelRecord(store, id);
       if (cancelled === undefined) throw hasEnded((await existing(id)).job);
       for (const child of record.job.children ?? []) await cancelRecord(store, child);
-      if (record.job.parent !== undefined) await settleParent(store, announce, record.job.parent);
+      if (record.job.parent !== undefined) await settleParent(store, wakeWorkers, record.job.parent);
       return cancelled.job;
     },
     async resume(id) {
@@ -78,10 +81,10 @@ export function createJobQueue(store: JobStore, announce: Announce): Omit<JobQue
       }
       for (const child of job.children ?? []) {
         const again = await resumeRecord(store, child);
-        if (again !== undefined) await announce(again);
+        if (again !== undefined) await wakeWorkers(again);
       }
-      if (resumed.ready) await announce(resumed);
-      else await settleParent(store, announce, id);
+      if (resumed.ready) await wakeWorkers(resumed);
+      else await settleParent(store, wakeWorkers, id);
       return resumed.job;
     },
   };

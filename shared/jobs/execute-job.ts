@@ -1,14 +1,14 @@
 import type { Logger } from '../observability/logger';
 import type { StartRun } from './child-run';
 import { isEnded, type JobRecord } from './job-record';
-import { updateRecord, type Announce, type JobStore } from './job-store';
+import { updateRecord, type WakeWorkers, type JobStore } from './job-store';
 import { createLatest } from './latest';
 import { addChildren, readied, settleParent } from './parent-job';
 import type { RunOutcome } from './run-messages';
 
 export interface WorkerContext {
   readonly store: JobStore;
-  readonly announce: Announce;
+  readonly wakeWorkers: WakeWorkers;
   readonly startRun: StartRun;
   readonly logger: Logger;
   /** Aborts when the worker shall stop: what it has begun goes back into the queue. */
@@ -22,12 +22,12 @@ export interface WorkerContext {
  * another one can change nothing, neither in the store nor (run folder's fence) on disk.
  */
 export async function executeJob(id: string, turn: number, context: WorkerContext): Promise<void> {
-  const { store, announce, signal, logger } = context;
+  const { store, wakeWorkers, signal, logger } = context;
   for (;;) {
     const record = signal.aborted ? undefined : await take(id, turn, context);
     if (record === undefined) return;
     if (isEnded(record.job)) {
-      if (record.job.parent !== undefined) await settleParent(store, announce, record.job.parent);
+      if (record.job.parent !== undefined) await settleParent(store, wakeWorkers, record.job.parent);
       return;
     }
     const outcome = await attempt(record, context);
@@ -118,10 +118,10 @@ function withProgress(job: JobRecord['job'], progress: JobRecord['job']['progres
 async function conclude(
   { job: { id, parent, attempts } }: JobRecord,
   outcome: Exclude<RunOutcome, { type: 'lost' }>,
-  { store, announce }: WorkerContext,
+  { store, wakeWorkers }: WorkerContext,
 ): Promise<void> {
   if (outcome.type === 'planned') {
-    await addChildren(store, announce, { id, attempt: attempts }, outcome.runs);
+    await addChildren(store, wakeWorkers, { id, attempt: attempts }, outcome.runs);
     return;
   }
   const ended = await updateRecord(store, id, (record) => {
@@ -146,6 +146,6 @@ async function conclude(
         });
     }
   });
-  if (ended?.ready === true) await announce(ended);
-  if (parent !== undefined) await settleParent(store, announce, parent);
+  if (ended?.ready === true) await wakeWorkers(ended);
+  if (parent !== undefined) await settleParent(store, wakeWorkers, parent);
 }

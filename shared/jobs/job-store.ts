@@ -24,8 +24,8 @@ export interface JobStore {
   watch(listener: (id: string | undefined) => void): () => void;
 }
 
-/** Tells workers that a job is ready. Told twice, it is worked on once; forgotten, it is told again (`tendJobs`). */
-export type Announce = (record: JobRecord) => Promise<void>;
+/** Tells workers that a job is ready. Told twice, it is worked on once; forgotten, it is told again (`reconcileJobs`). */
+export type WakeWorkers = (record: JobRecord) => Promise<void>;
 
 /**
  * Changes a record, whoever else changes it meanwhile.

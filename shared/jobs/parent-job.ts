@@ -1,6 +1,6 @@
 import type { JobRequest } from '../contracts/job';
 import { isEnded, newRecord, type JobRecord } from './job-record';
-import { updateRecord, type Announce, type JobStore } from './job-store';
+import { updateRecord, type WakeWorkers, type JobStore } from './job-store';
 
 /** A record that is to be worked on (again). */
 export function readied(record: JobRecord): JobRecord {
@@ -19,7 +19,7 @@ export function requeued(record: JobRecord): JobRecord {
 /** Gives a parent its runs. Done twice (a worker was lost on the way), they are there once. */
 export async function addChildren(
   store: JobStore,
-  announce: Announce,
+  wakeWorkers: WakeWorkers,
   parent: { readonly id: string; readonly attempt: number },
   runs: readonly JobRequest[],
 ): Promise<void> {
@@ -36,12 +36,12 @@ export async function addChildren(
   if (changed === undefined) return;
   for (const id of children) {
     const child = await store.read(id);
-    if (child?.ready === true) await announce(child);
+    if (child?.ready === true) await wakeWorkers(child);
   }
 }
 
 /** When a parent's last run has ended: its last step comes, or it fails and says why. */
-export async function settleParent(store: JobStore, announce: Announce, id: string): Promise<void> {
+export async function settleParent(store: JobStore, wakeWorkers: WakeWorkers, id: string): Promise<void> {
   const parent = await store.read(id);
   if (parent?.job.children === undefined || parent.job.state !== 'running' || parent.ready) return;
   const children = await Promise.all(parent.job.children.map((child) => store.read(child)));
@@ -60,5 +60,5 @@ export async function settleParent(store: JobStore, announce: Announce, id: stri
       job: { ...record.job, state: 'failed', error, finishedAt: new Date().toISOString() },
     };
   });
-  if (settled?.ready === true) await announce(settled);
+  if (settled?.ready === true) await wakeWorkers(settled);
 }

@@ -4,12 +4,12 @@ import type { Logger } from '../observability/logger';
 import type { StartRun } from './child-run';
 import { begun } from '../runtime/processes/background';
 import { executeJob } from './execute-job';
-import type { Announce } from './job-store';
+import type { WakeWorkers } from './job-store';
 import { assertRedisUrl, connectPatiently } from './redis-connection';
 import { watchRedis } from './watch-redis';
 import { openRedisStore } from './redis-store';
 import type { Leftovers } from './sweep-runs';
-import { createTending } from './tend-jobs';
+import { createReconciler } from './reconcile-jobs';
 import { warnOfUnreadable } from './warn-of-unreadable';
 import { addWork, lockTimes, openWorkQueue, type LockTimes } from './work-queue';
 
@@ -56,11 +56,11 @@ export function startBullWorker(options: BullWorkerOptions): Worker {
   // What its connections say is told by the watch.
   bull.on('error', () => undefined);
   const watch = watchRedis(client, redisUrl, logger);
-  const announce: Announce = (record) => addWork(bull, record);
+  const wakeWorkers: WakeWorkers = (record) => addWork(bull, record);
   const stop = new AbortController();
   let working: Promise<void> | undefined;
   let idleSinceMs = performance.now();
-  const context = { store, announce, startRun, logger, signal: stop.signal, maxLosses };
+  const context = { store, wakeWorkers, startRun, logger, signal: stop.signal, maxLosses };
   const take = (): Promise<void> =>
     bull.process(1, async ({ data }) => {
       working = executeJob(data.id, data.turn, context).finally(() => {
@@ -79,9 +79,9 @@ export function startBullWorker(options: BullWorkerOptions): Worker {
       if (!stop.signal.aborted) watch.failed(error);
     });
   };
-  const tending = createTending(store, announce, options.leftovers);
+  const reconciler = createReconciler(store, wakeWorkers, options.leftovers);
   const tend = (): void => {
-    tending.tend().then(begin, (error: unknown) => {
+    reconciler.reconcile().then(begin, (error: unknown) => {
       if (!stop.signal.aborted) watch.failed(error);
     });
   };

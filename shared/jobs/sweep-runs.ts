@@ -16,7 +16,7 @@ export interface Leftovers {
 
 /**
  * Removes the folders of jobs that finished so long ago. One that failed or was cancelled may be resumed, and so keeps its folder until
- * the job itself is forgotten (`tendJobs`), and then for as long after the last thing that happened in it.
+ * the job itself is forgotten (`reconcileJobs`), and then for as long after the last thing that happened in it.
  */
 export async function sweepRuns(
   store: JobStore,

@@ -1,6 +1,6 @@
 import type { GateCheckResult } from '../contracts/lifecycle';
 import type { Manifest } from '../contracts/manifest';
-import { servedEvaluation, type Reference, type Report } from '../contracts/report';
+import { servedEvaluation, type ValidationProfile, type Report } from '../contracts/report';
 import { mcnemarExact } from '../metrics/mcnemar';
 import { wilsonInterval } from '../metrics/wilson-interval';
 
@@ -52,7 +52,7 @@ function onSameClips(candidate: GateSubject, current: GateSubject): Measurement 
   };
 }
 
-function rightByClip({ clips, labels, answers }: Reference): Map<string, boolean> {
+function rightByClip({ clips, labels, answers }: ValidationProfile): Map<string, boolean> {
   return new Map(clips.map((clip, index) => [clip, labels[index] === answers[index]]));
 }
 

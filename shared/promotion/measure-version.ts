@@ -2,7 +2,7 @@ import { goldenClips } from '../front-end/golden-clips';
 import type { EngineChoice } from '../compute/provide/choose-engine';
 import type { Inference } from '../compute/inference/inference';
 import { startInference } from '../compute/inference/start-inference';
-import { withinLimit } from '../runtime/with-timeout';
+import { withTimeout } from '../runtime/with-timeout';
 import { readGolden } from '../registry/golden-file';
 import type { Version } from '../registry/registry';
 import { gateLimits, type Measured } from './gate';
@@ -46,7 +46,7 @@ async function withInference<T>(
 ): Promise<T> {
   const inference = await startInference({ choice, version, warmUpBatches: [1], limitMs });
   try {
-    const used = await withinLimit(`Measuring ${version.manifest.version}`, limitMs, use(inference));
+    const used = await withTimeout(`Measuring ${version.manifest.version}`, limitMs, use(inference));
     await inference.close();
     return used;
   } catch (error) {

@@ -15,7 +15,7 @@ const niceness = { answers: 5, others: 10, everything: constants.priority.PRIORI
  * Lowers the priority of the calling thread, and of those that it starts. Only Linux has priorities of single threads; elsewhere
  * nothing changes.
  */
-export function stepBack(behind: Behind): void {
+export function lowerPriority(behind: Behind): void {
   const id = ownThreadId();
   if (id !== undefined) stepThreadBack(id, behind);
 }
@@ -29,7 +29,7 @@ export function ownThreadId(): number | undefined {
   }
 }
 
-/** As `stepBack`, of another thread of this process, or of a process that it started. */
+/** As `lowerPriority`, of another thread of this process, or of a process that it started. */
 export function stepThreadBack(id: number, behind: Behind): void {
   try {
     const lowest = constants.priority.PRIORITY_LOW;

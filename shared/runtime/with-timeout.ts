@@ -5,7 +5,7 @@ import { AppError } from '../errors/app-error';
  * @param what says in the error what took too long, as in `Loading the version`
  * @throws AppError engine-unavailable after `limitMs`; whatever `work` throws before
  */
-export async function withinLimit<T>(what: string, limitMs: number, work: Promise<T>): Promise<T> {
+export async function withTimeout<T>(what: string, limitMs: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {

@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import { stepBack } from '../runtime/lower-priority';
+import { lowerPriority } from '../runtime/lower-priority';
 import { receive } from '../runtime/threads/thread-side';
 import { designFilter } from './resample-filter';
 import type { FilterRequest } from './filter-designer';
@@ -8,7 +8,7 @@ import type { FilterRequest } from './filter-designer';
 
 if (parentPort === null) throw new Error('filter-worker is started by the filter designer');
 const port = parentPort;
-stepBack('answers');
+lowerPriority('answers');
 
 receive(({ up, down }: FilterRequest) => {
   const filter = designFilter(up, down);

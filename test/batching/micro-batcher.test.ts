@@ -41,9 +41,9 @@ describe('when a batch goes', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('holds an item for an announced one and sends both when it comes', () => {
+  it('holds an item for an expected one and sends both when it comes', () => {
     const { batcher, sent } = setUp();
-    const arrived = batcher.announce();
+    const arrived = batcher.expect();
     void batcher.submit(['a']);
     expect(sent()).toEqual([]);
     void batcher.submit(['b']);
@@ -51,9 +51,9 @@ describe('when a batch goes', () => {
     expect(sent()).toEqual([['a', 'b']]);
   });
 
-  it('stops holding when the announced one does not come', () => {
+  it('stops holding when the expected one does not come', () => {
     const { batcher, sent } = setUp();
-    const arrived = batcher.announce();
+    const arrived = batcher.expect();
     void batcher.submit(['a']);
     arrived();
     arrived();
@@ -62,7 +62,7 @@ describe('when a batch goes', () => {
 
   it('counts the delay from the first item, not the latest', async () => {
     const { batcher, clock, sent } = setUp();
-    batcher.announce();
+    batcher.expect();
     void batcher.submit(['a']);
     await clock.advance(7);
     void batcher.submit(['b']);
@@ -74,7 +74,7 @@ describe('when a batch goes', () => {
 
   it('sends a full batch although more is announced', () => {
     const { batcher, sent } = setUp();
-    batcher.announce();
+    batcher.expect();
     void batcher.submit(['a', 'b', 'c']);
     expect(sent()).toEqual([]);
     void batcher.submit(['d', 'e']);
@@ -137,7 +137,7 @@ describe('whose answer is whose', () => {
     for (let caller = 0; caller < 300; caller++) {
       const items = Array.from({ length: random(12) }, (_, index) => caller * 1000 + index);
       const hangUp = new AbortController();
-      const arrived = random(2) === 0 ? batcher.announce() : undefined;
+      const arrived = random(2) === 0 ? batcher.expect() : undefined;
       if (random(5) === 0) {
         clock.setTimer(() => {
           hangUp.abort();
@@ -241,7 +241,7 @@ describe('when a caller leaves', () => {
 
   it('answers it at once although its item is on the engine, and the others in that batch as usual', async () => {
     const { batcher, engine } = setUp();
-    const arrived = batcher.announce();
+    const arrived = batcher.expect();
     const hangUp = new AbortController();
     const gone = batcher.submit(['gone'], { signal: hangUp.signal });
     const stays = batcher.submit(['stays']);
@@ -282,7 +282,7 @@ describe('when a batch fails', () => {
         return items.includes('poison') ? Promise.reject(poison) : Promise.resolve(items);
       },
     });
-    const arrived = batcher.announce();
+    const arrived = batcher.expect();
     const fine = batcher.submit(['a']);
     const bad = batcher.submit(['poison', 'b']);
     const alsoFine = batcher.submit(['c']);
@@ -359,7 +359,7 @@ describe('callers', () => {
 describe('closing', () => {
   it('refuses newcomers, finishes what it accepted without waiting for company, then resolves', async () => {
     const { batcher, engine, sent } = setUp({ maxItems: 2 });
-    batcher.announce();
+    batcher.expect();
     const accepted = batcher.submit(['a', 'b', 'c']);
     let closed = false;
     const closing = batcher.close().then(() => (closed = true));

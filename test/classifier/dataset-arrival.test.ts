@@ -5,7 +5,7 @@ import { parseTrustedProxies } from '../../services/classifier/access/address';
 import { createHttpServer } from '../../services/classifier/http/server/http-server';
 import { RawConnection } from '../support/raw-connection';
 
-const patienceMs = 50;
+const timeoutMs = 50;
 let server: Server;
 let port: number;
 beforeEach(async () => {
@@ -13,7 +13,7 @@ beforeEach(async () => {
     req.resume();
     req.once('end', () => res.end('all of it'));
   };
-  server = createHttpServer(app, { trustedProxies: parseTrustedProxies('')! }, patienceMs);
+  server = createHttpServer(app, { trustedProxies: parseTrustedProxies('')! }, timeoutMs);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   ({ port } = server.address() as AddressInfo);

@@ -1,14 +1,14 @@
 import { levelOf } from '../../shared/signal/level';
 import { Drift } from '../../services/classifier/model/drift';
-import { heardWindow, type HeardWindow } from '../../services/classifier/model/heard-window';
-import type { Reference } from '../../shared/contracts/report';
+import { observeWindow, type ObservedWindow } from '../../services/classifier/model/observed-window';
+import type { ValidationProfile } from '../../shared/contracts/report';
 import { Metrics } from '../../shared/observability/metrics';
 import { manifest as fakeManifest } from '../support/fake-inference';
 
 const manifest = { ...fakeManifest, classes: ['dog', 'rain'] };
 
 /** 30 clips taken for dogs and 70 for rain; as many sure as unsure; all between −10 and 0 dBFS. */
-const reference: Reference = {
+const reference: ValidationProfile = {
   clips: [],
   labels: [],
   answers: [...Array<number>(30).fill(0), ...Array<number>(70).fill(1)],
@@ -16,10 +16,10 @@ const reference: Reference = {
   levels: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 100],
 };
 
-function heard(label: string, confidence: number, amplitude: number): HeardWindow {
+function heard(label: string, confidence: number, amplitude: number): ObservedWindow {
   const predictions = [{ label, probability: confidence }];
   const samples = new Float32Array(100).fill(amplitude);
-  return heardWindow(samples, levelOf(samples), {
+  return observeWindow(samples, levelOf(samples), {
     label,
     unknown: false,
     confidence,
@@ -27,9 +27,10 @@ function heard(label: string, confidence: number, amplitude: number): HeardWindo
   });
 }
 
-const times = (count: number, window: HeardWindow): HeardWindow[] => Array<HeardWindow>(count).fill(window);
+const times = (count: number, window: ObservedWindow): ObservedWindow[] =>
+  Array<ObservedWindow>(count).fill(window);
 
-function driftOf(...windows: HeardWindow[]): Drift {
+function driftOf(...windows: ObservedWindow[]): Drift {
   const drift = new Drift();
   drift.expect(manifest, reference);
   drift.look(manifest, windows);

@@ -1,6 +1,6 @@
 import { levelOf } from '../../shared/signal/level';
 import pino from 'pino';
-import { heardWindow, type HeardWindow } from '../../services/classifier/model/heard-window';
+import { observeWindow, type ObservedWindow } from '../../services/classifier/model/observed-window';
 import { Shadow } from '../../services/classifier/model/shadow';
 import { Metrics } from '../../shared/observability/metrics';
 import type { Registry } from '../../shared/registry/registry';
@@ -36,10 +36,10 @@ beforeEach(async () => {
 afterEach(() => shadow.close());
 
 /** A window that the fake engine takes for `Math.floor(marker)`, and what the live model said of it. */
-function window(marker: number, label: string, confidence: number): HeardWindow {
+function window(marker: number, label: string, confidence: number): ObservedWindow {
   const predictions = [{ label, probability: confidence }];
   const samples = new Float32Array(100).fill(marker);
-  return heardWindow(samples, levelOf(samples), { label, unknown: false, confidence, predictions });
+  return observeWindow(samples, levelOf(samples), { label, unknown: false, confidence, predictions });
 }
 
 const judged = (): number => shadow.figures!.agreed + shadow.figures!.disagreed;

@@ -2,7 +2,7 @@ import { createJobQueue } from '../../shared/jobs/create-job-queue';
 import type { Run, StartRun } from '../../shared/jobs/child-run';
 import { executeJob } from '../../shared/jobs/execute-job';
 import { openFileStore } from '../../shared/jobs/file-store';
-import type { Announce } from '../../shared/jobs/job-store';
+import type { WakeWorkers } from '../../shared/jobs/job-store';
 import { createUniform } from '../../shared/runtime/random';
 import { createJobFixture, quiet, tinyRequest, type JobFixture } from '../support/job-fixture';
 
@@ -23,11 +23,11 @@ afterAll(async () => {
 /** What becomes of a job of `request` whose store is on disk and whose only worker starts its processes so. */
 async function workOn(name: string, startRun: StartRun) {
   const store = await openFileStore(`${fixture.folder}/${name}`);
-  const announce: Announce = () => Promise.resolve();
-  const queue = createJobQueue(store, announce);
+  const wakeWorkers: WakeWorkers = () => Promise.resolve();
+  const queue = createJobQueue(store, wakeWorkers);
   const { job } = await queue.submit(request);
   const { signal } = new AbortController();
-  await executeJob(job.id, 0, { store, announce, startRun, logger: quiet, signal, maxLosses: kills });
+  await executeJob(job.id, 0, { store, wakeWorkers, startRun, logger: quiet, signal, maxLosses: kills });
   return queue.get(job.id);
 }
 

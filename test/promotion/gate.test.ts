@@ -1,5 +1,5 @@
 import type { GateCheck, GateDecision } from '../../shared/contracts/lifecycle';
-import type { Reference, Report } from '../../shared/contracts/report';
+import type { ValidationProfile, Report } from '../../shared/contracts/report';
 import { decideGate, type GateInput, type Measured } from '../../shared/promotion/gate';
 import { evaluateClassifier } from '../../shared/metrics/evaluate-classifier';
 import { manifest } from '../support/fake-inference';
@@ -22,7 +22,7 @@ function reportOf(wrong: readonly [bark: number, rain: number]): Report {
 }
 
 function judgedOn(report: Report, names: readonly string[], answers: readonly number[]): Report {
-  const reference: Reference = {
+  const reference: ValidationProfile = {
     clips: names.map((name) => name.padStart(12, '0')),
     labels: names.map(() => 0),
     answers: [...answers],

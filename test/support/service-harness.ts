@@ -30,7 +30,7 @@ import { UploadMemory } from '../../services/classifier/http/body/upload-memory'
 import { createHttpServer } from '../../services/classifier/http/server/http-server';
 import { loadPageAssets } from '../../services/classifier/http/routes/page-assets';
 import { Drift, driftKinds } from '../../services/classifier/model/drift';
-import type { Onlooker } from '../../services/classifier/model/heard-window';
+import type { WindowObserver } from '../../services/classifier/model/observed-window';
 import { LoadedModel, type Lease, type WindowBatcher } from '../../services/classifier/model/loaded-model';
 import { watchJobs } from '../../services/classifier/watch-jobs';
 import { watchLoad } from '../../services/classifier/watch-load';
@@ -40,7 +40,7 @@ import { FakeInference, manifest } from './fake-inference';
 export interface HarnessOptions {
   readonly start?: () => Promise<Inference>;
   readonly listModels?: () => Promise<ModelList>;
-  readonly onlooker?: Onlooker;
+  readonly observer?: WindowObserver;
   readonly maxRequests?: number;
   readonly maxQueuedItems?: number;
   readonly maxBytes?: number;
@@ -106,7 +106,7 @@ const defaults = {
   allowedOrigins: [],
   allowedHosts: [],
   listModels: (): Promise<ModelList> => Promise.resolve(noModels),
-  onlooker: () => undefined,
+  observer: () => undefined,
 };
 
 /** The service with a fake decoder and a fake engine behind real HTTP, batching, supervision and gate. */
@@ -134,7 +134,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
   const streams = composeStreams(
     { maxStreams, streamShare: 0.8 },
     {
-      ...{ turns, lease, onlooker: options.onlooker, identify, callerIdOf, origins, metrics, logger },
+      ...{ turns, lease, observer: options.observer, identify, callerIdOf, origins, metrics, logger },
       model: () => current,
     },
     { ...streamTuning, ...options.tuning },
@@ -166,7 +166,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
   const app = createApp({
     ...{ datasets, datasetLimits, jobs },
     classifyClip: createClassifyClip({
-      ...{ decoder, lease, onlooker: options.onlooker, turns },
+      ...{ decoder, lease, observer: options.observer, turns },
       maxClipSeconds: 600,
       maxWindows: maxQueuedItems,
       metrics,

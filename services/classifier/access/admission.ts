@@ -24,7 +24,7 @@ export interface GateOptions {
 }
 
 /** A recording on its way through. */
-export interface Visit {
+export interface Ticket {
   /**
    * Its body is here and the work begins, as soon as there is a place.
    * @throws AppError overloaded when it cannot be answered in time any more; the signal's reason
@@ -94,7 +94,7 @@ export class Gate {
    * @param deadlineMs how long its sender will wait for the answer
    * @throws AppError starting, engine-unavailable, draining or overloaded, with details.retryAfterSeconds
    */
-  enter(caller: string, deadlineMs = this.#options.maxWaitMs): Visit {
+  enter(caller: string, deadlineMs = this.#options.maxWaitMs): Ticket {
     this.#refuseUnlessReady();
     const allowedMs = Math.min(deadlineMs, this.#options.maxWaitMs);
     if (this.#places.isFull(caller)) throw this.#overloaded(caller, 'places');

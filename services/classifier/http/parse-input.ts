@@ -6,7 +6,7 @@ import { AppError } from '../../../shared/errors/app-error';
  * @param what names it in the problem: `query`, `body`
  * @throws AppError malformed-request that lists each problem
  */
-export function parseWords<T extends z.ZodType>(schema: T, value: unknown, what: string): z.infer<T> {
+export function parseInput<T extends z.ZodType>(schema: T, value: unknown, what: string): z.infer<T> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(({ path, message, code }) => {

@@ -10,14 +10,14 @@ import { verdictOf, verdictOfWindows } from '../../../shared/decision/verdict';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Metrics } from '../../../shared/observability/metrics';
 import { describeModel } from './describe-model';
-import { heardWindow, type Onlooker } from './heard-window';
+import { observeWindow, type WindowObserver } from './observed-window';
 import type { Lease, ServedModel, WindowScores } from './loaded-model';
 
 export interface ClassifyDeps {
   readonly decoder: ClipDecoder;
   /** The model that answers now, held until its answer is there. */
   readonly lease: () => Lease;
-  readonly onlooker: Onlooker;
+  readonly observer: WindowObserver;
   /** For what is computed from the sound here. */
   readonly turns: Turns;
   readonly maxClipSeconds: number;
@@ -67,7 +67,7 @@ async function classifyWith(
   const { classes, frontEnd } = manifest;
   const hopSeconds = options.hopSeconds ?? frontEnd.windowSeconds / 2;
 
-  const arrived = batcher.announce();
+  const arrived = batcher.expect();
   const startedMs = performance.now();
   const clip = await decode(deps, bytes, frontEnd, options).finally(arrived);
   const decodedMs = performance.now();
@@ -94,9 +94,9 @@ async function classifyWith(
   const judged = levels.map((level, index) => ({ ...outcomes[index]!.result, ...level }));
   const overall = verdictOfWindows(judged, saying);
   const verdicts = judged.map((window) => verdictOf(window, saying));
-  deps.onlooker(
+  deps.observer(
     manifest,
-    windows.map(({ samples }, index) => heardWindow(samples, levels[index]!, verdicts[index]!)),
+    windows.map(({ samples }, index) => observeWindow(samples, levels[index]!, verdicts[index]!)),
   );
   deps.decoder.takeBack(clip);
   deps.metrics.queueSeconds.observe(queueMs / 1000);

@@ -1,5 +1,5 @@
 import type { Manifest } from '../../../shared/contracts/manifest';
-import type { Reference } from '../../../shared/contracts/report';
+import type { ValidationProfile } from '../../../shared/contracts/report';
 import {
   confidenceBin,
   confidenceBins,
@@ -8,7 +8,7 @@ import {
   levelBins,
   stabilityIndex,
 } from '../../../shared/decision/distribution';
-import type { HeardWindow } from './heard-window';
+import type { ObservedWindow } from './observed-window';
 
 export const driftKinds = ['classes', 'confidence', 'levels'] as const;
 export type DriftKind = (typeof driftKinds)[number];
@@ -30,7 +30,7 @@ export class Drift {
   #next = 0;
 
   /** Another model answers from now on: what was heard before says nothing of it. */
-  expect({ version, classes }: Manifest, reference: Reference | undefined): void {
+  expect({ version, classes }: Manifest, reference: ValidationProfile | undefined): void {
     this.#version = version;
     this.#classes = classes;
     this.#windows = [];
@@ -42,7 +42,7 @@ export class Drift {
     };
   }
 
-  readonly look = (manifest: Manifest, windows: readonly HeardWindow[]): void => {
+  readonly look = (manifest: Manifest, windows: readonly ObservedWindow[]): void => {
     if (manifest.version !== this.#version) return;
     for (const { level, nearest, confidence } of windows) {
       this.#windows[this.#next] = {

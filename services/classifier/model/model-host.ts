@@ -10,7 +10,7 @@ import { readGolden } from '../../../shared/registry/golden-file';
 import type { Registry, Version } from '../../../shared/registry/registry';
 import { readReport } from '../../../shared/registry/report-file';
 import { readServingState } from '../../../shared/registry/serving-state';
-import { withinLimit } from '../../../shared/runtime/with-timeout';
+import { withTimeout } from '../../../shared/runtime/with-timeout';
 import type { EngineState } from './inference-supervisor';
 import { Backoff } from '../../../shared/runtime/backoff';
 import type { Drift } from './drift';
@@ -264,7 +264,7 @@ export class ModelHost {
     try {
       await model.started;
       const what = `Trying ${version.manifest.version} on its golden clips`;
-      await withinLimit(what, limitMs, assertParity(version, model));
+      await withTimeout(what, limitMs, assertParity(version, model));
       if (this.#closed) throw new AppError('draining', 'The service is shutting down.');
     } catch (error) {
       // A thread that hangs cannot even be ended: nobody waits for it.

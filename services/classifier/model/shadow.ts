@@ -9,7 +9,7 @@ import { isShortage } from '../../../shared/errors/machine-fault';
 import type { Logger } from '../../../shared/observability/logger';
 import type { Metrics } from '../../../shared/observability/metrics';
 import type { Registry, Version } from '../../../shared/registry/registry';
-import type { HeardWindow } from './heard-window';
+import type { ObservedWindow } from './observed-window';
 import type { LoadedModel } from './loaded-model';
 
 export interface ShadowOptions {
@@ -80,7 +80,7 @@ export class Shadow {
     }
   }
 
-  readonly look = (manifest: Manifest, windows: readonly HeardWindow[]): void => {
+  readonly look = (manifest: Manifest, windows: readonly ObservedWindow[]): void => {
     const model = this.#model;
     if (model === undefined || manifest.version === model.manifest.version) return;
     this.#credit += this.#settings?.share ?? 0;
@@ -107,7 +107,7 @@ export class Shadow {
     await model?.drop();
   }
 
-  async #judge(model: LoadedModel, live: Manifest, windows: readonly HeardWindow[]): Promise<void> {
+  async #judge(model: LoadedModel, live: Manifest, windows: readonly ObservedWindow[]): Promise<void> {
     const { inference } = model;
     if (inference === undefined) throw new AppError('engine-unavailable', 'The shadow is being restarted.');
     const { classes, calibration } = model.manifest;

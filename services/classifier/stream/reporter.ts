@@ -6,7 +6,7 @@ import type { Manifest } from '../../../shared/contracts/manifest';
 import type { DoneMessage, StartMessage } from '../../../shared/contracts/stream';
 import type { Metrics } from '../../../shared/observability/metrics';
 import { describeModel } from '../model/describe-model';
-import { heardWindow, type Onlooker } from '../model/heard-window';
+import { observeWindow, type WindowObserver } from '../model/observed-window';
 import type { Outbox } from './outbox';
 import type { Judgement } from './window-judge';
 
@@ -15,7 +15,7 @@ export const drainRetrySeconds = 5;
 
 export interface ReporterDeps {
   readonly metrics: Metrics;
-  readonly onlooker: Onlooker;
+  readonly observer: WindowObserver;
 }
 
 /** Says what was judged: predictions, events and, at the end, totals. */
@@ -23,7 +23,7 @@ export class Reporter {
   readonly #start: StartMessage;
   readonly #outbox: Outbox;
   readonly #metrics: Metrics;
-  readonly #onlooker: Onlooker;
+  readonly #observer: WindowObserver;
   #manifest: Manifest;
   #detector: EventDetector | undefined;
   /** End of the last window that was told of. */
@@ -37,12 +37,12 @@ export class Reporter {
   #leftOut = 0;
   readonly #limited = new Set<FullScaleEvent>();
 
-  constructor(start: StartMessage, manifest: Manifest, outbox: Outbox, { metrics, onlooker }: ReporterDeps) {
+  constructor(start: StartMessage, manifest: Manifest, outbox: Outbox, { metrics, observer }: ReporterDeps) {
     this.#start = start;
     this.#manifest = manifest;
     this.#outbox = outbox;
     this.#metrics = metrics;
-    this.#onlooker = onlooker;
+    this.#observer = observer;
     this.#detector = start.events === null ? undefined : new EventDetector(start.events, manifest.classes);
   }
 
@@ -95,7 +95,7 @@ export class Reporter {
       { ...scores, ...level },
       { classes, topK: this.#start.topK, topTags: this.#start.tags, unknownBelow: calibration?.unknownBelow },
     );
-    this.#onlooker(this.#manifest, [heardWindow(window.samples, level, verdict)]);
+    this.#observer(this.#manifest, [observeWindow(window.samples, level, verdict)]);
     return verdict;
   }
 

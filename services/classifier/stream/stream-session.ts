@@ -16,7 +16,7 @@ import { nativeResampling } from '../../../shared/compute/kernels/native-resampl
 import { AppError } from '../../../shared/errors/app-error';
 import type { Metrics } from '../../../shared/observability/metrics';
 import type { Turns } from '../../../shared/batching/turns';
-import type { Onlooker } from '../model/heard-window';
+import type { WindowObserver } from '../model/observed-window';
 import type { Lease, WindowBatcher } from '../model/loaded-model';
 import { Arrivals } from './sound/arrivals';
 import { AudioBacklog } from './sound/audio-backlog';
@@ -34,7 +34,7 @@ export interface SessionDeps {
   readonly kernels?: () => KernelsChoice | undefined;
   /** The model that answers now. @throws AppError starting */
   readonly lease: () => Lease;
-  readonly onlooker: Onlooker;
+  readonly observer: WindowObserver;
   readonly containers: ContainerThread;
   readonly filters: FilterDesigner;
   /** Shared by all streams. */

@@ -1,7 +1,7 @@
 import type { Calibration, CalibrationReport } from '../../../shared/contracts/calibration';
 import type { FrontEnd } from '../../../shared/contracts/front-end';
 import type { Golden } from '../../../shared/contracts/lifecycle';
-import type { EpochEvaluation, Reference, ServedReport } from '../../../shared/contracts/report';
+import type { EpochEvaluation, ValidationProfile, ServedReport } from '../../../shared/contracts/report';
 import { meanProbabilities } from '../../../shared/decision/mean-probabilities';
 import { describeEngine, type LoadedEngine } from '../../../shared/compute/provide/load-engine';
 import { createScorer, type Scorer } from '../../../shared/compute/inference/scorer';
@@ -45,7 +45,7 @@ export interface VersionEvaluation {
   /** Of what is served, as callers see it. */
   readonly served: ServedReport;
   /** Of what is served, on the validation clips. */
-  readonly reference: Reference;
+  readonly reference: ValidationProfile;
   readonly golden: Golden;
 }
 

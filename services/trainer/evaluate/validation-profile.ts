@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { gateSignal } from '../../../shared/signal/gate-signal';
 import { levelOf } from '../../../shared/signal/level';
 import type { FrontEnd } from '../../../shared/contracts/front-end';
-import type { Reference } from '../../../shared/contracts/report';
+import type { ValidationProfile } from '../../../shared/contracts/report';
 import {
   confidenceBin,
   confidenceBins,
@@ -24,7 +24,7 @@ export function referenceOf(
   answers: ClipAnswers,
   temperature: number | undefined,
   frontEnd: FrontEnd,
-): Reference {
+): ValidationProfile {
   const probabilities = answers.logits.map((rows) => meanProbabilities(rows, temperature));
   return {
     clips: clips.map(({ filename }) => createHash('sha256').update(filename).digest('hex').slice(0, 12)),

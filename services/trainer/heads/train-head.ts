@@ -7,7 +7,7 @@ import { ownTagsName, type LinearHead } from '../../../shared/compute/network/he
 import type { FoldSplit } from '../data/folds';
 import { lossAndAccuracy } from '../optimise/predict';
 import type { TrainedRun } from '../optimise/train';
-import { settingsOf, type Workshop } from '../training-context';
+import { settingsOf, type TrainingContext } from '../training-context';
 import { choosePenalty, type PenaltyChoice } from './choose-penalty';
 import { clipFeatures } from './clip-features';
 import { fitHead, logitsOf, type HeadExample } from './fit-head';
@@ -20,13 +20,13 @@ import { ownTagsOf } from './own-tags';
  * @param given what was chosen already
  */
 export function trainHead(
-  workshop: Workshop,
+  context: TrainingContext,
   split: FoldSplit,
   view: EncoderFrontEnd,
   given?: PenaltyChoice,
 ): TrainedRun {
   const startedMs = performance.now();
-  const { dataset, engine, network: config, command } = workshop;
+  const { dataset, engine, network: config, command } = context;
   const classes = dataset.classes.length;
   const training = clipFeatures(split.train, view, engine);
   const validation = clipFeatures(split.validation, view, engine);
@@ -60,7 +60,7 @@ export function trainHead(
     folder: undefined,
     network: createNetwork(config, classes),
     progress: {
-      settings: settingsOf({ ...workshop, hyperparameters }, split, view),
+      settings: settingsOf({ ...context, hyperparameters }, split, view),
       dataFingerprint: dataset.fingerprint,
       engine: describeEngine(engine, config),
       step: 0,

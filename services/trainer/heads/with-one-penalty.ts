@@ -1,6 +1,6 @@
 import type { FoldSplit } from '../data/folds';
 import type { TrainedRun } from '../optimise/train';
-import type { Workshop } from '../training-context';
+import type { TrainingContext } from '../training-context';
 import type { PenaltyChoice } from './choose-penalty';
 import { trainHead } from './train-head';
 
@@ -10,11 +10,11 @@ import { trainHead } from './train-head';
  * come back as they are.
  */
 export function withOnePenalty(
-  workshop: Workshop,
+  training: TrainingContext,
   splits: readonly FoldSplit[],
   networks: readonly (readonly TrainedRun[])[],
 ): readonly (readonly TrainedRun[])[] {
-  const { frontEnd } = workshop;
+  const { frontEnd } = training;
   const choices = networks.flat().flatMap(({ progress }): PenaltyChoice[] => {
     const { hyperparameters } = progress.settings;
     return hyperparameters.optimizer === 'lbfgs' ? [hyperparameters] : [];
@@ -23,5 +23,5 @@ export function withOnePenalty(
   const middle = ordered[Math.floor((ordered.length - 1) / 2)];
   if (middle === undefined || frontEnd.kind !== 'encoder') return networks;
   if (ordered[0]!.penalty === ordered.at(-1)!.penalty) return networks;
-  return splits.map((split) => [trainHead(workshop, split, frontEnd, middle)]);
+  return splits.map((split) => [trainHead(training, split, frontEnd, middle)]);
 }

@@ -8,7 +8,12 @@ import { publishesTogether } from '../recipes/recipe';
 import { adviceOn } from '../report/advice';
 import { trainCommand } from '../train-command';
 import { trainFold } from '../train-fold';
-import { evaluationOptions, openWorkshop, type CommandContext, type FoldProgress } from '../training-context';
+import {
+  evaluationOptions,
+  openTrainingContext,
+  type CommandContext,
+  type FoldProgress,
+} from '../training-context';
 import { commandOfJob } from './command-of-job';
 import { bestCombination, combinationsOf, planRuns } from './plan-runs';
 import { promoteResult } from './promote-result';
@@ -52,11 +57,11 @@ function plan(request: JobRequest, { config }: CommandContext): JobRequest[] {
 
 /** One run of several: judged on validation data only, and published by nobody but the parent's last step. */
 async function trainRun(request: JobRequest, context: CommandContext): Promise<JobResult> {
-  const workshop = await openWorkshop(commandOfJob(request, context.config), context);
-  const split = splitFolds(workshop.dataset, request.protocol, true);
-  const evaluation = evaluateFold(await trainFold(workshop, split), split, evaluationOptions(workshop));
+  const training = await openTrainingContext(commandOfJob(request, context.config), context);
+  const split = splitFolds(training.dataset, request.protocol, true);
+  const evaluation = evaluateFold(await trainFold(training, split), split, evaluationOptions(training));
   // The figure of what would be published: the last epoch where networks are published together, the best where one is.
-  const together = publishesTogether(workshop.hyperparameters);
+  const together = publishesTogether(training.hyperparameters);
   const { validation } = together ? evaluation.last : (evaluation.best ?? evaluation.last);
   const { sha256 } = evaluation.encoded;
   return {

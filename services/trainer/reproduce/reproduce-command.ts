@@ -19,11 +19,11 @@ import { evaluateRun } from '../evaluate/evaluate-run';
 import { trainFold } from '../train-fold';
 import {
   evaluationOptions,
-  openWorkshop,
+  openTrainingContext,
   settingsOf,
   versionFacts,
   type CommandContext,
-  type Workshop,
+  type TrainingContext,
 } from '../training-context';
 import { compareFolds, reportOf, type Comparison } from './comparison';
 import {
@@ -40,7 +40,7 @@ import { openResults, testedResult, type ResultsFile, type RunResult } from './r
 
 /** A planned run with all that is needed to train it. */
 interface Job extends PlannedRun {
-  readonly workshop: Workshop;
+  readonly training: TrainingContext;
   readonly split: FoldSplit;
   readonly name: string;
 }
@@ -51,11 +51,11 @@ interface Job extends PlannedRun {
  */
 export async function reproduceCommand(command: TrainCommand, context: CommandContext): Promise<void> {
   const { modelsFolder } = context.config;
-  const workshop = await openWorkshop({ ...command, resume: true, fresh: false }, context);
-  const folds = [...new Set(workshop.dataset.clips.map(({ fold }) => fold))]
+  const training = await openTrainingContext({ ...command, resume: true, fresh: false }, context);
+  const folds = [...new Set(training.dataset.clips.map(({ fold }) => fold))]
     .filter((fold) => fold !== command['test-fold'])
     .sort((a, b) => a - b);
-  const jobs = plannedRuns(folds).map((run) => jobOf(workshop, run));
+  const jobs = plannedRuns(folds).map((run) => jobOf(training, run));
   const results = await openResults(join(modelsFolder, 'REPORT.json'));
   for (const [index, job] of jobs.entries()) {
     const start = `${String(index + 1).padStart(2)}/${jobs.length} ${job.title}: `;
@@ -67,27 +67,27 @@ export async function reproduceCommand(command: TrainCommand, context: CommandCo
     } else {
       context.output.write(`${start}${inWords(known)} (finished before)\n`);
     }
-    await writePages(modelsFolder, compare(workshop, folds, results));
+    await writePages(modelsFolder, compare(training, folds, results));
   }
   for (const architecture of ['cnn', 'transformer'] as const) {
     await publishBest(
-      jobs.filter(({ workshop }) => workshop.network.architecture === architecture),
+      jobs.filter(({ training }) => training.network.architecture === architecture),
       results,
       context,
     );
   }
 }
 
-function jobOf(workshop: Workshop, run: PlannedRun): Job {
-  const command = { ...workshop.command, ...run.setting, 'validation-fold': run.validationFold };
+function jobOf(training: TrainingContext, run: PlannedRun): Job {
+  const command = { ...training.command, ...run.setting, 'validation-fold': run.validationFold };
   const { hyperparameters } = trainingOf(command);
-  const own = { ...workshop, command, network: networkOf(command), hyperparameters };
-  const split = splitFolds(workshop.dataset, {
+  const own = { ...training, command, network: networkOf(command), hyperparameters };
+  const split = splitFolds(training.dataset, {
     testFold: command['test-fold'],
     validationFold: run.validationFold,
   });
-  const name = runName(settingsOf(own, split, viewsOf(own.frontEnd)[0]), workshop.dataset.fingerprint);
-  return { ...run, workshop: own, split, name };
+  const name = runName(settingsOf(own, split, viewsOf(own.frontEnd)[0]), training.dataset.fingerprint);
+  return { ...run, training: own, split, name };
 }
 
 /** On a terminal the run's epochs pass in one changing line; elsewhere only its result is written. */
@@ -103,21 +103,21 @@ function progressStream(output: TextStream, start: string): TextStream {
 }
 
 /** Trains what is left of the run, and judges it. */
-async function trained({ workshop, split }: Job, output: TextStream): Promise<PublishedNetworks> {
-  const [run] = await trainFold({ ...workshop, output }, split);
-  return networksOf(run, evaluateRun(run, split, evaluationOptions(workshop)));
+async function trained({ training, split }: Job, output: TextStream): Promise<PublishedNetworks> {
+  const [run] = await trainFold({ ...training, output }, split);
+  return networksOf(run, evaluateRun(run, split, evaluationOptions(training)));
 }
 
 async function finish(job: Job, start: string): Promise<RunResult> {
-  const { workshop } = job;
+  const { training } = job;
   try {
-    const networks = await trained(job, progressStream(workshop.output, start));
-    return testedResult(describeVersion(networks, await versionFacts(workshop)).report);
+    const networks = await trained(job, progressStream(training.output, start));
+    return testedResult(describeVersion(networks, await versionFacts(training)).report);
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'training-diverged') throw error;
     return { diverged: error.message };
   } finally {
-    if (workshop.output.isTTY) workshop.output.write('\r\x1b[2K');
+    if (training.output.isTTY) training.output.write('\r\x1b[2K');
   }
 }
 
@@ -133,9 +133,9 @@ function inWords(result: RunResult): string {
   );
 }
 
-function compare(workshop: Workshop, folds: readonly number[], results: ResultsFile): Comparison {
+function compare(training: TrainingContext, folds: readonly number[], results: ResultsFile): Comparison {
   const resultOf = (setting: Setting, validationFold: number): RunResult | undefined =>
-    results.runs.get(jobOf(workshop, { title: '', setting, validationFold }).name);
+    results.runs.get(jobOf(training, { title: '', setting, validationFold }).name);
   return {
     singles: singleRuns.map((run) => ({ ...run, result: resultOf(run.setting, singleValidationFold) })),
     crossValidations: crossValidatedRuns.map((run) =>
@@ -174,12 +174,12 @@ async function publishBest(
   const store = await openRunStore(context.config.runsFolder, best.name);
   if ((await store.load()) === undefined) {
     context.output.write(
-      `${best.title} is the best ${best.workshop.network.architecture}, but its weights are not in ${store.folder}.\n`,
+      `${best.title} is the best ${best.training.network.architecture}, but its weights are not in ${store.folder}.\n`,
     );
     return;
   }
   const networks = await trained(best, progressStream(context.output, ''));
-  const version = await publishVersion(registry, networks, await versionFacts(best.workshop));
+  const version = await publishVersion(registry, networks, await versionFacts(best.training));
   context.output.write(`Published ${version.folder}: ${best.title}\n`);
 }
 

@@ -9,7 +9,7 @@ import { createNetwork } from '../network/create-network';
 import { ensembleParameters, splitMembers } from '../network/ensemble';
 import { decodeWeights, weightsFileNames } from '../../registry/weights-file';
 import { collectGarbage } from '../../runtime/threads/collect-garbage';
-import { stepBack } from '../../runtime/lower-priority';
+import { lowerPriority } from '../../runtime/lower-priority';
 import { endThreads } from '../../runtime/threads/thread';
 import { given, isCalledOff, receive } from '../../runtime/threads/thread-side';
 import type { InferenceResult } from './inference';
@@ -36,7 +36,7 @@ async function main(): Promise<void> {
     await endThreads(mostPatienceMs);
   });
   const { choice, folder, manifest, warmUpBatches, triedOut } = given() as InferenceStart;
-  stepBack(triedOut ? 'everything' : 'answers');
+  lowerPriority(triedOut ? 'everything' : 'answers');
   const engine = await withEncoder(await loadScoringEngine(choice, manifest.network), manifest.frontEnd);
   const network = createNetwork(manifest.network, manifest.classes.length);
   const weightsManifest = JSON.parse(

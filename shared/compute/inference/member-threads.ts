@@ -10,7 +10,7 @@ import type { Scorer } from './scorer';
 /** Inputs that a thread takes at once: the memory that both see is made for as many. */
 const mostInputs = 24;
 /** A call that takes longer never ends. */
-const patienceMs = 60_000;
+const timeoutMs = 60_000;
 
 /** Networks that a thread of its own computes while the caller computes others. */
 export interface MemberThread {
@@ -71,7 +71,7 @@ export function startMemberThread(
   });
   let given = 0;
   const awaitCaller = (): void => {
-    for (const state of [turn.starting, turn.thread]) Atomics.wait(control, 0, state, patienceMs);
+    for (const state of [turn.starting, turn.thread]) Atomics.wait(control, 0, state, timeoutMs);
     if (Atomics.load(control, 0) === turn.caller) return;
     throw new AppError('engine-unavailable', 'A thread that computes some of the networks is gone.');
   };

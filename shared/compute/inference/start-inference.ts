@@ -3,7 +3,7 @@ import { AppError } from '../../errors/app-error';
 import type { Version } from '../../registry/registry';
 import type { EngineChoice } from '../provide/choose-engine';
 import { assertFewHang, Thread } from '../../runtime/threads/thread';
-import { withinLimit } from '../../runtime/with-timeout';
+import { withTimeout } from '../../runtime/with-timeout';
 import type { Inference, InferenceResult } from './inference';
 import type { InferenceReply, InferenceRequest, InferenceStart } from './inference-messages';
 import { releaseMemory } from '../kernels/kernels-addon';
@@ -79,7 +79,7 @@ export async function startInference(options: StartInferenceOptions): Promise<In
       reject(new AppError('engine-unavailable', message, { cause }));
     });
   });
-  const engine = await withinLimit(`Loading ${version.manifest.version}`, limitMs, ready).catch(
+  const engine = await withTimeout(`Loading ${version.manifest.version}`, limitMs, ready).catch(
     (error: unknown) => {
       // Nobody waits for its end: it may never come.
       if (worker.threadId !== -1) stuck.set(version.folder, thread);

@@ -100,7 +100,7 @@ export function createDecoderPool({
     assertFewHang();
     const thread = new DecoderThread({ onReply, onLost }, timeLimitMs);
     lane.threads.add(thread);
-    if (lane === long) thread.stepBack();
+    if (lane === long) thread.lowerPriority();
     return thread;
   }
 
@@ -182,7 +182,7 @@ export function createDecoderPool({
     }
     quick.threads.delete(thread);
     long.threads.add(thread);
-    thread.stepBack();
+    thread.lowerPriority();
     serve(quick);
   }
 

@@ -28,7 +28,7 @@ export interface DecoderThreadEvents {
 /** Longer than ffmpeg is given, so that a slow ffmpeg is ended by its own thread, which also clears up after it. */
 export const defaultTimeLimitMs = 45_000;
 /** A thread sees within a frame that its recording was called off; ending ffmpeg and removing its file take longer. One that takes longer still hangs. */
-const patienceMs = 5_000;
+const timeoutMs = 5_000;
 const resourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
 
 /** A thread that decodes one recording at a time. */
@@ -123,11 +123,11 @@ export class DecoderThread {
     this.#timer = setTimeout(() => {
       this.#lose(new Error('It does not end.'));
       void this.#thread.end(0);
-    }, patienceMs);
+    }, timeoutMs);
   }
 
   /** From now on, and for good, behind those that did not: a thread that stepped back may not step forward again. */
-  stepBack(): void {
+  lowerPriority(): void {
     this.#behind = true;
     // A process that was started before has the thread's old priority.
     for (const id of [this.#id, this.#childId]) if (id !== undefined) stepThreadBack(id, 'others');
@@ -136,7 +136,7 @@ export class DecoderThread {
   async end(): Promise<void> {
     this.#isLost = true;
     clearTimeout(this.#timer);
-    await this.#thread.end(patienceMs);
+    await this.#thread.end(timeoutMs);
   }
 
   #take(message: FromDecoderThread): void {
@@ -145,12 +145,12 @@ export class DecoderThread {
       this.#id = message.threadId;
       this.#startedMs = performance.now();
       this.#usedBeforeMs = this.#cpuMs() ?? 0;
-      if (this.#behind) this.stepBack();
+      if (this.#behind) this.lowerPriority();
       return;
     }
     if (message.kind === 'child') {
       this.#childId = message.pid;
-      if (this.#behind) this.stepBack();
+      if (this.#behind) this.lowerPriority();
       return;
     }
     const job = this.#free();

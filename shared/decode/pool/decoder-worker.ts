@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { AppError } from '../../errors/app-error';
-import { ownThreadId, stepBack } from '../../runtime/lower-priority';
+import { ownThreadId, lowerPriority } from '../../runtime/lower-priority';
 import { isCalledOff, receive } from '../../runtime/threads/thread-side';
 import { decode } from '../decode';
 import type { DecodeMessage, FromDecoderThread, ToDecoderThread } from './decoder-messages';
@@ -9,7 +9,7 @@ import type { DecodeMessage, FromDecoderThread, ToDecoderThread } from './decode
 
 if (parentPort === null) throw new Error('decoder-worker is started by the decoder pool');
 const port = parentPort;
-stepBack('answers');
+lowerPriority('answers');
 let current: AbortController | undefined;
 
 async function answer({

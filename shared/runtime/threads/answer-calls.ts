@@ -2,7 +2,7 @@ import { parentPort } from 'node:worker_threads';
 import { AppError } from '../../errors/app-error';
 import { begun } from '../processes/background';
 import { toFailure, type CallMessage, type FromThread } from './call-messages';
-import { stepBack } from '../lower-priority';
+import { lowerPriority } from '../lower-priority';
 import { isCalledOff, receive } from './thread-side';
 
 /**
@@ -12,7 +12,7 @@ import { isCalledOff, receive } from './thread-side';
  *   any more
  */
 export function answerCalls(answer: (call: never, assertWanted: () => void) => unknown): void {
-  stepBack('answers');
+  lowerPriority('answers');
   const reply = async ({ call, piece }: CallMessage<unknown>): Promise<void> => {
     const assertWanted = (): void => {
       if (isCalledOff(piece)) throw new AppError('cancelled', 'The answer is not wanted any more.');

@@ -7,10 +7,10 @@ import { endThreads } from './thread';
  */
 export async function exitProcess(
   code: number,
-  patienceMs: number,
+  timeoutMs: number,
   leave: (code: number) => void,
 ): Promise<never> {
-  const ended = await endThreads(patienceMs);
+  const ended = await endThreads(timeoutMs);
   if (!ended) {
     leave(code);
     process.kill(process.pid, 'SIGKILL');

@@ -24,10 +24,10 @@ export function assertFewHang(): void {
 
 /**
  * Asks every thread of this process to end.
- * @returns whether all did, within `patienceMs`
+ * @returns whether all did, within `timeoutMs`
  */
-export async function endThreads(patienceMs: number): Promise<boolean> {
-  const ended = await Promise.all([...running].map((thread) => thread.end(patienceMs)));
+export async function endThreads(timeoutMs: number): Promise<boolean> {
+  const ended = await Promise.all([...running].map((thread) => thread.end(timeoutMs)));
   return ended.every((hasEnded) => hasEnded);
 }
 
@@ -71,15 +71,15 @@ export class Thread {
 
   /**
    * Asks it to end, when it has answered what it was asked before.
-   * @returns whether it did within `patienceMs`; if not, it is set aside: it keeps nothing alive, and is gone once it sees it
+   * @returns whether it did within `timeoutMs`; if not, it is set aside: it keeps nothing alive, and is gone once it sees it
    */
-  async end(patienceMs = usualPatienceMs): Promise<boolean> {
+  async end(timeoutMs = usualPatienceMs): Promise<boolean> {
     if (this.#hasExited) return true;
     this.callOff(callOffAll);
     this.worker.postMessage(endMessage);
     let timer: NodeJS.Timeout | undefined;
     const tooLate = new Promise<false>((resolve) => {
-      timer = setTimeout(resolve, patienceMs, false);
+      timer = setTimeout(resolve, timeoutMs, false);
     });
     const hasEnded = await Promise.race([this.exited.then(() => true), tooLate]);
     clearTimeout(timer);

@@ -89,7 +89,7 @@ exec ${findProgram('ffmpeg')} "$@"
   it('takes a running ffmpeg along when it steps back', async () => {
     const { pid, decoded } = await decodeBehind('sleep 0.05');
     const before = getPriority(pid);
-    thread.stepBack();
+    thread.lowerPriority();
     while (getPriority(pid) === before) {
       // It is told of the process while that begins.
       await setTimeout(10);

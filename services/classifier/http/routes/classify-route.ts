@@ -9,7 +9,7 @@ import type { Gate } from '../../access/admission';
 import type { UploadLimits } from '../body/bounded-body';
 import { negotiateAnswer, sendAnswer } from './classify-answer';
 import { classifyQuerySchema } from '../classify-query';
-import { parseWords } from '../parse-input';
+import { parseInput } from '../parse-input';
 import { contextOf, type RequestContext } from '../request-context';
 import { requestTimeoutMs } from '../server/request-timeout';
 import { readUpload } from '../body/upload';
@@ -33,10 +33,10 @@ export function classifyRoute(deps: ClassifyRouteDeps): RequestHandler {
     const context = contextOf(res);
     const { requestId, signal } = context;
     const type = negotiateAnswer(req);
-    const { format, ...options } = parseWords(classifyQuerySchema, req.query, 'query');
+    const { format, ...options } = parseInput(classifyQuerySchema, req.query, 'query');
     const deadlineMs = requestTimeoutMs(req.headers, deps.deadlineMs);
     const caller = deps.callerIdOf(deps.identify(req.headers), req);
-    const visit = deps.gate.enter(caller, deadlineMs);
+    const ticket = deps.gate.enter(caller, deadlineMs);
     let stopDeadline: (() => void) | undefined;
     let answered = false;
     let held: HeldUpload | undefined;
@@ -52,7 +52,7 @@ export function classifyRoute(deps: ClassifyRouteDeps): RequestHandler {
       const bytes = await readUpload(req, deps.uploadLimits, signal, hold);
       deps.metrics.uploadBytes.observe(bytes.byteLength);
       stopDeadline = startDeadline(context, deadlineMs, deps.deadlineMs);
-      await visit.work(signal);
+      await ticket.work(signal);
       const answer = await deps.classifyClip(bytes, { ...options, caller, signal });
       answered = true;
       sendAnswer(res, { requestId, ...answer }, type, format);
@@ -62,7 +62,7 @@ export function classifyRoute(deps: ClassifyRouteDeps): RequestHandler {
     } finally {
       stopDeadline?.();
       held?.release();
-      visit.leave(answered);
+      ticket.leave(answered);
     }
   };
 }

@@ -10,7 +10,7 @@ import type { DatasetStore } from '../../datasets/dataset-store';
 import type { Gate } from '../../access/admission';
 import { readDatasetUpload, type DatasetUploadLimits } from '../body/dataset-upload';
 import { endpoint } from '../endpoint';
-import { parseWords } from '../parse-input';
+import { parseInput } from '../parse-input';
 import { contextOf } from '../request-context';
 
 export interface DatasetRoutesDeps {
@@ -70,7 +70,7 @@ function uploadRoute({ datasets, datasetLimits, assertAdmin, gate }: DatasetRout
   return async (req, res) => {
     assertAdmin(req);
     gate.closing.throwIfAborted();
-    const { name } = parseWords(datasetQuerySchema, req.query, 'query');
+    const { name } = parseInput(datasetQuerySchema, req.query, 'query');
     await datasets.assertFree(name);
     const { signal } = contextOf(res);
     // What has come whole is finished when the service shuts down; what is still coming is not waited for.

@@ -7,7 +7,7 @@ import type { Caller } from '../../access/api-keys';
 import type { DatasetStore } from '../../datasets/dataset-store';
 import { endpoint } from '../endpoint';
 import { jobEventsRoute, type JobEventsDeps } from './job-events-route';
-import { parseWords } from '../parse-input';
+import { parseInput } from '../parse-input';
 
 export interface JobRoutesDeps extends JobEventsDeps {
   readonly datasets: DatasetStore;
@@ -53,7 +53,7 @@ export function jobRoutes(app: Express, deps: JobRoutesDeps): void {
   endpoint(app, '/jobs', {
     get: async (req, res) => {
       identify(req.headers);
-      const { state, limit } = parseWords(jobsQuerySchema, req.query, 'query');
+      const { state, limit } = parseInput(jobsQuerySchema, req.query, 'query');
       res.setHeader('Cache-Control', 'no-store');
       const listed = await jobs.list({ limit, ...(state === undefined ? {} : { state }) });
       const unreadable = await jobs.unreadable();
@@ -87,7 +87,7 @@ function submitRoute({ jobs, datasets, assertAdmin, gate }: JobRoutesDeps): Requ
     express.json({ limit: maxBodyBytes }),
     async (req, res) => {
       const key = idempotencyKey(req, res.locals['caller'] as Caller);
-      const wanted = parseWords(newJobSchema, req.body, 'body');
+      const wanted = parseInput(newJobSchema, req.body, 'body');
       await assertDataset(wanted, datasets);
       const { job } = await jobs.submit(wanted, key);
       res.status(202).location(`/jobs/${job.id}`).json(job);

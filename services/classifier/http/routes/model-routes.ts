@@ -8,7 +8,7 @@ import type { AssertAdmin } from '../../access/admin';
 import type { DescribeModels } from '../../model/describe-models';
 import type { ModelAdmin } from '../../model/model-admin';
 import { endpoint } from '../endpoint';
-import { parseWords } from '../parse-input';
+import { parseInput } from '../parse-input';
 
 export interface ModelRoutesDeps {
   readonly models: DescribeModels;
@@ -61,7 +61,7 @@ export function modelRoutes(app: Express, { models, modelAdmin, assertAdmin }: M
   });
   endpoint(app, '/models/:id/promote', {
     post: change((id, by, body) =>
-      modelAdmin.promote(id, parseWords(promoteRequestSchema, body ?? {}, 'body').waive, by),
+      modelAdmin.promote(id, parseInput(promoteRequestSchema, body ?? {}, 'body').waive, by),
     ),
   });
   endpoint(app, '/models/:id/rollback', { post: change((id, by) => modelAdmin.rollBack(id, by)) });
@@ -71,7 +71,7 @@ export function modelRoutes(app: Express, { models, modelAdmin, assertAdmin }: M
   });
   endpoint(app, '/models/:id/shadow', {
     post: change((id, by, body) =>
-      modelAdmin.shadow(id, parseWords(shadowRequestSchema, body ?? {}, 'body').share, by),
+      modelAdmin.shadow(id, parseInput(shadowRequestSchema, body ?? {}, 'body').share, by),
     ),
     delete: change((id, by) => modelAdmin.unshadow(id, by)),
   });

@@ -34,10 +34,10 @@ export class Connections {
   readonly #waiting = new Map<string, Set<Socket>>();
   readonly #addresses = new WeakMap<Socket, string>();
 
-  constructor({ trustedProxies, most, unreadMs: patienceMs, onRefused }: ConnectionLimits) {
+  constructor({ trustedProxies, most, unreadMs: timeoutMs, onRefused }: ConnectionLimits) {
     this.#trusted = trustedProxies;
     this.#most = most ?? possibleConnections();
-    this.#unreadMs = patienceMs ?? unreadMs;
+    this.#unreadMs = timeoutMs ?? unreadMs;
     this.#onRefused = onRefused ?? (() => undefined);
   }
 

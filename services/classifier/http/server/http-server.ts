@@ -44,7 +44,7 @@ const maxHeadBytes = 16 * 1024;
 export function createHttpServer(
   app: RequestListener,
   limits: ConnectionLimits,
-  patienceMs = arrivalMs,
+  timeoutMs = arrivalMs,
 ): Server {
   const connections = new Connections(limits);
   const pipelined = new Turns();
@@ -67,7 +67,7 @@ export function createHttpServer(
     const { url, host } = targetOf(req);
     req.url = url;
     req.headers.host = host;
-    if (!isDatasetUpload(req)) boundArrival(req, res, patienceMs);
+    if (!isDatasetUpload(req)) boundArrival(req, res, timeoutMs);
     // A read of 64 KiB can hold thousands of requests: a few milliseconds of them have a turn of the event loop.
     const last = ahead.at(-1);
     if (last === undefined) app(req, res);
@@ -142,12 +142,12 @@ function isDatasetUpload({ method, url }: IncomingMessage): boolean {
 }
 
 /** Node has one bound for all requests of a server. */
-function boundArrival(req: IncomingMessage, res: ServerResponse, patienceMs: number): void {
+function boundArrival(req: IncomingMessage, res: ServerResponse, timeoutMs: number): void {
   const timer = setTimeout(() => {
     if (req.complete) return;
     if (res.headersSent) req.socket.destroy();
     else answerOnSocket(req.socket, overdue());
-  }, patienceMs).unref();
+  }, timeoutMs).unref();
   const arrived = (): void => {
     clearTimeout(timer);
   };

@@ -69,10 +69,10 @@ async function startCapture(context: AudioContext, media: MediaStream): Promise<
 }
 
 /** What a browser needs to start its clock; Firefox waits for ever where nothing can play sound. */
-const patienceMs = 8000;
+const timeoutMs = 8000;
 
 async function resume(context: AudioContext): Promise<void> {
-  await Promise.race([context.resume(), new Promise((done) => setTimeout(done, patienceMs))]);
+  await Promise.race([context.resume(), new Promise((done) => setTimeout(done, timeoutMs))]);
   if (context.state === 'running') return;
   throw new MicrophoneError(
     'The browser does not start its sound system. Plug in a loudspeaker or headphones (Firefox needs an output), then press Listen again.',

@@ -3,7 +3,7 @@ import type { Manifest } from '../../../shared/contracts/manifest';
 import type { Verdict } from '../../../shared/decision/verdict';
 
 /** A window that was judged, and what was said of it. */
-export interface HeardWindow {
+export interface ObservedWindow {
   /** Mono, at the judging model's rate; not to be changed, and to be copied by who wants it for longer. */
   readonly samples: Float32Array;
   readonly level: Level;
@@ -15,12 +15,12 @@ export interface HeardWindow {
 }
 
 /** Looks on at what is judged. It keeps nobody waiting and never throws. */
-export type Onlooker = (manifest: Manifest, windows: readonly HeardWindow[]) => void;
+export type WindowObserver = (manifest: Manifest, windows: readonly ObservedWindow[]) => void;
 
-export function heardWindow(
+export function observeWindow(
   samples: Float32Array,
   level: Level,
   { label, confidence, predictions }: Verdict,
-): HeardWindow {
+): ObservedWindow {
   return { samples, level, label, nearest: predictions[0]!.label, confidence };
 }
