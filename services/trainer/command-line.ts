@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { networkConfigSchema } from '../../shared/contracts/architecture';
 import { augmentationSchema, type Augmentation } from '../../shared/contracts/augmentation';
 import type { FrontEnd } from '../../shared/contracts/front-end';
-import type { Hyperparameters } from '../../shared/contracts/manifest';
+import type { TrainingHyperparameters } from '../../shared/contracts/manifest';
 import { AppError } from '../../shared/errors/app-error';
 import { trainingDefaults } from './recipes/training-defaults';
 
@@ -104,7 +104,10 @@ function changed(augmentation: Augmentation, changes: string | undefined): Augme
 }
 
 /** How the named architecture hears and is trained, with what the options change. */
-export function trainingOf(command: TrainCommand): { frontEnd: FrontEnd; hyperparameters: Hyperparameters } {
+export function trainingOf(command: TrainCommand): {
+  frontEnd: FrontEnd;
+  hyperparameters: TrainingHyperparameters;
+} {
   const { frontEnd, hyperparameters } = trainingDefaults[command.architecture];
   if (hyperparameters.optimizer === 'lbfgs') {
     // Where none is given, the head's own training chooses it (heads/choose-penalty.ts).

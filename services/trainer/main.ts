@@ -14,6 +14,7 @@ import { jobCommand } from './jobs/job-command';
 import { workCommand } from './jobs/work-command';
 import { reproduceCommand } from './reproduce/reproduce-command';
 import { describeHolding, summarise } from './report/summary';
+import { tagsCommand } from './tags/tags-command';
 import { trainCommand } from './train-command';
 import { publishedForm } from './outliers/with-familiarity';
 
@@ -23,6 +24,9 @@ npm run reproduce -- [--data FOLDER] [--esc10-only] [--epochs N] [--seed N]
                   every run of the report's protocol that is missing; writes models/REPORT.md and .html
 npm run evaluate -- VERSION [--data FOLDER] [--esc10-only]
                   judges a published version's networks anew, and writes what they are worth into its report
+npm run tags -- [--data FOLDER] [--csv FILE]
+                  a version that answers in AudioSet's classes, several at once: its thresholds are chosen on the recordings whose
+                  category is one of them
 npm run summary -- cnn|transformer|mel|mel-small|encoder [--heads N] [--hidden N] [--batch-size N]
                   the parameter table, and the versions in models/ that hold such networks
 npm run trainer -- [--until-idle SECONDS]
@@ -61,6 +65,9 @@ async function main([verb, ...args]: readonly string[]): Promise<void> {
       return;
     case 'evaluate':
       await evaluateCommand(args, { config, output, signal: stop.signal });
+      return;
+    case 'tags':
+      await tagsCommand(args, { config, output, signal: stop.signal });
       return;
     case 'summary':
       output.write(`${await summaryOf(args, config.modelsFolder)}\n`);

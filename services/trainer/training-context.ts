@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { createDecoderPool, mostDecodeThreads } from '../../shared/decode/pool/decoder-pool';
 import type { FrontEnd, View } from '../../shared/contracts/front-end';
-import type { Hyperparameters } from '../../shared/contracts/manifest';
+import type { TrainingHyperparameters } from '../../shared/contracts/manifest';
 import type { EpochMetrics } from '../../shared/contracts/report';
 import { chooseEngine, type EngineTask } from '../../shared/compute/provide/choose-engine';
 import {
@@ -55,7 +55,7 @@ export interface TrainingContext extends CommandContext {
   readonly command: TrainCommand;
   readonly network: RunSettings['network'];
   readonly frontEnd: FrontEnd;
-  readonly hyperparameters: Hyperparameters;
+  readonly hyperparameters: TrainingHyperparameters;
   readonly dataset: Dataset;
   /** Sounds that are none of the classes, by kind; empty where nothing is to know them. */
   readonly madeSounds: EvaluationOptions['madeSounds'];

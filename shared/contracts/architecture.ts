@@ -30,8 +30,14 @@ export const melSchema = z.strictObject({
   familiarity: z.literal(true).optional(),
 });
 
-/** A linear head on a pretrained encoder's features (shared/compute/network/head.ts). */
-export const encoderHeadSchema = z.strictObject({ architecture: z.literal('encoder') });
+/**
+ * A linear head on a pretrained encoder's features (shared/compute/network/head.ts). `multiLabel`: no head of its own, but the
+ * encoder's: the classes are AudioSet's, several may be heard at once, and their probabilities are independent.
+ */
+export const encoderHeadSchema = z.strictObject({
+  architecture: z.literal('encoder'),
+  multiLabel: z.literal(true).optional(),
+});
 
 export const networkConfigSchema = z.discriminatedUnion('architecture', [
   cnnSchema,
@@ -46,3 +52,8 @@ export type MelConfig = z.infer<typeof melSchema>;
 export type EncoderHeadConfig = z.infer<typeof encoderHeadSchema>;
 export type NetworkConfig = z.infer<typeof networkConfigSchema>;
 export type Architecture = NetworkConfig['architecture'];
+
+/** Whether several classes may be heard at once. */
+export function isMultiLabel(config: NetworkConfig): boolean {
+  return config.architecture === 'encoder' && config.multiLabel === true;
+}

@@ -8,6 +8,8 @@ export const calibrationSchema = z.strictObject({
   temperature: z.number().positive(),
   /** A window whose highest probability, times its familiarity where that is judged, is below this is `unknown`. */
   unknownBelow: ratio,
+  /** Of a multi-label version: the probability from which on each class is heard. */
+  thresholds: z.array(ratio).optional(),
 });
 export type Calibration = z.infer<typeof calibrationSchema>;
 

@@ -6,6 +6,14 @@ const milliseconds = z.number().min(0);
 export const predictionSchema = z.object({ label: z.string(), probability: ratio });
 export type Prediction = z.infer<typeof predictionSchema>;
 
+const labels = z
+  .array(predictionSchema)
+  .optional()
+  .describe(
+    'Of a model that hears several classes at once: those that are heard, each at its own threshold or above, most probable first; ' +
+      'empty where the answer is `unknown`',
+  );
+
 const verdict = {
   label: z.string().describe('The most probable class, or `unknown`'),
   unknown: z.boolean().describe('Whether no class is probable enough to be named'),
@@ -25,6 +33,7 @@ export const windowResultSchema = z.object({
   startSeconds: z.number().min(0),
   endSeconds: z.number().min(0),
   ...verdict,
+  labels,
   predictions: z.array(predictionSchema).describe('Most probable first'),
   tags,
 });
@@ -41,6 +50,7 @@ export const classificationSchema = z.object({
     durationSeconds: z.number(),
   }),
   ...verdict,
+  labels,
   predictions: z
     .array(predictionSchema)
     .describe(

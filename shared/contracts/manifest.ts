@@ -54,15 +54,27 @@ const lbfgsSchema = z.strictObject({
   penaltyChosenBy: z.enum(penaltyJudges).optional(),
 });
 
+/** A multi-label version's: nothing is trained, but thresholds are chosen. */
+const thresholdsSchema = z.strictObject({
+  optimizer: z.literal('none'),
+  /** Of the classes that too few recordings are of: the best for all recordings together, or what is assumed without any. */
+  usualThreshold: ratio,
+  /** Classes with a threshold of their own. */
+  classesWithOwn: z.int().min(0),
+});
+
 export const hyperparametersSchema = z.discriminatedUnion('optimizer', [
   adamSchema,
   adamwSchema,
   lbfgsSchema,
+  thresholdsSchema,
 ]);
 export type Hyperparameters = z.infer<typeof hyperparametersSchema>;
-/** Of what is trained step by step. */
 export type PenaltyJudge = (typeof penaltyJudges)[number];
-export type SteppedHyperparameters = Exclude<Hyperparameters, { optimizer: 'lbfgs' }>;
+/** Of what is trained step by step. */
+export type SteppedHyperparameters = Exclude<Hyperparameters, { optimizer: 'lbfgs' | 'none' }>;
+/** Of what is trained or fitted. */
+export type TrainingHyperparameters = Exclude<Hyperparameters, { optimizer: 'none' }>;
 
 export const protocolSchema = z.strictObject({
   /** Null: every fold but the validation fold trained. */
@@ -84,7 +96,8 @@ export const manifestSchema = z.strictObject({
   network: networkConfigSchema,
   /** Networks of that kind, whose probabilities are averaged; absent: one. */
   members: z.int().min(2).max(64).optional(),
-  parameters: z.int().positive(),
+  /** None of a version that has nothing but its encoder. */
+  parameters: z.int().min(0),
   /** Class names, in the order of the network's outputs. */
   classes: z.array(z.string().min(1)).min(2).max(1000),
   frontEnd: frontEndSchema,
@@ -119,7 +132,7 @@ export const manifestSchema = z.strictObject({
   weights: z.strictObject({
     format: z.literal('tfjs'),
     dtype: z.enum(['float32', 'float16']),
-    bytes: z.int().positive(),
+    bytes: z.int().min(0),
     sha256: z.string().regex(/^[0-9a-f]{64}$/),
     /** Largest |logit difference| to the trained float32 weights over the validation clips. */
     maxLogitError: z.number().min(0),

@@ -86,6 +86,7 @@ export type ModelDetails = z.infer<typeof modelDetailsSchema>;
 /** `GET /labels`. */
 export const labelsSchema = z.object({
   version: z.string().describe('The version that answers now'),
+  multiLabel: z.boolean().describe('Whether several classes may be heard at once'),
   classes: z
     .array(z.string())
     .describe('What a recording or a sound is named as, in the order of the network’s outputs'),

@@ -41,7 +41,11 @@ export const encodings = ['pcm_s16le', 'pcm_f32le', 'container'] as const;
 /** When a sound counts as one event. All in seconds and probabilities, so that the hop changes nothing of it. */
 export const eventRuleSchema = z
   .strictObject({
-    onThreshold: ratio.default(0.5).describe('A sound starts when its smoothed probability rises to this'),
+    onThreshold: ratio
+      .default(0.5)
+      .describe(
+        'A sound starts when its smoothed probability rises to this. Where classes have thresholds of their own, 0.5 stands for them',
+      ),
     offThreshold: ratio.default(0.3).describe('… and ends when it falls below this'),
     smoothingSeconds: z.number().min(0).max(60).default(0.5).describe('Time constant of the smoothing'),
     minDurationSeconds: z.number().min(0).max(60).default(0.5).describe('What is shorter is no event'),
@@ -146,6 +150,7 @@ export const predictionMessageSchema = z.object({
   unknown: z.boolean().describe('None of the classes: `predictions` are the closest'),
   label: z.string().describe('`silence` for a silent window, `unknown` for what is none of the classes'),
   confidence: ratio.nullable().describe('Null for a silent window'),
+  labels: classificationSchema.shape.labels,
   predictions: z.array(predictionSchema).describe('Most probable first; empty for a silent window'),
   tags: classificationSchema.shape.tags,
   level: z

@@ -23,10 +23,22 @@ interface Sound {
 
 interface Track {
   readonly label: string;
+  readonly onThreshold: number;
+  readonly offThreshold: number;
   probability: number;
   smoothed: number;
   sound: Sound | undefined;
 }
+
+export interface EventDetectorOptions {
+  /** Events of the same stream, told of by another detector. */
+  readonly eventsBefore?: number;
+  /** Each class's own: the rule's thresholds are multiples of it, and the usual 0.5 stands for it. Absent: the rule's, as they are. */
+  readonly thresholds?: readonly number[] | undefined;
+}
+
+/** What a class's own threshold is in the rule's terms. */
+const usualOnThreshold = 0.5;
 
 /**
  * Turns probabilities over time into events, each sound once.
@@ -45,12 +57,19 @@ export class EventDetector {
 
   /**
    * @param classes in the order of the probabilities
-   * @param eventsBefore of the same stream, told of by another detector
    */
-  constructor(rule: EventRule, classes: readonly string[], eventsBefore = 0) {
+  constructor(
+    rule: EventRule,
+    classes: readonly string[],
+    { eventsBefore = 0, thresholds }: EventDetectorOptions = {},
+  ) {
     this.#rule = rule;
     this.#events = eventsBefore;
-    this.#tracks = classes.map((label) => ({ label, probability: 0, smoothed: 0, sound: undefined }));
+    this.#tracks = classes.map((label, index) => {
+      const scale = thresholds === undefined ? 1 : thresholds[index]! / usualOnThreshold;
+      const [onThreshold, offThreshold] = [scale * rule.onThreshold, scale * rule.offThreshold];
+      return { label, onThreshold, offThreshold, probability: 0, smoothed: 0, sound: undefined };
+    });
   }
 
   /** Events told of so far. */
@@ -98,7 +117,7 @@ export class EventDetector {
   }
 
   #walk(track: Track, { pieces, crossing }: RampResponse, changes: EventChange[]): void {
-    const { onThreshold, offThreshold } = this.#rule;
+    const { onThreshold, offThreshold } = track;
     for (const piece of pieces) {
       const above = track.sound !== undefined && track.sound.fellSeconds === undefined;
       if (!above && piece.endValue >= onThreshold) {

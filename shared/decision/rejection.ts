@@ -1,4 +1,5 @@
 import { headOutputs } from '../encoder/head-outputs';
+import { independentProbabilities, sigmoid } from './independent-probabilities';
 
 /**
  * What a version's networks say beside the logits of the classes, in the rows of their outputs. A network of `mel` may have one
@@ -46,15 +47,5 @@ function tagEvidence(probability: number): number {
 export function tagProbabilities(rows: readonly Float32Array[], classes: number): Float32Array | undefined {
   const { tags, length } = headOutputs(classes);
   if (rows[0]?.length !== length) return undefined;
-  const probabilities = new Float32Array(length - tags);
-  for (const row of rows) {
-    for (let tag = 0; tag < probabilities.length; tag++) {
-      probabilities[tag]! += sigmoid(row[tags + tag]!) / rows.length;
-    }
-  }
-  return probabilities;
-}
-
-function sigmoid(logit: number): number {
-  return 1 / (1 + Math.exp(-logit));
+  return independentProbabilities(rows.map((row) => row.subarray(tags)));
 }

@@ -1,5 +1,6 @@
 import type { Level } from '../signal/level';
 import type { Prediction } from '../contracts/classification';
+import type { Manifest } from '../contracts/manifest';
 import { mean } from './mean';
 import audioSetLabels from '../encoder/audioset-labels.json';
 import { topK } from './top-k';
@@ -15,6 +16,8 @@ export interface Verdict {
   readonly unknown: boolean;
   /** How sure it is of the most probable class, known or not: its probability times the evidence for it. */
   readonly confidence: number;
+  /** Where several classes may be heard at once: those that are, most probable first; the label is the first of them. */
+  readonly labels?: Prediction[];
   readonly predictions: Prediction[];
   /** The likeliest of AudioSet's tags, which do not exclude each other; absent where no encoder hears, or none was asked for. */
   readonly tags?: Prediction[];
@@ -25,17 +28,30 @@ export interface VerdictOptions {
   readonly topK: number;
   /** A highest probability, times the evidence for its class, below this is no class; absent: everything is one. */
   readonly unknownBelow: number | undefined;
+  /** Where several classes may be heard at once: the probability from which on each is; absent: the most probable one is. */
+  readonly thresholds?: readonly number[] | undefined;
   /** How many of AudioSet's tags to name; absent: none. */
   readonly topTags?: number | undefined;
 }
 
+/** As a version's manifest has it. */
+export function verdictOptions(
+  { classes, calibration }: Pick<Manifest, 'classes' | 'calibration'>,
+  asked: Pick<VerdictOptions, 'topK' | 'topTags'>,
+): VerdictOptions {
+  const { unknownBelow, thresholds } = calibration ?? {};
+  return { classes, unknownBelow, thresholds, ...asked };
+}
+
 /** What is said of one window: `unknown` of silence, and of what no class is probable enough for. */
-export function verdictOf(
-  { probabilities, evidence, tags, loudestDecibels }: Omit<JudgedWindow, 'power'>,
-  options: VerdictOptions,
-): Verdict {
-  const { classes, unknownBelow, topTags = 0 } = options;
+export function verdictOf(window: Omit<JudgedWindow, 'power'>, options: VerdictOptions): Verdict {
+  const { probabilities, evidence, tags, loudestDecibels } = window;
+  const { classes, unknownBelow, thresholds, topTags = 0 } = options;
   const predictions = topK(probabilities, classes, Math.max(1, options.topK));
+  const named = tags === undefined || topTags === 0 ? {} : { tags: topK(tags, tagLabels, topTags) };
+  if (thresholds !== undefined) {
+    return { ...labelsOf(window, { classes, thresholds }, predictions[0]!), predictions, ...named };
+  }
   const { label, probability } = predictions[0]!;
   const confidence = probability * (evidence?.[classes.indexOf(label)] ?? 1);
   const unknown =
@@ -45,8 +61,24 @@ export function verdictOf(
     unknown,
     confidence,
     predictions,
-    ...(tags === undefined || topTags === 0 ? {} : { tags: topK(tags, tagLabels, topTags) }),
+    ...named,
   };
+}
+
+/** Every class that is heard; `unknown` where none is. */
+function labelsOf(
+  { probabilities, loudestDecibels }: Pick<JudgedWindow, 'probabilities' | 'loudestDecibels'>,
+  { classes, thresholds }: { readonly classes: readonly string[]; readonly thresholds: readonly number[] },
+  likeliest: Prediction,
+): Pick<Verdict, 'label' | 'unknown' | 'confidence' | 'labels'> {
+  const isHeard = (c: number): boolean =>
+    loudestDecibels >= inaudibleDecibels && probabilities[c]! >= thresholds[c]!;
+  const heard = classes.flatMap((label, c) =>
+    isHeard(c) ? [{ label, probability: probabilities[c]! }] : [],
+  );
+  const labels = heard.sort((a, b) => b.probability - a.probability);
+  const { label, probability } = labels[0] ?? { ...likeliest, label: unknownLabel };
+  return { label, unknown: labels.length === 0, confidence: probability, labels };
 }
 
 /** Quieter than this, of full scale, is nothing: 16-bit rounding noise lies at −101 dB. */
@@ -78,8 +110,11 @@ export function verdictOfWindows(windows: readonly JudgedWindow[], options: Verd
   const known = heard.filter((window) => !verdictOf(window, options).unknown);
   const isDecisive = known.length > 0 && powerOf(known) >= decisiveShare * powerOf(heard);
   const overall = verdictOf(meanWindow(isDecisive ? known : heard), options);
+  if (!isDecisive || !overall.unknown) return overall;
   // Windows that each know a class of their own may leave no single one probable: the clip holds several, not none.
-  return isDecisive ? { ...overall, label: overall.predictions[0]!.label, unknown: false } : overall;
+  const likeliest = overall.predictions[0]!;
+  const named = { ...overall, label: likeliest.label, unknown: false };
+  return overall.labels === undefined ? named : { ...named, labels: [likeliest] };
 }
 
 function powerOf(windows: readonly JudgedWindow[]): number {

@@ -1,6 +1,7 @@
 import type { Stats } from 'node:fs';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { isMultiLabel } from '../contracts/architecture';
 import { viewsOf } from '../contracts/front-end';
 import { manifestSchema, type Manifest } from '../contracts/manifest';
 import { AppError } from '../errors/app-error';
@@ -130,9 +131,11 @@ export function openRegistry(
   };
 }
 
+/** A multi-label version answers in other terms than callers may expect: it serves where it is asked for, or nothing else can. */
 function bestFirst(a: Version, b: Version): number {
   const [first, second] = [a.manifest, b.manifest];
   return (
+    Number(isMultiLabel(first.network)) - Number(isMultiLabel(second.network)) ||
     second.metrics.validationAccuracy - first.metrics.validationAccuracy ||
     first.metrics.validationLoss - second.metrics.validationLoss ||
     first.version.localeCompare(second.version)
@@ -187,9 +190,14 @@ async function readVersion(folder: string, name: string): Promise<Version> {
   return { folder, manifest };
 }
 
-/** Each view of the front end has as many networks as any other. */
-function withWholeTurns(manifest: Manifest): Manifest {
-  const { members = 1, frontEnd } = manifest;
+/** Each view of the front end has as many networks as any other, and each class of a multi-label version a threshold. */
+function checked(manifest: Manifest): Manifest {
+  const { members = 1, frontEnd, network, classes, calibration } = manifest;
+  const thresholds = calibration?.thresholds;
+  if (isMultiLabel(network) ? thresholds?.length !== classes.length : thresholds !== undefined) {
+    const message = `${manifestFileName}: calibration.thresholds: a multi-label version, and no other, has one for each class.`;
+    throw new AppError('invalid-checkpoint', message);
+  }
   const views = viewsOf(frontEnd).length;
   if (members % views === 0) return manifest;
   const message = `${manifestFileName}: members: ${members} networks cannot take turns at ${views} views.`;
@@ -204,7 +212,7 @@ function parseManifest(text: string): Manifest {
     throw new AppError('invalid-checkpoint', `${manifestFileName} is not JSON.`, { cause });
   }
   const parsed = manifestSchema.safeParse(json);
-  if (parsed.success) return withWholeTurns(parsed.data);
+  if (parsed.success) return checked(parsed.data);
   const [issue] = parsed.error.issues;
   const where = issue?.path.join('.') ?? '';
   throw new AppError('invalid-checkpoint', `${manifestFileName}: ${where}: ${issue?.message ?? 'invalid'}.`);

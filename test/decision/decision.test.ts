@@ -117,6 +117,31 @@ describe('a verdict', () => {
     });
   });
 
+  it('names every class at its own threshold or above where classes do not exclude each other', () => {
+    const several = { ...options, unknownBelow: 0, thresholds: [0.3, 0.75, 0.1] };
+    expect(verdictOf(window([0.6, 0.7, 0.1]), several)).toEqual({
+      ...{ label: 'dog', unknown: false, confidence: 0.6 },
+      labels: [
+        { label: 'dog', probability: 0.6 },
+        { label: 'clock', probability: 0.1 },
+      ],
+      predictions: [
+        { label: 'rain', probability: 0.7 },
+        { label: 'dog', probability: 0.6 },
+      ],
+    });
+    const none = { label: 'unknown', unknown: true, confidence: 0.7, labels: [] };
+    expect(verdictOf(window([0.2, 0.7, 0]), several)).toMatchObject(none);
+    // What is too quiet to be heard is nothing.
+    expect(verdictOf(window([0.9, 0.9, 0.9], -90), several)).toMatchObject({ label: 'unknown', labels: [] });
+    // One class in each of two windows: neither reaches its threshold on average, and the clip holds something all the same.
+    const [dog, clock] = [window([0.31, 0, 0]), window([0, 0, 0.11])];
+    expect(verdictOfWindows([dog, clock], several)).toMatchObject({
+      label: 'dog',
+      labels: [{ label: 'dog' }],
+    });
+  });
+
   it('is unknown where the most probable class is probable but the sound is not familiar', () => {
     const sure = window([0.1, 0.8, 0.1]);
     expect(verdictOf({ ...sure, evidence: [1, 0.7, 1] }, options)).toMatchObject({

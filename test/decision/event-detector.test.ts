@@ -237,4 +237,24 @@ describe('the event detector', () => {
     expect(() => detector.push(1, [0])).toThrow('after 1 s');
     expect(() => detector.push(2, [0, 1])).toThrow('Expected 1 probabilities');
   });
+
+  it('takes 0.5 of the rule for a class’s own threshold, where classes have some', () => {
+    const thresholds = [0.1, 0.8];
+    const detector = new EventDetector(rule({ smoothingSeconds: 0 }), ['chainsaw', 'speech'], { thresholds });
+    // 0.2 is much for the one and little for the other; 0.7 begins nothing of the other, but keeps what began at 0.9.
+    const steps = [
+      [0.2, 0.2],
+      [0.2, 0.7],
+      [0.2, 0.9],
+      [0.2, 0.7],
+      [0.05, 0.4],
+    ];
+    const changes = steps.flatMap((row, index) => detector.push(index + 1, row));
+    const told = [...changes, ...detector.finish(6)].map(({ event, label }) => `${label} ${event}`);
+    expect(told).toEqual(['chainsaw started', 'speech started', 'chainsaw ended', 'speech ended']);
+    const lasting = [...changes, ...detector.finish(6)].find(
+      ({ label, event }) => label === 'speech' && event === 'started',
+    )!;
+    expect(lasting.onsetSeconds).toBeGreaterThan(2);
+  });
 });

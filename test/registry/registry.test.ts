@@ -35,6 +35,27 @@ describe('the registry', () => {
     expect(chosen.manifest.version).toBe('c');
   });
 
+  it('chooses a multi-label version last, and refuses one without a threshold for each class', async () => {
+    for (const name of ['a', 'several', 'torn']) await publishRandomModel(folder, name);
+    await setMetrics('a', 0.1, 1);
+    await setMetrics('several', 0.9, 1);
+    const change = async (name: string, thresholds: number): Promise<void> => {
+      const file = join(folder, name, 'manifest.json');
+      const manifest = JSON.parse(await readFile(file, 'utf8')) as { classes: string[] };
+      const calibration = {
+        ...{ temperature: 1, unknownBelow: 0 },
+        thresholds: manifest.classes.slice(0, thresholds).map(() => 0.5),
+      };
+      const network = { architecture: 'encoder', multiLabel: true };
+      await writeFile(file, JSON.stringify({ ...manifest, network, calibration }));
+    };
+    await change('several', 1000);
+    await change('torn', 1);
+    const { versions, broken } = await openRegistry(folder).list();
+    expect(versions.map(({ manifest }) => manifest.version)).toEqual(['a', 'several']);
+    expect(broken).toEqual([{ name: 'torn', problem: expect.stringContaining('thresholds') as string }]);
+  });
+
   it('chooses the pinned version, and refuses when it is not there', async () => {
     for (const name of ['a', 'b']) await publishRandomModel(folder, name);
     await setMetrics('b', 1, 0);

@@ -6,7 +6,7 @@ import type { Outcome } from '../../../shared/batching/micro-batcher';
 import type { Turns } from '../../../shared/batching/turns';
 import type { Classification } from '../../../shared/contracts/classification';
 import { removesOffset, type FrontEnd } from '../../../shared/contracts/front-end';
-import { verdictOf, verdictOfWindows } from '../../../shared/decision/verdict';
+import { verdictOf, verdictOfWindows, verdictOptions } from '../../../shared/decision/verdict';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Metrics } from '../../../shared/observability/metrics';
 import { describeModel } from './describe-model';
@@ -64,7 +64,7 @@ async function classifyWith(
   bytes: Uint8Array,
   options: ClassifyOptions,
 ): Promise<Omit<Classification, 'requestId'>> {
-  const { classes, frontEnd } = manifest;
+  const { frontEnd } = manifest;
   const hopSeconds = options.hopSeconds ?? frontEnd.windowSeconds / 2;
 
   const arrived = batcher.expect();
@@ -81,12 +81,7 @@ async function classifyWith(
   const inferenceMs = engineMs(outcomes);
   const queueMs = Math.max(0, performance.now() - decodedMs - inferenceMs);
 
-  const saying = {
-    classes,
-    topK: options.topK,
-    topTags: options.tags,
-    unknownBelow: manifest.calibration?.unknownBelow,
-  };
+  const saying = verdictOptions(manifest, { topK: options.topK, topTags: options.tags });
   const levels: Level[] = [];
   for (const { samples } of windows) {
     levels.push(await deps.turns.run(options.caller, () => levelOf(gateSignal(samples, frontEnd))));

@@ -1,4 +1,5 @@
 import audioSetLabels from '../../../shared/encoder/audioset-labels.json';
+import { isMultiLabel } from '../../../shared/contracts/architecture';
 import type { Labels, ModelDetails, ModelList, ModelSummary } from '../../../shared/contracts/service-status';
 import type { ServingState } from '../../../shared/contracts/lifecycle';
 import { servedEvaluation } from '../../../shared/contracts/report';
@@ -81,8 +82,9 @@ export function createDescribeModels({
     },
     labels() {
       if (host.current === undefined) throw new AppError('starting', 'The model is being loaded.');
-      const { version, classes, frontEnd } = host.current.manifest;
-      return { version, classes, tags: frontEnd.kind === 'encoder' ? audioSetLabels : [] };
+      const { version, network, classes, frontEnd } = host.current.manifest;
+      const tags = frontEnd.kind === 'encoder' ? audioSetLabels : [];
+      return { version, multiLabel: isMultiLabel(network), classes, tags };
     },
     async details(name) {
       const { state } = await readServingState(modelsFolder);

@@ -3,7 +3,7 @@ import type { ShadowSettings } from '../../../shared/contracts/lifecycle';
 import { windowSamples } from '../../../shared/contracts/front-end';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { ShadowFigures } from '../../../shared/contracts/service-status';
-import { verdictOf } from '../../../shared/decision/verdict';
+import { verdictOf, verdictOptions } from '../../../shared/decision/verdict';
 import { AppError } from '../../../shared/errors/app-error';
 import { isShortage } from '../../../shared/errors/machine-fault';
 import type { Logger } from '../../../shared/observability/logger';
@@ -110,7 +110,6 @@ export class Shadow {
   async #judge(model: LoadedModel, live: Manifest, windows: readonly ObservedWindow[]): Promise<void> {
     const { inference } = model;
     if (inference === undefined) throw new AppError('engine-unavailable', 'The shadow is being restarted.');
-    const { classes, calibration } = model.manifest;
     for (const window of windows) {
       // One at a time, so that it steps aside between two.
       const { probabilities, evidence } = await inference.infer([
@@ -119,8 +118,7 @@ export class Shadow {
       if (this.#model !== model) return;
       const scores = { probabilities: probabilities[0]!, evidence: evidence?.[0] };
       const judged = { ...scores, ...window.level };
-      const saying = { classes, topK: 1, unknownBelow: calibration?.unknownBelow };
-      const { label, confidence } = verdictOf(judged, saying);
+      const { label, confidence } = verdictOf(judged, verdictOptions(model.manifest, { topK: 1 }));
       const difference = confidence - window.confidence;
       this.#counts.difference += difference;
       this.#options.metrics.shadowConfidenceDifference.observe(difference);

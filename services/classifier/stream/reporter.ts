@@ -1,9 +1,9 @@
 import { fullScaleWarnings, type FullScaleEvent } from '../../../shared/signal/full-scale-guard';
 import { levelOf } from '../../../shared/signal/level';
 import { EventDetector, type EventChange } from '../../../shared/decision/event-detector';
-import { verdictOf, type Verdict } from '../../../shared/decision/verdict';
+import { verdictOf, verdictOptions, type Verdict } from '../../../shared/decision/verdict';
 import type { Manifest } from '../../../shared/contracts/manifest';
-import type { DoneMessage, StartMessage } from '../../../shared/contracts/stream';
+import type { DoneMessage, EventRule, StartMessage } from '../../../shared/contracts/stream';
 import type { Metrics } from '../../../shared/observability/metrics';
 import { describeModel } from '../model/describe-model';
 import { observeWindow, type WindowObserver } from '../model/observed-window';
@@ -43,16 +43,19 @@ export class Reporter {
     this.#outbox = outbox;
     this.#metrics = metrics;
     this.#observer = observer;
-    this.#detector = start.events === null ? undefined : new EventDetector(start.events, manifest.classes);
+    this.#detector = start.events === null ? undefined : detectorFor(start.events, manifest);
   }
 
   /** Another model judges from now on. Where its classes are others, what is going on ends: nobody could tell when it does. */
   changeModel(manifest: Manifest): void {
     const { classes } = manifest;
-    const sameClasses = classes.join('\n') === this.#manifest.classes.join('\n');
-    if (!sameClasses && this.#detector !== undefined && this.#start.events !== null) {
+    if (
+      !detectsAlike(manifest, this.#manifest) &&
+      this.#detector !== undefined &&
+      this.#start.events !== null
+    ) {
       this.#tell(this.#detector.finish(this.#atSeconds));
-      this.#detector = new EventDetector(this.#start.events, classes, this.#detector.events);
+      this.#detector = detectorFor(this.#start.events, manifest, this.#detector.events);
     }
     this.#manifest = manifest;
     this.#outbox.send({
@@ -79,8 +82,9 @@ export class Reporter {
       skipped: this.#leftOut,
     });
     this.#leftOut = 0;
-    // Silence, and what is none of the classes, makes no event of one.
-    const known = verdict?.unknown === false ? judgement.scores?.probabilities : undefined;
+    // Silence, and what is none of the classes, makes no event of one. Classes with thresholds of their own need no more than these.
+    const isKnown = verdict !== undefined && (verdict.labels !== undefined || !verdict.unknown);
+    const known = isKnown ? judgement.scores?.probabilities : undefined;
     const scores = known ?? new Float32Array(this.#manifest.classes.length);
     this.#atSeconds = window.endSeconds;
     this.#tell(this.#detector?.push(window.endSeconds, scores) ?? []);
@@ -89,12 +93,9 @@ export class Reporter {
   /** Told to whoever looks on; undefined for a silent window, which nobody is told of. */
   #verdict({ window, gateSignal, scores }: Judgement): Verdict | undefined {
     if (scores === undefined) return undefined;
-    const { classes, calibration } = this.#manifest;
+    const { topK, tags: topTags } = this.#start;
     const level = levelOf(gateSignal);
-    const verdict = verdictOf(
-      { ...scores, ...level },
-      { classes, topK: this.#start.topK, topTags: this.#start.tags, unknownBelow: calibration?.unknownBelow },
-    );
+    const verdict = verdictOf({ ...scores, ...level }, verdictOptions(this.#manifest, { topK, topTags }));
     this.#observer(this.#manifest, [observeWindow(window.samples, level, verdict)]);
     return verdict;
   }
@@ -167,4 +168,15 @@ export class Reporter {
       this.#outbox.send({ type: 'event', ...change });
     }
   }
+}
+
+function detectorFor(rule: EventRule, { classes, calibration }: Manifest, eventsBefore = 0): EventDetector {
+  return new EventDetector(rule, classes, { eventsBefore, thresholds: calibration?.thresholds });
+}
+
+/** Whether a detector of one version's classes serves the other's. */
+function detectsAlike(one: Manifest, other: Manifest): boolean {
+  const ruleOf = ({ classes, calibration }: Manifest): string =>
+    JSON.stringify([classes, calibration?.thresholds]);
+  return ruleOf(one) === ruleOf(other);
 }

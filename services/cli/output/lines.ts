@@ -7,21 +7,28 @@ import type { AppError } from '../../../shared/errors/app-error';
 /** What an answer comes to, and the classes with their probabilities. */
 export interface Heard {
   readonly label: string;
+  /** Where several classes may be heard at once: all that are. */
+  readonly labels?: readonly Prediction[] | undefined;
   readonly predictions: readonly Prediction[];
   /** AudioSet's, where the model has them. */
   readonly tags?: readonly Prediction[] | undefined;
 }
 
 /**
- * `dog 99.7 %, rooster 0.2 %`. Where the answer is none of the classes (`unknown`, `silence`), it comes first and the
+ * `dog 99.7 %, rooster 0.2 %`; of several that are heard at once all of these. Where the answer is none of the classes (`unknown`, `silence`), it comes first and the
  * classes are what was nearest: `unknown, sounds like Siren (rain 65.0 %, sea_waves 12.1 %)`.
  */
-export function heardWords({ label, predictions, tags }: Heard): string {
-  const classes = predictions.map((one) => `${one.label} ${percent(one.probability)}`).join(', ');
+export function heardWords({ label, labels = [], predictions, tags }: Heard): string {
+  if (labels.length > 0) return classWords(labels);
+  const classes = classWords(predictions);
   if (classes === '') return label;
   if (predictions[0]!.label === label) return classes;
   const hint = tags?.[0] === undefined ? '' : `, sounds like ${tags[0].label}`;
   return `${label}${hint} (${classes})`;
+}
+
+function classWords(classes: readonly Prediction[]): string {
+  return classes.map((one) => `${one.label} ${percent(one.probability)}`).join(', ');
 }
 
 export function failureLine(file: string, { message }: AppError): string {

@@ -2,6 +2,7 @@ import { goldenClips } from '../../../shared/front-end/golden-clips';
 import type { Golden } from '../../../shared/contracts/lifecycle';
 import type { LoadedEngine } from '../../../shared/compute/provide/load-engine';
 import type { FrontEnd } from '../../../shared/contracts/front-end';
+import { independentProbabilities } from '../../../shared/decision/independent-probabilities';
 import { meanProbabilities } from '../../../shared/decision/mean-probabilities';
 import type { Scorer } from '../../../shared/compute/inference/scorer';
 import { answersOf, examplesOf } from '../optimise/predict';
@@ -16,11 +17,12 @@ interface Judging {
 /**
  * What a version's networks answer to the golden clips, computed as their evaluation is.
  * @param scorers of every member, with the weights as they will be served
+ * @param temperature `independent`: classes do not exclude each other
  */
 export function goldenOf(
   scorers: readonly Scorer[],
   { frontEnd, classes, engine: computed }: Judging,
-  temperature: number | undefined,
+  temperature: number | 'independent' | undefined,
   engine: string,
 ): Golden {
   const clips = goldenClips(frontEnd.sampleRate, frontEnd.windowSeconds);
@@ -34,7 +36,9 @@ export function goldenOf(
     formatVersion: 1,
     engine,
     clips: clips.map(({ name }, clip) => {
-      const probabilities = meanProbabilities(logits[clip]!, temperature);
+      const rows = logits[clip]!;
+      const probabilities =
+        temperature === 'independent' ? independentProbabilities(rows) : meanProbabilities(rows, temperature);
       const nearest = probabilities.indexOf(Math.max(...probabilities));
       return {
         clip: name,

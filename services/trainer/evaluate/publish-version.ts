@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { isMultiLabel } from '../../../shared/contracts/architecture';
 import type { FrontEnd } from '../../../shared/contracts/front-end';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type {
@@ -12,7 +14,7 @@ import { goldenFileName } from '../../../shared/registry/golden-file';
 import type { Registry, Version } from '../../../shared/registry/registry';
 import { reportFileName } from '../../../shared/registry/report-file';
 import { weightsFileNames, type WeightsDtype } from '../../../shared/registry/weights-file';
-import type { RunEvaluation, VersionEvaluation } from './evaluate-run';
+import { calibrationOf, type RunEvaluation, type VersionEvaluation } from './evaluate-run';
 import { parameterTable } from '../report/parameter-table';
 import { renderReportHtml } from '../report/render-report-html';
 import type { RunSettings } from '../runs/run-settings';
@@ -28,6 +30,8 @@ export interface PublishedNetworks {
   readonly evaluation: VersionEvaluation;
   readonly crossValidation?: CrossValidation;
   readonly learningCurve?: LearningCurve;
+  /** Of a multi-label version: the probability from which on each class is heard. */
+  readonly thresholds?: readonly number[];
 }
 
 /** A single run's best epoch, to be published. */
@@ -83,13 +87,13 @@ export function describeVersion(
 }
 
 function createManifest(published: PublishedNetworks, facts: VersionFacts): Manifest {
-  const { settings, engine, network, members } = published;
-  const { encoded, best, last, calibration, maxLogitError } = published.evaluation;
+  const { settings, engine, network, members, thresholds } = published;
+  const { encoded, best, last, maxLogitError } = published.evaluation;
   const served = best ?? last;
   const day = facts.createdAt.toISOString().slice(0, 10).replaceAll('-', '');
   return {
     formatVersion: 1,
-    version: `${settings.network.architecture}-${day}-${encoded.sha256.slice(0, 8)}`,
+    version: `${nameOf(published)}-${day}-${contentSha256(encoded.sha256, thresholds).slice(0, 8)}`,
     createdAt: facts.createdAt.toISOString(),
     ...{ network: settings.network, hyperparameters: settings.hyperparameters },
     ...{ protocol: settings.protocol, seed: settings.seed },
@@ -97,7 +101,7 @@ function createManifest(published: PublishedNetworks, facts: VersionFacts): Mani
     parameters: members * parameterCount(network),
     classes: [...facts.classes],
     frontEnd: facts.frontEnd,
-    initialisation: settings.hyperparameters.optimizer === 'lbfgs' ? 'zeros' : 'pytorch-uniform',
+    initialisation: network.config.architecture === 'encoder' ? 'zeros' : 'pytorch-uniform',
     inputScaling: 'unit',
     data: facts.data,
     epoch: served.epoch,
@@ -110,14 +114,7 @@ function createManifest(published: PublishedNetworks, facts: VersionFacts): Mani
         : { testAccuracy: served.test.accuracy, testMacroF1: served.test.macro.f1 }),
       ...answeredShares(published.evaluation.served),
     },
-    ...(calibration === undefined
-      ? {}
-      : {
-          calibration: {
-            temperature: calibration.temperature,
-            unknownBelow: calibration.unknown.threshold,
-          },
-        }),
+    ...calibrationFacts(published),
     code: facts.code,
     engine,
     weights: {
@@ -128,6 +125,24 @@ function createManifest(published: PublishedNetworks, facts: VersionFacts): Mani
       maxLogitError,
     },
   };
+}
+
+function nameOf({ network: { config } }: PublishedNetworks): string {
+  return isMultiLabel(config) ? 'audioset' : config.architecture;
+}
+
+/** What tells a version from others of its day: its weights, and thresholds where they are all that it has. */
+function contentSha256(weights: string, thresholds: readonly number[] | undefined): string {
+  if (thresholds === undefined) return weights;
+  return createHash('sha256').update(JSON.stringify(thresholds)).digest('hex');
+}
+
+function calibrationFacts({ evaluation, thresholds }: PublishedNetworks): Pick<Manifest, 'calibration'> {
+  if (thresholds !== undefined) {
+    return { calibration: { temperature: 1, unknownBelow: 0, thresholds: [...thresholds] } };
+  }
+  const calibration = calibrationOf(evaluation.calibration);
+  return calibration === undefined ? {} : { calibration };
 }
 
 /** The shares of clips that are answered with the right class, for the manifest. */

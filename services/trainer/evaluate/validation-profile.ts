@@ -26,11 +26,23 @@ export function referenceOf(
   frontEnd: FrontEnd,
 ): ValidationProfile {
   const probabilities = answers.logits.map((rows) => meanProbabilities(rows, temperature));
+  return describeAnswers(clips, { probabilities, scores: knownScores(answers, temperature) }, frontEnd);
+}
+
+/** @param answers each clip's probabilities, and how sure the answer is */
+export function describeAnswers(
+  clips: readonly LabelledClip[],
+  {
+    probabilities,
+    scores,
+  }: { readonly probabilities: readonly Float32Array[]; readonly scores: readonly number[] },
+  frontEnd: FrontEnd,
+): ValidationProfile {
   return {
     clips: clips.map(({ filename }) => createHash('sha256').update(filename).digest('hex').slice(0, 12)),
     labels: clips.map(({ label }) => label),
     answers: probabilities.map((row) => row.indexOf(Math.max(...row))),
-    confidence: countBins(knownScores(answers, temperature).map(confidenceBin), confidenceBins),
+    confidence: countBins(scores.map(confidenceBin), confidenceBins),
     levels: countBins(
       clips.map(({ samples }) => levelBin(levelOf(gateSignal(samples, frontEnd)).soundDecibels)),
       levelBins,

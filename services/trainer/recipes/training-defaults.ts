@@ -54,7 +54,7 @@ const report: TrainingDefaults = {
 
 export const trainingDefaults: Readonly<
   Record<Exclude<Architecture, 'encoder'>, TrainingDefaults> & {
-    encoder: TrainingDefaults<Exclude<Hyperparameters, SteppedHyperparameters>>;
+    encoder: TrainingDefaults<Extract<Hyperparameters, { optimizer: 'lbfgs' }>>;
   }
 > = {
   cnn: report,

@@ -1,3 +1,4 @@
+import { isMultiLabel } from '../../../shared/contracts/architecture';
 import type { Evaluation } from '../../../shared/contracts/evaluation';
 import {
   servedEvaluation,
@@ -90,8 +91,7 @@ function servedTiles({ validation, test }: ServedReport): Markup {
 function header({ version, configuration, evaluations, served: asServed }: Report): Markup {
   const served = servedEvaluation({ evaluations });
   const { test, validation, epoch } = served;
-  const { testFold, validationFold, trainFolds, leaveOneSourceOut } = configuration.protocol;
-  const { members = 1 } = configuration;
+  const { testFold } = configuration.protocol;
   const accuracy = (name: string, evaluation: Evaluation): Markup => {
     const { accuracy: share, accuracyInterval, correct, clips } = evaluation;
     return tile(name, percent(share), `${correct} of ${clips} clips; 95 %: ${interval(accuracyInterval)}`);
@@ -99,17 +99,9 @@ function header({ version, configuration, evaluations, served: asServed }: Repor
   const { macro } = test ?? validation;
   const name = test === undefined ? 'Validation' : 'Test';
   const tested = test === undefined ? 'not tested' : `tested on fold ${testFold ?? 'none'}`;
-  const together = members === 1 ? '' : `${members} networks together, `;
-  const training = leaveOneSourceOut
-    ? `Too few recordings of a class for folds: ${members} networks, each trained without one source and validated on it (leave-one-source-out)`
-    : `Trained on fold ${trainFolds.join(', ')}, ${
-        validationFold === null
-          ? `${members} networks, each validated on the one of them that it was not trained on`
-          : `${together}validated on fold ${validationFold}`
-      }`;
   return markup`<header>
 <h1>${version}</h1>
-<p class="quiet">${configuration.network.architecture}, ${configuration.classes.length} classes. ${training}, ${tested}. Shown here: epoch ${epoch}, ${evaluations.best === undefined ? 'the last' : 'the best by validation'}.</p>
+<p class="quiet">${configuration.network.architecture}, ${configuration.classes.length} classes. ${trainingWords(configuration)}, ${tested}. Shown here: epoch ${epoch}, ${evaluations.best === undefined ? 'the last' : 'the best by validation'}.</p>
 <div class="tiles">
 ${
   asServed === undefined
@@ -118,4 +110,22 @@ ${
 }
 ${tile(`${name} macro F1`, ratio(macro.f1), `macro AUC ${ratio(macro.auc)}`)}</div>
 </header>`;
+}
+
+/** What of the data made the networks. */
+function trainingWords({ network, hyperparameters, protocol, members = 1 }: Report['configuration']): string {
+  const { validationFold, trainFolds, leaveOneSourceOut } = protocol;
+  if (isMultiLabel(network) && hyperparameters.optimizer === 'none') {
+    const { classesWithOwn, usualThreshold } = hyperparameters;
+    return `Nothing was trained: ${classesWithOwn} classes have thresholds chosen on these clips, the others ${usualThreshold}`;
+  }
+  if (leaveOneSourceOut) {
+    return `Too few recordings of a class for folds: ${members} networks, each trained without one source and validated on it (leave-one-source-out)`;
+  }
+  const trained = `Trained on fold ${trainFolds.join(', ')}`;
+  if (validationFold === null) {
+    return `${trained}, ${members} networks, each validated on the one of them that it was not trained on`;
+  }
+  const together = members === 1 ? '' : `${members} networks together, `;
+  return `${trained}, ${together}validated on fold ${validationFold}`;
 }

@@ -1,3 +1,5 @@
+import { isMultiLabel } from '../../../shared/contracts/architecture';
+import type { Protocol } from '../../../shared/contracts/manifest';
 import type { Report, ServedFigures } from '../../../shared/contracts/report';
 import { interval, percent } from './format';
 import { type Markup, markup } from './markup';
@@ -16,16 +18,9 @@ export function servedSection({ served, calibration, configuration }: Report): M
     percent(figures.passed / figures.clips),
     percent(figures.expectedCalibrationError),
   ];
-  const judges =
-    members > 1 && protocol.validationFold === null
-      ? 'A validation clip is judged by the networks of its own fold alone, which were not trained on it'
-      : 'The validation clips chose the epoch where one was chosen, which flatters it a little';
-  const rule =
-    calibration === undefined
-      ? 'Probabilities are the softmax of the logits (temperature 1), and nothing is called unknown.'
-      : 'Validation: with the temperature and the threshold that the other folds’ clips give (where one fold validates, other ' +
-        `recordings of it). Test: as served, temperature ${calibration.temperature.toFixed(3)}, unknown below ` +
-        `${percent(calibration.unknown.threshold)}, all networks together.`;
+  const { judges, rule } = isMultiLabel(configuration.network)
+    ? severalAtOnce
+    : { judges: judgesWords(members, protocol), rule: ruleWords(calibration) };
   return markup`<h2>As served</h2>
 ${groupedTable(
   [
@@ -38,4 +33,24 @@ ${groupedTable(
 )}
 <p class="quiet">As answered, a clip that is called unknown is wrong. ${judges}. ${rule} Intervals are of a bootstrap over
 recordings: clips of one recording are right and wrong together.</p>`;
+}
+
+const severalAtOnce = {
+  judges:
+    'A first guess is the likeliest of the classes that these clips are named as; as answered, the clip’s class is among those heard',
+  rule: 'The thresholds were chosen on these very clips, which flatters the answers.',
+};
+
+function judgesWords(members: number, { validationFold }: Protocol): string {
+  return members > 1 && validationFold === null
+    ? 'A validation clip is judged by the networks of its own fold alone, which were not trained on it'
+    : 'The validation clips chose the epoch where one was chosen, which flatters it a little';
+}
+
+function ruleWords(calibration: Report['calibration']): string {
+  return calibration === undefined
+    ? 'Probabilities are the softmax of the logits (temperature 1), and nothing is called unknown.'
+    : 'Validation: with the temperature and the threshold that the other folds’ clips give (where one fold validates, other ' +
+        `recordings of it). Test: as served, temperature ${calibration.temperature.toFixed(3)}, unknown below ` +
+        `${percent(calibration.unknown.threshold)}, all networks together.`;
 }

@@ -40,6 +40,7 @@ export function runName(settings: RunSettings, dataFingerprint: string): string 
 }
 
 function pace(hyperparameters: RunSettings['hyperparameters']): string[] {
+  if (hyperparameters.optimizer === 'none') return [];
   if (hyperparameters.optimizer === 'lbfgs') return [`p${hyperparameters.penalty}`];
   const { learningRate, batchSize, epochs } = hyperparameters;
   return [`lr${learningRate}`, `b${batchSize}`, `e${epochs}`];

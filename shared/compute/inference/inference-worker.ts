@@ -2,7 +2,9 @@ import type { io } from '@tensorflow/tfjs-core';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parentPort } from 'node:worker_threads';
+import { isMultiLabel } from '../../contracts/architecture';
 import { AppError } from '../../errors/app-error';
+import { independentProbabilities } from '../../decision/independent-probabilities';
 import { classLogits, evidenceOf, tagProbabilities } from '../../decision/rejection';
 import { meanProbabilities } from '../../decision/mean-probabilities';
 import { createNetwork } from '../network/create-network';
@@ -59,6 +61,10 @@ async function main(): Promise<void> {
     const rows = own.logits(windows);
     const evidence = rows.map((ofWindow) => evidenceOf(ofWindow, classes));
     const tags = rows.map((ofWindow) => tagProbabilities(ofWindow, classes));
+    if (isMultiLabel(manifest.network)) {
+      const probabilities = rows.map(independentProbabilities);
+      return { probabilities, tags: probabilities };
+    }
     return {
       probabilities: rows.map((ofWindow) =>
         meanProbabilities(

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { computeHead } from '../network/head';
+import { computeHead, computeTagHead } from '../network/head';
 import type { Network, Weights } from '../network/network';
 import type { WeightValues } from '../../registry/weights-file';
 import type { LoadedEngine } from '../provide/load-engine';
@@ -31,7 +31,12 @@ export function createScorer(
   options: ScorerOptions = {},
 ): Scorer {
   if (network.config.architecture === 'encoder') {
-    return { logits: (features, size) => computeHead(values, features, size), dispose: () => undefined };
+    const { multiLabel } = network.config;
+    return {
+      logits: (features, size) =>
+        multiLabel === true ? computeTagHead(features, size) : computeHead(values, features, size),
+      dispose: () => undefined,
+    };
   }
   const native = createNativeNetwork(kernels, network, options);
   if (native === undefined) return createReferenceScorer(network, values);

@@ -1,6 +1,6 @@
 import type { NetworkConfig } from '../../contracts/architecture';
 import { createCnn } from './cnn';
-import { createHead } from './head';
+import { createHead, createTagHead } from './head';
 import { createMel } from './mel';
 import type { Network } from './network';
 import { createTransformer } from './transformer';
@@ -16,6 +16,6 @@ export function createNetwork(config: NetworkConfig, classes: number): Network {
     case 'mel-small':
       return createMel(config, classes);
     case 'encoder':
-      return createHead(config, classes);
+      return config.multiLabel === true ? createTagHead(config) : createHead(config, classes);
   }
 }

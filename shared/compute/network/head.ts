@@ -34,6 +34,28 @@ export function createHead(config: EncoderHeadConfig, classes: number): Network 
   };
 }
 
+/** The encoder's own head, on the same input: outputs [B, 527], the logits of AudioSet's classes. It has no weights of its own. */
+export function createTagHead(config: EncoderHeadConfig): Network {
+  return {
+    config,
+    classes: encoderTags,
+    outputs: encoderTags,
+    parameters: [],
+    forward: (_weights, input) => tf.slice2d(input, [0, encoderFeatures], [-1, encoderTags]),
+    layers: () => [],
+  };
+}
+
+/** What it computes, on plain values. */
+export function computeTagHead(inputs: Float32Array, size: number): Float32Array {
+  const outputs = new Float32Array(size * encoderTags);
+  for (let row = 0; row < size; row++) {
+    const start = row * encoderOutputs + encoderFeatures;
+    outputs.set(inputs.subarray(start, start + encoderTags), row * encoderTags);
+  }
+  return outputs;
+}
+
 /** A linear layer over features: logits = features · kernel + bias. */
 export interface LinearHead {
   /** [features, classes] */

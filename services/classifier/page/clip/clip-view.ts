@@ -4,21 +4,13 @@ import { byId } from '../elements/dom.js';
 import { createPlayer } from './player.js';
 import { createWaveform } from './waveform.js';
 import { createWindowsView } from './windows-view.js';
-import {
-  confidenceWords,
-  labelWords,
-  percent,
-  seconds,
-  silenceLabel,
-  unknownLabel,
-  nearestSounds,
-} from '../elements/words.js';
+import { detailWords, labelWords, nearestSounds, seconds } from '../elements/words.js';
 
 export const shownClasses = 3;
 /** So wide a window must be at least, for its name to be read; more of them make the track scroll. */
 const windowPixels = 72;
 
-type Judged = Pick<Classification, 'label' | 'confidence' | 'predictions' | 'tags'>;
+type Judged = Pick<Classification, 'label' | 'labels' | 'confidence' | 'predictions' | 'tags'>;
 
 /** What came of a recording: its name, its sound, its windows. */
 export interface ClipView {
@@ -35,12 +27,9 @@ export function createClipView(): ClipView {
   let shown: { readonly name: string; readonly answer: Classification } | undefined;
 
   const showResult = (caption: string, judged: Judged): void => {
-    const { label, confidence } = judged;
     byId('clip-name', HTMLElement).textContent = caption;
-    byId('clip-label', HTMLElement).textContent = labelWords(label);
-    const known = label !== silenceLabel && label !== unknownLabel;
-    const words = confidenceWords(judged);
-    byId('clip-detail', HTMLElement).textContent = known ? `${words}: ${percent(confidence)}` : words;
+    byId('clip-label', HTMLElement).textContent = labelWords(judged.label);
+    byId('clip-detail', HTMLElement).textContent = detailWords(judged);
     showBars(bars, nearestSounds(judged), shownClasses);
   };
   const windows = createWindowsView((chosen) => {

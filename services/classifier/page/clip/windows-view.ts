@@ -68,7 +68,7 @@ export function createWindowsView(onChosen: (chosen: WindowResult | undefined) =
 
 /** Neighbours overlap by half, so that odd ones go into a lane of their own. */
 function windowButton(window: WindowResult, index: number, duration: number): HTMLButtonElement {
-  const { startSeconds, endSeconds, label, confidence } = window;
+  const { startSeconds, endSeconds, label, confidence, labels = [] } = window;
   const button = create('button', 'window', labelWords(label));
   button.type = 'button';
   button.tabIndex = index === 0 ? 0 : -1;
@@ -76,7 +76,8 @@ function windowButton(window: WindowResult, index: number, duration: number): HT
   button.style.setProperty('--from', String(startSeconds / duration));
   button.style.setProperty('--to', String(Math.min(1, endSeconds / duration)));
   button.style.setProperty('--confidence', String(confidence));
-  const words = `${seconds(startSeconds)} to ${seconds(endSeconds)}: ${labelWords(label)}, ${percent(confidence)}`;
+  const others = labels.slice(1).map((one) => `, ${labelWords(one.label)}, ${percent(one.probability)}`);
+  const words = `${seconds(startSeconds)} to ${seconds(endSeconds)}: ${labelWords(label)}, ${percent(confidence)}${others.join('')}`;
   button.setAttribute('aria-label', words);
   button.setAttribute('aria-pressed', 'false');
   button.title = words;

@@ -4,7 +4,7 @@ export interface HeardSpan {
   readonly words: string;
   readonly onsetSeconds: number;
   readonly offsetSeconds: number | undefined;
-  /** Sounds that overlap lie one below the other: 0 or 1. */
+  /** Sounds that overlap lie one below the other: from 0 to `mostLanes` − 1. */
   readonly lane: number;
 }
 
@@ -19,9 +19,10 @@ export interface ScopePainter {
   paint(head: number, spans: readonly HeardSpan[], still: boolean): void;
 }
 
-export const spanLanes = 2;
+/** Room for two sounds at once is always there; for more it is made when they are heard. */
+const fewestLanes = 2;
+export const mostLanes = 4;
 const laneHeight = 26;
-const lanesHeight = spanLanes * laneHeight + 4;
 const waitingColumns = 8;
 const [tickSeconds, tickColumns] = [5, 5 * columnsPerSecond];
 
@@ -81,7 +82,8 @@ export function createScopePainter(canvas: HTMLCanvasElement): ScopePainter {
     },
     paint(head, spans, still) {
       const colours = readColours(canvas);
-      const height = canvas.clientHeight - lanesHeight;
+      const lanes = spans.reduce((most, { lane }) => Math.max(most, lane + 1), fewestLanes);
+      const height = canvas.clientHeight - lanes * laneHeight - 4;
       // Standing still, the picture fills from the left and starts over; moving, its right edge is now.
       const left = still ? Math.floor(Math.max(0, head - 1) / width) * width : head - width;
       screen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);

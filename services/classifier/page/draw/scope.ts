@@ -1,6 +1,6 @@
 import { byId, prefersDark, prefersReducedMotion } from '../elements/dom.js';
 import { readPalette } from './palette.js';
-import { createScopePainter, spanLanes, type HeardSpan } from './scope-painter.js';
+import { createScopePainter, mostLanes, type HeardSpan } from './scope-painter.js';
 import { columnsPerSecond, createSpectrumAnalyser, type SpectrumAnalyser } from './spectrum.js';
 
 /** The picture of the last seconds: pitch over time, and below it what was heard when. */
@@ -93,9 +93,9 @@ export function createScope(): Scope {
 
 /** The first lane in which nothing sounds any more at that moment; the last where none is free. */
 function freeLane(spans: readonly HeardSpan[], atSeconds: number): number {
-  for (let lane = 0; lane < spanLanes - 1; lane += 1) {
+  for (let lane = 0; lane < mostLanes - 1; lane += 1) {
     const taken = spans.some((span) => span.lane === lane && (span.offsetSeconds ?? Infinity) > atSeconds);
     if (!taken) return lane;
   }
-  return spanLanes - 1;
+  return mostLanes - 1;
 }

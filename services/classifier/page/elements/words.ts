@@ -17,20 +17,32 @@ export function labelWords(label: string): string {
 interface Heard {
   readonly label: string;
   readonly confidence: number | null;
+  /** Where several sounds may be heard at once: all that are. */
+  readonly labels?: readonly Prediction[] | undefined;
   readonly tags?: readonly Prediction[] | undefined;
 }
 
-/** What the bars show: the likeliest classes, and of what is none of them AudioSet's words for it, where the model has them. */
+/**
+ * What the bars show: the sounds that are heard where there may be several, else the likeliest classes; of what is none of them
+ * AudioSet's words for it, where the model has them.
+ */
 export function nearestSounds({
   label,
+  labels,
   predictions,
   tags,
 }: Heard & { readonly predictions: readonly Prediction[] }): readonly Prediction[] {
-  return label === unknownLabel && tags !== undefined ? tags : predictions;
+  if (label === unknownLabel && tags !== undefined) return tags;
+  return labels !== undefined && labels.length > 0 ? labels : predictions;
 }
 
-/** How sure the model is, in words for those who do not read percentages. */
-export function confidenceWords({ label, confidence, tags }: Heard): string {
+/** Whether the label is a class of the model. */
+export function isKnown({ label }: Pick<Heard, 'label'>): boolean {
+  return label !== silenceLabel && label !== unknownLabel;
+}
+
+/** How sure the model is, for those who do not read percentages too; and what else is heard at the same time. */
+export function detailWords({ label, labels, confidence, tags }: Heard): string {
   if (label === silenceLabel) return 'Too quiet to name a sound.';
   if (label === unknownLabel) {
     const nearest = tags?.[0];
@@ -38,6 +50,17 @@ export function confidenceWords({ label, confidence, tags }: Heard): string {
     return `Sounds like: ${nearest.label} (${percent(nearest.probability)})`;
   }
   if (confidence === null) return '';
+  if (labels === undefined) return `${surenessWords(confidence)}: ${percent(confidence)}`;
+  const others = labels.slice(1, 1 + mostNamedBeside).map((one) => labelWords(one.label));
+  return others.length === 0
+    ? percent(confidence)
+    : `${percent(confidence)}; also heard: ${others.join(' · ')}`;
+}
+
+/** Sounds that are named beside the first. */
+const mostNamedBeside = 3;
+
+function surenessWords(confidence: number): string {
   if (confidence >= 0.9) return 'Quite sure';
   return confidence >= 0.6 ? 'Probably' : 'Just a guess';
 }

@@ -1,14 +1,7 @@
 import type { PredictionMessage } from '../../../../shared/contracts/stream.js';
 import { showBars } from '../draw/bars.js';
 import { byId } from '../elements/dom.js';
-import {
-  confidenceWords,
-  labelWords,
-  nearestSounds,
-  percent,
-  silenceLabel,
-  unknownLabel,
-} from '../elements/words.js';
+import { detailWords, isKnown, labelWords, nearestSounds } from '../elements/words.js';
 
 export const shownClasses = 3;
 
@@ -30,13 +23,12 @@ export function createLiveView(): LiveView {
 
   return {
     predict(message, lagMs) {
-      const confidence = message.confidence ?? 0;
-      const known = message.label !== silenceLabel && message.label !== unknownLabel;
-      hearing.dataset['state'] = known && confidence >= 0.6 ? 'sure' : 'unsure';
+      // Where each class has a threshold of its own, what reaches it is heard.
+      const isSure = message.labels !== undefined || (message.confidence ?? 0) >= 0.6;
+      hearing.dataset['state'] = isKnown(message) && isSure ? 'sure' : 'unsure';
       caption.textContent = 'Hearing';
       label.textContent = labelWords(message.label);
-      const words = confidenceWords(message);
-      detail.textContent = known ? `${words}: ${percent(confidence)}` : words;
+      detail.textContent = detailWords(message);
       showBars(bars, nearestSounds(message), shownClasses);
       lag.textContent = lagMs === undefined ? '–' : lagWords(lagMs);
     },
