@@ -76,7 +76,7 @@ async function keep({ folder, manifest }: Version, served: ServedReport): Promis
   );
 }
 
-/** Both folds' figures, and README's row of them. */
+/** Both folds' figures, and their row in models/README.md. */
 function linesOf({ validation, test }: ServedReport): string {
   const line = (name: string, figures: ServedFigures): string => {
     const { clips, recordings, passed, expectedCalibrationError } = figures;
@@ -93,7 +93,7 @@ function linesOf({ validation, test }: ServedReport): string {
   return [
     line('validation', validation),
     ...(test === undefined ? [] : [line('test', test)]),
-    `README: | ${figures.flatMap((of) => Object.values(sharesOf(of))).join(' | ')} |`,
+    `models/README.md: | ${figures.flatMap((of) => Object.values(sharesOf(of))).join(' | ')} |`,
   ].join('\n');
 }
 

@@ -62,9 +62,9 @@ describe('servedReport', () => {
   });
 });
 
-describe('README', () => {
+describe('models/README.md', () => {
   it('has the figures of the committed versions’ reports', async () => {
-    const readme = await readFile(join(projectFolder, 'README.md'), 'utf8');
+    const readme = await readFile(join(projectFolder, 'models', 'README.md'), 'utf8');
     const { versions } = await openRegistry(join(projectFolder, 'models')).list();
     for (const { manifest, folder } of versions) {
       const { architecture } = manifest.network;
