@@ -2,48 +2,33 @@ import express, { type Express } from 'express';
 import { AppError } from '../../shared/errors/app-error';
 import type { Logger } from '../../shared/observability/logger';
 import type { OriginRules } from './access/origin';
-import { classifyRoute, type ClassifyRouteDeps } from './http/routes/classify-route';
-import { datasetRoutePaths, datasetRoutes, type DatasetRoutesDeps } from './http/routes/dataset-routes';
 import { crossOrigin } from './http/cross-origin';
-import { docsRoutePaths, docsRoutes } from './http/routes/docs-routes';
-import { endpoint } from './http/endpoint';
 import { errorMiddleware } from './http/error-middleware';
-import { jobRoutePaths, jobRoutes, type JobRoutesDeps } from './http/routes/job-routes';
-import { modelRoutePaths, modelRoutes, type ModelRoutesDeps } from './http/routes/model-routes';
-import { pageRoutePaths, pageRoutes } from './http/routes/page-routes';
+import { asyncApiDocument } from './http/openapi/asyncapi';
+import { openApiDocument } from './http/openapi/openapi';
 import { requestContext } from './http/request-context';
 import { requestRules } from './http/request-rules';
+import type { DocsRoutesDeps } from './http/routes/docs-routes';
+import { routes, type RoutesDeps } from './http/routes/routes';
+import { isOperation } from './http/routing/route';
+import { methodsOf, mountRoutes, pathsOf, type AdmissionDeps } from './http/routing/mount-routes';
 import { securityHeaders } from './http/security-headers';
-import { healthRoute, metricsRoute, readyRoute } from './http/routes/status-routes';
-import { streamRoute } from './http/routes/stream-route';
-import type { PageAssets } from './http/routes/page-assets';
-import { streamPath } from './stream/stream-server';
 
-export interface AppDeps extends ClassifyRouteDeps, ModelRoutesDeps, DatasetRoutesDeps, JobRoutesDeps {
-  readonly page: PageAssets;
+export interface AppDeps extends Omit<RoutesDeps, keyof DocsRoutesDeps>, Omit<AdmissionDeps, 'gate'> {
   readonly origins: OriginRules;
   readonly logger: Logger;
   readonly version: string;
 }
 
 /** Paths as logs and metrics name them; what matches none is `other`. */
-export const routePaths = [
-  '/classify',
-  '/healthz',
-  '/readyz',
-  ...modelRoutePaths,
-  ...datasetRoutePaths,
-  ...jobRoutePaths,
-  '/metrics',
-  streamPath,
-  ...docsRoutePaths,
-  ...pageRoutePaths,
-  'other',
-];
+export const routePaths = [...pathsOf(routes), 'other'];
+
+const methods = methodsOf(routes);
+const headers = routes.filter(isOperation).flatMap((route) => (route.headers ?? []).map(({ name }) => name));
 
 /** The whole service without a socket. */
 export function createApp(deps: AppDeps): Express {
-  const { gate, logger, metrics } = deps;
+  const { gate, logger, metrics, version } = deps;
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
@@ -55,18 +40,13 @@ export function createApp(deps: AppDeps): Express {
     if (gate.status.status === 'draining') res.setHeader('Connection', 'close');
     next();
   });
-  app.use(requestRules());
-  app.use(crossOrigin(deps.origins));
-  endpoint(app, '/classify', { post: classifyRoute(deps) });
-  endpoint(app, '/healthz', { get: healthRoute() });
-  endpoint(app, '/readyz', { get: readyRoute(gate, deps.jobs) });
-  modelRoutes(app, deps);
-  datasetRoutes(app, deps);
-  jobRoutes(app, deps);
-  endpoint(app, '/metrics', { get: metricsRoute(metrics) });
-  endpoint(app, streamPath, { get: streamRoute(gate, deps.identify, deps.callerIdOf) });
-  docsRoutes(app, deps.version);
-  pageRoutes(app, deps.page);
+  app.use(requestRules(methods));
+  app.use(crossOrigin(deps.origins, methods, headers));
+  mountRoutes(app, routes, {
+    ...deps,
+    openApi: openApiDocument(routes, version),
+    asyncApi: asyncApiDocument(version),
+  });
   app.use(() => {
     throw new AppError('not-found', 'There is nothing here; GET /docs shows what there is.');
   });

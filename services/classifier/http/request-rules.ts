@@ -1,8 +1,13 @@
 import type { RequestHandler } from 'express';
 import { AppError } from '../../../shared/errors/app-error';
 
-/** What RFC 9112 asks of every request, and Node leaves to the application. @throws AppError malformed-request, unknown-coding */
-export function requestRules(): RequestHandler {
+/**
+ * What RFC 9112 asks of every request, and Node leaves to the application.
+ * @param methods that some path answers
+ * @throws AppError malformed-request, unknown-coding
+ */
+export function requestRules(methods: readonly string[]): RequestHandler {
+  const allow = [...methods, 'OPTIONS'].sort().join(', ');
   return (req, res, next) => {
     const hosts = req.rawHeaders.filter((name, k) => k % 2 === 0 && name.toLowerCase() === 'host').length;
     if (hosts > 1)
@@ -18,7 +23,7 @@ export function requestRules(): RequestHandler {
       );
     }
     if (req.method === 'OPTIONS' && req.url === '*') {
-      res.setHeader('Allow', 'DELETE, GET, HEAD, OPTIONS, POST');
+      res.setHeader('Allow', allow);
       res.status(204).end();
       return;
     }

@@ -13,7 +13,8 @@ import {
   streamProtocol,
 } from '../../../../shared/contracts/stream';
 import { streamPath } from '../../stream/stream-server';
-import { componentSchemas, type Json } from './json-schemas';
+import type { Json } from '../routing/route';
+import { componentSchemas } from './json-schemas';
 
 /** The schemas that messages are checked with, by their names in the document. */
 const fromClient = {

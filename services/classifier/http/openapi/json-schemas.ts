@@ -1,6 +1,5 @@
 import { z } from 'zod';
-
-export type Json = Record<string, unknown>;
+import type { Json } from '../routing/route';
 
 /** Zod schemas as JSON schemas that refer to each other within `components.schemas` of one document. */
 export function componentSchemas(named: Readonly<Record<string, z.ZodType>>, io: 'input' | 'output'): Json {

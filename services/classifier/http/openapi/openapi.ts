@@ -1,47 +1,26 @@
-import {
-  classificationSchema,
-  predictionSchema,
-  windowResultSchema,
-} from '../../../../shared/contracts/classification';
+import { z } from 'zod';
 import { problemSchema } from '../../../../shared/contracts/problem';
+import type { ErrorCode } from '../../../../shared/errors/app-error';
+import { statusOf } from '../problem';
 import {
-  healthSchema,
-  labelsSchema,
-  modelDetailsSchema,
-  modelListSchema,
-  promoteRequestSchema,
-  serviceStatusSchema,
-  servingChangeSchema,
-  shadowRequestSchema,
-} from '../../../../shared/contracts/service-status';
-import { scoresSchema } from '../routes/classify-answer';
-import { classifyQuerySchema } from '../classify-query';
-import { componentSchemas, type Json } from './json-schemas';
-import { jobPaths, jobRequestSchemas, jobSchemas } from './openapi-jobs';
-import { problemResponses, queryParameters, requestIdParameter } from './openapi-parts';
-import { timeoutHeader, timeoutPattern } from '../server/request-timeout';
-import { uploadField } from '../body/upload';
+  isOperation,
+  type Answer,
+  type AnyOperation,
+  type HeaderParameter,
+  type Json,
+  type NamedSchema,
+  type Route,
+} from '../routing/route';
+import { componentSchemas } from './json-schemas';
 
-/** The schemas that requests and answers are checked with, by their names in the document. */
-const named = {
-  Classification: classificationSchema,
-  Prediction: predictionSchema,
-  WindowResult: windowResultSchema,
-  Scores: scoresSchema,
-  Health: healthSchema,
-  ServiceStatus: serviceStatusSchema,
-  Labels: labelsSchema,
-  ModelList: modelListSchema,
-  ModelDetails: modelDetailsSchema,
-  PromoteRequest: promoteRequestSchema,
-  ShadowRequest: shadowRequestSchema,
-  ServingChange: servingChangeSchema,
-  Problem: problemSchema,
-  ...jobSchemas,
-};
-
-/** The OpenAPI 3.1 document of the service, made from the schemas it works with. */
-export function openApiDocument(version: string): Json {
+/** The OpenAPI 3.1 document of the service, made from the records of its routes. */
+export function openApiDocument<Deps>(routes: readonly Route<Deps>[], version: string): Json {
+  const operations = routes.filter(isOperation);
+  const paths: Record<string, Json> = {};
+  for (const operation of operations) {
+    const path = operation.path.replace(/:(\w+)/g, '{$1}');
+    paths[path] = { ...paths[path], [operation.method]: describe(operation) };
+  }
   return {
     openapi: '3.1.0',
     info: {
@@ -53,19 +32,12 @@ export function openApiDocument(version: string): Json {
     // Where this document is, so below a proxy's path, too.
     servers: [{ url: './' }],
     tags: [{ name: 'classification' }, { name: 'training' }, { name: 'operation' }],
-    paths: {
-      '/classify': { post: classifyOperation() },
-      '/labels': { get: getOperation('labels', 'What answers name: classes, and AudioSet’s tags', 'Labels') },
-      '/models': { get: getOperation('listModels', 'The versions in the registry', 'ModelList') },
-      ...modelPaths(),
-      ...jobPaths(),
-      '/healthz': { get: getOperation('health', 'Whether the process answers at all', 'Health') },
-      '/readyz': { get: readyOperation() },
-      '/metrics': { get: metricsOperation() },
-      '/stream': { get: streamOperation() },
-    },
+    paths,
     components: {
-      schemas: { ...componentSchemas(named, 'output'), ...componentSchemas(jobRequestSchemas, 'input') },
+      schemas: {
+        ...componentSchemas(answerSchemas(operations), 'output'),
+        ...componentSchemas(bodySchemas(operations), 'input'),
+      },
       securitySchemes: {
         bearer: {
           type: 'http',
@@ -77,209 +49,120 @@ export function openApiDocument(version: string): Json {
   };
 }
 
-function classifyOperation(): Json {
-  return {
-    operationId: 'classify',
-    tags: ['classification'],
-    summary: 'What is to be heard in a recording',
-    description:
-      'WAV, FLAC, MP3, Ogg Vorbis and Opus, found by content; other containers where an ffmpeg is installed. ' +
-      'A clip longer than the model’s window is judged window by window; the answer is the mean over those in which a class ' +
-      'is heard, or `unknown`.',
-    parameters: [...queryParameters(classifyQuerySchema), requestIdParameter, timeoutParameter],
-    security: [{}, { bearer: [] }],
-    requestBody: {
-      required: true,
-      content: {
-        'multipart/form-data': {
-          schema: {
-            type: 'object',
-            required: [uploadField],
-            additionalProperties: false,
-            properties: { [uploadField]: { type: 'string', format: 'binary' } },
-          },
-        },
-        'application/octet-stream': { schema: { type: 'string', format: 'binary' } },
-        'audio/*': { schema: { type: 'string', format: 'binary' } },
-      },
-    },
-    responses: {
-      200: {
-        description: 'The clip’s classes, most probable first',
-        headers: { 'X-Request-Id': stringHeader },
-        content: {
-          'application/json': { schema: { oneOf: [reference('Classification'), reference('Scores')] } },
-          'text/plain': { schema: { type: 'string' }, example: ' 93.1 %  dog\n  4.0 %  rooster\n' },
-        },
-      },
-      ...problemResponses([
-        'malformed-request',
-        'unauthorized',
-        'not-acceptable',
-        'request-timeout',
-        'payload-too-large',
-        'unsupported-media',
-        'undecodable-audio',
-        'empty-audio',
-        'non-finite-audio',
-        'clip-too-long',
-        'overloaded',
-        'rate-limited',
-        'starting',
-        'draining',
-        'engine-unavailable',
-        'internal',
-      ]),
-    },
-  };
-}
+type Described = AnyOperation<never>;
 
-/** `/models/{id}` and the verbs that change what serves. */
-function modelPaths(): Json {
-  const details = getOperation(
-    'modelDetails',
-    'A version, its figures and what the gate decided',
-    'ModelDetails',
+function describe(operation: Described): Json {
+  const { id, tag, summary, access, body } = operation;
+  const forAdmins = access === 'admin' ? ['Needs an admin key.'] : [];
+  const description = [...forAdmins, operation.description ?? ''].join(' ').trim();
+  const described: Json = { operationId: id, tags: [tag], summary, parameters: parametersOf(operation) };
+  if (description !== '') described['description'] = description;
+  if (access !== 'anyone')
+    described['security'] = access === 'admin' ? [{ bearer: [] }] : [{}, { bearer: [] }];
+  if (body !== undefined) {
+    const isJson = 'json' in body;
+    described['requestBody'] = {
+      required: !isJson || body.required,
+      content: isJson ? { 'application/json': { schema: referenceTo(body.json) } } : body.content,
+    };
+  }
+  const good = Object.entries(operation.answers).map(
+    ([status, answer]) => [status, describeAnswer(answer, summary)] as const,
   );
-  const withMissing = { ...(details['responses'] as Json), ...problemResponses(['not-found']) };
-  const below = (verb: string): string => `/models/{id}/${verb}`;
-  return {
-    '/models/{id}': {
-      get: { ...details, parameters: [idParameter, requestIdParameter], responses: withMissing },
-    },
-    [below('promote')]: {
-      post: changeOperation(
-        'promoteModel',
-        'Make it the version that serves, if the gate lets it; a refusal is a 409 whose `decision` has every figure',
-        'PromoteRequest',
-      ),
-    },
-    [below('rollback')]: {
-      post: changeOperation('rollBackModel', 'Leave it for the version that served before'),
-    },
-    [below('pin')]: {
-      post: changeOperation(
-        'pinModel',
-        'Serve it whatever is current, and promote nothing until it is unpinned',
-      ),
-      delete: changeOperation('unpinModel', 'Serve the current version again'),
-    },
-    [below('shadow')]: {
-      post: changeOperation(
-        'shadowModel',
-        'Let it judge a share of what is served; its answers are compared and never sent',
-        'ShadowRequest',
-      ),
-      delete: changeOperation('unshadowModel', 'End that'),
-    },
-  };
+  // A status with a document of its own is no problem of that status too.
+  described['responses'] = { ...problemResponses(errorsOf(operation)), ...Object.fromEntries(good) };
+  return described;
 }
 
-function changeOperation(operationId: string, summary: string, body?: keyof typeof named): Json {
-  return {
-    operationId,
-    tags: ['operation'],
-    summary,
-    description: 'Needs an admin key. It holds for every instance on the same folder of models.',
-    parameters: [idParameter, requestIdParameter],
-    security: [{ bearer: [] }],
-    ...(body === undefined ? {} : { requestBody: { required: false, content: jsonOf(body) } }),
-    responses: {
-      200: {
-        description: 'Changed; what this instance serves now is in it',
-        content: jsonOf('ServingChange'),
-      },
-      ...problemResponses([
-        'malformed-request',
-        'unauthorized',
-        'forbidden',
-        'not-found',
-        'conflict',
-        'rate-limited',
-        'engine-unavailable',
-        'storage-full',
-        'internal',
-      ]),
-    },
-  };
+function describeAnswer({ description, json, content, headers }: Answer, summary: string): Json {
+  const names = json === undefined ? [] : [json].flat().map(({ name }) => referenceTo(name));
+  const answer: Json = { description: description ?? summary };
+  if (headers !== undefined) answer['headers'] = headers;
+  if (names.length > 0 || content !== undefined) {
+    const schema = names.length === 1 ? names[0] : { oneOf: names };
+    answer['content'] = names.length === 0 ? content : { 'application/json': { schema }, ...content };
+  }
+  return answer;
 }
 
-const idParameter = {
-  name: 'id',
-  in: 'path',
-  required: true,
-  description: 'A version, as `GET /models` names it',
-  schema: { type: 'string' },
+/** The codes that a record lists, and those that come of what else it says. */
+function errorsOf({ access, whileOpen, query, body, errors = [] }: Described): ErrorCode[] {
+  const codes = new Set<ErrorCode>();
+  if (query !== undefined || body !== undefined) codes.add('malformed-request');
+  if (access !== 'anyone') codes.add('unauthorized');
+  if (access === 'admin') codes.add('forbidden');
+  for (const code of errors) codes.add(code);
+  if (access !== 'anyone') codes.add('rate-limited');
+  if (whileOpen === true) codes.add('draining');
+  return [...codes.add('internal')];
+}
+
+/** A response for each status, naming the codes that share it. */
+function problemResponses(codes: readonly ErrorCode[]): Json {
+  const responses: Json = {};
+  for (const status of new Set(codes.map(statusOf))) {
+    const sharing = codes.filter((code) => statusOf(code) === status);
+    const response: Json = {
+      description: `Problem with code ${sharing.map((code) => `\`${code}\``).join(', ')}`,
+      content: { 'application/problem+json': { schema: referenceTo('Problem') } },
+    };
+    if (status === 429 || status === 503) response['headers'] = { 'Retry-After': retryAfterHeader };
+    responses[status] = response;
+  }
+  return responses;
+}
+
+function parametersOf({ path, params = {}, query, headers = [] }: Described): Json[] {
+  const names = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name!);
+  const inPath = names.map((name) => ({
+    name,
+    in: 'path',
+    required: true,
+    description: params[name],
+    schema: { type: 'string' },
+  }));
+  return [
+    ...inPath,
+    ...(query === undefined ? [] : queryParameters(query)),
+    ...[...headers, requestIdHeader].map(headerParameter),
+  ];
+}
+
+/** A query's options, as the schema that checks them has them. */
+function queryParameters(schema: z.ZodObject): Json[] {
+  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' });
+  return Object.entries(properties).map(([name, property]) => {
+    const { description, ...rest } = property as Json;
+    return { name, in: 'query', required: required.includes(name), description, schema: rest };
+  });
+}
+
+function headerParameter({ name, description, pattern }: HeaderParameter): Json {
+  return { name, in: 'header', required: false, description, schema: { type: 'string', pattern } };
+}
+
+const requestIdHeader: HeaderParameter = {
+  name: 'X-Request-Id',
+  description: 'Taken over into the answer and the logs; made up when absent',
+  pattern: '^[A-Za-z0-9_.:-]{1,128}$',
 };
 
-function readyOperation(): Json {
-  const operation = getOperation('readiness', 'Whether recordings are taken', 'ServiceStatus');
-  const responses = operation['responses'] as Json;
-  const notReady = { description: 'Not ready, and why', content: jsonOf('ServiceStatus') };
-  return { ...operation, responses: { ...responses, 503: notReady } };
+function answerSchemas(operations: readonly Described[]): Record<string, z.ZodType> {
+  const schemas: Record<string, z.ZodType> = { Problem: problemSchema };
+  const named = operations
+    .flatMap(({ answers }) => Object.values(answers))
+    .flatMap(({ json = [] }): readonly NamedSchema[] => [json].flat());
+  for (const { name, schema, parts } of named) Object.assign(schemas, parts, { [name]: schema });
+  return schemas;
 }
 
-function streamOperation(): Json {
-  return {
-    operationId: 'stream',
-    tags: ['classification'],
-    summary: 'Live sound over a WebSocket',
-    description:
-      'What is spoken over it is described by `/asyncapi.json`. Without an upgrade it says why a handshake would be refused, ' +
-      'which browsers do not tell; 426 when it would not.',
-    security: [{}, { bearer: [] }],
-    responses: {
-      101: { description: 'The connection is a WebSocket now' },
-      ...problemResponses([
-        'upgrade-required',
-        'unauthorized',
-        'overloaded',
-        'rate-limited',
-        'starting',
-        'draining',
-        'engine-unavailable',
-      ]),
-    },
-  };
+function bodySchemas(operations: readonly Described[]): Record<string, z.ZodType> {
+  const bodies = operations.flatMap(({ body }) => (body !== undefined && 'json' in body ? [body] : []));
+  return Object.fromEntries(bodies.map(({ json, shown }) => [json, shown]));
 }
 
-function metricsOperation(): Json {
-  return {
-    operationId: 'metrics',
-    tags: ['operation'],
-    summary: 'Metrics for Prometheus',
-    responses: {
-      200: {
-        description: 'Text exposition format',
-        content: { 'text/plain': { schema: { type: 'string' } } },
-      },
-    },
-  };
-}
-
-function getOperation(operationId: string, summary: string, schema: keyof typeof named): Json {
-  return {
-    operationId,
-    tags: ['operation'],
-    summary,
-    parameters: [requestIdParameter],
-    responses: { 200: { description: summary, content: jsonOf(schema) }, ...problemResponses(['internal']) },
-  };
-}
-
-const stringHeader = { schema: { type: 'string' } };
-const timeoutParameter = {
-  name: timeoutHeader,
-  in: 'header',
-  required: false,
-  description: 'Seconds the answer may take; a recording that would take longer is refused at once with 429',
-  schema: { type: 'string', pattern: timeoutPattern },
-};
-
-function reference(schema: keyof typeof named): Json {
+function referenceTo(schema: string): Json {
   return { $ref: `#/components/schemas/${schema}` };
 }
 
-function jsonOf(schema: keyof typeof named): Json {
-  return { 'application/json': { schema: reference(schema) } };
-}
+const retryAfterHeader = { description: 'Seconds', schema: { type: 'integer', minimum: 1 } };

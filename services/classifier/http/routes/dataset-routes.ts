@@ -1,92 +1,157 @@
-import type { Express, Request, RequestHandler } from 'express';
 import { z } from 'zod';
-import { datasetNameSchema } from '../../../../shared/contracts/dataset';
+import {
+  datasetDetailsSchema,
+  datasetListSchema,
+  datasetNameSchema,
+} from '../../../../shared/contracts/dataset';
 import { AppError } from '../../../../shared/errors/app-error';
 import { cancellation } from '../../../../shared/errors/cancellation';
 import type { JobQueue } from '../../../../shared/jobs/job-queue';
-import type { AssertAdmin } from '../../access/admin';
-import type { Identify } from '../../access/api-keys';
-import type { DatasetStore } from '../../datasets/dataset-store';
 import type { Gate } from '../../access/admission';
+import type { DatasetStore } from '../../datasets/dataset-store';
 import { readDatasetUpload, type DatasetUploadLimits } from '../body/dataset-upload';
-import { endpoint } from '../endpoint';
-import { parseInput } from '../parse-input';
 import { contextOf } from '../request-context';
+import { operation } from '../routing/route';
 
 export interface DatasetRoutesDeps {
   readonly datasets: DatasetStore;
   readonly datasetLimits: DatasetUploadLimits;
   /** Asked which datasets are in use. */
   readonly jobs: JobQueue;
-  readonly assertAdmin: AssertAdmin;
-  readonly identify: Identify;
   readonly gate: Gate;
 }
 
 /** More jobs than may wait. */
 const maxAsked = 10_000;
 
-export const datasetRoutePaths = ['/datasets', '/datasets/:name'];
-
-export const datasetQuerySchema = z.strictObject({
+const datasetQuerySchema = z.strictObject({
   name: datasetNameSchema.describe('What it will be called: a–z, 0–9, - and ., at most 64'),
 });
 
-/** `/datasets` and below: sounds that users bring. Reading needs what `POST /classify` needs, changing an admin. */
-export function datasetRoutes(app: Express, deps: DatasetRoutesDeps): void {
-  const { datasets, identify } = deps;
-  endpoint(app, '/datasets', {
-    get: async (req, res) => {
-      identify(req.headers);
+const datasetDetails = { name: 'DatasetDetails', schema: datasetDetailsSchema };
+const params = { name: 'Of the dataset' };
+
+const list = operation({
+  method: 'get',
+  path: '/datasets',
+  id: 'listDatasets',
+  tag: 'training',
+  summary: 'The datasets',
+  access: 'key',
+  answers: { 200: { json: { name: 'DatasetList', schema: datasetListSchema } } },
+  errors: ['unreachable'],
+  handle: ({ datasets }: DatasetRoutesDeps) => {
+    return async ({ res }) => {
       res.setHeader('Cache-Control', 'no-store');
       res.json(await datasets.list());
+    };
+  },
+});
+
+const binary = { type: 'string', format: 'binary' };
+
+/** Whatever can be refused is refused before the first file is read. */
+const upload = operation({
+  method: 'post',
+  path: '/datasets',
+  id: 'uploadDataset',
+  tag: 'training',
+  summary: 'Bring recordings to train on',
+  description:
+    'Recordings and a CSV with the columns filename and category, and optionally fold and source; as files of a ' +
+    'form, folders in their names, or in one zip. It appears whole or not at all. Warnings do not keep it from being taken.',
+  access: 'admin',
+  whileOpen: true,
+  query: datasetQuerySchema,
+  body: {
+    content: {
+      'multipart/form-data': {
+        schema: { type: 'object', properties: { file: { type: 'array', items: binary } } },
+      },
+      'application/zip': { schema: binary },
     },
-    post: uploadRoute(deps),
-  });
-  endpoint(app, '/datasets/:name', {
-    get: async (req, res) => {
-      identify(req.headers);
-      res.setHeader('Cache-Control', 'no-store');
-      res.json(await datasets.describe(nameOf(req)));
+  },
+  answers: {
+    201: {
+      json: datasetDetails,
+      headers: { Location: { description: 'Where the dataset is', schema: { type: 'string' } } },
     },
-    delete: async (req, res) => {
-      deps.assertAdmin(req);
-      const name = nameOf(req);
-      const jobs = await jobsOn(name, deps.jobs);
-      if (jobs.length > 0) {
-        throw new AppError(
-          'conflict',
-          `${jobs.length === 1 ? 'A job trains' : `${jobs.length} jobs train`} on ${name}: cancel ${jobs.join(', ')} first.`,
+  },
+  errors: [
+    'conflict',
+    'request-timeout',
+    'payload-too-large',
+    'unsupported-media',
+    'invalid-dataset',
+    'overloaded',
+    'storage-full',
+    'unreachable',
+  ],
+  handle: ({ datasets, datasetLimits, gate }: DatasetRoutesDeps) => {
+    return async ({ req, res, query: { name } }) => {
+      await datasets.assertFree(name);
+      const { signal } = contextOf(res);
+      // What has come whole is finished when the service shuts down; what is still coming is not waited for.
+      const arriving = AbortSignal.any([signal, gate.closing]);
+      try {
+        const details = await datasets.receive(
+          name,
+          (intake) => readDatasetUpload(req, intake, datasetLimits, arriving),
+          signal,
         );
+        res.status(201).location(`/datasets/${name}`).json(details);
+      } catch (error) {
+        throw signal.aborted ? cancellation(signal) : error;
+      }
+    };
+  },
+});
+
+const details = operation({
+  method: 'get',
+  path: '/datasets/:name',
+  id: 'dataset',
+  tag: 'training',
+  summary: 'What it holds, and what is wrong with it',
+  access: 'key',
+  params,
+  answers: { 200: { json: datasetDetails } },
+  errors: ['not-found', 'unreachable'],
+  handle: ({ datasets }: DatasetRoutesDeps) => {
+    return async ({ res, param }) => {
+      res.setHeader('Cache-Control', 'no-store');
+      res.json(await datasets.describe(param('name')));
+    };
+  },
+});
+
+const remove = operation({
+  method: 'delete',
+  path: '/datasets/:name',
+  id: 'deleteDataset',
+  tag: 'training',
+  summary: 'Delete it',
+  description: 'Refused while a job trains on it.',
+  access: 'admin',
+  params,
+  answers: { 204: { description: 'Done' } },
+  errors: ['not-found', 'conflict', 'unreachable', 'draining'],
+  handle: ({ datasets, jobs: queue }: DatasetRoutesDeps) => {
+    return async ({ res, param }) => {
+      const name = param('name');
+      const jobs = await jobsOn(name, queue);
+      if (jobs.length > 0) {
+        const train = jobs.length === 1 ? 'A job trains' : `${jobs.length} jobs train`;
+        throw new AppError('conflict', `${train} on ${name}: cancel ${jobs.join(', ')} first.`);
       }
       await datasets.remove(name);
       res.status(204).end();
-    },
-  });
-}
+    };
+  },
+});
 
-/** Whatever can be refused is refused before the first file is read. */
-function uploadRoute({ datasets, datasetLimits, assertAdmin, gate }: DatasetRoutesDeps): RequestHandler {
-  return async (req, res) => {
-    assertAdmin(req);
-    gate.closing.throwIfAborted();
-    const { name } = parseInput(datasetQuerySchema, req.query, 'query');
-    await datasets.assertFree(name);
-    const { signal } = contextOf(res);
-    // What has come whole is finished when the service shuts down; what is still coming is not waited for.
-    const arriving = AbortSignal.any([signal, gate.closing]);
-    try {
-      const details = await datasets.receive(
-        name,
-        (intake) => readDatasetUpload(req, intake, datasetLimits, arriving),
-        signal,
-      );
-      res.status(201).location(`/datasets/${name}`).json(details);
-    } catch (error) {
-      throw signal.aborted ? cancellation(signal) : error;
-    }
-  };
-}
+/** Sounds that users bring. Reading needs what `POST /classify` needs, changing an admin. */
+export const datasetRoutes = [list, upload, details, remove];
 
 /** Unfinished jobs that train on a dataset. */
 async function jobsOn(dataset: string, queue: JobQueue): Promise<string[]> {
@@ -98,8 +163,4 @@ async function jobsOn(dataset: string, queue: JobQueue): Promise<string[]> {
     .flat()
     .filter(({ request }) => request.dataset === dataset)
     .map(({ id }) => id);
-}
-
-function nameOf({ params }: Request): string {
-  return String(params['name']);
 }

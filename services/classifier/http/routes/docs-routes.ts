@@ -1,10 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Express, RequestHandler } from 'express';
 import { errorCodes, AppError } from '../../../../shared/errors/app-error';
-import { asyncApiDocument } from '../openapi/asyncapi';
-import { endpoint } from '../endpoint';
-import { problemOf } from '../error-middleware';
-import { openApiDocument } from '../openapi/openapi';
+import { problemOf } from '../problem';
+import type { Handle, Json, Resource } from '../routing/route';
 
 /** Everything comes from this host: the page works behind any firewall and tells nobody who reads it. */
 const contentSecurityPolicy =
@@ -39,56 +36,62 @@ const start = `SwaggerUIBundle({
 });
 `;
 
-export const docsRoutePaths = [
-  '/openapi.json',
-  '/asyncapi.json',
-  '/docs',
-  '/docs/start.js',
-  '/docs/swagger-ui.css',
-  '/docs/swagger-ui-bundle.js',
-  '/problems/:code',
-];
+export interface DocsRoutesDeps {
+  /** The documents at `/openapi.json` and `/asyncapi.json`. */
+  readonly openApi: Json;
+  readonly asyncApi: Json;
+}
+
+type DocsRoute = Resource<DocsRoutesDeps>;
 
 /** A document of tens of kilobytes that never changes: written out, and its digest worked out, once. */
-function fixed(document: unknown): RequestHandler {
+function fixed(document: unknown): Handle {
   const body = Buffer.from(JSON.stringify(document));
   const etag = `"${createHash('sha256').update(body).digest('base64url')}"`;
-  return (_req, res) => {
+  return ({ res }) => {
     res.setHeader('ETag', etag);
     res.type('json').send(body);
   };
 }
 
-/** `GET /openapi.json`, a page to read and try it at `/docs`, and what each problem's `type` points to. */
-export function docsRoutes(app: Express, version: string): void {
-  endpoint(app, '/openapi.json', { get: fixed(openApiDocument(version)) });
-  endpoint(app, '/asyncapi.json', { get: fixed(asyncApiDocument(version)) });
-  const [plain, asFolder] = [page('docs/'), page('')].map((document) => text('html', document));
-  endpoint(app, '/docs', {
-    get: (req, res, next) => (req.path.endsWith('/') ? asFolder : plain)!(req, res, next),
+function at(path: string, handle: DocsRoute['handle']): DocsRoute {
+  return { method: 'get', path, handle };
+}
+
+function libraryFile(name: string): DocsRoute {
+  const file = require.resolve(`swagger-ui-dist/${name}`);
+  return at(`/docs/${name}`, () => ({ res }) => {
+    res.sendFile(file, { maxAge: '1h', dotfiles: 'allow' });
   });
-  endpoint(app, '/docs/start.js', { get: text('js', start) });
-  for (const name of ['swagger-ui.css', 'swagger-ui-bundle.js']) {
-    const file = require.resolve(`swagger-ui-dist/${name}`);
-    endpoint(app, `/docs/${name}`, {
-      get: (_req, res) => {
-        res.sendFile(file, { maxAge: '1h', dotfiles: 'allow' });
-      },
-    });
-  }
-  endpoint(app, '/problems/:code', { get: problemRoute });
 }
 
-function text(type: string, body: string): RequestHandler {
-  return (_req, res) => {
-    res.setHeader('Content-Security-Policy', contentSecurityPolicy);
-    res.type(type).send(body);
-  };
+function docsPage(): Handle {
+  const [plain, asFolder] = [text('html', page('docs/')), text('html', page(''))];
+  return (call) => (call.req.path.endsWith('/') ? asFolder : plain)(call);
 }
 
-const problemRoute: RequestHandler = (req, res) => {
-  const code = errorCodes.find((known) => known === req.params['code']);
+/** What a problem's `type` points to. */
+const answerProblem: Handle = ({ res, param }) => {
+  const code = errorCodes.find((known) => known === param('code'));
   if (code === undefined) throw new AppError('not-found', 'There is no problem with this code.');
   const { type, title, status } = problemOf(new AppError(code, ''), '');
   res.json({ type, title, status, code });
 };
+
+/** The documents, a page to read and try them, and what each problem's `type` points to. */
+export const docsRoutes: readonly DocsRoute[] = [
+  at('/openapi.json', ({ openApi }) => fixed(openApi)),
+  at('/asyncapi.json', ({ asyncApi }) => fixed(asyncApi)),
+  at('/docs', docsPage),
+  at('/docs/start.js', () => text('js', start)),
+  libraryFile('swagger-ui.css'),
+  libraryFile('swagger-ui-bundle.js'),
+  at('/problems/:code', () => answerProblem),
+];
+
+function text(type: string, body: string): Handle {
+  return ({ res }) => {
+    res.setHeader('Content-Security-Policy', contentSecurityPolicy);
+    res.type(type).send(body);
+  };
+}

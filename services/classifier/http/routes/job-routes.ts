@@ -1,38 +1,40 @@
-import express, { type Express, type Request, type RequestHandler } from 'express';
+import type { Request } from 'express';
 import { z } from 'zod';
-import { jobSchema, jobStateSchema, newJobSchema, type JobRequest } from '../../../../shared/contracts/job';
-import { AppError } from '../../../../shared/errors/app-error';
-import type { AssertAdmin } from '../../access/admin';
+import {
+  jobRequestSchema,
+  jobSchema,
+  jobStateSchema,
+  newJobSchema,
+  type JobRequest,
+} from '../../../../shared/contracts/job';
+import { AppError, type ErrorCode } from '../../../../shared/errors/app-error';
+import type { JobQueue } from '../../../../shared/jobs/job-queue';
 import type { Caller } from '../../access/api-keys';
 import type { DatasetStore } from '../../datasets/dataset-store';
-import { endpoint } from '../endpoint';
-import { jobEventsRoute, type JobEventsDeps } from './job-events-route';
-import { parseInput } from '../parse-input';
+import { operation, type Handle } from '../routing/route';
+import { createJobEventsHandler, type JobEventsDeps } from './job-events';
 
 export interface JobRoutesDeps extends JobEventsDeps {
   readonly datasets: DatasetStore;
-  readonly assertAdmin: AssertAdmin;
 }
 
-export const jobRoutePaths = ['/jobs', '/jobs/:id', '/jobs/:id/events', '/jobs/:id/resume'];
-
 /** A request for a job is a few hundred bytes. */
-const maxBodyBytes = '32kb';
+const maxBytes = 32 * 1024;
 
-export const idempotencyHeader = 'Idempotency-Key';
-export const idempotencyPattern = '^[\\x21-\\x7e]{1,255}$';
+const idempotencyHeader = 'Idempotency-Key';
+const idempotencyPattern = '^[\\x21-\\x7e]{1,255}$';
 
 const whole = (value: unknown): unknown =>
   typeof value === 'string' && /^\d{1,6}$/.test(value) ? Number(value) : value;
 
 /** What `GET /jobs` can be asked. */
-export const jobsQuerySchema = z.strictObject({
+const jobsQuerySchema = z.strictObject({
   state: jobStateSchema.optional().describe('Only jobs in this state'),
   limit: z.preprocess(whole, z.int().min(1).max(500).default(100)).describe('At most so many'),
 });
 
 /** `GET /jobs`: the newest first. */
-export const jobListSchema = z.object({
+const jobListSchema = z.object({
   jobs: z.array(jobSchema),
   unreadable: z
     .array(z.object({ id: z.string(), reason: z.string() }))
@@ -40,59 +42,148 @@ export const jobListSchema = z.object({
     .describe('Jobs whose records this version cannot read; absent: there are none'),
 });
 
-/** `/jobs` and below. Reading needs what `POST /classify` needs, changing an admin. */
-export function jobRoutes(app: Express, deps: JobRoutesDeps): void {
-  const { jobs, identify, assertAdmin, gate } = deps;
-  const verb =
-    (change: (id: string) => Promise<unknown>, status: number): RequestHandler =>
-    async (req, res) => {
-      assertAdmin(req);
-      gate.closing.throwIfAborted();
-      res.status(status).json(await change(idOf(req)));
-    };
-  endpoint(app, '/jobs', {
-    get: async (req, res) => {
-      identify(req.headers);
-      const { state, limit } = parseInput(jobsQuerySchema, req.query, 'query');
-      res.setHeader('Cache-Control', 'no-store');
-      const listed = await jobs.list({ limit, ...(state === undefined ? {} : { state }) });
-      const unreadable = await jobs.unreadable();
-      res.json({ jobs: listed, ...(unreadable.length === 0 ? {} : { unreadable }) });
-    },
-    post: submitRoute(deps),
-  });
-  endpoint(app, '/jobs/:id', {
-    get: async (req, res) => {
-      identify(req.headers);
-      res.setHeader('Cache-Control', 'no-store');
-      res.json(await jobs.get(idOf(req)));
-    },
-    delete: verb((id) => jobs.cancel(id), 200),
-  });
-  endpoint(app, '/jobs/:id/events', { get: jobEventsRoute(deps) });
-  endpoint(app, '/jobs/:id/resume', { post: verb((id) => jobs.resume(id), 202) });
-}
+const job = { name: 'Job', schema: jobSchema };
+const params = { id: 'Of the job' };
+const changeErrors: readonly ErrorCode[] = ['not-found', 'conflict', 'unreachable'];
 
-function submitRoute({ jobs, datasets, assertAdmin, gate }: JobRoutesDeps): RequestHandler[] {
-  return [
-    (req, res, next) => {
-      // Whoever may not ask is told before their body is read.
-      res.locals['caller'] = assertAdmin(req);
-      gate.closing.throwIfAborted();
-      if (req.is('application/json') === false) {
-        throw new AppError('unsupported-media', 'Send the job as JSON: Content-Type: application/json.');
-      }
-      next();
+const list = operation({
+  method: 'get',
+  path: '/jobs',
+  id: 'listJobs',
+  tag: 'training',
+  summary: 'Jobs, the newest first',
+  access: 'key',
+  query: jobsQuerySchema,
+  answers: { 200: { json: { name: 'JobList', schema: jobListSchema } } },
+  errors: ['unreachable'],
+  handle: ({ jobs }: JobRoutesDeps) => {
+    return async ({ res, query: { state, limit } }) => {
+      res.setHeader('Cache-Control', 'no-store');
+      const listed = await jobs.list(state === undefined ? { limit } : { limit, state });
+      const unreadable = await jobs.unreadable();
+      res.json(unreadable.length === 0 ? { jobs: listed } : { jobs: listed, unreadable });
+    };
+  },
+});
+
+const submit = operation({
+  method: 'post',
+  path: '/jobs',
+  id: 'submitJob',
+  tag: 'training',
+  summary: 'Train a network',
+  description: `The same ${idempotencyHeader} with the same body is the same job.`,
+  access: 'admin',
+  whileOpen: true,
+  headers: [
+    {
+      name: idempotencyHeader,
+      description: 'Made up by the sender for one job',
+      pattern: idempotencyPattern,
     },
-    express.json({ limit: maxBodyBytes }),
-    async (req, res) => {
-      const key = idempotencyKey(req, res.locals['caller'] as Caller);
-      const wanted = parseInput(newJobSchema, req.body, 'body');
-      await assertDataset(wanted, datasets);
-      const { job } = await jobs.submit(wanted, key);
-      res.status(202).location(`/jobs/${job.id}`).json(job);
+  ],
+  body: {
+    json: 'JobRequest',
+    shown: jobRequestSchema,
+    checked: newJobSchema,
+    required: true,
+    maxBytes,
+  },
+  answers: {
+    202: {
+      json: job,
+      headers: { Location: { description: 'Where the job is', schema: { type: 'string' } } },
     },
-  ];
+  },
+  errors: ['conflict', 'payload-too-large', 'unsupported-media', 'overloaded', 'storage-full', 'unreachable'],
+  handle: ({ jobs, datasets }: JobRoutesDeps) => {
+    return async ({ req, res, caller, body }) => {
+      const key = idempotencyKey(req, caller);
+      await assertDataset(body, datasets);
+      const submitted = await jobs.submit(body, key);
+      res.status(202).location(`/jobs/${submitted.job.id}`).json(submitted.job);
+    };
+  },
+});
+
+const details = operation({
+  method: 'get',
+  path: '/jobs/:id',
+  id: 'job',
+  tag: 'training',
+  summary: 'A job: its state, progress and result',
+  access: 'key',
+  params,
+  answers: { 200: { json: job } },
+  errors: ['not-found', 'unreachable'],
+  handle: ({ jobs }: JobRoutesDeps) => {
+    return async ({ res, param }) => {
+      res.setHeader('Cache-Control', 'no-store');
+      res.json(await jobs.get(param('id')));
+    };
+  },
+});
+
+const cancel = operation({
+  method: 'delete',
+  path: '/jobs/:id',
+  id: 'cancelJob',
+  tag: 'training',
+  summary: 'Stop it; its checkpoint stays',
+  access: 'admin',
+  whileOpen: true,
+  params,
+  answers: { 200: { json: job } },
+  errors: changeErrors,
+  handle: changing(200, (jobs, id) => jobs.cancel(id)),
+});
+
+const resume = operation({
+  method: 'post',
+  path: '/jobs/:id/resume',
+  id: 'resumeJob',
+  tag: 'training',
+  summary: 'Go on with a cancelled or failed job from its last epoch',
+  access: 'admin',
+  whileOpen: true,
+  params,
+  answers: { 202: { json: job } },
+  errors: changeErrors,
+  handle: changing(202, (jobs, id) => jobs.resume(id)),
+});
+
+const events = operation({
+  method: 'get',
+  path: '/jobs/:id/events',
+  id: 'jobEvents',
+  tag: 'training',
+  summary: 'The job, then the job after each change, until it has ended',
+  description: 'Server-sent events named `job`; their data is a Job.',
+  access: 'key',
+  whileOpen: true,
+  params,
+  headers: [
+    { name: 'Last-Event-ID', description: 'Go on behind this event', pattern: String.raw`^\d{1,15}$` },
+  ],
+  answers: {
+    200: { description: 'Events', content: { 'text/event-stream': { schema: { type: 'string' } } } },
+    204: { description: 'The job has ended, and the reader has seen it' },
+  },
+  errors: ['malformed-request', 'not-found', 'overloaded', 'unreachable'],
+  handle: createJobEventsHandler,
+});
+
+/** Reading needs what `POST /classify` needs, changing an admin. */
+export const jobRoutes = [list, submit, details, cancel, events, resume];
+
+function changing(
+  status: number,
+  change: (jobs: JobQueue, id: string) => Promise<unknown>,
+): (deps: JobRoutesDeps) => Handle {
+  return ({ jobs }) =>
+    async ({ res, param }) => {
+      res.status(status).json(await change(jobs, param('id')));
+    };
 }
 
 /** A caller's keys are its own: another one's key never finds its job. */
@@ -120,8 +211,4 @@ async function assertDataset({ dataset, protocol }: JobRequest, datasets: Datase
     const has = foldCount === 0 ? 'cannot be read' : `has the folds ${[...folds].sort().join(', ')}`;
     throw new AppError('malformed-request', `protocol.${part}: there is no fold ${fold}; ${dataset} ${has}.`);
   }
-}
-
-function idOf({ params }: Request): string {
-  return String(params['id']);
 }

@@ -1,82 +1,187 @@
-import express, { type Express, type Request, type RequestHandler } from 'express';
 import {
+  labelsSchema,
+  modelDetailsSchema,
+  modelListSchema,
   promoteRequestSchema,
+  servingChangeSchema,
   shadowRequestSchema,
   type ServingChange,
 } from '../../../../shared/contracts/service-status';
-import type { AssertAdmin } from '../../access/admin';
+import type { ErrorCode } from '../../../../shared/errors/app-error';
 import type { DescribeModels } from '../../model/describe-models';
 import type { ModelAdmin } from '../../model/model-admin';
-import { endpoint } from '../endpoint';
-import { parseInput } from '../parse-input';
+import { operation, type Answer, type Call, type Handle } from '../routing/route';
 
 export interface ModelRoutesDeps {
   readonly models: DescribeModels;
   readonly modelAdmin: ModelAdmin;
-  readonly assertAdmin: AssertAdmin;
 }
-
-export const modelRoutePaths = [
-  '/labels',
-  '/models',
-  '/models/:id',
-  ...['promote', 'rollback', 'pin', 'shadow'].map((verb) => `/models/:id/${verb}`),
-];
 
 /** A body of these routes is a few words. */
-const maxBodyBytes = '16kb';
+const maxBytes = 16 * 1024;
 
-/** `/labels`; `/models` and below: what there is, and the verbs that change what serves. */
-export function modelRoutes(app: Express, { models, modelAdmin, assertAdmin }: ModelRoutesDeps): void {
-  const json = express.json({ limit: maxBodyBytes, type: () => true });
-  /** Whoever may not ask is told before their body is read. */
-  const change = (
-    make: (id: string, by: string, body: unknown) => Promise<ServingChange>,
-  ): RequestHandler[] => [
-    (req, res, next) => {
-      res.locals['by'] = assertAdmin(req).name;
-      next();
-    },
-    json,
-    async (req, res) => {
-      res.setHeader('Cache-Control', 'no-store');
-      res.json(await make(idOf(req), res.locals['by'] as string, req.body));
-    },
-  ];
-  endpoint(app, '/labels', {
-    get: (_req, res) => {
+const labels = operation({
+  method: 'get',
+  path: '/labels',
+  id: 'labels',
+  tag: 'operation',
+  summary: 'What answers name: classes, and AudioSet’s tags',
+  access: 'anyone',
+  answers: { 200: { json: { name: 'Labels', schema: labelsSchema } } },
+  handle: ({ models }: ModelRoutesDeps) => {
+    return ({ res }) => {
       res.setHeader('Cache-Control', 'no-store');
       res.json(models.labels());
-    },
-  });
-  endpoint(app, '/models', {
-    get: async (_req, res) => {
+    };
+  },
+});
+
+const list = operation({
+  method: 'get',
+  path: '/models',
+  id: 'listModels',
+  tag: 'operation',
+  summary: 'The versions in the registry',
+  access: 'anyone',
+  answers: { 200: { json: { name: 'ModelList', schema: modelListSchema } } },
+  handle: ({ models }: ModelRoutesDeps) => {
+    return async ({ res }) => {
       res.json(await models.list());
-    },
-  });
-  endpoint(app, '/models/:id', {
-    get: async (req, res) => {
-      res.json(await models.details(idOf(req)));
-    },
-  });
-  endpoint(app, '/models/:id/promote', {
-    post: change((id, by, body) =>
-      modelAdmin.promote(id, parseInput(promoteRequestSchema, body ?? {}, 'body').waive, by),
-    ),
-  });
-  endpoint(app, '/models/:id/rollback', { post: change((id, by) => modelAdmin.rollBack(id, by)) });
-  endpoint(app, '/models/:id/pin', {
-    post: change((id, by) => modelAdmin.pin(id, by)),
-    delete: change((id, by) => modelAdmin.unpin(id, by)),
-  });
-  endpoint(app, '/models/:id/shadow', {
-    post: change((id, by, body) =>
-      modelAdmin.shadow(id, parseInput(shadowRequestSchema, body ?? {}, 'body').share, by),
-    ),
-    delete: change((id, by) => modelAdmin.unshadow(id, by)),
-  });
+    };
+  },
+});
+
+const params = { id: 'A version, as `GET /models` names it' };
+
+const details = operation({
+  method: 'get',
+  path: '/models/:id',
+  id: 'modelDetails',
+  tag: 'operation',
+  summary: 'A version, its figures and what the gate decided',
+  access: 'anyone',
+  params,
+  answers: { 200: { json: { name: 'ModelDetails', schema: modelDetailsSchema } } },
+  errors: ['not-found'],
+  handle: ({ models }: ModelRoutesDeps) => {
+    return async ({ res, param }) => {
+      res.json(await models.details(param('id')));
+    };
+  },
+});
+
+/** What the verbs that change what serves have in common. */
+const change = {
+  tag: 'operation',
+  description: 'It holds for every instance on the same folder of models.',
+  access: 'admin',
+  params,
+} as const;
+const changed: Readonly<Record<number, Answer>> = {
+  200: {
+    description: 'Changed; what this instance serves now is in it',
+    json: { name: 'ServingChange', schema: servingChangeSchema },
+  },
+};
+const changeErrors: readonly ErrorCode[] = [
+  'malformed-request',
+  'not-found',
+  'conflict',
+  'engine-unavailable',
+  'storage-full',
+];
+
+/** @param make changes what serves, in the name of who asks */
+function changing<Body>(
+  make: (admin: ModelAdmin, id: string, by: string, body: Body) => Promise<ServingChange>,
+): (deps: ModelRoutesDeps) => Handle<unknown, Body> {
+  return ({ modelAdmin }) =>
+    async ({ res, caller, body, param }: Call<unknown, Body>) => {
+      res.setHeader('Cache-Control', 'no-store');
+      res.json(await make(modelAdmin, param('id'), caller.name, body));
+    };
 }
 
-function idOf({ params }: Request): string {
-  return String(params['id']);
-}
+const promote = operation({
+  ...change,
+  method: 'post',
+  path: '/models/:id/promote',
+  id: 'promoteModel',
+  summary:
+    'Make it the version that serves, if the gate lets it; a refusal is a 409 whose `decision` has every figure',
+  body: {
+    json: 'PromoteRequest',
+    shown: promoteRequestSchema,
+    checked: promoteRequestSchema,
+    required: false,
+    maxBytes,
+  },
+  answers: changed,
+  errors: changeErrors,
+  handle: changing((admin, id, by, { waive }) => admin.promote(id, waive, by)),
+});
+
+const rollBack = operation({
+  ...change,
+  method: 'post',
+  path: '/models/:id/rollback',
+  id: 'rollBackModel',
+  summary: 'Leave it for the version that served before',
+  answers: changed,
+  errors: changeErrors,
+  handle: changing((admin, id, by) => admin.rollBack(id, by)),
+});
+
+const pin = operation({
+  ...change,
+  method: 'post',
+  path: '/models/:id/pin',
+  id: 'pinModel',
+  summary: 'Serve it whatever is current, and promote nothing until it is unpinned',
+  answers: changed,
+  errors: changeErrors,
+  handle: changing((admin, id, by) => admin.pin(id, by)),
+});
+
+const unpin = operation({
+  ...change,
+  method: 'delete',
+  path: '/models/:id/pin',
+  id: 'unpinModel',
+  summary: 'Serve the current version again',
+  answers: changed,
+  errors: changeErrors,
+  handle: changing((admin, id, by) => admin.unpin(id, by)),
+});
+
+const shadow = operation({
+  ...change,
+  method: 'post',
+  path: '/models/:id/shadow',
+  id: 'shadowModel',
+  summary: 'Let it judge a share of what is served; its answers are compared and never sent',
+  body: {
+    json: 'ShadowRequest',
+    shown: shadowRequestSchema,
+    checked: shadowRequestSchema,
+    required: false,
+    maxBytes,
+  },
+  answers: changed,
+  errors: changeErrors,
+  handle: changing((admin, id, by, { share }) => admin.shadow(id, share, by)),
+});
+
+const unshadow = operation({
+  ...change,
+  method: 'delete',
+  path: '/models/:id/shadow',
+  id: 'unshadowModel',
+  summary: 'End that',
+  answers: changed,
+  errors: changeErrors,
+  handle: changing((admin, id, by) => admin.unshadow(id, by)),
+});
+
+/** What versions there are, and the verbs that change what serves. */
+export const modelRoutes = [labels, list, details, promote, rollBack, pin, unpin, shadow, unshadow];

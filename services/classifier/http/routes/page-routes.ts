@@ -1,21 +1,32 @@
-import type { Express, Response } from 'express';
+import type { Response } from 'express';
 import { AppError } from '../../../../shared/errors/app-error';
+import type { Resource } from '../routing/route';
 import type { PageAsset, PageAssets } from './page-assets';
-import { endpoint } from '../endpoint';
 
-export const pageRoutePaths = ['/', '/page/:digest/*path'];
+export interface PageRoutesDeps {
+  readonly page: PageAssets;
+}
 
-/** `GET /`, the page to hear with; its parts below `/page/`. */
-export function pageRoutes(app: Express, { document, digest, files }: PageAssets): void {
-  endpoint(app, '/', {
-    get: (_req, res) => {
+/** The page to hear with. */
+const document: Resource<PageRoutesDeps> = {
+  method: 'get',
+  path: '/',
+  handle:
+    ({ page }) =>
+    ({ res }) => {
       // Small, and asked for anew each time: it alone knows the address of everything else.
       res.setHeader('Cache-Control', 'no-cache');
-      send(res, document);
+      send(res, page.document);
     },
-  });
-  endpoint(app, '/page/:digest/*path', {
-    get: (req, res) => {
+};
+
+/** Everything else of the page. */
+const parts: Resource<PageRoutesDeps> = {
+  method: 'get',
+  path: '/page/:digest/*path',
+  handle:
+    ({ page: { digest, files } }) =>
+    ({ req, res }) => {
       const { digest: asked, path } = req.params as unknown as { digest: string; path: string[] };
       const file = files.get(path.join('/'));
       if (asked !== digest || file === undefined) {
@@ -27,8 +38,9 @@ export function pageRoutes(app: Express, { document, digest, files }: PageAssets
       res.setHeader('Cache-Control', 'public, max-age=31536000, immutable');
       send(res, file);
     },
-  });
-}
+};
+
+export const pageRoutes = [document, parts];
 
 function send(res: Response, { type, body, gzipped }: PageAsset): void {
   res.vary('Accept-Encoding');

@@ -1,20 +1,38 @@
-import type { RequestHandler } from 'express';
 import { AppError } from '../../../../shared/errors/app-error';
-import type { Identify } from '../../access/api-keys';
-import type { CallerIdOf } from '../../access/caller-id';
 import type { Gate } from '../../access/admission';
+import type { CallerIdOf } from '../../access/caller-id';
+import { streamPath } from '../../stream/stream-server';
+import { operation } from '../routing/route';
+
+export interface StreamRouteDeps {
+  readonly gate: Gate;
+  readonly callerIdOf: CallerIdOf;
+}
 
 /**
  * A plain `GET /stream`; WebSockets are upgraded before a request gets here (stream/stream-server.ts). A browser does not
  * tell its page why a handshake was refused: the page asks here, and is refused for the same reason.
  */
-export function streamRoute(gate: Gate, identify: Identify, callerIdOf: CallerIdOf): RequestHandler {
-  return (req, res) => {
-    gate.assertStreamRoom(callerIdOf(identify(req.headers), req));
-    res.setHeader('Upgrade', 'websocket');
-    throw new AppError(
-      'upgrade-required',
-      'Connect here with a WebSocket; GET /asyncapi.json says what is spoken over it.',
-    );
-  };
-}
+export const streamRoute = operation({
+  method: 'get',
+  path: streamPath,
+  id: 'stream',
+  tag: 'classification',
+  summary: 'Live sound over a WebSocket',
+  description:
+    'What is spoken over it is described by `/asyncapi.json`. Without an upgrade it says why a handshake would be refused, ' +
+    'which browsers do not tell; 426 when it would not.',
+  access: 'key',
+  answers: { 101: { description: 'The connection is a WebSocket now' } },
+  errors: ['upgrade-required', 'overloaded', 'starting', 'draining', 'engine-unavailable'],
+  handle: ({ gate, callerIdOf }: StreamRouteDeps) => {
+    return ({ req, res, caller }) => {
+      gate.assertStreamRoom(callerIdOf(caller, req));
+      res.setHeader('Upgrade', 'websocket');
+      throw new AppError(
+        'upgrade-required',
+        'Connect here with a WebSocket; GET /asyncapi.json says what is spoken over it.',
+      );
+    };
+  },
+});

@@ -10,7 +10,7 @@ import type { Socket } from 'node:net';
 import type { Problem } from '../../../../shared/contracts/problem';
 import { Turns } from '../../../../shared/batching/turns';
 import { AppError, type ErrorCode } from '../../../../shared/errors/app-error';
-import { problemOf } from '../error-middleware';
+import { problemOf } from '../problem';
 import { Connections, type ConnectionLimits } from './connections';
 import { watchHalfClose } from './half-close';
 import { closeBehindAnswer, isClosing } from './linger';

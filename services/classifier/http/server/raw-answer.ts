@@ -23,12 +23,3 @@ export function answerOnSocket(
   if (socket instanceof Socket) socket.destroySoon();
   else socket.end();
 }
-
-/** What a problem says in headers too. */
-export function problemHeaders(problem: Problem): Record<string, string> {
-  const retryAfterSeconds = problem['retryAfterSeconds'];
-  return {
-    ...(typeof retryAfterSeconds === 'number' ? { 'Retry-After': String(retryAfterSeconds) } : {}),
-    ...(problem.status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
-  };
-}

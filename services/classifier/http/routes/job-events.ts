@@ -1,16 +1,15 @@
 import { once } from 'node:events';
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, Response } from 'express';
 import { AppError } from '../../../../shared/errors/app-error';
 import type { JobEvent, JobQueue } from '../../../../shared/jobs/job-queue';
 import { isEnded } from '../../../../shared/jobs/job-record';
-import type { Identify } from '../../access/api-keys';
 import type { CallerIdOf } from '../../access/caller-id';
 import type { Gate } from '../../access/admission';
 import { contextOf } from '../request-context';
+import type { Handle } from '../routing/route';
 
 export interface JobEventsDeps {
   readonly jobs: JobQueue;
-  readonly identify: Identify;
   readonly callerIdOf: CallerIdOf;
   readonly gate: Gate;
 }
@@ -28,14 +27,13 @@ const maxInAll = 256;
  * `GET /jobs/:id/events`: server-sent events, each the whole job after a change. `Last-Event-ID` goes on where a reader was;
  * who has seen the end gets 204, on which browsers stop asking.
  */
-export function jobEventsRoute({ jobs, identify, callerIdOf, gate }: JobEventsDeps): RequestHandler {
+export function createJobEventsHandler({ jobs, callerIdOf, gate }: JobEventsDeps): Handle {
   const open = new Map<string, number>();
   let inAll = 0;
-  return async (req, res) => {
-    const caller = callerIdOf(identify(req.headers), req);
-    gate.closing.throwIfAborted();
+  return async ({ req, res, caller: who, param }) => {
+    const caller = callerIdOf(who, req);
     const after = lastEventId(req);
-    const job = await jobs.get(String(req.params['id']));
+    const job = await jobs.get(param('id'));
     if (req.method === 'HEAD') {
       begin(res).end();
       return;
@@ -47,7 +45,7 @@ export function jobEventsRoute({ jobs, identify, callerIdOf, gate }: JobEventsDe
     try {
       // A reader that leaves, or a service that shuts down, ends the stream; the job goes on.
       const signal = AbortSignal.any([contextOf(res).signal, gate.closing]);
-      const events = jobs.events(job.id, { ...(after === undefined ? {} : { after }), signal });
+      const events = jobs.events(job.id, after === undefined ? { signal } : { after, signal });
       await tell(res, events, isEnded(job), signal);
     } finally {
       inAll--;

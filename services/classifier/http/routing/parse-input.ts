@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { AppError } from '../../../shared/errors/app-error';
+import { AppError } from '../../../../shared/errors/app-error';
 
 /**
  * What came, as the schema says it must be.
