@@ -141,6 +141,15 @@ describe('the native kernels', () => {
     for (const pid of await started()) while (isRunning(pid)) await setTimeout(5);
   });
 
+  it('let the system end their compilers first where memory runs short, and say so where it did', async () => {
+    const score = join(folder, 'score');
+    const compiler = await fakeCompiler('is-killed', `cat /proc/self/oom_score_adj >> ${score}; kill -9 $$`);
+    const options = { cacheFolder: join(folder, 'killed'), onProgress: quiet.onProgress };
+    const { message } = await rejection(withCompiler(compiler, () => buildKernels(options)));
+    expect(message).toMatch(/ended with SIGKILL \(.*memory/);
+    expect((await readFile(score, 'utf8')).split('\n')[0]).toBe('1000');
+  });
+
   it('are built in the place of a process that is gone, and not while it lives', async () => {
     const compiler = await fakeCompiler('writes-too', 'echo compiled > "${@: -1}"');
     const lines: string[] = [];

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { AppError } from '../../errors/app-error';
 import { ifAbsent } from '../../errors/machine-fault';
@@ -63,6 +64,8 @@ export async function buildKernels(options: BuildKernelsOptions): Promise<string
   const { signal, inBackground } = options;
   const tool = {
     ...{ purpose: 'build the native kernels', install: installOf(compiler), signal, inBackground },
+    ifKilled:
+      '(Most likely for want of memory: beside npm and the service a compiler wants 512 MB in all. Or run `npm run engine -- kernels` first.)',
   };
   const compile = (args: readonly string[]): Promise<string> =>
     runTool(compiler, [...compilerArgs, ...args], tool);
@@ -235,7 +238,19 @@ async function listCompilations(scratch: string): Promise<Compilation[]> {
   ];
 }
 
-/** As many at a time as there are cores. */
+/** What a compiler takes at most for one of these sources (g++ 12: 240 MB), with room for other versions. */
+const compilerBytes = 400 * 2 ** 20;
+/** What the service and npm take beside the compilers. */
+const serviceBytes = 300 * 2 ** 20;
+
+/** As many as there are cores, or as find room in the memory that this process may use: a control group's limit, or the machine's. */
+function compilersAtATime(): number {
+  const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Infinity);
+  const fitting = Math.floor((memoryBytes - serviceBytes) / compilerBytes);
+  return Math.max(1, Math.min(usableCores(), fitting));
+}
+
+/** As many at a time as `compilersAtATime` says. */
 async function runAll<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
   const queue = [...items];
   const worker = async (): Promise<void> => {
@@ -247,7 +262,7 @@ async function runAll<T>(items: readonly T[], work: (item: T) => Promise<unknown
     }
   };
   // All of them, so that nothing is still written when one has failed.
-  const ended = await Promise.allSettled(Array.from({ length: usableCores() }, worker));
+  const ended = await Promise.allSettled(Array.from({ length: compilersAtATime() }, worker));
   const failed = ended.find((outcome) => outcome.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
 }

@@ -12,14 +12,19 @@ export interface ToolOptions {
   readonly signal?: AbortSignal | undefined;
   /** Whether it, and all that it starts, computes only when nobody else would. */
   readonly inBackground?: boolean | undefined;
+  /** Where it, and all that it starts, is what the system shall end first when memory runs short: what to do then. */
+  readonly ifKilled?: string | undefined;
 }
+
+/** Who starts something may make it likelier to be ended, and what that starts is so too. */
+const expendableScript = '{ echo 1000 > /proc/self/oom_score_adj; } 2> /dev/null; exec "$0" "$@"';
 
 /**
  * `nice` of coreutils or busybox lowers the tool's priority from its start. Node could lower it only
  * afterwards, and would miss the processes that the tool has started by then.
  */
 const niceFile = ['/usr/bin/nice', '/bin/nice'].find((file) => existsSync(file));
-/** The exit code of `nice` where the command that it is to run is missing. */
+/** The exit code of `nice`, and of a shell, where the command that it is to run is missing. */
 const missingCode = 127;
 
 /** The tool's output is kept up to this length, in characters. */
@@ -38,9 +43,9 @@ export function runTool(command: string, args: readonly string[], options: ToolO
       reject(new AppError('cancelled', `Called off: to ${purpose}.`));
       return;
     }
-    const nice = options.inBackground === true ? niceFile : undefined;
-    const words = nice === undefined ? [] : ['-n', '15', command];
-    const tool = spawn(nice ?? command, [...words, ...args], {
+    const wrapper = wrapperOf(options);
+    const [program, ...words] = [...wrapper, command, ...args] as [string, ...string[]];
+    const tool = spawn(program, words, {
       env: { ...process.env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
       // A compiler is several processes: in a group of their own they end together.
@@ -65,11 +70,30 @@ export function runTool(command: string, args: readonly string[], options: ToolO
       signal?.removeEventListener('abort', stop);
       if (code === 0) resolve(said.stdout);
       else if (signal?.aborted === true) reject(new AppError('cancelled', `Called off: to ${purpose}.`));
-      else if (nice !== undefined && code === missingCode) reject(fail(`${install} is needed: install it`));
-      else if (said.stderr.includes('No module named pip')) reject(fail(`${install} is needed: install it`));
-      else reject(fail(lastLines(said.stderr) || `${command} ended with ${killedBy ?? code ?? 'nothing'}`));
+      else if ((wrapper.length > 0 && code === missingCode) || said.stderr.includes('No module named pip'))
+        reject(fail(`${install} is needed: install it`));
+      else reject(fail(reasonOf(said.stderr, { command, code, killedBy, ...options })));
     });
   });
+}
+
+interface Ending {
+  readonly command: string;
+  readonly code: number | null;
+  readonly killedBy: NodeJS.Signals | null;
+  readonly ifKilled?: string | undefined;
+}
+
+function reasonOf(stderr: string, { command, code, killedBy, ifKilled }: Ending): string {
+  const words = lastLines(stderr) || `${command} ended with ${killedBy ?? code ?? 'nothing'}`;
+  const isKilled = killedBy === 'SIGKILL' || /\bKilled\b/.test(stderr);
+  return isKilled && ifKilled !== undefined ? `${words} ${ifKilled}` : words;
+}
+
+/** What a command is started by, to be less important than other processes. */
+function wrapperOf({ inBackground, ifKilled }: ToolOptions): string[] {
+  const nice = inBackground === true && niceFile !== undefined ? [niceFile, '-n', '15'] : [];
+  return [...(ifKilled === undefined ? [] : ['/bin/sh', '-c', expendableScript]), ...nice];
 }
 
 function endGroup(pid: number): void {
