@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '../../shared/errors/app-error';
 import { isAbsent } from '../../shared/errors/machine-fault';
+import { assertTrains } from '../../shared/jobs/assert-trains';
 import { createBullQueue } from '../../shared/jobs/create-bull-queue';
 import { createStartRun } from '../../shared/jobs/child-run';
 import { createEmbeddedQueue } from '../../shared/jobs/create-embedded-queue';
@@ -16,7 +17,8 @@ const trainerMain = join(__dirname, '../trainer/main.js');
 /**
  * With REDIS_URL the queue that trainers work on; without, one on disk that this service's own child processes work on. That one is
  * opened at once where jobs may be waiting, else by the first job: a service that has none keeps nothing in the
- * folder, which may be an empty one that it cannot write to, as in an image with no volume there.
+ * folder, which may be an empty one that it cannot write to, as in an image with no volume there. Where the packages that train are not
+ * installed that queue stays closed: whoever asks it is told so, and jobs that wait in it wait on.
  */
 export function composeJobs(config: Config, logger: Logger): JobQueue {
   if (config.redisUrl !== undefined) return createBullQueue(config.redisUrl, { logger });
@@ -27,6 +29,7 @@ export function composeJobs(config: Config, logger: Logger): JobQueue {
   };
   const exists = (): boolean => holdsAnything(jobsFolder);
   const queue = openOnDemand(async () => {
+    assertTrains();
     try {
       return await createEmbeddedQueue(jobsFolder, {
         startRun: createStartRun(trainerMain, env),

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { createNetwork } from '../../shared/compute/network/create-network';
 import { AppError } from '../../shared/errors/app-error';
+import { assertTrains } from '../../shared/jobs/assert-trains';
 import { captureOutput } from '../../shared/observability/capture-output';
 import { createLogger, type Logger } from '../../shared/observability/logger';
 import { onStopSignal } from '../../shared/runtime/processes/stop-signals';
@@ -43,6 +44,9 @@ const exitCodes = {
   interrupted: 130,
 } as const;
 
+/** What trains, or draws a report of it. */
+const trainingVerbs: ReadonlySet<string> = new Set(['train', 'reproduce', 'evaluate', 'work', 'job']);
+
 /** Terminal command: parse → run → exit code. */
 async function main([verb, ...args]: readonly string[]): Promise<void> {
   const config = readTrainerConfig(process.env);
@@ -52,6 +56,7 @@ async function main([verb, ...args]: readonly string[]): Promise<void> {
   onStopSignal(() => {
     stop.abort();
   });
+  assertInstalled(verb, args);
   switch (verb) {
     case 'train':
       if (args.includes('--help')) {
@@ -87,6 +92,11 @@ async function main([verb, ...args]: readonly string[]): Promise<void> {
     default:
       throw new AppError('malformed-request', usage);
   }
+}
+
+/** @throws AppError engine-unavailable where an installation that only serves is to train */
+function assertInstalled(verb: string | undefined, args: readonly string[]): void {
+  if (verb !== undefined && trainingVerbs.has(verb) && !args.includes('--help')) assertTrains();
 }
 
 async function downloadData(folder: string, signal: AbortSignal): Promise<void> {

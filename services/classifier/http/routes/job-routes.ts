@@ -44,7 +44,9 @@ const jobListSchema = z.object({
 
 const job = { name: 'Job', schema: jobSchema };
 const params = { id: 'Of the job' };
-const changeErrors: readonly ErrorCode[] = ['not-found', 'conflict', 'unreachable'];
+/** Of whatever asks the queue: its Redis is away, or it is in a folder of an installation that does not train. */
+const queueErrors = ['unreachable', 'engine-unavailable'] as const;
+const changeErrors: readonly ErrorCode[] = ['not-found', 'conflict', ...queueErrors];
 
 const list = operation({
   method: 'get',
@@ -55,7 +57,7 @@ const list = operation({
   access: 'key',
   query: jobsQuerySchema,
   answers: { 200: { json: { name: 'JobList', schema: jobListSchema } } },
-  errors: ['unreachable'],
+  errors: queueErrors,
   handle: ({ jobs }: JobRoutesDeps) => {
     return async ({ res, query: { state, limit } }) => {
       res.setHeader('Cache-Control', 'no-store');
@@ -95,7 +97,14 @@ const submit = operation({
       headers: { Location: { description: 'Where the job is', schema: { type: 'string' } } },
     },
   },
-  errors: ['conflict', 'payload-too-large', 'unsupported-media', 'overloaded', 'storage-full', 'unreachable'],
+  errors: [
+    'conflict',
+    'payload-too-large',
+    'unsupported-media',
+    'overloaded',
+    'storage-full',
+    ...queueErrors,
+  ],
   handle: ({ jobs, datasets }: JobRoutesDeps) => {
     return async ({ req, res, caller, body }) => {
       const key = idempotencyKey(req, caller);
@@ -115,7 +124,7 @@ const details = operation({
   access: 'key',
   params,
   answers: { 200: { json: job } },
-  errors: ['not-found', 'unreachable'],
+  errors: ['not-found', ...queueErrors],
   handle: ({ jobs }: JobRoutesDeps) => {
     return async ({ res, param }) => {
       res.setHeader('Cache-Control', 'no-store');
@@ -169,7 +178,7 @@ const events = operation({
     200: { description: 'Events', content: { 'text/event-stream': { schema: { type: 'string' } } } },
     204: { description: 'The job has ended, and the reader has seen it' },
   },
-  errors: ['malformed-request', 'not-found', 'overloaded', 'unreachable'],
+  errors: ['malformed-request', 'not-found', 'overloaded', ...queueErrors],
   handle: createJobEventsHandler,
 });
 

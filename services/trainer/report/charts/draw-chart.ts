@@ -1,5 +1,9 @@
-import { type EChartsOption, init } from 'echarts';
+import { createRequire } from 'node:module';
+import type { EChartsOption, init as Init } from 'echarts';
 import { type Markup, markup, trusted } from '../markup';
+
+/** Loaded with the first chart: an image that only serves is without it. */
+const require_ = createRequire(__filename);
 
 export interface ChartSize {
   readonly width: number;
@@ -13,6 +17,7 @@ export interface ChartSize {
  * @param description for those who cannot see it
  */
 export function drawChart(description: string, size: ChartSize, option: EChartsOption): Markup {
+  const { init } = require_('echarts') as { readonly init: typeof Init };
   const chart = init(null, null, { renderer: 'svg', ssr: true, ...size });
   try {
     chart.setOption({ animation: false, textStyle: { fontFamily: 'system-ui, sans-serif' }, ...option });

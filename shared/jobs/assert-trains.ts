@@ -1,0 +1,29 @@
+import { createRequire } from 'node:module';
+import { optionalDependencies } from '../../package.json';
+import { AppError } from '../errors/app-error';
+
+const require_ = createRequire(__filename);
+
+/**
+ * Nothing, where training is possible. The packages that only training loads are optional dependencies, and an image that only
+ * serves is made without them.
+ * @throws AppError engine-unavailable that names what is missing, and what trains instead
+ */
+export function assertTrains(): void {
+  const missing = Object.keys(optionalDependencies).filter((name) => !isInstalled(name));
+  if (missing.length === 0) return;
+  throw new AppError(
+    'engine-unavailable',
+    `This installation serves and does not train: ${missing.join(' and ')} are not in it. ` +
+      'Train with the image `trainer`, by itself or beside this one (REDIS_URL).',
+  );
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    require_.resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
