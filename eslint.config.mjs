@@ -46,6 +46,21 @@ export default tseslint.config(
       '@typescript-eslint/no-unsafe-member-access': 'off',
     },
   },
+  // A recipe says what follows from its optimiser (services/trainer/recipes); nothing else asks which it is.
+  {
+    files: ['services/**/*.ts', 'shared/**/*.ts', 'bench/**/*.ts'],
+    ignores: ['services/trainer/recipes/**'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            "MemberExpression[property.name='optimizer'], ObjectPattern > Property[key.name='optimizer']",
+          message: 'Ask the recipe, not which optimiser it has.',
+        },
+      ],
+    },
+  },
   // A command's output is its interface; nothing else writes to the console.
   { files: ['bench/**/*.ts'], rules: { 'no-console': 'off' } },
 );

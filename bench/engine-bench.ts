@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { melFrontEnd, reportFrontEnd, viewsOf } from '../shared/contracts/front-end';
 import type { KernelsWish } from '../shared/compute/provide/choose-engine';
 import { isNative } from '../shared/compute/kernels/is-native';
-import { trainingDefaults } from '../services/trainer/recipes/training-defaults';
+import { mel } from '../services/trainer/recipes/mel';
 import { batchSizes, type EngineRow, type RowSubject, type Served } from './engine-row';
 
 const alone = { members: 1 };
-const { frontEnd: views } = trainingDefaults.mel;
+const { frontEnd: views } = mel;
 const networks: readonly Served[] = [
   {
     ...{ ...alone, frontEnd: reportFrontEnd },

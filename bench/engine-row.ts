@@ -21,8 +21,8 @@ import { frameSamples, inputSamples } from '../shared/compute/network/trunk';
 import { decodeWeights, encodeWeights, type WeightValues } from '../shared/registry/weights-file';
 import { createLearner } from '../services/trainer/optimise/learner';
 import { freshState } from '../services/trainer/optimise/network-state';
-import { createRecipe } from '../services/trainer/recipes/recipe';
-import { trainingDefaults } from '../services/trainer/recipes/training-defaults';
+import { planOf, type SteppedRecipe } from '../services/trainer/recipes/recipe';
+import { recipeFor } from '../services/trainer/recipes/recipes';
 
 /** One row of the engine's table: a network on one implementation, in a process of its own for its memory's sake. */
 export interface EngineRow {
@@ -67,8 +67,9 @@ async function main({ kernels, ...served }: RowSubject): Promise<void> {
   const engine = await withEncoder(await loadEngine(choice), frontEnd);
   const computes = choice.kind !== 'wasm' || describeEngine(engine, config).includes('native');
   // First, while the process's memory is still what the engine itself takes.
-  const isStepped = config.architecture !== 'encoder';
-  const training = isStepped && computes && members === 1 ? await measureTraining(config, engine) : undefined;
+  const recipe = recipeFor(config.architecture);
+  const trains = recipe.kind === 'stepped' && computes && members === 1;
+  const training = trains ? await measureTraining(config, recipe, engine) : undefined;
   const forward = batchSizes.map((size) => forwardMs(served, engine, size));
   const row: EngineRow = {
     engine: describeEngine(engine, config),
@@ -153,10 +154,11 @@ function hopMs(config: NetworkConfig, engine: LoadedEngine): number | undefined 
 }
 
 async function measureTraining(
-  config: Exclude<NetworkConfig, { architecture: 'encoder' }>,
+  config: NetworkConfig,
+  recipe: SteppedRecipe,
   engine: LoadedEngine,
 ): Promise<{ ms: number; megabytes: number }> {
-  const { frontEnd, hyperparameters } = trainingDefaults[config.architecture];
+  const { frontEnd } = recipe;
   const [view] = viewsOf(frontEnd);
   const network = createNetwork(config, classes);
   const clips = Array.from({ length: trainingBatch }, (_, index) => ({
@@ -166,11 +168,10 @@ async function measureTraining(
     label: index % classes,
     samples: noise(windowSamples(frontEnd)),
   }));
-  const protocol = { testFold: null, validationFold: 2, trainFolds: [1] };
-  const settings = { network: config, hyperparameters, protocol, seed: 1 };
-  const [batch] = await createRecipe({ settings, view, classes, clips }).batches(1);
-  const start = freshState(network, 1, hyperparameters.optimizer === 'adamw');
-  const learner = createLearner(network, start, hyperparameters, engine);
+  const { optimiser, batches } = planOf(recipe, { seed: 1, view, classes, clips });
+  const [batch] = await batches(1);
+  const start = freshState(network, 1, optimiser.averageDecay > 0);
+  const learner = createLearner(network, start, optimiser, engine);
   const before = process.memoryUsage.rss();
   let step = 0;
   const ms = timed(() => learner.step(batch!, 0.001, step++)) / trainingBatch;

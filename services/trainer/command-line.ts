@@ -1,18 +1,15 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { networkConfigSchema } from '../../shared/contracts/architecture';
-import { augmentationSchema, type Augmentation } from '../../shared/contracts/augmentation';
-import type { FrontEnd } from '../../shared/contracts/front-end';
-import type { TrainingHyperparameters } from '../../shared/contracts/manifest';
 import { AppError } from '../../shared/errors/app-error';
-import { trainingDefaults } from './recipes/training-defaults';
+import type { RecipeRequest } from './recipes/configure-recipe';
 
 const wholeNumber = z.coerce.number().pipe(z.int());
 const decimal = z.coerce.number();
 
-/** Every option of `npm run train`; what is not given is the architecture's own (training-defaults.ts). */
+/** Every option of `npm run train`; what is not given is the architecture's own (recipes/). */
 const trainOptionsSchema = z.strictObject({
   architecture: z.enum(['cnn', 'transformer', 'mel', 'mel-small', 'encoder']).default('cnn'),
+  recipe: z.string().min(1).optional(),
   penalty: decimal.pipe(z.number().positive()).optional(),
   'learning-rate': decimal.pipe(z.number().positive()).optional(),
   'batch-size': wholeNumber.pipe(z.int().positive()).optional(),
@@ -44,6 +41,7 @@ const flags = ['esc10-only', 'cross-validate', 'blind', 'resume', 'fresh'];
 
 export const trainUsage = `npm run train -- [options]
   --architecture cnn|transformer|mel|mel-small|encoder   default cnn
+  --recipe NAME                    how it is trained, default the architecture's own
   --learning-rate N                default 0.001 (mel: 0.003)
   --batch-size N                   clips, default 32
   --epochs N                       default 100 (mel: 10 of 150 steps)
@@ -89,69 +87,31 @@ export function parseTrainCommand(args: readonly string[]): TrainCommand {
   throw new AppError('invalid-configuration', `${problems.join('\n')}\n\n${trainUsage}`);
 }
 
-/** The augmentation with the numbers that `NAME=N,…` names. @throws AppError invalid-configuration */
-function changed(augmentation: Augmentation, changes: string | undefined): Augmentation {
-  const pairs = (changes ?? '').split(',').filter((pair) => pair !== '');
-  const numbers = pairs.map((pair) => pair.split('=')).map(([name, value]) => [name, Number(value)]);
-  const parsed = augmentationSchema.safeParse({ ...augmentation, ...Object.fromEntries(numbers) });
-  if (parsed.success) {
-    // None and absent are one setting, and so one run.
-    const { others, ...rest } = parsed.data;
-    return others === undefined || others === 0 ? rest : { ...rest, others };
-  }
-  const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim());
-  throw new AppError('invalid-configuration', `--augmentation: ${problems.join('; ')}`);
-}
-
-/** How the named architecture hears and is trained, with what the options change. */
-export function trainingOf(command: TrainCommand): {
-  frontEnd: FrontEnd;
-  hyperparameters: TrainingHyperparameters;
-} {
-  const { frontEnd, hyperparameters } = trainingDefaults[command.architecture];
-  if (hyperparameters.optimizer === 'lbfgs') {
-    // Where none is given, the head's own training chooses it (heads/choose-penalty.ts).
-    const { penalty = hyperparameters.penalty } = command;
-    return { frontEnd, hyperparameters: { ...hyperparameters, penalty } };
-  }
-  const augmented =
-    hyperparameters.optimizer === 'adamw'
-      ? {
-          ...hyperparameters,
-          stepsPerEpoch: command['steps-per-epoch'] ?? hyperparameters.stepsPerEpoch,
-          augmentation: changed(hyperparameters.augmentation, command.augmentation),
-        }
-      : hyperparameters;
+/** What the options change of a recipe. */
+export function recipeRequestOf(command: TrainCommand): RecipeRequest {
   return {
-    frontEnd,
-    hyperparameters: {
-      ...augmented,
-      learningRate: command['learning-rate'] ?? hyperparameters.learningRate,
-      batchSize: command['batch-size'] ?? hyperparameters.batchSize,
-      epochs: command.epochs ?? hyperparameters.epochs,
-    },
-  };
-}
-
-/** The network that the options name. @throws AppError invalid-configuration for an option it does not have */
-export function networkOf(
-  command: Partial<TrainCommand> & Pick<TrainCommand, 'architecture'>,
-): z.infer<typeof networkConfigSchema> {
-  const given = {
     architecture: command.architecture,
-    dropout: command.dropout,
-    heads: command.heads,
-    hidden: command.hidden,
-    width: command.width ?? widthOf(command.architecture),
-    batchNorm: command['batch-norm'],
+    recipe: command.recipe,
+    hyperparameters: {
+      learningRate: command['learning-rate'],
+      batchSize: command['batch-size'],
+      epochs: command.epochs,
+      stepsPerEpoch: command['steps-per-epoch'],
+      penalty: command.penalty,
+      dropout: command.dropout,
+      heads: command.heads,
+      hidden: command.hidden,
+      width: command.width,
+      batchNorm: command['batch-norm'],
+    },
+    augmentation: numbersOf(command.augmentation),
   };
-  const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const parsed = networkConfigSchema.safeParse(present);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim());
-  throw new AppError('invalid-configuration', `${command.architecture}: ${problems.join('; ')}`);
 }
 
-function widthOf(architecture: TrainCommand['architecture']): number | undefined {
-  return architecture === 'encoder' ? undefined : trainingDefaults[architecture].width;
+/** The numbers that `NAME=N,…` names. */
+function numbersOf(list = ''): Record<string, number> {
+  const pairs = list.split(',').filter((pair) => pair !== '');
+  return Object.fromEntries(
+    pairs.map((pair) => pair.split('=')).map(([name, value]) => [name, Number(value)]),
+  );
 }

@@ -7,13 +7,14 @@ import { createLogger, type Logger } from '../../shared/observability/logger';
 import { onStopSignal } from '../../shared/runtime/processes/stop-signals';
 import { openRegistry } from '../../shared/registry/registry';
 import { createStatusLine } from '../../shared/observability/status-line';
-import { networkOf, parseTrainCommand, trainUsage } from './command-line';
+import { parseTrainCommand, recipeRequestOf, trainUsage } from './command-line';
 import { readTrainerConfig } from './config';
 import { downloadEsc50, esc50Url, type DownloadProgress } from './data/data-download';
 import { evaluateCommand } from './evaluate-command';
 import { jobCommand } from './jobs/job-command';
 import { workCommand } from './jobs/work-command';
 import { reproduceCommand } from './reproduce/reproduce-command';
+import { configureRecipe } from './recipes/configure-recipe';
 import { describeHolding, summarise } from './report/summary';
 import { tagsCommand } from './tags/tags-command';
 import { trainCommand } from './train-command';
@@ -128,12 +129,13 @@ async function summaryOf(
   modelsFolder: string,
 ): Promise<string> {
   const command = parseTrainCommand([`--architecture=${architecture}`, ...options]);
-  const network = createNetwork(publishedForm(networkOf(command)), 10);
+  const { network: config, recipe } = configureRecipe(recipeRequestOf(command));
+  const network = createNetwork(publishedForm(config, recipe), 10);
   const { versions } = await openRegistry(modelsFolder).list();
   const manifests = versions.map(({ manifest }) => manifest);
   const held = manifests.filter(({ network: { architecture: name } }) => name === command.architecture);
   return [
-    summarise(network, command['batch-size'] ?? 32),
+    summarise(network, recipe.frontEnd, command['batch-size'] ?? 32),
     ...held.map((manifest) => `In ${modelsFolder}: ${describeHolding(manifest)}`),
   ].join('\n');
 }

@@ -30,7 +30,6 @@ import { type FoldSplit, foldedBySource, foldsOf, hasFewSources, splitFolds } fr
 import { trainHeads } from './heads/train-heads';
 import { meanHistory } from './evaluate/mean-history';
 import { networksOf, publishVersion, type PublishedNetworks } from './evaluate/publish-version';
-import { publishesTogether } from './recipes/recipe';
 import { adviceOn } from './report/advice';
 import type { TrainedRun } from './optimise/train';
 import { trainFold } from './train-fold';
@@ -39,6 +38,7 @@ import {
   openTrainingContext,
   versionFacts,
   type CommandContext,
+  type FittedTraining,
   type TrainingContext,
 } from './training-context';
 
@@ -62,7 +62,7 @@ async function trainOne(training: TrainingContext): Promise<Version> {
   const folds = { testFold: command['test-fold'], validationFold: command['validation-fold'] };
   const split = splitFolds(dataset, folds, command.blind);
   const networks = await trainFold(training, split);
-  const version = choosesEpoch(networks)
+  const version = choosesEpoch(networks, training.recipe)
     ? await publishRun(training, networks[0], split)
     : await publishTogether(training, [{ split, networks, peers: [] }], split.test, split.protocol);
   const folders = networks.flatMap(({ folder }) => folder ?? []);
@@ -83,12 +83,13 @@ async function publishRun(training: TrainingContext, run: TrainedRun, split: Fol
  * highest mean validation accuracy are published; the others' show what averaging does.
  */
 async function crossValidate(training: TrainingContext): Promise<Version[]> {
-  const { command, dataset, hyperparameters } = training;
+  const { command, dataset, recipe } = training;
   const testFold = command['test-fold'];
-  if (hyperparameters.optimizer === 'lbfgs' && hasFewSources(dataset)) {
-    return [await leaveOneSourceOut({ ...training, dataset: foldedBySource(dataset, testFold) })];
+  if (recipe.kind === 'fitted' && hasFewSources(dataset)) {
+    const bySource = foldedBySource(dataset, testFold);
+    return [await leaveOneSourceOut({ ...training, recipe, dataset: bySource })];
   }
-  const together = publishesTogether(hyperparameters);
+  const together = recipe.publish === 'together';
   const folds = foldsOf(dataset.clips).filter((fold) => fold !== testFold);
   const splits = folds.map((validationFold) =>
     splitFolds(dataset, { testFold, validationFold }, together || command.blind),
@@ -104,11 +105,11 @@ async function crossValidate(training: TrainingContext): Promise<Version[]> {
   }
   if (seeds.length > 1) say(training, seedLines(summaries));
   // Heads are of few recordings often, of which none is left to test on.
-  const isHead = hyperparameters.optimizer === 'lbfgs';
-  if (!together || (testFold === null && !isHead)) return [];
+  if (!together || (testFold === null && recipe.kind !== 'fitted')) return [];
   const means = summaries.map(({ last }) => last.validationAccuracy.mean);
   const chosen = means.indexOf(Math.max(...means));
-  const published = withOnePenalty(training, splits, networks[chosen]!);
+  const best = networks[chosen]!;
+  const published = recipe.kind === 'fitted' ? withOnePenalty({ ...training, recipe }, splits, best) : best;
   const ofFolds = splits.map((split, fold) => ({
     ...{ split, networks: published[fold]! },
     peers: networks.filter((_, seed) => seed !== chosen).flatMap((ofSeed) => ofSeed[fold]!),
@@ -123,7 +124,7 @@ async function crossValidate(training: TrainingContext): Promise<Version[]> {
  * clips.
  * @param training whose dataset has a fold for each source
  */
-async function leaveOneSourceOut(training: TrainingContext): Promise<Version> {
+async function leaveOneSourceOut(training: FittedTraining): Promise<Version> {
   const { command, dataset } = training;
   const testFold = command['test-fold'];
   const folds = foldsOf(dataset.clips).filter((fold) => fold !== testFold);
@@ -168,7 +169,7 @@ function drawLearningCurve(
 ): Pick<PublishedNetworks, 'learningCurve'> {
   const { frontEnd, engine, dataset, command } = training;
   const { hyperparameters } = membersOf(folds)[0].progress.settings;
-  if (hyperparameters.optimizer !== 'lbfgs' || frontEnd.kind !== 'encoder') return {};
+  if (!('penalty' in hyperparameters) || frontEnd.kind !== 'encoder') return {};
   const hear = (clips: readonly LabelledClip[]): ClipFeatures[] => clipFeatures(clips, frontEnd, engine);
   const { penalty } = hyperparameters;
   const options = { classes: dataset.classes.length, penalty, seed: command.seed };

@@ -5,14 +5,14 @@ import type { TrainCommand } from './command-line';
 import type { FoldSplit } from './data/folds';
 import { openMetricsLog } from './runs/metrics-log';
 import { createProgress } from './runs/progress';
-import { stepsPerEpoch } from './recipes/recipe';
+import { planOf } from './recipes/recipe';
 import { runName } from './runs/run-settings';
 import { openRunStore, type RunStore } from './runs/run-store';
 import { openTensorboard } from './runs/tensorboard';
 import { train, type TrainedRun } from './optimise/train';
 import { trainHead } from './heads/train-head';
 import { withFamiliarity } from './outliers/with-familiarity';
-import { familiarityOptions, settingsOf, type TrainingContext } from './training-context';
+import { settingsOf, type TrainingContext } from './training-context';
 
 /**
  * A run for each view of the front end, one after the other, each from its beginning or from where it was stopped: networks that
@@ -36,15 +36,23 @@ async function trainView(
   view: View,
   turn: number,
 ): Promise<TrainedRun> {
-  const { command, frontEnd, hyperparameters, config, output, signal, dataset, engine } = training;
+  const { command, frontEnd, recipe, config, output, signal, dataset, engine } = training;
   const { fence, onEpoch } = training;
   // A run that is finished has no batches between which it could be stopped.
   if (signal.aborted) throw new AppError('cancelled', 'Stopped between two networks; --resume continues.');
-  if (hyperparameters.optimizer === 'lbfgs') {
-    if (view.kind === 'encoder') return trainHead(training, split, view);
+  if (recipe.kind === 'fitted') {
+    if (view.kind === 'encoder') return trainHead({ ...training, recipe }, split, view);
     throw new AppError('internal', 'Only a head on an encoder is fitted.');
   }
+  const { hyperparameters } = recipe;
   const settings = { ...settingsOf(training, split, view), hyperparameters };
+  const feedOptions = {
+    seed: command.seed,
+    view,
+    classes: dataset.classes.length,
+    clips: split.train,
+    cacheFolder: config.spectrogramCacheFolder,
+  };
   const name = runName(settings, dataset.fingerprint);
   const store = await openRunStore(config.runsFolder, name, fence?.attempt);
   await prepareStore(store, command, hyperparameters.epochs);
@@ -55,7 +63,7 @@ async function trainView(
     stream: output,
     epochs: hyperparameters.epochs,
     epochsDone: history.length,
-    batchesPerEpoch: stepsPerEpoch(hyperparameters, split.train.length),
+    batchesPerEpoch: recipe.stepsPerEpoch(hyperparameters, split.train.length),
   });
   try {
     const run = await train({
@@ -65,7 +73,7 @@ async function trainView(
       split,
       dataFingerprint: dataset.fingerprint,
       engine,
-      cacheFolder: config.spectrogramCacheFolder,
+      plan: planOf(recipe, feedOptions),
       store: {
         ...store,
         save: async (saved) => {
@@ -89,7 +97,7 @@ async function trainView(
         });
       },
     });
-    return await withFamiliarity(run, split, familiarityOptions(training, view));
+    return await withFamiliarity(run, recipe, feedOptions, engine);
   } finally {
     progress.close();
     await metricsLog.close();

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { createDecoderPool, mostDecodeThreads } from '../../shared/decode/pool/decoder-pool';
 import type { FrontEnd, View } from '../../shared/contracts/front-end';
-import type { TrainingHyperparameters } from '../../shared/contracts/manifest';
 import type { EpochMetrics } from '../../shared/contracts/report';
 import { chooseEngine, type EngineTask } from '../../shared/compute/provide/choose-engine';
 import {
@@ -14,7 +13,7 @@ import { fetchEncoder, findEncoder } from '../../shared/compute/provide/provide-
 import { AppError } from '../../shared/errors/app-error';
 import { createStatusLine, type TextStream } from '../../shared/observability/status-line';
 import { codeVersion } from './runs/code-version';
-import { networkOf, trainingOf, type TrainCommand } from './command-line';
+import { recipeRequestOf, type TrainCommand } from './command-line';
 import type { TrainerConfig } from './config';
 import { isTrainedNatively } from './optimise/learner';
 import { loadDataset, type Dataset } from './data/dataset';
@@ -22,10 +21,11 @@ import type { EvaluationOptions } from './evaluate/evaluate-run';
 import type { Fence } from './runs/fence';
 import type { FoldSplit } from './data/folds';
 import type { VersionFacts } from './evaluate/publish-version';
-import { publishesTogether } from './recipes/recipe';
+import { configureRecipe } from './recipes/configure-recipe';
+import type { FittedRecipe, Recipe } from './recipes/recipe';
+import { distinctName } from './recipes/recipes';
 import type { RunSettings } from './runs/run-settings';
 import { otherSounds } from './outliers/other-sounds';
-import type { FamiliarityOptions } from './outliers/with-familiarity';
 
 /** The project's folder: this file is compiled to dist/services/trainer. */
 const projectFolder = resolve(__dirname, '..', '..', '..');
@@ -55,29 +55,41 @@ export interface TrainingContext extends CommandContext {
   readonly command: TrainCommand;
   readonly network: RunSettings['network'];
   readonly frontEnd: FrontEnd;
-  readonly hyperparameters: TrainingHyperparameters;
+  /** With the hyperparameters of these runs. */
+  readonly recipe: Recipe;
   readonly dataset: Dataset;
   /** Sounds that are none of the classes, by kind; empty where nothing is to know them. */
   readonly madeSounds: EvaluationOptions['madeSounds'];
   readonly engine: LoadedEngine;
 }
 
+/** What heads are fitted with. */
+export type FittedTraining = TrainingContext & { readonly recipe: FittedRecipe };
+
 /** Loads the engine and the clips. @throws AppError engine-unavailable, invalid-dataset, invalid-configuration */
 export async function openTrainingContext(
   command: TrainCommand,
   context: CommandContext,
 ): Promise<TrainingContext> {
-  const network = networkOf(command);
-  const { frontEnd, hyperparameters } = trainingOf(command);
-  const task = { networks: [network], trains: hyperparameters.optimizer !== 'lbfgs' };
-  const alone =
-    hyperparameters.optimizer === 'lbfgs' || isTrainedNatively(network, hyperparameters.optimizer);
-  const engine = await loadTrainingEngine(frontEnd, context, alone ? task : undefined);
+  const { network, recipe } = configureRecipe(recipeRequestOf(command));
+  const { frontEnd } = recipe;
+  const task = { networks: [network], trains: recipe.kind === 'stepped' };
+  const engine = await loadTrainingEngine(
+    frontEnd,
+    context,
+    kernelsSuffice(recipe, network) ? task : undefined,
+  );
   const dataset = await loadClips(command, frontEnd, context);
-  const madeSounds = publishesTogether(hyperparameters)
-    ? await otherSounds(dataset.others, frontEnd, engine, context.config.engineThreads)
-    : {};
-  return { ...context, command, network, frontEnd, hyperparameters, dataset, madeSounds, engine };
+  const madeSounds =
+    recipe.rejection === 'none'
+      ? {}
+      : await otherSounds(dataset.others, frontEnd, engine, context.config.engineThreads);
+  return { ...context, command, network, frontEnd, recipe, dataset, madeSounds, engine };
+}
+
+/** Whether the kernels do all that the recipe computes; else TensorFlow trains. */
+function kernelsSuffice(recipe: Recipe, network: RunSettings['network']): boolean {
+  return recipe.kind === 'fitted' || isTrainedNatively(network, recipe.optimiser(recipe.hyperparameters));
 }
 
 /** @param task what the kernels do alone; undefined: TensorFlow trains, and is fetched first where it is not here */
@@ -153,30 +165,38 @@ async function loadClips(
 
 /** All that decides what a run computes, the data and the engine aside. */
 export function settingsOf(
-  { command, network, hyperparameters }: Pick<TrainingContext, 'command' | 'network' | 'hyperparameters'>,
+  { command, network, recipe }: Pick<TrainingContext, 'command' | 'network' | 'recipe'>,
   { protocol }: Pick<FoldSplit, 'protocol'>,
   view: View,
 ): RunSettings {
-  const settings = { network, hyperparameters, protocol, seed: command.seed };
+  const settings = {
+    network,
+    recipe: distinctName(recipe, network.architecture),
+    hyperparameters: recipe.hyperparameters,
+    protocol,
+    seed: command.seed,
+  };
   return view.kind === 'log-mel' ? { ...settings, view } : settings;
 }
 
 export function evaluationOptions(training: TrainingContext): EvaluationOptions {
-  const { frontEnd, dataset, command, madeSounds, engine } = training;
-  return { frontEnd, classes: dataset.classes, dtype: command.precision, madeSounds, engine };
-}
-
-export function familiarityOptions(training: TrainingContext, view: View): FamiliarityOptions {
-  const { dataset, engine, config } = training;
-  return { view, classes: dataset.classes, engine, cacheFolder: config.spectrogramCacheFolder };
+  const { frontEnd, dataset, command, madeSounds, engine, recipe } = training;
+  const { choose } = recipe;
+  return { frontEnd, classes: dataset.classes, dtype: command.precision, madeSounds, engine, choose };
 }
 
 /** What a version says of its making beside its run. */
-export async function versionFacts({ command, frontEnd, dataset }: TrainingContext): Promise<VersionFacts> {
+export async function versionFacts({
+  command,
+  frontEnd,
+  recipe,
+  dataset,
+}: TrainingContext): Promise<VersionFacts> {
   return {
     createdAt: new Date(),
     classes: dataset.classes,
     frontEnd,
+    initialisation: recipe.initialisation,
     data: { clips: dataset.clips.length, fingerprint: dataset.fingerprint },
     code: await codeVersion(projectFolder),
     dtype: command.precision,

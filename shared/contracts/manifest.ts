@@ -70,11 +70,13 @@ export const hyperparametersSchema = z.discriminatedUnion('optimizer', [
   thresholdsSchema,
 ]);
 export type Hyperparameters = z.infer<typeof hyperparametersSchema>;
-export type PenaltyJudge = (typeof penaltyJudges)[number];
+export type AdamHyperparameters = z.infer<typeof adamSchema>;
+export type AdamwHyperparameters = z.infer<typeof adamwSchema>;
 /** Of what is trained step by step. */
-export type SteppedHyperparameters = Exclude<Hyperparameters, { optimizer: 'lbfgs' | 'none' }>;
-/** Of what is trained or fitted. */
-export type TrainingHyperparameters = Exclude<Hyperparameters, { optimizer: 'none' }>;
+export type SteppedHyperparameters = AdamHyperparameters | AdamwHyperparameters;
+/** Of what is fitted to its optimum. */
+export type FittedHyperparameters = z.infer<typeof lbfgsSchema>;
+export type PenaltyJudge = (typeof penaltyJudges)[number];
 
 export const protocolSchema = z.strictObject({
   /** Null: every fold but the validation fold trained. */
@@ -101,6 +103,8 @@ export const manifestSchema = z.strictObject({
   /** Class names, in the order of the network's outputs. */
   classes: z.array(z.string().min(1)).min(2).max(1000),
   frontEnd: frontEndSchema,
+  /** The recipe that trained it; absent: its architecture's own. */
+  recipe: z.string().min(1).optional(),
   hyperparameters: hyperparametersSchema,
   /** `zeros`: of a head, whose optimum does not depend on where the search begins. */
   initialisation: z.enum(['pytorch-uniform', 'zeros']),

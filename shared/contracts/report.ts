@@ -160,6 +160,7 @@ export const reportSchema = z.strictObject({
     members: true,
     classes: true,
     frontEnd: true,
+    recipe: true,
     hyperparameters: true,
     initialisation: true,
     inputScaling: true,

@@ -1,4 +1,3 @@
-import type { Hyperparameters } from '../../shared/contracts/manifest';
 import type { NetworkConfig } from '../../shared/contracts/architecture';
 import type { LoadedEngine } from '../../shared/compute/provide/load-engine';
 import { createScorer } from '../../shared/compute/inference/scorer';
@@ -8,7 +7,8 @@ import { frameSamples, inputSamples } from '../../shared/compute/network/trunk';
 import type { Batch } from '../../services/trainer/data/batches';
 import { createLearner } from '../../services/trainer/optimise/learner';
 import { freshState } from '../../services/trainer/optimise/network-state';
-import { trainingDefaults } from '../../services/trainer/recipes/training-defaults';
+import { plainAdam } from '../../services/trainer/optimise/optimiser';
+import { mel } from '../../services/trainer/recipes/mel';
 import type { WeightValues } from '../../shared/registry/weights-file';
 import { relativeError } from '../support/native-cnn';
 import { loadTestEngine } from '../support/test-engine';
@@ -23,8 +23,6 @@ beforeAll(async () => {
   native = await loadTestEngine();
   reference = { kind: native.kind, choice: native.choice, description: native.description };
 });
-
-const adam: Hyperparameters = { optimizer: 'adam', learningRate: 0.001, batchSize: 4, epochs: 1 };
 
 /** Tones that a network can tell apart, in noise. */
 function toneBatch(size: number, seed: number): Batch {
@@ -61,7 +59,7 @@ describe('the native kernels beside TensorFlow.js', () => {
   it('keep the parameters that are counted and never run', () => {
     const network = createNetwork(cnn, 4);
     const values = freshState(network, 7);
-    const learner = createLearner(network, values, adam, native);
+    const learner = createLearner(network, values, plainAdam, native);
     learner.step(toneBatch(1, 3), 0.001, 1);
     const { weights } = learner.values();
     expect(Object.keys(weights)).toEqual(network.parameters.map(({ name }) => name));
@@ -95,7 +93,7 @@ describe.each([
       const batch = toneBatch(config.architecture === 'cnn' ? 11 : 9, 1);
       const values = freshState(network, 5);
       const [ours, theirs] = [native, reference].map((engine) => {
-        const learner = createLearner(network, values, adam, engine);
+        const learner = createLearner(network, values, plainAdam, engine);
         const { loss, correct } = learner.step(batch, 0.001, 77);
         const after = learner.values();
         learner.dispose();
@@ -121,7 +119,7 @@ describe.each([
     it('follows the same loss curve from one seed', () => {
       const batch = toneBatch(2, 2);
       const [ours, theirs] = [native, reference].map((engine) => {
-        const learner = createLearner(network, freshState(network, 6), adam, engine);
+        const learner = createLearner(network, freshState(network, 6), plainAdam, engine);
         const losses = Array.from({ length: steps }, (_, step) => learner.step(batch, 0.001, step).loss);
         learner.dispose();
         return losses;
@@ -138,7 +136,7 @@ describe.each(['mel', 'mel-small'] as const)(
   'the native %s beside the same network on TensorFlow.js',
   (architecture) => {
     const network = createNetwork({ architecture, dropout: 0.3 }, 4);
-    const adamw = trainingDefaults[architecture].hyperparameters;
+    const adamw = mel.optimiser(mel.hyperparameters);
 
     /** Bands that a network can tell apart, in noise, and mixtures of two. */
     function bandBatch(size: number, frames: number, seed: number): Batch {

@@ -22,6 +22,7 @@ import { answersOf, examplesOf, joinAnswers, type ClipAnswers, type Example } fr
 import { referenceOf } from './validation-profile';
 import { judgedClips, servedReport, type JudgedClips } from './served-figures';
 import type { TrainedRun } from '../optimise/train';
+import type { Recipe } from '../recipes/recipe';
 
 /** Networks of one fold, as many as the front end has views. */
 export interface FoldNetworks {
@@ -121,9 +122,9 @@ export function evaluateEnsemble(
   }
 }
 
-/** Whether a fold has one network that was trained step by step, so that its best epoch can be served alone. */
-export function choosesEpoch(networks: readonly TrainedRun[]): boolean {
-  return networks.length === 1 && networks[0]!.progress.settings.hyperparameters.optimizer !== 'lbfgs';
+/** Whether a fold has one network, of which the best epoch is served. */
+export function choosesEpoch(networks: readonly TrainedRun[], { choose }: Pick<Recipe, 'choose'>): boolean {
+  return networks.length === 1 && choose === 'best-epoch';
 }
 
 /** In the order in which a version holds them: fold after fold, so that they take turns at the views. */
@@ -140,7 +141,7 @@ export function evaluateFold(
   split: FoldSplit,
   options: EvaluationOptions,
 ): VersionEvaluation {
-  return choosesEpoch(networks)
+  return choosesEpoch(networks, options)
     ? evaluateRun(networks[0]!, split, options)
     : evaluateEnsemble([{ split, networks, peers: [] }], split.test, options, 1);
 }

@@ -22,6 +22,7 @@ import { answersOf, examplesOf, joinAnswers, type ClipAnswers, type Example } fr
 import { referenceOf } from './validation-profile';
 import { judgedClips, recordingOf, servedReport } from './served-figures';
 import type { TrainedRun } from '../optimise/train';
+import type { Recipe } from '../recipes/recipe';
 
 export interface EvaluationOptions {
   readonly frontEnd: FrontEnd;
@@ -30,6 +31,7 @@ export interface EvaluationOptions {
   /** Sounds that are none of the classes, by kind, for what is to know them. */
   readonly madeSounds: Readonly<Record<string, readonly Example[]>>;
   readonly engine: LoadedEngine;
+  readonly choose: Recipe['choose'];
 }
 
 /** What is published, and what it is worth. */

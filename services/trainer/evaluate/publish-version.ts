@@ -44,6 +44,7 @@ export interface VersionFacts {
   readonly createdAt: Date;
   readonly classes: readonly string[];
   readonly frontEnd: FrontEnd;
+  readonly initialisation: Manifest['initialisation'];
   readonly data: Manifest['data'];
   readonly code: Manifest['code'];
   readonly dtype: WeightsDtype;
@@ -95,13 +96,15 @@ function createManifest(published: PublishedNetworks, facts: VersionFacts): Mani
     formatVersion: 1,
     version: `${nameOf(published)}-${day}-${contentSha256(encoded.sha256, thresholds).slice(0, 8)}`,
     createdAt: facts.createdAt.toISOString(),
-    ...{ network: settings.network, hyperparameters: settings.hyperparameters },
+    network: settings.network,
+    ...(settings.recipe === undefined ? {} : { recipe: settings.recipe }),
+    hyperparameters: settings.hyperparameters,
     ...{ protocol: settings.protocol, seed: settings.seed },
     ...(members === 1 ? {} : { members }),
     parameters: members * parameterCount(network),
     classes: [...facts.classes],
     frontEnd: facts.frontEnd,
-    initialisation: network.config.architecture === 'encoder' ? 'zeros' : 'pytorch-uniform',
+    initialisation: facts.initialisation,
     inputScaling: 'unit',
     data: facts.data,
     epoch: served.epoch,
@@ -157,7 +160,7 @@ export function answeredShares({
 }
 
 function createReport(published: PublishedNetworks, manifest: Manifest): Report {
-  const { network, classes, frontEnd, hyperparameters, initialisation, inputScaling } = manifest;
+  const { network, recipe, classes, frontEnd, hyperparameters, initialisation, inputScaling } = manifest;
   const { protocol, seed, data, code, engine, members } = manifest;
   const { evaluation, crossValidation, learningCurve } = published;
   const { best, last, calibration, served, reference } = evaluation;
@@ -168,6 +171,7 @@ function createReport(published: PublishedNetworks, manifest: Manifest): Report 
     configuration: {
       network,
       ...(members === undefined ? {} : { members }),
+      ...(recipe === undefined ? {} : { recipe }),
       ...{ classes, frontEnd, hyperparameters, initialisation, inputScaling },
       ...{ protocol, seed, data, code, engine },
     },

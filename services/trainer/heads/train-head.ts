@@ -1,5 +1,4 @@
 import type { EncoderFrontEnd } from '../../../shared/contracts/front-end';
-import type { Hyperparameters } from '../../../shared/contracts/manifest';
 import { meanProbabilities } from '../../../shared/decision/mean-probabilities';
 import { describeEngine } from '../../../shared/compute/provide/load-engine';
 import { createNetwork } from '../../../shared/compute/network/create-network';
@@ -7,7 +6,7 @@ import { ownTagsName, type LinearHead } from '../../../shared/compute/network/he
 import type { FoldSplit } from '../data/folds';
 import { lossAndAccuracy } from '../optimise/predict';
 import type { TrainedRun } from '../optimise/train';
-import { settingsOf, type TrainingContext } from '../training-context';
+import { settingsOf, type FittedTraining } from '../training-context';
 import { choosePenalty, type PenaltyChoice } from './choose-penalty';
 import { clipFeatures } from './clip-features';
 import { fitHead, logitsOf, type HeadExample } from './fit-head';
@@ -20,13 +19,13 @@ import { ownTagsOf } from './own-tags';
  * @param given what was chosen already
  */
 export function trainHead(
-  context: TrainingContext,
+  context: FittedTraining,
   split: FoldSplit,
   view: EncoderFrontEnd,
   given?: PenaltyChoice,
 ): TrainedRun {
   const startedMs = performance.now();
-  const { dataset, engine, network: config, command } = context;
+  const { dataset, engine, network: config, command, recipe } = context;
   const classes = dataset.classes.length;
   const training = clipFeatures(split.train, view, engine);
   const validation = clipFeatures(split.validation, view, engine);
@@ -55,12 +54,14 @@ export function trainHead(
     validationAccuracy: onValidation.accuracy,
     seconds: (performance.now() - startedMs) / 1000,
   };
-  const hyperparameters: Hyperparameters = { optimizer: 'lbfgs', ...choice };
   return {
     folder: undefined,
     network: createNetwork(config, classes),
     progress: {
-      settings: settingsOf({ ...context, hyperparameters }, split, view),
+      settings: {
+        ...settingsOf(context, split, view),
+        hyperparameters: { ...recipe.hyperparameters, ...choice },
+      },
       dataFingerprint: dataset.fingerprint,
       engine: describeEngine(engine, config),
       step: 0,

@@ -1,7 +1,7 @@
 import { AppError } from '../../../shared/errors/app-error';
 import type { FoldSplit } from '../data/folds';
 import type { TrainedRun } from '../optimise/train';
-import type { TrainingContext } from '../training-context';
+import type { FittedTraining } from '../training-context';
 import { choosePenalty } from './choose-penalty';
 import { clipFeatures } from './clip-features';
 import { trainHead } from './train-head';
@@ -10,7 +10,7 @@ import { trainHead } from './train-head';
  * A head for each split, all with one penalty, chosen on the clips of all splits in turn: for splits that leave out so little that
  * each would choose the same, at many times the work. One of five penalties is all that a left-out clip has a say in.
  */
-export function trainHeads(training: TrainingContext, splits: readonly FoldSplit[]): TrainedRun[] {
+export function trainHeads(training: FittedTraining, splits: readonly FoldSplit[]): TrainedRun[] {
   const { frontEnd, engine, dataset, command } = training;
   if (frontEnd.kind !== 'encoder') throw new AppError('internal', 'Only heads on an encoder are fitted.');
   const { penalty } = command;

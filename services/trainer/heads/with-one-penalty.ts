@@ -1,23 +1,22 @@
 import type { FoldSplit } from '../data/folds';
 import type { TrainedRun } from '../optimise/train';
-import type { TrainingContext } from '../training-context';
+import type { FittedTraining } from '../training-context';
 import type { PenaltyChoice } from './choose-penalty';
 import { trainHead } from './train-head';
 
 /**
  * Heads of several folds, fitted anew with one penalty where each had chosen its own: their probabilities are averaged, and a larger
- * penalty makes a head less sure of everything. It is the middle one of their choices, the lower of two. Networks of other kinds
- * come back as they are.
+ * penalty makes a head less sure of everything. It is the middle one of their choices, the lower of two.
  */
 export function withOnePenalty(
-  training: TrainingContext,
+  training: FittedTraining,
   splits: readonly FoldSplit[],
   networks: readonly (readonly TrainedRun[])[],
 ): readonly (readonly TrainedRun[])[] {
   const { frontEnd } = training;
   const choices = networks.flat().flatMap(({ progress }): PenaltyChoice[] => {
     const { hyperparameters } = progress.settings;
-    return hyperparameters.optimizer === 'lbfgs' ? [hyperparameters] : [];
+    return 'penalty' in hyperparameters ? [hyperparameters] : [];
   });
   const ordered = choices.sort((a, b) => a.penalty - b.penalty);
   const middle = ordered[Math.floor((ordered.length - 1) / 2)];

@@ -15,6 +15,7 @@ export function commandOfJob(request: JobRequest, config: TrainerConfig): TrainC
   };
   return {
     architecture,
+    recipe: undefined,
     'learning-rate': one(hyperparameters.learningRate),
     'batch-size': one(hyperparameters.batchSize),
     epochs: one(hyperparameters.epochs),

@@ -4,7 +4,7 @@ import type { RunMessage, RunOrder } from '../../../shared/jobs/run-messages';
 import { foldsOf, splitFolds } from '../data/folds';
 import { evaluateFold } from '../evaluate/evaluate-ensemble';
 import { readDatasetCsv } from '../../../shared/datasets/dataset-csv';
-import { publishesTogether } from '../recipes/recipe';
+import { recipeFor } from '../recipes/recipes';
 import { adviceOn } from '../report/advice';
 import { trainCommand } from '../train-command';
 import { trainFold } from '../train-fold';
@@ -45,7 +45,7 @@ export async function runJob({ job, children }: RunOrder, context: RunJobContext
 
 /** Whether the job consists of runs. Heads of all folds are fitted in one run: that takes less than to start a process for each. */
 function isParent(request: JobRequest): boolean {
-  const ofFolds = request.protocol.crossValidate && request.architecture !== 'encoder';
+  const ofFolds = request.protocol.crossValidate && recipeFor(request.architecture).kind !== 'fitted';
   return ofFolds || combinationsOf(request).length > 1;
 }
 
@@ -61,7 +61,7 @@ async function trainRun(request: JobRequest, context: CommandContext): Promise<J
   const split = splitFolds(training.dataset, request.protocol, true);
   const evaluation = evaluateFold(await trainFold(training, split), split, evaluationOptions(training));
   // The figure of what would be published: the last epoch where networks are published together, the best where one is.
-  const together = publishesTogether(training.hyperparameters);
+  const together = training.recipe.publish === 'together';
   const { validation } = together ? evaluation.last : (evaluation.best ?? evaluation.last);
   const { sha256 } = evaluation.encoded;
   return {

@@ -16,8 +16,6 @@ export interface AdamOptions {
   readonly weightDecay: number;
 }
 
-export const plainAdam: AdamOptions = { beta2: 0.999, weightDecay: 0 };
-
 /**
  * One step of Adam (Kingma and Ba 2015, algorithm 1), in place.
  * tfjs's own optimiser restores its state only to rounding, so that a resumed run would drift; here the state is
@@ -31,7 +29,7 @@ export function adamStep(
   { first, second }: Moments,
   learningRate: number,
   step: number,
-  { beta2, weightDecay }: AdamOptions = plainAdam,
+  { beta2, weightDecay }: AdamOptions = { beta2: 0.999, weightDecay: 0 },
 ): void {
   tf.tidy(() => {
     const newFirst = tf.add(tf.mul(first, beta1), tf.mul(gradient, 1 - beta1));

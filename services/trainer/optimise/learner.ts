@@ -1,15 +1,13 @@
 import type { LoadedEngine } from '../../../shared/compute/provide/load-engine';
-import { isNative } from '../../../shared/compute/kernels/is-native';
-import { createNativeNetwork, type NativeNetwork } from '../../../shared/compute/kernels/native-network';
+import { hasNativeAdamW, isNative } from '../../../shared/compute/kernels/is-native';
+import { createNativeNetwork } from '../../../shared/compute/kernels/native-network';
 import { forwardLogits, type Scorer } from '../../../shared/compute/inference/scorer';
 import type { NetworkConfig } from '../../../shared/contracts/architecture';
-import type { SteppedHyperparameters } from '../../../shared/contracts/manifest';
 import type { Network } from '../../../shared/compute/network/network';
-import { plainAdam } from './adam';
 import type { Batch } from '../data/batches';
 import { createNativeLearner } from './native-learner';
 import { createState, readState, type StateValues } from './network-state';
-import { adamwBeta2, createOptimiser } from './optimiser';
+import { plainAdam, type OptimiserOptions } from './optimiser';
 import { trainStep, type StepResult } from './train-step';
 
 /** A network in training: it takes optimiser steps, and scores with the weights it has reached. */
@@ -27,54 +25,29 @@ export interface Learner extends Scorer {
 export function createLearner(
   network: Network,
   values: StateValues,
-  hyperparameters: SteppedHyperparameters,
+  optimiser: OptimiserOptions,
   { kernels }: LoadedEngine,
 ): Learner {
-  const native = nativeNetwork(network, hyperparameters, kernels);
+  const isForKernels = isPlain(optimiser) || hasNativeAdamW(network.config);
+  const native = isForKernels ? createNativeNetwork(kernels, network, { optimiser }) : undefined;
   return native === undefined
-    ? createReferenceLearner(network, values, hyperparameters)
+    ? createReferenceLearner(network, values, optimiser)
     : createNativeLearner(native, values);
 }
 
 /** Whether the kernels train this network with that optimiser; else TensorFlow.js does. */
-export function isTrainedNatively(
-  config: NetworkConfig,
-  optimizer: SteppedHyperparameters['optimizer'],
-): boolean {
-  const learnsStatistics = config.architecture === 'mel' || config.architecture === 'mel-small';
-  return isNative(config) && (optimizer === 'adam' || learnsStatistics);
+export function isTrainedNatively(config: NetworkConfig, optimiser: OptimiserOptions): boolean {
+  return isNative(config) && (isPlain(optimiser) || hasNativeAdamW(config));
 }
 
-/** Undefined where the kernels have the network or its optimiser not. */
-function nativeNetwork(
-  network: Network,
-  hyperparameters: SteppedHyperparameters,
-  kernels: LoadedEngine['kernels'],
-): NativeNetwork | undefined {
-  if (hyperparameters.optimizer === 'adamw' && !isTrainedNatively(network.config, 'adamw')) return undefined;
-  switch (hyperparameters.optimizer) {
-    case 'adam':
-      return createNativeNetwork(kernels, network, {
-        optimiser: { ...plainAdam, averageDecay: 0 },
-      });
-    case 'adamw': {
-      const { weightDecay, averageDecay } = hyperparameters;
-      return createNativeNetwork(kernels, network, {
-        optimiser: { beta2: adamwBeta2, weightDecay, averageDecay },
-      });
-    }
-  }
+function isPlain({ beta2, weightDecay, averageDecay }: OptimiserOptions): boolean {
+  return beta2 === plainAdam.beta2 && weightDecay === 0 && averageDecay === 0;
 }
 
-function createReferenceLearner(
-  network: Network,
-  values: StateValues,
-  hyperparameters: SteppedHyperparameters,
-): Learner {
+function createReferenceLearner(network: Network, values: StateValues, optimiser: OptimiserOptions): Learner {
   const state = createState(network, values);
-  const optimise = createOptimiser(hyperparameters);
   return {
-    step: (batch, learningRate, seed) => trainStep(network, state, batch, learningRate, seed, optimise),
+    step: (batch, learningRate, seed) => trainStep(network, state, batch, learningRate, seed, optimiser),
     logits: (features, size) => forwardLogits(network, state.averages ?? state.weights, features, size),
     values: () => readState(state),
     dispose: () => {

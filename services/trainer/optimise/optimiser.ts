@@ -1,43 +1,35 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { SteppedHyperparameters } from '../../../shared/contracts/manifest';
 import { adamStep } from './adam';
 import type { NetworkState } from './network-state';
 
-/** Moves a network's weights by the gradients of one step, which it has counted already. */
-export type Optimiser = (
+/** Adam with what may be added to it; `plainAdam` is the report's. */
+export interface OptimiserOptions {
+  /** Decay of the second moment. */
+  readonly beta2: number;
+  /** Decoupled from the gradient (Loshchilov and Hutter 2019), on kernels alone: the share of the rate by which a step shrinks them. */
+  readonly weightDecay: number;
+  /** Of the running mean of the weights, which then is the model; 0: none is kept. */
+  readonly averageDecay: number;
+}
+
+/** Adam's own decay, no weight decay and no means. */
+export const plainAdam: OptimiserOptions = { beta2: 0.999, weightDecay: 0, averageDecay: 0 };
+
+/** Moves a network's weights by the gradients of one step, which the state has counted already. */
+export function moveWeights(
   state: NetworkState,
   gradients: Readonly<Record<string, tf.Tensor>>,
   learningRate: number,
-) => void;
-
-/** AdamW's memory of squared gradients is the shorter one: its runs are short. */
-export const adamwBeta2 = 0.99;
-
-export function createOptimiser(hyperparameters: SteppedHyperparameters): Optimiser {
-  switch (hyperparameters.optimizer) {
-    case 'adam':
-      return adam;
-    case 'adamw': {
-      const { weightDecay, averageDecay } = hyperparameters;
-      return (state, gradients, learningRate) => {
-        for (const [name, gradient] of Object.entries(gradients)) {
-          const parameter = state.weights[name]!;
-          // Scales, shifts and biases are not drawn to zero.
-          const options = { beta2: adamwBeta2, weightDecay: parameter.rank > 1 ? weightDecay : 0 };
-          adamStep(parameter, gradient, state.moments[name]!, learningRate, state.step, options);
-        }
-        average(state, averageDecay);
-      };
-    }
-  }
-}
-
-/** The report's. */
-export const adam: Optimiser = (state, gradients, learningRate) => {
+  { beta2, weightDecay, averageDecay }: OptimiserOptions = plainAdam,
+): void {
   for (const [name, gradient] of Object.entries(gradients)) {
-    adamStep(state.weights[name]!, gradient, state.moments[name]!, learningRate, state.step);
+    const parameter = state.weights[name]!;
+    // Scales, shifts and biases are not drawn to zero.
+    const options = { beta2, weightDecay: parameter.rank > 1 ? weightDecay : 0 };
+    adamStep(parameter, gradient, state.moments[name]!, learningRate, state.step, options);
   }
-};
+  average(state, averageDecay);
+}
 
 /** Moves the running mean of weights and statistics; over few steps it is the mean of all of them. */
 function average({ weights, averages, step }: NetworkState, averageDecay: number): void {

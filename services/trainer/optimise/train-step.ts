@@ -3,7 +3,7 @@ import type { Network, TrainingMode } from '../../../shared/compute/network/netw
 import { deriveSeed } from '../../../shared/runtime/random';
 import { sliceBatch, type Batch } from '../data/batches';
 import type { NetworkState } from './network-state';
-import { adam, type Optimiser } from './optimiser';
+import { moveWeights, type OptimiserOptions } from './optimiser';
 
 /**
  * Clips that go through the network at once. A batch is taken in such slices and their gradients added up, which
@@ -32,7 +32,7 @@ export function trainStep(
   batch: Batch,
   learningRate: number,
   seed: number,
-  optimise: Optimiser = adam,
+  optimiser?: OptimiserOptions,
 ): StepResult {
   state.step += 1;
   const gradients: Record<string, tf.Tensor> = {};
@@ -47,7 +47,7 @@ export function trainStep(
     loss += result.loss;
     correct += result.correct;
   }
-  optimise(state, gradients, learningRate);
+  moveWeights(state, gradients, learningRate, optimiser);
   tf.dispose(gradients);
   return { loss, correct };
 }

@@ -13,20 +13,19 @@ import type { FoldSplit } from '../data/folds';
 import { createLearner, type Learner } from './learner';
 import { freshState, modelWeights } from './network-state';
 import { examplesOf, lossAndAccuracy, predictOutputs, type Example } from './predict';
-import { createRecipe, type Recipe } from '../recipes/recipe';
 import type { SteppedSettings } from '../runs/run-settings';
+import type { TrainingPlan } from './training-plan';
 import type { RunProgress, RunStore, SavedRun } from '../runs/run-store';
 
 export interface TrainOptions {
   readonly settings: SteppedSettings;
+  readonly plan: TrainingPlan;
   readonly view: View;
   readonly classes: readonly string[];
   readonly split: FoldSplit;
   readonly dataFingerprint: string;
   readonly engine: LoadedEngine;
   readonly store: RunStore;
-  /** Of what training prepares its input from; absent: nothing is kept. */
-  readonly cacheFolder?: string;
   readonly onBatch?: (progress: BatchProgress) => void;
   /** Called when the epoch is safely on disk. */
   readonly onEpoch?: (metrics: EpochMetrics, progress: RunProgress) => Promise<void> | void;
@@ -60,17 +59,16 @@ export interface TrainedRun {
  * @throws AppError training-diverged with what to try, cancelled
  */
 export async function train(options: TrainOptions): Promise<TrainedRun> {
-  const { settings, store, classes } = options;
+  const { settings, store, classes, plan } = options;
   const network = createNetwork(settings.network, classes.length);
   let run: SavedRun = (await store.load()) ?? startOf(network, options);
-  const recipe = createRecipe({ ...options, classes: classes.length, clips: options.split.train });
   const validationExamples = examplesOf(options.split.validation, options.view, options.engine);
-  const learner = createLearner(network, run.state, settings.hyperparameters, options.engine);
+  const learner = createLearner(network, run.state, plan.optimiser, options.engine);
   try {
-    while (run.progress.history.length < settings.hyperparameters.epochs) {
+    while (run.progress.history.length < plan.epochs) {
       const startedAt = performance.now();
       const epoch = run.progress.history.length + 1;
-      const { loss, accuracy } = await trainEpoch(learner, recipe, run.state.step, epoch, options);
+      const { loss, accuracy } = await trainEpoch(learner, run.state.step, epoch, options);
       const validation = validate(learner, validationExamples);
       const metrics: EpochMetrics = {
         epoch,
@@ -79,7 +77,7 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
         ...validation,
         seconds: (performance.now() - startedAt) / 1000,
       };
-      run = advance(run, metrics, learner.values());
+      run = advance(run, metrics, learner.values(), plan.selectFromEpoch);
       assertConverging(run.progress.history, settings.hyperparameters, classes.length);
       await store.save(run);
       await options.onEpoch?.(metrics, run.progress);
@@ -96,8 +94,8 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   };
 }
 
-function startOf(network: Network, { settings, dataFingerprint, engine }: TrainOptions): SavedRun {
-  const state = freshState(network, settings.seed, settings.hyperparameters.optimizer === 'adamw');
+function startOf(network: Network, { settings, plan, dataFingerprint, engine }: TrainOptions): SavedRun {
+  const state = freshState(network, settings.seed, plan.optimiser.averageDecay > 0);
   return {
     progress: {
       settings,
@@ -114,17 +112,16 @@ function startOf(network: Network, { settings, dataFingerprint, engine }: TrainO
 
 async function trainEpoch(
   learner: Learner,
-  recipe: Recipe,
   stepsBefore: number,
   epoch: number,
-  { settings, onBatch, signal }: TrainOptions,
+  { settings, plan, onBatch, signal }: TrainOptions,
 ): Promise<{ loss: number; accuracy: number }> {
-  const clips = recipe.clipsPerEpoch;
+  const clips = plan.clipsPerEpoch;
   const [totals, done] = [{ loss: 0, correct: 0 }, { clips: 0 }];
   let step = stepsBefore;
-  for (const batch of await recipe.batches(epoch)) {
+  for (const batch of await plan.batches(epoch)) {
     const seed = deriveSeed(settings.seed, 'step', step++);
-    const result = learner.step(batch, recipe.learningRate(step), seed);
+    const result = learner.step(batch, plan.learningRate(step), seed);
     totals.loss += result.loss;
     totals.correct += result.correct;
     done.clips += batch.size;
@@ -153,16 +150,19 @@ function validate(
 
 /**
  * The run one epoch on; its best epoch is that of the highest validation accuracy, ties to the lower loss. Before the
- * recipe's first epoch to choose from, it is the latest.
+ * first epoch to choose from, it is the latest.
  */
-function advance(run: SavedRun, metrics: EpochMetrics, state: SavedRun['state']): SavedRun {
+function advance(
+  run: SavedRun,
+  metrics: EpochMetrics,
+  state: SavedRun['state'],
+  selectFromEpoch: number,
+): SavedRun {
   const history = [...run.progress.history, metrics];
   const best = history[run.progress.bestEpoch - 1];
-  const { hyperparameters } = run.progress.settings;
-  const selectFrom = hyperparameters.optimizer === 'adamw' ? hyperparameters.selectFromEpoch : 1;
   const isBest =
     best === undefined ||
-    best.epoch < selectFrom ||
+    best.epoch < selectFromEpoch ||
     metrics.validationAccuracy > best.validationAccuracy ||
     (metrics.validationAccuracy === best.validationAccuracy && metrics.validationLoss < best.validationLoss);
   return {

@@ -1,67 +1,45 @@
 import { concatenate } from '../../../shared/signal/concatenate';
-import type { NetworkConfig } from '../../../shared/contracts/architecture';
-import type { View } from '../../../shared/contracts/front-end';
+import { networkConfigSchema, type NetworkConfig } from '../../../shared/contracts/architecture';
 import type { LoadedEngine } from '../../../shared/compute/provide/load-engine';
 import { createScorer } from '../../../shared/compute/inference/scorer';
 import { createNetwork } from '../../../shared/compute/network/create-network';
 import type { Network } from '../../../shared/compute/network/network';
-import { deriveSeed } from '../../../shared/runtime/random';
 import type { WeightValues } from '../../../shared/registry/weights-file';
 import type { Batch } from '../data/batches';
-import { createRecipe } from '../recipes/recipe';
-import type { FoldSplit } from '../data/folds';
+import type { FeedOptions, Recipe, SteppedRecipe } from '../recipes/recipe';
 import type { TrainedRun } from '../optimise/train';
 import { fitLogistic } from './logistic-regression';
 
-export interface FamiliarityOptions {
-  readonly view: View;
-  readonly classes: readonly string[];
-  readonly engine: LoadedEngine;
-  readonly cacheFolder?: string | undefined;
-}
-
-/** Crops to learn it from: augmented as for training, but unmixed, and this share of them sounds of no class. */
-const othersShare = 0.4;
-const batches = 100;
 const penalty = 0.03;
 
-/** The network as `withFamiliarity` leaves it and as it is published: `mel` with one output more, others as they are. */
-export function publishedForm(config: NetworkConfig): NetworkConfig {
-  return 'familiarity' in config || (config.architecture !== 'mel' && config.architecture !== 'mel-small')
-    ? config
-    : { ...config, familiarity: true };
+/** The network as it is published: with one output more, where the recipe rejects by one that is fitted after training. */
+export function publishedForm(
+  config: NetworkConfig,
+  { rejection }: Pick<Recipe, 'rejection'>,
+): NetworkConfig {
+  return rejection === 'learnt-output' ? networkConfigSchema.parse({ ...config, familiarity: true }) : config;
 }
 
 /**
  * The run with one output more, which says how familiar a sound is: a logistic regression on the statistics that the last
  * layer is given, between the training clips and made sounds of no class. The network itself stays as it is, and so do its
- * logits; whichever engine computes them computes this output with them.
+ * logits; whichever engine computes them computes this output with them. Where the recipe rejects otherwise, the run comes back as it is.
  */
 export async function withFamiliarity(
   run: TrainedRun,
-  split: FoldSplit,
-  options: FamiliarityOptions,
+  recipe: SteppedRecipe,
+  options: Omit<FeedOptions, 'hyperparameters'>,
+  engine: LoadedEngine,
 ): Promise<TrainedRun> {
   const { network, progress } = run;
-  const { hyperparameters } = progress.settings;
-  const config = publishedForm(network.config);
-  if (hyperparameters.optimizer !== 'adamw' || config === network.config) return run;
-  const settings = {
-    ...progress.settings,
-    seed: deriveSeed(progress.settings.seed, 'familiarity'),
-    hyperparameters: {
-      ...hyperparameters,
-      stepsPerEpoch: batches,
-      augmentation: { ...hyperparameters.augmentation, mixing: 0, others: othersShare },
-    },
-  };
-  const classes = options.classes.length;
-  const recipe = createRecipe({ ...options, settings, classes, clips: split.train });
-  const crops = [...(await recipe.batches(1))];
-  const fit = (weights: WeightValues): WeightValues => addOutput(network, weights, crops, options.engine);
+  const feed = recipe.outlierFeed?.({ ...options, hyperparameters: recipe.hyperparameters });
+  if (feed === undefined) return run;
+  const config = publishedForm(network.config, recipe);
+  const crops = [...(await feed.batches(1))];
+  const fit = (weights: WeightValues): WeightValues => addOutput(network, weights, crops, engine);
   return {
     ...run,
-    network: createNetwork(config, classes),
+    network: createNetwork(config, options.classes),
     progress: { ...progress, settings: { ...progress.settings, network: config } },
     lastWeights: fit(run.lastWeights),
     bestWeights: fit(run.bestWeights),

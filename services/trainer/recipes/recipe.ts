@@ -1,26 +1,66 @@
-import type { View } from '../../../shared/contracts/front-end';
-import type { Hyperparameters, SteppedHyperparameters } from '../../../shared/contracts/manifest';
-import { AppError } from '../../../shared/errors/app-error';
-import { deriveSeed } from '../../../shared/runtime/random';
-import { createCropStream, type CropStream } from './augment/crop-stream';
-import { trainingSpectra } from './augment/training-spectra';
-import { batchesOf, type Batch } from '../data/batches';
+import type { z } from 'zod';
+import type { networkConfigSchema } from '../../../shared/contracts/architecture';
+import type { FrontEnd, View } from '../../../shared/contracts/front-end';
+import type {
+  FittedHyperparameters,
+  Manifest,
+  SteppedHyperparameters,
+} from '../../../shared/contracts/manifest';
+import type { Batch } from '../data/batches';
 import type { LabelledClip } from '../data/dataset';
-import type { SteppedSettings } from '../runs/run-settings';
-import { warmUpThenCosine } from './schedule';
-import { noCache, openSpectrogramCache } from '../data/spectrogram-cache';
+import type { OptimiserOptions } from '../optimise/optimiser';
+import type { TrainingPlan } from '../optimise/training-plan';
 
-/** What a run is fed, and how fast it learns: all of it a function of the settings, the seed and the place in the run. */
-export interface Recipe {
-  readonly clipsPerEpoch: number;
-  /** @param epoch 1 for the first */
-  batches(epoch: number): Promise<Iterable<Batch>>;
-  /** @param step 1 for the first of the run */
-  learningRate(step: number): number;
+/** What all recipes say. Code that trains, judges or publishes asks the recipe, and never which optimiser it has. */
+interface RecipeCommon {
+  readonly name: string;
+  /** The networks that it trains, each with what differs from its architecture's own defaults. */
+  readonly networks: readonly z.input<typeof networkConfigSchema>[];
+  readonly frontEnd: FrontEnd;
+  readonly initialisation: Manifest['initialisation'];
+  /** The epoch of a network that answers alone; of several that answer together it is always the last. */
+  readonly choose: 'best-epoch' | 'last-epoch';
+  /** Whether the networks of several folds become one version, or are only compared. */
+  readonly publish: 'each' | 'together';
+  /**
+   * How a version knows what is none of its classes: not at all, by an output that is fitted after training, or by AudioSet's
+   * tags. Unless it is `none`, the threshold is judged against outlier sounds.
+   */
+  readonly rejection: 'none' | 'learnt-output' | 'tags';
 }
 
-export interface RecipeOptions {
-  readonly settings: SteppedSettings;
+/** A recipe that trains step by step, on batches, from epoch to epoch. */
+export interface SteppedRecipe<
+  H extends SteppedHyperparameters = SteppedHyperparameters,
+> extends RecipeCommon {
+  readonly kind: 'stepped';
+  /** The recipe's own, or those of a run, which a request has changed. */
+  readonly hyperparameters: H;
+  /** Optimiser steps between two validations. */
+  stepsPerEpoch(hyperparameters: H, clips: number): number;
+  feed(options: FeedOptions<H>): Feed;
+  /** @param step 1 for the first of the run */
+  learningRate(hyperparameters: H, step: number): number;
+  /** `averageDecay` above 0: the running mean of the weights is the model. */
+  optimiser(hyperparameters: H): OptimiserOptions;
+  /** Earlier epochs are not chosen. */
+  selectFromEpoch(hyperparameters: H): number;
+  /** What the output that rejects is fitted to; only where `rejection` is `learnt-output`. */
+  outlierFeed?(options: FeedOptions<H>): Feed;
+}
+
+/** A recipe that fits a head on an encoder to its optimum: it has no batches, steps or epochs. */
+export interface FittedRecipe extends RecipeCommon {
+  readonly kind: 'fitted';
+  readonly hyperparameters: FittedHyperparameters;
+}
+
+export type Recipe = SteppedRecipe | FittedRecipe;
+
+export interface FeedOptions<H extends SteppedHyperparameters = SteppedHyperparameters> {
+  readonly hyperparameters: H;
+  /** Of everything random in the feed. */
+  readonly seed: number;
   readonly view: View;
   readonly classes: number;
   readonly clips: readonly LabelledClip[];
@@ -28,69 +68,23 @@ export interface RecipeOptions {
   readonly cacheFolder?: string | undefined;
 }
 
-/** Optimiser steps between two validations. */
-export function stepsPerEpoch(hyperparameters: SteppedHyperparameters, clips: number): number {
-  return hyperparameters.optimizer === 'adamw'
-    ? hyperparameters.stepsPerEpoch
-    : Math.ceil(clips / hyperparameters.batchSize);
+/** What a run is fed: a function of the settings, the seed and the place in the run. */
+export interface Feed {
+  readonly clipsPerEpoch: number;
+  /** @param epoch 1 for the first */
+  batches(epoch: number): Promise<Iterable<Batch>>;
 }
 
-/**
- * Whether networks of several folds are published as one version that knows what is none of its classes. The report's networks
- * are only compared.
- */
-export function publishesTogether({ optimizer }: Pick<Hyperparameters, 'optimizer'>): boolean {
-  return optimizer !== 'adam';
-}
-
-/** The report's recipe (`adam`) or `mel`'s (`adamw`). */
-export function createRecipe({ settings, view, classes, clips, cacheFolder }: RecipeOptions): Recipe {
-  const { hyperparameters, seed } = settings;
-  const { batchSize } = hyperparameters;
-  switch (hyperparameters.optimizer) {
-    case 'adam':
-      if (view.kind === 'encoder')
-        throw new AppError('internal', 'A head on an encoder is fitted, not trained.');
-      return {
-        clipsPerEpoch: clips.length,
-        batches: (epoch) =>
-          Promise.resolve(
-            batchesOf(clips, {
-              ...{ view, classes, batchSize },
-              shuffleSeed: deriveSeed(seed, 'shuffle', epoch),
-            }),
-          ),
-        learningRate: () => hyperparameters.learningRate,
-      };
-    case 'adamw': {
-      if (view.kind !== 'log-mel') {
-        throw new AppError('internal', 'This recipe augments mel power, which the view does not have.');
-      }
-      const { stepsPerEpoch, epochs, warmUp, learningRate, augmentation } = hyperparameters;
-      const labels = clips.map(({ label }) => label);
-      const steps = stepsPerEpoch * epochs;
-      let stream: CropStream | undefined;
-      const openStream = async (): Promise<CropStream> =>
-        createCropStream({
-          ...{ labels, classes, frontEnd: view, batchSize, seed, augmentation },
-          spectra: await trainingSpectra({
-            ...{ clips, frontEnd: view, augmentation, seed },
-            cache: cacheFolder === undefined ? noCache : await openSpectrogramCache(cacheFolder, view),
-          }),
-        });
-      return {
-        clipsPerEpoch: stepsPerEpoch * batchSize,
-        batches: async (epoch) => {
-          // Not before they are asked for: a run that is complete needs no spectrograms.
-          stream ??= await openStream();
-          return batchesFrom(stream, (epoch - 1) * stepsPerEpoch, stepsPerEpoch);
-        },
-        learningRate: (step) => learningRate * warmUpThenCosine(step - 1, steps, warmUp),
-      };
-    }
-  }
-}
-
-function* batchesFrom(stream: CropStream, first: number, count: number): Generator<Batch> {
-  for (let step = first; step < first + count; step++) yield stream(step);
+/** What the training loop needs of a recipe, for one run. */
+export function planOf(recipe: SteppedRecipe, options: Omit<FeedOptions, 'hyperparameters'>): TrainingPlan {
+  const { hyperparameters } = recipe;
+  const { clipsPerEpoch, batches } = recipe.feed({ ...options, hyperparameters });
+  return {
+    epochs: hyperparameters.epochs,
+    clipsPerEpoch,
+    batches,
+    learningRate: (step) => recipe.learningRate(hyperparameters, step),
+    optimiser: recipe.optimiser(hyperparameters),
+    selectFromEpoch: recipe.selectFromEpoch(hyperparameters),
+  };
 }

@@ -115,7 +115,7 @@ ${tile(`${name} macro F1`, ratio(macro.f1), `macro AUC ${ratio(macro.auc)}`)}</d
 /** What of the data made the networks. */
 function trainingWords({ network, hyperparameters, protocol, members = 1 }: Report['configuration']): string {
   const { validationFold, trainFolds, leaveOneSourceOut } = protocol;
-  if (isMultiLabel(network) && hyperparameters.optimizer === 'none') {
+  if (isMultiLabel(network) && 'usualThreshold' in hyperparameters) {
     const { classesWithOwn, usualThreshold } = hyperparameters;
     return `Nothing was trained: ${classesWithOwn} classes have thresholds chosen on these clips, the others ${usualThreshold}`;
   }

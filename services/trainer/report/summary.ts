@@ -1,18 +1,18 @@
 import { inputLength } from '../../../shared/front-end/window-inputs';
-import { viewsOf, type View } from '../../../shared/contracts/front-end';
+import { viewsOf, type FrontEnd, type View } from '../../../shared/contracts/front-end';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { ParameterTable } from '../../../shared/contracts/report';
 import type { Network } from '../../../shared/compute/network/network';
 import { parameterTable, passSizes } from './parameter-table';
-import { trainingDefaults } from '../recipes/training-defaults';
 
 /**
- * The report's parameter tables for a terminal, one for each view of the architecture's front end: layers, output shapes,
+ * The report's parameter tables for a terminal, one for each view of the front end: layers, output shapes,
  * parameters and multiply-adds, and below them the report's last lines.
  */
-export function summarise(network: Network, batchSize: number): string {
-  const views = viewsOf(trainingDefaults[network.config.architecture].frontEnd);
-  return views.map((view) => summariseView(network, batchSize, view)).join('\n\n');
+export function summarise(network: Network, frontEnd: FrontEnd, batchSize: number): string {
+  return viewsOf(frontEnd)
+    .map((view) => summariseView(network, batchSize, view))
+    .join('\n\n');
 }
 
 function summariseView(network: Network, batchSize: number, view: View): string {

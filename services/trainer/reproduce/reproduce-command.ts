@@ -3,7 +3,7 @@ import { viewsOf } from '../../../shared/contracts/front-end';
 import { AppError } from '../../../shared/errors/app-error';
 import { openRegistry } from '../../../shared/registry/registry';
 import { writeFileAtomically } from '../../../shared/runtime/write-atomically';
-import { networkOf, trainingOf, type TrainCommand } from '../command-line';
+import { recipeRequestOf, type TrainCommand } from '../command-line';
 import { splitFolds, type FoldSplit } from '../data/folds';
 import {
   describeVersion,
@@ -12,6 +12,7 @@ import {
   type PublishedNetworks,
 } from '../evaluate/publish-version';
 import { percent } from '../report/format';
+import { configureRecipe } from '../recipes/configure-recipe';
 import { runName, type RunSettings } from '../runs/run-settings';
 import { openRunStore } from '../runs/run-store';
 import type { TextStream } from '../../../shared/observability/status-line';
@@ -80,8 +81,7 @@ export async function reproduceCommand(command: TrainCommand, context: CommandCo
 
 function jobOf(training: TrainingContext, run: PlannedRun): Job {
   const command = { ...training.command, ...run.setting, 'validation-fold': run.validationFold };
-  const { hyperparameters } = trainingOf(command);
-  const own = { ...training, command, network: networkOf(command), hyperparameters };
+  const own = { ...training, command, ...configureRecipe(recipeRequestOf(command)) };
   const split = splitFolds(training.dataset, {
     testFold: command['test-fold'],
     validationFold: run.validationFold,
@@ -183,6 +183,6 @@ async function publishBest(
   context.output.write(`Published ${version.folder}: ${best.title}\n`);
 }
 
-function settingsIn({ network, hyperparameters, protocol, seed }: RunSettings): RunSettings {
-  return { network, hyperparameters, protocol, seed };
+function settingsIn({ network, recipe, hyperparameters, protocol, seed }: RunSettings): RunSettings {
+  return { network, recipe, hyperparameters, protocol, seed };
 }

@@ -11,6 +11,8 @@ import {
 /** All that decides what a run computes, the data and the engine aside. Equal settings, equal weights. */
 export const runSettingsSchema = z.strictObject({
   network: networkConfigSchema,
+  /** Absent: the architecture's own recipe. */
+  recipe: z.string().min(1).optional(),
   hyperparameters: hyperparametersSchema,
   protocol: protocolSchema,
   seed: z.int().min(0),
@@ -24,11 +26,12 @@ export type SteppedSettings = RunSettings & { readonly hyperparameters: SteppedH
 
 /** The folder a run's state lives in: readable, and unique to the settings and the data. */
 export function runName(settings: RunSettings, dataFingerprint: string): string {
-  const { network, hyperparameters, protocol, seed, view } = settings;
+  const { network, recipe, hyperparameters, protocol, seed, view } = settings;
   const identity = JSON.stringify([runSettingsSchema.parse(settings), dataFingerprint]);
   const shape = network.architecture === 'transformer' ? [`h${network.heads}`, `f${network.hidden}`] : [];
   return [
     network.architecture,
+    ...(recipe === undefined ? [] : [recipe]),
     ...shape,
     ...(view === undefined ? [] : [`n${view.fftSamples}`]),
     ...pace(hyperparameters),
@@ -39,9 +42,12 @@ export function runName(settings: RunSettings, dataFingerprint: string): string 
   ].join('-');
 }
 
-function pace(hyperparameters: RunSettings['hyperparameters']): string[] {
-  if (hyperparameters.optimizer === 'none') return [];
-  if (hyperparameters.optimizer === 'lbfgs') return [`p${hyperparameters.penalty}`];
-  const { learningRate, batchSize, epochs } = hyperparameters;
-  return [`lr${learningRate}`, `b${batchSize}`, `e${epochs}`];
+/** The numbers that are in a run's name, by the letters that stand before them. */
+const namedNumbers = { lr: 'learningRate', b: 'batchSize', e: 'epochs', p: 'penalty' } as const;
+
+function pace(hyperparameters: Readonly<Partial<Record<string, unknown>>>): string[] {
+  return Object.entries(namedNumbers).flatMap(([letters, name]) => {
+    const value = hyperparameters[name];
+    return value === undefined ? [] : [`${letters}${String(value)}`];
+  });
 }

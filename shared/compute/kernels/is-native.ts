@@ -14,3 +14,11 @@ export function isNative(config: NetworkConfig): boolean {
       return true;
   }
 }
+
+/**
+ * Whether the kernels train the network with weight decay and running means of the weights too: those with batch statistics. The
+ * report's networks learn with plain Adam alone there.
+ */
+export function hasNativeAdamW({ architecture }: NetworkConfig): boolean {
+  return architecture === 'mel' || architecture === 'mel-small';
+}

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { NetworkConfig } from '../../../shared/contracts/architecture';
+import { reportFrontEnd } from '../../../shared/contracts/front-end';
 import { createNetwork } from '../../../shared/compute/network/create-network';
 import { elementCount, parameterCount, type LayerSummary } from '../../../shared/compute/network/network';
 import { summarise } from '../../../services/trainer/report/summary';
@@ -72,7 +73,7 @@ describe("the report's parameter table", () => {
     ['transformer', transformer(4, 1024), '50,842', 0, ['7.32', '18.43', '2138.45', '0.20', '2157.09']],
   ] as const)('ends as the report ends it: %s', (_, config, trainable, nonTrainable, figures) => {
     const [multAdds, input, pass, parameters, total] = figures;
-    const lines = summarise(createNetwork(config, 10), 32)
+    const lines = summarise(createNetwork(config, 10), reportFrontEnd, 32)
       .split('\n')
       .filter((line) => !line.startsWith('─'));
     expect(lines.slice(-8)).toEqual([
@@ -100,7 +101,7 @@ describe("the report's parameter table", () => {
 
   it('counts the outputs of batch norm where it runs', () => {
     const passOf = (config: NetworkConfig): string =>
-      /pass size \(MB\): (\S+)/.exec(summarise(createNetwork(config, 10), 32))![1]!;
+      /pass size \(MB\): (\S+)/.exec(summarise(createNetwork(config, 10), reportFrontEnd, 32))![1]!;
     // 8 bytes × 32 × (64 × 35,999 + 32 × 9,000 + 16 × 2,250) more than 1345.56 MB.
     expect(passOf({ ...cnn, batchNorm: 'applied' })).toBe('2018.31');
   });

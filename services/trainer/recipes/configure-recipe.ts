@@ -1,0 +1,80 @@
+import {
+  networkConfigSchema,
+  type Architecture,
+  type NetworkConfig,
+} from '../../../shared/contracts/architecture';
+import { augmentationSchema, type Augmentation } from '../../../shared/contracts/augmentation';
+import type { Hyperparameters } from '../../../shared/contracts/manifest';
+import { AppError } from '../../../shared/errors/app-error';
+import type { Recipe } from './recipe';
+import { recipeFor } from './recipes';
+
+/** What a request changes of a recipe. What is absent or undefined is the recipe's own. */
+export interface RecipeRequest {
+  readonly architecture: Architecture;
+  /** Absent: the architecture's own. */
+  readonly recipe?: string | undefined;
+  /** Numbers of the network and of its training by their names in the contracts. */
+  readonly hyperparameters: Readonly<Record<string, unknown>>;
+  /** Numbers of the augmentation, by their names. */
+  readonly augmentation?: Readonly<Record<string, number>> | undefined;
+}
+
+/** A recipe with the hyperparameters of one run, and the network that it trains. */
+export interface ConfiguredRecipe {
+  readonly recipe: Recipe;
+  readonly network: NetworkConfig;
+}
+
+const networkNames = new Set(networkConfigSchema.options.flatMap(({ shape }) => Object.keys(shape)));
+
+/** @throws AppError invalid-configuration for a recipe or an option of the network that the architecture does not have */
+export function configureRecipe(request: RecipeRequest): ConfiguredRecipe {
+  const { architecture, augmentation: changes = {} } = request;
+  const recipe = recipeFor(architecture, request.recipe);
+  const given = Object.entries(request.hyperparameters).filter(([, value]) => value !== undefined);
+  const ofNetwork = given.filter(([name]) => networkNames.has(name));
+  const network = {
+    ...recipe.networks.find((of) => of.architecture === architecture),
+    ...Object.fromEntries(ofNetwork),
+  };
+  const hyperparameters = withChanges(recipe.hyperparameters, given);
+  return {
+    recipe: { ...recipe, hyperparameters: withAugmentation(hyperparameters, changes) } as Recipe,
+    network: parseNetwork(architecture, network),
+  };
+}
+
+/** The hyperparameters with the values that are given of those that it has. */
+function withChanges<H extends Hyperparameters>(own: H, given: readonly [string, unknown][]): H {
+  return { ...own, ...Object.fromEntries(given.filter(([name]) => name in own)) };
+}
+
+function withAugmentation<H extends Hyperparameters>(own: H, changes: Readonly<Record<string, number>>): H {
+  return 'augmentation' in own ? { ...own, augmentation: augmented(own.augmentation, changes) } : own;
+}
+
+/** @throws AppError invalid-configuration for a name or a number that the augmentation does not have */
+function augmented(augmentation: Augmentation, changes: Readonly<Record<string, number>>): Augmentation {
+  const parsed = augmentationSchema.safeParse({ ...augmentation, ...changes });
+  if (parsed.success) {
+    // None and absent are one setting, and so one run.
+    const { others, ...rest } = parsed.data;
+    return others === undefined || others === 0 ? rest : { ...rest, others };
+  }
+  throw new AppError('invalid-configuration', `--augmentation: ${problemsOf(parsed.error)}`);
+}
+
+function parseNetwork(architecture: Architecture, network: unknown): NetworkConfig {
+  const parsed = networkConfigSchema.safeParse(network);
+  if (parsed.success) return parsed.data;
+  throw new AppError('invalid-configuration', `${architecture}: ${problemsOf(parsed.error)}`);
+}
+
+function problemsOf({
+  issues,
+}: {
+  readonly issues: readonly { path: PropertyKey[]; message: string }[];
+}): string {
+  return issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim()).join('; ');
+}

@@ -1,0 +1,16 @@
+import { encoderFrontEnd } from '../../../shared/contracts/front-end';
+import { usualPenalty } from '../heads/choose-penalty';
+import type { FittedRecipe } from './recipe';
+
+/** A linear head on the pretrained encoder. Where no penalty is given, the head's training chooses one (heads/choose-penalty.ts). */
+export const encoderHead: FittedRecipe = {
+  kind: 'fitted',
+  name: 'encoder-head',
+  networks: [{ architecture: 'encoder' }],
+  frontEnd: encoderFrontEnd,
+  hyperparameters: { optimizer: 'lbfgs', penalty: usualPenalty },
+  initialisation: 'zeros',
+  choose: 'last-epoch',
+  publish: 'together',
+  rejection: 'tags',
+};
