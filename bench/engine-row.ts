@@ -168,10 +168,10 @@ async function measureTraining(
     label: index % classes,
     samples: noise(windowSamples(frontEnd)),
   }));
-  const { optimiser, batches } = planOf(recipe, { seed: 1, view, classes, clips });
-  const [batch] = await batches(1);
-  const start = freshState(network, 1, optimiser.averageDecay > 0);
-  const learner = createLearner(network, start, optimiser, engine);
+  const plan = planOf(recipe, { seed: 1, view, classes, clips });
+  const [batch] = await plan.batches(1);
+  const start = freshState(network, 1, plan.optimiser.averageDecay > 0);
+  const learner = createLearner(network, start, plan.optimiser, engine);
   const before = process.memoryUsage.rss();
   let step = 0;
   const ms = timed(() => learner.step(batch!, 0.001, step++)) / trainingBatch;

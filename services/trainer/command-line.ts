@@ -112,6 +112,9 @@ export function recipeRequestOf(command: TrainCommand): RecipeRequest {
 function numbersOf(list = ''): Record<string, number> {
   const pairs = list.split(',').filter((pair) => pair !== '');
   return Object.fromEntries(
-    pairs.map((pair) => pair.split('=')).map(([name, value]) => [name, Number(value)]),
+    pairs.map((pair): [string, number] => {
+      const [name = '', value] = pair.split('=');
+      return [name, Number(value)];
+    }),
   );
 }

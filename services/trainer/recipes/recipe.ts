@@ -78,11 +78,11 @@ export interface Feed {
 /** What the training loop needs of a recipe, for one run. */
 export function planOf(recipe: SteppedRecipe, options: Omit<FeedOptions, 'hyperparameters'>): TrainingPlan {
   const { hyperparameters } = recipe;
-  const { clipsPerEpoch, batches } = recipe.feed({ ...options, hyperparameters });
+  const feed = recipe.feed({ ...options, hyperparameters });
   return {
     epochs: hyperparameters.epochs,
-    clipsPerEpoch,
-    batches,
+    clipsPerEpoch: feed.clipsPerEpoch,
+    batches: (epoch) => feed.batches(epoch),
     learningRate: (step) => recipe.learningRate(hyperparameters, step),
     optimiser: recipe.optimiser(hyperparameters),
     selectFromEpoch: recipe.selectFromEpoch(hyperparameters),

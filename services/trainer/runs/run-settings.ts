@@ -45,9 +45,9 @@ export function runName(settings: RunSettings, dataFingerprint: string): string 
 /** The numbers that are in a run's name, by the letters that stand before them. */
 const namedNumbers = { lr: 'learningRate', b: 'batchSize', e: 'epochs', p: 'penalty' } as const;
 
-function pace(hyperparameters: Readonly<Partial<Record<string, unknown>>>): string[] {
+function pace(hyperparameters: Readonly<Record<string, unknown>>): string[] {
   return Object.entries(namedNumbers).flatMap(([letters, name]) => {
     const value = hyperparameters[name];
-    return value === undefined ? [] : [`${letters}${String(value)}`];
+    return typeof value === 'number' ? [`${letters}${value}`] : [];
   });
 }
