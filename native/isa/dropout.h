@@ -27,8 +27,8 @@ EARSHOT_INLINE void drop_out(float* values, long count, uint32_t first_pair, uin
   for (long at = 0; at < count; at += 2 * kLanes) {
     const UintVec bits = hash32(pair ^ seed);
     const UintVec even = bits & 0xffffu, odd = bits >> 16;
-    const UintVec first = __builtin_shuffle(even, odd, low_half);
-    const UintVec second = __builtin_shuffle(even, odd, high_half);
+    const UintVec first = shuffle(even, odd, low_half);
+    const UintVec second = shuffle(even, odd, high_half);
     const Vec a = load(values + at), b = load(values + at + kLanes);
     store(values + at, select(first >= threshold, a * rate.kept, Vec{}));
     store(values + at + kLanes, select(second >= threshold, b * rate.kept, Vec{}));

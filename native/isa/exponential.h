@@ -37,7 +37,7 @@ EARSHOT_INLINE void exp2_each(Vec* x) {
 #pragma GCC unroll 8
   for (int i = 0; i < kCount; i++) {
     const IntVec bits = (IntVec)rounded[i];
-    power[i] = (Vec)(__builtin_shuffle(table, bits) + (bits << (23 - kTableBits)));
+    power[i] = (Vec)(look_up(table, bits) + (bits << (23 - kTableBits)));
   }
 #pragma GCC unroll 8
   for (int i = 0; i < kCount; i++) x[i] = splat(kCoefficients[0]);

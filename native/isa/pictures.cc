@@ -108,14 +108,14 @@ void split_row(const float* from, int columns, float* even, float* odd, int leng
   int i = 0;
   for (; 2 * i + 2 * kLanes <= columns; i += kLanes) {
     const Vec a = load(from + 2 * i), b = load(from + 2 * i + kLanes);
-    store(even + kMargin + i, __builtin_shuffle(a, b, evens));
-    store(odd + kMargin + i, __builtin_shuffle(a, b, odds));
+    store(even + kMargin + i, shuffle(a, b, evens));
+    store(odd + kMargin + i, shuffle(a, b, odds));
   }
   const int rest = columns - 2 * i;
   const Vec a = rest >= kLanes ? load(from + 2 * i) : load_tail(from + 2 * i, rest);
   const Vec b = rest > kLanes ? load_tail(from + 2 * i + kLanes, rest - kLanes) : Vec{};
-  store(even + kMargin + i, __builtin_shuffle(a, b, evens));
-  store(odd + kMargin + i, __builtin_shuffle(a, b, odds));
+  store(even + kMargin + i, shuffle(a, b, evens));
+  store(odd + kMargin + i, shuffle(a, b, odds));
   for (i += kMargin + kLanes; i < length; i += kLanes) {
     store(even + i, Vec{});
     store(odd + i, Vec{});

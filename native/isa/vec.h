@@ -74,6 +74,35 @@ EARSHOT_INLINE UintVec lane_numbers() {
 // a·b + c; contracted to one instruction where there is one (-ffp-contract=fast).
 EARSHOT_INLINE Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
 
+// Lane i of the result is lane order[i] of `a` with `b` behind it. The order is known to the compiler.
+template <typename Vector, typename Order>
+EARSHOT_INLINE Vector shuffle(Vector a, Vector b, Order order) {
+#if defined(__clang__)
+  constexpr int kCount = sizeof(Order) / sizeof(order[0]);
+  Vector result{};
+#pragma clang loop unroll(full)
+  for (int i = 0; i < kCount; i++) result[i] = order[i] < kCount ? a[order[i]] : b[order[i] - kCount];
+  return result;
+#else
+  return __builtin_shuffle(a, b, order);
+#endif
+}
+
+// Lane i of the result is the table's entry index[i] modulo kLanes.
+EARSHOT_INLINE IntVec look_up(IntVec table, IntVec index) {
+#if !defined(__clang__)
+  return __builtin_shuffle(table, index);
+#elif defined(__AVX512F__)
+  return (IntVec)_mm512_permutexvar_epi32((__m512i)index, (__m512i)table);
+#elif defined(__AVX2__)
+  return (IntVec)_mm256_permutevar8x32_epi32((__m256i)table, (__m256i)index);
+#else
+  IntVec result{};
+  for (int i = 0; i < kLanes; i++) result[i] = table[index[i] & (kLanes - 1)];
+  return result;
+#endif
+}
+
 EARSHOT_INLINE Vec select(IntVec mask, Vec yes, Vec no) { return mask ? yes : no; }
 
 // a > b ? a : b in every lane, so that a NaN in `b` comes through.

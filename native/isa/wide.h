@@ -40,8 +40,8 @@ EARSHOT_INLINE void transpose_lanes(Vector* rows) {
     for (int i = 0; i < kCount; i++) {
       if ((i & step) != 0) continue;
       const Vector a = rows[i], b = rows[i + step];
-      rows[i] = __builtin_shuffle(a, b, upper);
-      rows[i + step] = __builtin_shuffle(a, b, lower);
+      rows[i] = shuffle(a, b, upper);
+      rows[i + step] = shuffle(a, b, lower);
     }
   }
 }
