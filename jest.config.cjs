@@ -6,6 +6,7 @@ module.exports = {
   transform: {},
   testEnvironment: '<rootDir>/support/node-environment.js',
   globalSetup: '<rootDir>/support/provide-engine.js',
+  reporters: ['default', '<rootDir>/support/left-out-reporter.js'],
   testTimeout: 60_000,
   maxWorkers: 2,
 };

@@ -3,7 +3,7 @@ import { chmodSync, lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writ
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { cacheFolder } from '../../shared/access/cache-folder';
-import { describeWithPrograms } from '../support/programs';
+import { describeWith, userNamespace } from '../support/needs';
 
 const uid = process.geteuid!();
 let root: string;
@@ -66,15 +66,21 @@ describe('where nothing can be written to it', () => {
 
 const trainer = require.resolve('../../services/trainer/main');
 
-describeWithPrograms(['unshare'])('a user without an entry in the password file, and without HOME', () => {
-  it('can use the trainer', () => {
-    const isolated = ['--user', '--map-user=54321', process.execPath, trainer, 'summary', 'cnn'];
-    const { PATH } = process.env;
-    const { status, stdout, stderr } = spawnSync('unshare', isolated, {
-      env: { PATH, TMPDIR: root },
-      encoding: 'utf8',
+/** A user whom no password file knows. */
+const asUnknown = ['--map-user=54321'];
+
+describeWith(userNamespace(...asUnknown, 'true'))(
+  'a user without an entry in the password file, and without HOME',
+  () => {
+    it('can use the trainer', () => {
+      const isolated = ['--user', ...asUnknown, process.execPath, trainer, 'summary', 'cnn'];
+      const { PATH } = process.env;
+      const { status, stdout, stderr } = spawnSync('unshare', isolated, {
+        env: { PATH, TMPDIR: root },
+        encoding: 'utf8',
+      });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(stdout).toContain('4,621,978');
     });
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout).toContain('4,621,978');
-  });
-});
+  },
+);

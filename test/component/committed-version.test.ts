@@ -10,8 +10,11 @@ import type { Inference } from '../../shared/compute/inference/inference';
 import { startInference } from '../../shared/compute/inference/start-inference';
 import { openRegistry, type Version } from '../../shared/registry/registry';
 import { distortions } from '../../bench/distortions';
+import { fileNeeds, libtensorflow } from '../support/needs';
 import { describeWithEsc10, esc10Folder } from '../support/esc10';
 import { chooseTestEngine } from '../support/test-engine';
+
+fileNeeds(libtensorflow);
 
 const projectFolder = join(__dirname, '..', '..', '..');
 let version: Version;

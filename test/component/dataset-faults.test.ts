@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describeWithPrograms } from '../support/programs';
+import { describeWith } from '../support/needs';
 import { RawConnection } from '../support/raw-connection';
 import { ServiceProcess } from '../support/service-process';
-import { runOnSmallDisk } from '../support/small-disk';
+import { runOnSmallDisk, smallDisk } from '../support/small-disk';
 import { zipFile } from '../support/zip-file';
 
 const names = Array.from({ length: 6 }, (_, k) => `${k % 2 ? 'bell' : 'kettle'}-${k}.wav`);
@@ -122,7 +122,7 @@ function sendToSmallDisk(disk: string): string {
     })();`;
 }
 
-describeWithPrograms(['unshare'])('a disk that becomes full in the middle of an upload', () => {
+describeWith(smallDisk)('a disk that becomes full in the middle of an upload', () => {
   it('refuses it with 507 and in words, keeps nothing of it, and takes one that fits', async () => {
     const disk = join(folder, 'disk');
     await mkdir(disk);

@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describeWithPrograms } from '../support/programs';
+import { describeWith, userNamespace } from '../support/needs';
 import { publishRandomModel } from '../support/random-model';
 import { ServiceProcess } from '../support/service-process';
 import { writeToneDataset } from '../support/tone-dataset';
 
 const trainer = join(__dirname, '../../services/trainer/main.js');
 /** A user whom no password file knows. */
-const asUnknown = ['unshare', '--user', '--map-user=4242', '--map-group=4242'];
+const asUnknown = ['--map-user=4242', '--map-group=4242'];
 let folder: string;
 let service: ServiceProcess | undefined;
 
@@ -45,11 +45,14 @@ describe('a service that is started in another folder', () => {
   });
 });
 
-describeWithPrograms(['unshare'])(
+describeWith(userNamespace(...asUnknown, 'true'))(
   'a user without an entry in the password file (needs user namespaces)',
   () => {
     it('serves', async () => {
-      service = new ServiceProcess({ HOME: undefined, TMPDIR: folder }, { under: asUnknown });
+      service = new ServiceProcess(
+        { HOME: undefined, TMPDIR: folder },
+        { under: ['unshare', '--user', ...asUnknown] },
+      );
       await service.line('the model is loaded and warmed up');
       const { status } = await fetch(`${await service.url()}/readyz`);
       expect(status).toBe(200);
@@ -57,10 +60,9 @@ describeWithPrograms(['unshare'])(
 
     it('trains', async () => {
       await writeToneDataset(join(folder, 'data'));
-      const [program, ...under] = asUnknown;
       const what = ['train', `--data=${join(folder, 'data')}`, '--epochs=1', '--batch-size=4'];
       const { PATH, XDG_CACHE_HOME = join(process.env['HOME']!, '.cache') } = process.env;
-      const child = spawn(program!, [...under, process.execPath, trainer, ...what], {
+      const child = spawn('unshare', ['--user', ...asUnknown, process.execPath, trainer, ...what], {
         cwd: folder,
         env: { PATH, XDG_CACHE_HOME, TMPDIR: folder, MODELS_DIR: join(folder, 'models'), ENCODER: 'off' },
         stdio: ['ignore', 'pipe', 'pipe'],

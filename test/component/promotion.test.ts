@@ -12,12 +12,15 @@ import {
   type ModelList,
 } from '../../shared/contracts/service-status';
 import { readServingState, writeServingState } from '../../shared/registry/serving-state';
+import { fileNeeds, libtensorflow } from '../support/needs';
 import { classes } from '../support/fake-inference';
 import { pcmWav } from '../support/pcm-clips';
 import { publishRandomModel } from '../support/random-model';
 import { sampleReport } from '../support/sample-report';
 import { ServiceProcess } from '../support/service-process';
 import { loadTestEngine } from '../support/test-engine';
+
+fileNeeds(libtensorflow);
 
 const [first, second, worse, lying] = ['cnn-first', 'cnn-second', 'cnn-worse', 'cnn-lying'] as const;
 let models: string;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pcmWav } from '../support/pcm-clips';
-import { describeWithPrograms } from '../support/programs';
+import { describeWith, program } from '../support/needs';
 import { publishRandomModel } from '../support/random-model';
 import { RawConnection, uploadHead } from '../support/raw-connection';
 
@@ -96,7 +96,7 @@ async function acceptUpload(terminal: Terminal): Promise<RawConnection> {
   return accepted;
 }
 
-describeWithPrograms(['script'])('npm start in a terminal', () => {
+describeWith(program('script'))('npm start in a terminal', () => {
   let terminal: Terminal;
   let accepted: RawConnection;
 
@@ -128,7 +128,7 @@ describeWithPrograms(['script'])('npm start in a terminal', () => {
   });
 });
 
-describeWithPrograms(['script'])('a script of npm in a terminal', () => {
+describeWith(program('script'))('a script of npm in a terminal', () => {
   it('takes a signal that npm passes on late for the same Ctrl-C, and ends at a second one', async () => {
     const terminal = new Terminal(`exec ${process.execPath} ${mainFile}`, { npm_lifecycle_event: 'start' });
     const accepted = await acceptUpload(terminal);

@@ -6,8 +6,10 @@ import { basename, dirname, join } from 'node:path';
 import { chooseEngine, type ChooseOptions } from '../../shared/compute/provide/choose-engine';
 import { provideEngine } from '../../shared/compute/provide/provide';
 import { chooseTestEngine, provideTestKernels } from '../support/test-engine';
-import { describeWithPrograms } from '../support/programs';
+import { describeWith, fileNeeds, libtensorflow, program } from '../support/needs';
 import { ServiceProcess } from '../support/service-process';
+
+fileNeeds(libtensorflow);
 
 const networks = [{ architecture: 'encoder' }] as const;
 const scoring = { networks, trains: false };
@@ -178,7 +180,7 @@ describe('a processor without AVX', () => {
   });
 });
 
-describeWithPrograms(['python3'])('pip (needs python3)', () => {
+describeWith(program('python3'))('pip (needs python3)', () => {
   it.each([
     ['its environment', { PIP_REQUIRE_VIRTUALENV: 'true' }],
     ['its environment, by the short name', { PIP_REQUIRE_VENV: '1' }],

@@ -9,8 +9,11 @@ import { provideEngine } from '../../shared/compute/provide/provide';
 import { startInference } from '../../shared/compute/inference/start-inference';
 import { createUniform } from '../../shared/runtime/random';
 import { openRegistry } from '../../shared/registry/registry';
+import { fileNeeds, libtensorflow } from '../support/needs';
 import { publishRandomModel } from '../support/random-model';
 import { chooseTestEngine } from '../support/test-engine';
+
+fileNeeds(libtensorflow);
 
 let folder: string;
 const open: Inference[] = [];

@@ -3,11 +3,14 @@ import type { EngineWish } from '../../shared/compute/provide/choose-engine';
 import { loadEngine } from '../../shared/compute/provide/load-engine';
 import { createWindowScorer } from '../../shared/compute/inference/window-scorer';
 import { createMel } from '../../shared/compute/network/mel';
+import { fileNeeds, libtensorflow } from '../support/needs';
 import { fadingChirp, smallFrontEnd } from '../support/native-ensemble';
 import { melWeights } from '../support/native-mel';
 import { referenceCrops } from '../support/reference-front-end';
 import { referenceMel, softmax } from '../support/reference-mel';
 import { chooseTestEngine } from '../support/test-engine';
+
+fileNeeds(libtensorflow);
 
 const classes = 5;
 const { sampleRate, windowSeconds } = smallFrontEnd;

@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeWithFfmpeg, encode } from '../support/ffmpeg-tool';
-import { describeWithPrograms } from '../support/programs';
+import { describeWith } from '../support/needs';
 import { swell } from '../support/signals';
-import { runOnSmallDisk } from '../support/small-disk';
+import { runOnSmallDisk, smallDisk } from '../support/small-disk';
 import { samplePath } from '../support/sound-files';
 import { wavFile } from '../support/wav-file';
 
@@ -119,7 +119,7 @@ describeWithFfmpeg('a recording that goes through a temporary file', () => {
     }
   });
 
-  describeWithPrograms(['unshare'])('on a full disk', () => {
+  describeWith(smallDisk)('on a full disk', () => {
     it('is not called damaged', async () => {
       const disk = mkdtempSync(join(folder, 'disk-'));
       const steps = `

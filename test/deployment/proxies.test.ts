@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { classificationSchema } from '../../shared/contracts/classification';
 import { describeWithChromium, startBrowser, type TestBrowser } from '../support/browser';
-import { describeWithPrograms } from '../support/programs';
+import { describeWith, program } from '../support/needs';
 import { proxiedHost, proxyNames, startProxy, type Proxy } from '../support/proxies';
 import { startHarness, stopHarness, type Harness } from '../support/service-harness';
 import { ServiceProcess } from '../support/service-process';
@@ -105,7 +105,7 @@ describe('behind a proxy as documented', () => {
   afterAll(() => service.kill());
 
   for (const name of proxyNames) {
-    describeWithPrograms([name], ['openssl'])(name, () => {
+    describeWith(program(name), program('openssl'))(name, () => {
       describe.each(places)('$where', ({ belowPath }) => {
         let proxy: Proxy;
         beforeAll(async () => {
@@ -233,7 +233,7 @@ describe('connections that rest behind a proxy', () => {
   afterAll(() => stopHarness(harness));
 
   for (const name of proxyNames) {
-    describeWithPrograms([name], ['openssl'])(name, () => {
+    describeWith(program(name), program('openssl'))(name, () => {
       it('loses no request, however long they rested', async () => {
         const proxy = await startProxy(name, {
           folder,

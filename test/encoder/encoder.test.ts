@@ -5,9 +5,12 @@ import { loadEngine, loadScoringEngine, type LoadedEngine } from '../../shared/c
 import { loadKernels } from '../../shared/compute/kernels/kernels-addon';
 import type { WeightArrays } from '../../shared/compute/network/network';
 import { createUniform } from '../../shared/runtime/random';
+import { fileNeeds, libtensorflow } from '../support/needs';
 import { randomEncoderWeights } from '../support/encoder-weights';
 import { referenceEncode } from '../support/reference-encoder-network';
 import { chooseTestEngine } from '../support/test-engine';
+
+fileNeeds(libtensorflow);
 
 const { PI, abs, cos, floor, log, max, min } = Math;
 

@@ -5,8 +5,11 @@ import { kaldiMel } from '../../shared/front-end/kaldi-mel';
 import { encoderFeatures } from '../../shared/encoder/mobile-net';
 import { createEncoder } from '../../shared/compute/inference/encoder';
 import { loadEngine, withEncoder } from '../../shared/compute/provide/load-engine';
+import { fileNeeds, libtensorflow } from '../support/needs';
 import { describeWithEncoder, pretrainedFolder, publishedEncoderFile } from '../support/pretrained';
 import { chooseTestEngine } from '../support/test-engine';
+
+fileNeeds(libtensorflow);
 
 interface Golden {
   readonly frontEnd: { readonly bandMeans: number[]; readonly frameMeans: number[] };

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../../services/classifier/config';
 import { projectFolder, readYaml } from '../support/kubernetes';
-import { describeWithPrograms } from '../support/programs';
+import { describeWith, program } from '../support/needs';
 
 interface Service {
   readonly image: string;
@@ -96,7 +96,7 @@ describe('the composition for one machine', () => {
   });
 });
 
-describeWithPrograms(['promtool'])('the composition’s Prometheus', () => {
+describeWith(program('promtool'))('the composition’s Prometheus', () => {
   it('takes its configuration', () => {
     const file = join(projectFolder, 'docker/prometheus.yml');
     const { status, stdout, stderr } = spawnSync('promtool', ['check', 'config', file], { encoding: 'utf8' });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { environmentKeys, loadConfig } from '../../services/classifier/config';
 import { readTrainerConfig } from '../../services/trainer/config';
 import { projectFolder } from '../support/kubernetes';
-import { describeWithPrograms } from '../support/programs';
+import { describeWith, program } from '../support/needs';
 import { ancestry, imageConfig, parseDockerfile } from './dockerfile';
 
 const file = join(projectFolder, 'Dockerfile');
@@ -51,7 +51,7 @@ it('an image without a target is the one for the CPU', () => {
   expect(stages.at(-1)!.name).toBe('cpu');
 });
 
-describeWithPrograms(['hadolint'])('the Dockerfile', () => {
+describeWith(program('hadolint'))('the Dockerfile', () => {
   it('pleases hadolint, down to its last rule', () => {
     const { status, stdout } = spawnSync('hadolint', ['--failure-threshold', 'style', file], {
       encoding: 'utf8',

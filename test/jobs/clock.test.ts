@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Job } from '../../shared/contracts/job';
 import { createJobFixture, tinyRequest, type JobFixture } from '../support/job-fixture';
-import { describeWithPrograms } from '../support/programs';
+import { describeWith, program } from '../support/needs';
 
 const required = (module: string): string => JSON.stringify(require.resolve(module));
 const request = tinyRequest({ epochs: 6 });
@@ -44,7 +44,7 @@ function trainWhileClockGoesBack(clock: string): string {
     })();`;
 }
 
-describeWithPrograms(['faketime'])('a clock that is set back while one job runs and another waits', () => {
+describeWith(program('faketime'))('a clock that is set back while one job runs and another waits', () => {
   it('changes neither their order nor what they compute', async () => {
     const clock = join(fixture.folder, 'clock');
     await writeFile(clock, '+0\n');

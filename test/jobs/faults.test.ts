@@ -12,7 +12,8 @@ import {
   trainerMain,
   type JobFixture,
 } from '../support/job-fixture';
-import { RedisProcess } from '../support/redis-process';
+import { describeWith } from '../support/needs';
+import { RedisProcess, redisServer } from '../support/redis-process';
 
 let fixture: JobFixture;
 const trainers: ChildProcess[] = [];
@@ -26,7 +27,7 @@ afterAll(async () => {
   await fixture.remove();
 });
 
-describe('trainers on Redis', () => {
+describeWith(redisServer)('trainers on Redis', () => {
   let redis: RedisProcess;
   let queue: JobQueue;
 

@@ -2,8 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Job, JobProgress } from '../../shared/contracts/job';
 import { createJobFixture, tinyRequest, type JobFixture } from '../support/job-fixture';
-import { describeWithPrograms } from '../support/programs';
-import { runOnSmallDisk } from '../support/small-disk';
+import { describeWith } from '../support/needs';
+import { runOnSmallDisk, smallDisk } from '../support/small-disk';
 
 const request = tinyRequest({ epochs: 8 });
 const required = (module: string): string => JSON.stringify(require.resolve(module));
@@ -53,7 +53,7 @@ function trainOnSmallDisk(disk: string): string {
     })();`;
 }
 
-describeWithPrograms(['unshare'])('a disk that is full when a checkpoint is written', () => {
+describeWith(smallDisk)('a disk that is full when a checkpoint is written', () => {
   it('fails the job with what to do, and keeps its epochs: with room again it ends as if nothing had been', async () => {
     const disk = join(fixture.folder, 'disk');
     await mkdir(disk);

@@ -6,7 +6,8 @@ import { createEmbeddedQueue } from '../../shared/jobs/create-embedded-queue';
 import type { JobQueue } from '../../shared/jobs/job-queue';
 import { startBullWorker } from '../../shared/jobs/start-bull-worker';
 import { createJobFixture, jobUntil, quiet, tinyRequest, type JobFixture } from '../support/job-fixture';
-import { RedisProcess } from '../support/redis-process';
+import { describeWith } from '../support/needs';
+import { RedisProcess, redisServer } from '../support/redis-process';
 
 interface OpenQueue {
   readonly queue: JobQueue;
@@ -14,14 +15,15 @@ interface OpenQueue {
 }
 
 let fixture: JobFixture;
-let redis: RedisProcess;
+let redis: RedisProcess | undefined;
 
 beforeAll(async () => {
-  [fixture, redis] = await Promise.all([createJobFixture(), RedisProcess.start()]);
+  fixture = await createJobFixture();
+  if (redisServer.isMet()) redis = await RedisProcess.start();
 });
 
 afterAll(async () => {
-  await redis.remove();
+  await redis?.remove();
   await fixture.remove();
 });
 
@@ -38,8 +40,9 @@ async function openEmbedded(): Promise<OpenQueue> {
 }
 
 async function openBull(): Promise<OpenQueue> {
-  const queue = createBullQueue(redis.url, { logger: quiet });
-  const worker = startBullWorker({ redisUrl: redis.url, startRun: fixture.startRun, logger: quiet });
+  const { url } = redis!;
+  const queue = createBullQueue(url, { logger: quiet });
+  const worker = startBullWorker({ redisUrl: url, startRun: fixture.startRun, logger: quiet });
   return Promise.resolve({
     queue,
     close: async () => {
@@ -49,10 +52,14 @@ async function openBull(): Promise<OpenQueue> {
   });
 }
 
-describe.each([
-  ['the embedded queue', openEmbedded],
-  ['the queue on Bull and Redis', openBull],
-])('%s', (_name, open) => {
+describe('the embedded queue', () => {
+  testQueue(openEmbedded);
+});
+describeWith(redisServer)('the queue on Bull and Redis', () => {
+  testQueue(openBull);
+});
+
+function testQueue(open: () => Promise<OpenQueue>): void {
   let opened: OpenQueue;
   let queue: JobQueue;
 
@@ -172,4 +179,4 @@ describe.each([
     expect(finished.every(({ state }) => state === 'finished')).toBe(true);
     await expect(queue.get('none')).rejects.toMatchObject({ code: 'not-found' });
   });
-});
+}

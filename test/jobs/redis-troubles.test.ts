@@ -6,8 +6,11 @@ import { createBullQueue } from '../../shared/jobs/create-bull-queue';
 import type { JobQueue } from '../../shared/jobs/job-queue';
 import { assertRedisUrl } from '../../shared/jobs/redis-connection';
 import { quiet, tinyRequest, trainerMain } from '../support/job-fixture';
-import { RedisProcess } from '../support/redis-process';
+import { fileNeeds } from '../support/needs';
+import { RedisProcess, redisServer } from '../support/redis-process';
 import { rejection } from '../support/rejection';
+
+fileNeeds(redisServer);
 
 const secret = 'a-wrong-secret';
 let redis: RedisProcess;

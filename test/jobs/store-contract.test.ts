@@ -8,25 +8,28 @@ import { updateRecord, type JobStore } from '../../shared/jobs/job-store';
 import { connectPatiently } from '../../shared/jobs/redis-connection';
 import { openRedisStore } from '../../shared/jobs/redis-store';
 import { tinyRequest } from '../support/job-fixture';
-import { RedisProcess } from '../support/redis-process';
+import { describeWith } from '../support/needs';
+import { RedisProcess, redisServer } from '../support/redis-process';
 
 let folder: string;
-let redis: RedisProcess;
+let redis: RedisProcess | undefined;
 const closing: (() => void)[] = [];
 
 beforeAll(async () => {
-  [folder, redis] = await Promise.all([mkdtemp(join(tmpdir(), 'earshot-stores-')), RedisProcess.start()]);
+  folder = await mkdtemp(join(tmpdir(), 'earshot-stores-'));
+  if (redisServer.isMet()) redis = await RedisProcess.start();
 });
 
 afterAll(async () => {
   for (const close of closing) close();
-  await redis.remove();
+  await redis?.remove();
   await rm(folder, { recursive: true, force: true });
 });
 
 const openFile = (): Promise<JobStore> => openFileStore(join(folder, 'store'));
 const openRedis = (): Promise<JobStore> => {
-  const [client, subscriber] = [connectPatiently(redis.url), connectPatiently(redis.url)];
+  const { url } = redis!;
+  const [client, subscriber] = [connectPatiently(url), connectPatiently(url)];
   closing.push(() => {
     client.disconnect();
     subscriber.disconnect();
@@ -37,10 +40,14 @@ const openRedis = (): Promise<JobStore> => {
 const waiting = (id: string, key?: string): JobRecord =>
   newRecord(id, tinyRequest(), key === undefined ? {} : { key });
 
-describe.each([
-  ['on disk', openFile],
-  ['in Redis', openRedis],
-])('a store of jobs %s', (_, open) => {
+describe('a store of jobs on disk', () => {
+  testStore(openFile);
+});
+describeWith(redisServer)('a store of jobs in Redis', () => {
+  testStore(openRedis);
+});
+
+function testStore(open: () => Promise<JobStore>): void {
   it('adds no job where too many wait, but a known key and runs of jobs; one that is taken or forgotten makes room', async () => {
     const store = await open();
     expect((await store.insert([waiting('a', 'k')], 2))?.job.id).toBe('a');
@@ -70,4 +77,4 @@ describe.each([
     expect((await queue.submit(tinyRequest({}, { seed: 77 }), 'another key')).created).toBe(false);
     expect(all).not.toHaveBeenCalled();
   });
-});
+}

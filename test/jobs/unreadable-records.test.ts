@@ -6,7 +6,8 @@ import { z } from 'zod';
 import { newRecord, type JobRecord } from '../../shared/jobs/job-record';
 import { createJobFixture, tinyRequest, type JobFixture } from '../support/job-fixture';
 import { publishRandomModel } from '../support/random-model';
-import { RedisProcess } from '../support/redis-process';
+import { describeWith } from '../support/needs';
+import { RedisProcess, redisServer } from '../support/redis-process';
 import { ServiceProcess } from '../support/service-process';
 
 const finished = (id: string, more: object = {}): JobRecord => {
@@ -94,17 +95,19 @@ describe('a record of a job that cannot be read', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('hides no other in Redis, and stays as it is', async () => {
-    const redis = await RedisProcess.start();
-    const client = new Redis(redis.url);
-    try {
-      await client.hset('earshot:jobs', stored);
-      await assertOthersAreThere(await start({ REDIS_URL: redis.url }));
-      for (const id of bad) expect(await client.hget('earshot:jobs', id)).toBe(stored[id]);
-    } finally {
-      client.disconnect();
-      await redis.remove();
-    }
+  describeWith(redisServer)('in Redis', () => {
+    it('hides no other, and stays as it is', async () => {
+      const redis = await RedisProcess.start();
+      const client = new Redis(redis.url);
+      try {
+        await client.hset('earshot:jobs', stored);
+        await assertOthersAreThere(await start({ REDIS_URL: redis.url }));
+        for (const id of bad) expect(await client.hget('earshot:jobs', id)).toBe(stored[id]);
+      } finally {
+        client.disconnect();
+        await redis.remove();
+      }
+    });
   });
 });
 

@@ -2,7 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createBullQueue } from '../../shared/jobs/create-bull-queue';
 import { createJobFixture, quiet, tinyRequest, trainerMain } from '../support/job-fixture';
-import { RedisProcess } from '../support/redis-process';
+import { fileNeeds } from '../support/needs';
+import { RedisProcess, redisServer } from '../support/redis-process';
+
+fileNeeds(redisServer);
 
 it('a trainer that is to work until it is idle does what waits, then ends with 0', async () => {
   const fixture = await createJobFixture();

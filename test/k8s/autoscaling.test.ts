@@ -12,7 +12,7 @@ import {
   renderKustomization,
   type KubernetesObject,
 } from '../support/kubernetes';
-import { describeWithPrograms } from '../support/programs';
+import { describeWith, program } from '../support/needs';
 
 interface Trigger {
   readonly type: string;
@@ -55,7 +55,7 @@ describe('the query that the autoscaler follows', () => {
   });
 });
 
-describeWithPrograms(['promtool'])('the query that the autoscaler follows, in Prometheus', () => {
+describeWith(program('promtool'))('the query that the autoscaler follows, in Prometheus', () => {
   it('is one number, the sum of the pods’ mean waits of the last minute, 0 where nobody asked', () => {
     const busy = [
       // a: 30 requests in 15 s that waited 0.5 s each; b: idle since long; c: has never been asked; d: 0.2 s each.
@@ -93,7 +93,7 @@ describeWithPrograms(['promtool'])('the query that the autoscaler follows, in Pr
   });
 });
 
-describeWithPrograms(['kubectl', 'kustomize'])('the overlay that the documentation shows', () => {
+describeWith(program('kubectl', 'kustomize'))('the overlay that the documentation shows', () => {
   const objects = parseObjects(renderKustomization(documentedYaml('Overlay') as object));
 
   it('asks its own Prometheus, in its own namespace', () => {

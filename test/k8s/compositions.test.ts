@@ -13,7 +13,7 @@ import {
   renderOverlay,
 } from '../support/kubernetes';
 import { patchedWith } from '../support/model-sources';
-import { describeWithPrograms } from '../support/programs';
+import { describeWith, program } from '../support/needs';
 
 /** Kubernetes' own, in every cluster since 1.25, the newest of the base's kinds (policy/v1 and Pod Security included). */
 const everywhere = [
@@ -32,7 +32,7 @@ const needs: Readonly<Record<string, readonly string[]>> = {
   'gateway-affinity': ['gateway'],
 };
 
-describeWithPrograms(['kubectl', 'kustomize'])('what overlays are composed of', () => {
+describeWith(program('kubectl', 'kustomize'))('what overlays are composed of', () => {
   it('is, in the base and in the overlay cpu, what every cluster has, and no volume that somebody must provide', () => {
     for (const text of [renderOverlay('cpu'), renderComposition({ components: [] })]) {
       const objects = parseObjects(text);

@@ -7,7 +7,7 @@ import {
   type PodSpec,
 } from '../support/kubernetes';
 import { modelSources, patchedWith } from '../support/model-sources';
-import { describeWithPrograms } from '../support/programs';
+import { describeWith, program } from '../support/needs';
 import { restrictedViolations } from '../support/restricted-profile';
 
 /** Each breaks one rule, and the rule must notice. */
@@ -33,7 +33,7 @@ const breaches: readonly (readonly [string, (pod: PodSpec) => void])[] = [
   ['write to its root', (pod) => delete pod.initContainers![0]!.securityContext!.readOnlyRootFilesystem],
 ];
 
-describeWithPrograms(['kubectl', 'kustomize'])('the pods of every overlay', () => {
+describeWith(program('kubectl', 'kustomize'))('the pods of every overlay', () => {
   const texts = [
     ...overlays.map((overlay) => [overlay, renderOverlay(overlay)] as const),
     ['gpu-shared', renderComposition({ components: ['shared-models', 'jobs', 'gpu-shared'] })] as const,

@@ -13,7 +13,7 @@ import {
   renderOverlay,
 } from '../support/kubernetes';
 import { modelSources, patchedWith } from '../support/model-sources';
-import { describeWithPrograms } from '../support/programs';
+import { describeWith, program } from '../support/needs';
 
 /** The oldest version that has every field used here (preStop's own `sleep`), and the newest. */
 const kubernetesVersions = ['1.30', '1.37'] as const;
@@ -253,7 +253,7 @@ function otherTexts(): (readonly [string, string])[] {
   ];
 }
 
-describeWithPrograms(['kubectl', 'kustomize'], ['kubernetes-validate'])('the manifests', () => {
+describeWith(program('kubectl', 'kustomize'), program('kubernetes-validate'))('the manifests', () => {
   const texts = new Map(
     [...overlays.map((overlay) => [overlay, renderOverlay(overlay)] as const), ...otherTexts()].map(
       ([name, text]) => [name, withScaledJobs(text)] as const,

@@ -17,7 +17,7 @@ import {
   type KubernetesObject,
   type PodSpec,
 } from '../support/kubernetes';
-import { describeWithPrograms } from '../support/programs';
+import { describeWith, program } from '../support/needs';
 
 const stages = parseDockerfile(readFileSync(join(projectFolder, 'Dockerfile'), 'utf8'));
 const imageEnv = imageConfig(stages, 'cpu').env;
@@ -197,7 +197,7 @@ const breaks: readonly (readonly [keyof typeof checks, string, Break])[] = [
   ],
 ];
 
-describeWithPrograms(['kubectl', 'kustomize'])('the classifier as it is deployed', () => {
+describeWith(program('kubectl', 'kustomize'))('the classifier as it is deployed', () => {
   const objectsOf = new Map(overlays.map((name) => [name, parseObjects(renderOverlay(name))]));
   /** With every component that changes nothing of what the checks say of the classifier alone, and the documentation's Ingress. */
   const whole = [

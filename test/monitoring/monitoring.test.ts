@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 
-import { describeWithPrograms } from '../support/programs';
+import { describeWith, program } from '../support/needs';
 import { startHarness, stopHarness, type Harness } from '../support/service-harness';
 
 const folder = resolve('k8s/monitoring');
@@ -61,7 +61,7 @@ describe('the alert rules and the dashboard', () => {
   });
 });
 
-describeWithPrograms(['promtool'])('the alert rules, by promtool', () => {
+describeWith(program('promtool'))('the alert rules, by promtool', () => {
   it.each([
     ['are well-formed', ['check', 'rules', 'alerts.yaml']],
     ['stay quiet when all is well and fire when it is not', ['test', 'rules', 'alerts.test.yaml']],

@@ -10,6 +10,7 @@ import { chooseEngine, defaultEngineCache } from '../../shared/compute/provide/c
 import { describeEngine, loadEngine } from '../../shared/compute/provide/load-engine';
 import { createNativeNetwork } from '../../shared/compute/kernels/native-network';
 import { createNetwork } from '../../shared/compute/network/create-network';
+import { describeWith, libtensorflow } from '../support/needs';
 import { rejection } from '../support/rejection';
 import { provideTestKernels } from '../support/test-engine';
 
@@ -170,15 +171,6 @@ describe('the native kernels', () => {
     expect(await readdir(options.cacheFolder)).toEqual([addon.slice(options.cacheFolder.length + 1)]);
   });
 
-  it('give way to TensorFlow where there is no compiler, with one line that says what it costs', async () => {
-    const reasons: string[] = [];
-    const choice = await withCompiler('no-such-compiler', () =>
-      chooseEngine({ wish: 'cpu', ...quiet, onFallback: (reason) => reasons.push(reason) }),
-    );
-    expect(choice.kernels).toBeUndefined();
-    expect(reasons).toEqual([expect.stringMatching(/times slower: .*g\+\+ is needed/)]);
-  });
-
   it('compute what is scored without libtensorflow, and WebAssembly does where there is no compiler', async () => {
     const networks = [{ architecture: 'mel-small', dropout: 0.1 }] as const;
     const task = { networks, trains: false };
@@ -193,27 +185,6 @@ describe('the native kernels', () => {
     expect(reasons).toEqual([
       expect.stringMatching(/WebAssembly computes instead.*g\+\+ is needed: install it/),
     ]);
-  });
-
-  it('are refused with the reason when they are forced and there is no compiler', async () => {
-    const forced = withCompiler('no-such-compiler', () =>
-      chooseEngine({ wish: 'cpu', kernels: 'native', ...quiet }),
-    );
-    await expect(forced).rejects.toMatchObject({
-      code: 'engine-unavailable',
-      message: expect.stringContaining('g++ is needed'),
-    });
-  });
-
-  it('stand in the engine description of the networks they compute, and are not used when not wanted', async () => {
-    const cnn = { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' } as const;
-    const native = await loadEngine(
-      await chooseEngine({ wish: 'cpu', kernels: 'native', threads: 2, ...quiet }),
-    );
-    expect(describeEngine(native, cnn)).toMatch(/^cpu \(native (avx512|avx2|baseline) kernels, 2 threads\)$/);
-    expect(describeEngine(native, { ...cnn, batchNorm: 'applied' })).toContain('libtensorflow');
-    const reference = await loadEngine(await chooseEngine({ wish: 'cpu', kernels: 'reference', ...quiet }));
-    expect(describeEngine(reference, cnn)).toContain('libtensorflow');
   });
 
   it('refuse a network that they do not compute when they are forced, and leave it to TensorFlow otherwise', async () => {
@@ -249,4 +220,36 @@ describe('the native kernels', () => {
     );
     expect(stdout).toBe('clean\n');
   }, 300_000);
+});
+
+describeWith(libtensorflow)('the native kernels, where TensorFlow is', () => {
+  it('give way to TensorFlow where there is no compiler, with one line that says what it costs', async () => {
+    const reasons: string[] = [];
+    const choice = await withCompiler('no-such-compiler', () =>
+      chooseEngine({ wish: 'cpu', ...quiet, onFallback: (reason) => reasons.push(reason) }),
+    );
+    expect(choice.kernels).toBeUndefined();
+    expect(reasons).toEqual([expect.stringMatching(/times slower: .*g\+\+ is needed/)]);
+  });
+
+  it('are refused with the reason when they are forced and there is no compiler', async () => {
+    const forced = withCompiler('no-such-compiler', () =>
+      chooseEngine({ wish: 'cpu', kernels: 'native', ...quiet }),
+    );
+    await expect(forced).rejects.toMatchObject({
+      code: 'engine-unavailable',
+      message: expect.stringContaining('g++ is needed'),
+    });
+  });
+
+  it('stand in the engine description of the networks they compute, and are not used when not wanted', async () => {
+    const cnn = { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' } as const;
+    const native = await loadEngine(
+      await chooseEngine({ wish: 'cpu', kernels: 'native', threads: 2, ...quiet }),
+    );
+    expect(describeEngine(native, cnn)).toMatch(/^cpu \(native (avx512|avx2|baseline) kernels, 2 threads\)$/);
+    expect(describeEngine(native, { ...cnn, batchNorm: 'applied' })).toContain('libtensorflow');
+    const reference = await loadEngine(await chooseEngine({ wish: 'cpu', kernels: 'reference', ...quiet }));
+    expect(describeEngine(reference, cnn)).toContain('libtensorflow');
+  });
 });

@@ -10,8 +10,11 @@ import { freshState } from '../../services/trainer/optimise/network-state';
 import { plainAdam } from '../../services/trainer/optimise/optimiser';
 import { mel } from '../../services/trainer/recipes/mel';
 import type { WeightValues } from '../../shared/registry/weights-file';
+import { fileNeeds, libtensorflow } from '../support/needs';
 import { relativeError } from '../support/native-cnn';
 import { loadTestEngine } from '../support/test-engine';
+
+fileNeeds(libtensorflow);
 
 const cnn: NetworkConfig = { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' };
 const transformer: NetworkConfig = { architecture: 'transformer', dropout: 0.1, heads: 4, hidden: 64 };

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describeWithPrograms } from '../support/programs';
-import { runOnSmallDisk } from '../support/small-disk';
+import { describeWith } from '../support/needs';
+import { runOnSmallDisk, smallDisk } from '../support/small-disk';
 
 const logger = JSON.stringify(require.resolve('../../shared/observability/logger'));
 
@@ -89,7 +89,7 @@ describe('the log', () => {
   });
 });
 
-describeWithPrograms(['unshare'])('the log on a disk that becomes full', () => {
+describeWith(smallDisk)('the log on a disk that becomes full', () => {
   it('is written again when there is room, in whole lines, and says how many are missing', async () => {
     const disk = mkdtempSync(join(tmpdir(), 'earshot-log-'));
     const file = join(disk, 'log');

@@ -7,8 +7,11 @@ import { startInference } from '../../shared/compute/inference/start-inference';
 import { measureParity } from '../../shared/promotion/golden-parity';
 import { readGolden } from '../../shared/registry/golden-file';
 import type { Version } from '../../shared/registry/registry';
+import { fileNeeds, libtensorflow } from '../support/needs';
 import { publishRandomModel } from '../support/random-model';
 import { chooseTestEngine, loadTestEngine } from '../support/test-engine';
+
+fileNeeds(libtensorflow);
 
 let folder: string;
 let version: Version;

@@ -10,9 +10,9 @@ import {
   writeServingState,
   type ServingChange,
 } from '../../shared/registry/serving-state';
-import { describeWithPrograms } from '../support/programs';
+import { describeWith } from '../support/needs';
 import { publishRandomModel } from '../support/random-model';
-import { runOnSmallDisk } from '../support/small-disk';
+import { runOnSmallDisk, smallDisk } from '../support/small-disk';
 
 const moduleFile = JSON.stringify(join(__dirname, '../../shared/registry/serving-state.js'));
 let folder: string;
@@ -154,7 +154,7 @@ describe('which version serves', () => {
   });
 });
 
-describeWithPrograms(['unshare'])('a full disk', () => {
+describeWith(smallDisk)('a full disk', () => {
   it('changes nothing of what serves, and says so', async () => {
     const script = `
       const { readServingState, writeServingState } = require(${moduleFile});

@@ -2,13 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type BrowserContext, type Page } from 'playwright-core';
-import { describeWithPrograms, findProgram } from './programs';
+import { describeWith, program } from './needs';
+import { findProgram } from './programs';
 
 /** As Debian calls it, and as others do. */
 const chromiumNames = ['chromium', 'chromium-browser', 'google-chrome'];
 
 /** Tests in a real browser. */
-export const describeWithChromium = describeWithPrograms(chromiumNames);
+export const describeWithChromium = describeWith(program(...chromiumNames));
 
 export interface TestBrowser {
   /** A page of its own: nothing is kept from another test. */

@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describeWithPrograms } from './programs';
+import { describeWith, program } from './needs';
 
 /** A block of tests whose files ffmpeg makes. */
-export const describeWithFfmpeg = describeWithPrograms(['ffmpeg']);
+export const describeWithFfmpeg = describeWith(program('ffmpeg'));
 
 /** A WAV file encoded into another format; `fileName`'s ending decides which, `args` the rest. */
 export function encode(wav: Uint8Array, fileName: string, ...args: readonly string[]): Buffer {

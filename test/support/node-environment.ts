@@ -1,5 +1,10 @@
 import { TestEnvironment as NodeEnvironment } from 'jest-environment-node';
-import type { EnvironmentContext, JestEnvironmentConfig } from '@jest/environment';
+import type { EnvironmentContext, JestEnvironment, JestEnvironmentConfig } from '@jest/environment';
+import { fileLeftOut, leftOutTitle } from './left-out';
+
+type EventHandler = NonNullable<JestEnvironment['handleTestEvent']>;
+type TestState = Parameters<EventHandler>[1];
+type TestBlock = TestState['rootDescribeBlock'];
 
 /** Where TensorFlow.js keeps its engine. */
 const engineGlobals = ['_tfengine', '_tfGlobals'];
@@ -22,5 +27,22 @@ export default class SharedGlobalsEnvironment extends NodeEnvironment {
       Uint8ClampedArray,
     });
     for (const name of engineGlobals) Reflect.deleteProperty(this.global, name);
+  }
+
+  handleTestEvent(event: { readonly name: string }, { rootDescribeBlock }: TestState): void {
+    if (event.name !== 'run_start') return;
+    const missing = fileLeftOut(this.global);
+    if (missing === undefined) return;
+    for (const child of rootDescribeBlock.children) child.name = leftOutTitle(child.name, missing);
+    skipAll(rootDescribeBlock);
+  }
+}
+
+/** Jest runs the hooks of blocks only in which a test is left. */
+function skipAll(block: TestBlock): void {
+  block.mode = 'skip';
+  for (const child of block.children) {
+    if (child.type === 'test') child.mode = 'skip';
+    else skipAll(child);
   }
 }

@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { freePort } from './free-port';
+import { program } from './needs';
+
+export const redisServer = program('redis-server');
 
 /** A real Redis on a free port, which keeps what it has acknowledged; killed and started again, it has the same port and data. */
 export class RedisProcess {

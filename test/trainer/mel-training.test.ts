@@ -7,8 +7,11 @@ import { manifestSchema, type Manifest } from '../../shared/contracts/manifest';
 import { reportSchema } from '../../shared/contracts/report';
 import { startInference } from '../../shared/compute/inference/start-inference';
 import { openRegistry } from '../../shared/registry/registry';
+import { fileNeeds, libtensorflow } from '../support/needs';
 import { chooseTestEngine } from '../support/test-engine';
 import { writeToneDataset } from '../support/tone-dataset';
+
+fileNeeds(libtensorflow);
 
 const main = join(__dirname, '..', '..', 'services', 'trainer', 'main.js');
 let folder: string;

@@ -14,8 +14,11 @@ import { batchesOf } from '../../services/trainer/data/batches';
 import { assertConverging } from '../../services/trainer/optimise/divergence';
 import { createState, freshState, type NetworkState } from '../../services/trainer/optimise/network-state';
 import { trainStep } from '../../services/trainer/optimise/train-step';
+import { fileNeeds, libtensorflow } from '../support/needs';
 import { loadTestEngine } from '../support/test-engine';
 import { writeToneDataset } from '../support/tone-dataset';
+
+fileNeeds(libtensorflow);
 
 const main = join(__dirname, '..', '..', 'services', 'trainer', 'main.js');
 let folder: string;

@@ -1,8 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { attention } from '../../../shared/compute/network/attention';
 import { createUniform } from '../../../shared/runtime/random';
+import { fileNeeds, libtensorflow } from '../../support/needs';
 import { referenceAttention } from '../../support/reference-network';
 import { loadTestEngine } from '../../support/test-engine';
+
+fileNeeds(libtensorflow);
 
 interface Case {
   readonly batch: number;

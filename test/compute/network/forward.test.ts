@@ -5,9 +5,12 @@ import { createNetwork } from '../../../shared/compute/network/create-network';
 import type { Network, Weights } from '../../../shared/compute/network/network';
 import { createUniform } from '../../../shared/runtime/random';
 import { inputSamples } from '../../../shared/compute/network/trunk';
+import { fileNeeds, libtensorflow } from '../../support/needs';
 import { referenceLogits } from '../../support/reference-network';
 import { chooseTestEngine, loadTestEngine } from '../../support/test-engine';
 import { loadEngine } from '../../../shared/compute/provide/load-engine';
+
+fileNeeds(libtensorflow);
 
 const classes = 10;
 const cnn: NetworkConfig = { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' };

@@ -6,8 +6,11 @@ import { createNetwork } from '../../../shared/compute/network/create-network';
 import { initialWeights } from '../../../shared/compute/network/initial-weights';
 import { parameterCount, type Network } from '../../../shared/compute/network/network';
 import { createUniform } from '../../../shared/runtime/random';
+import { fileNeeds, libtensorflow } from '../../support/needs';
 import { referenceMel } from '../../support/reference-mel';
 import { chooseTestEngine, loadTestEngine } from '../../support/test-engine';
+
+fileNeeds(libtensorflow);
 
 const classes = 10;
 const frames = 32;
