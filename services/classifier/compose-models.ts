@@ -64,7 +64,7 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
   const chooser = createEngineChooser(config, {
     logger,
     signal: stopping.signal,
-    onKernels: () => host.changeEngine(),
+    onBetter: () => host.changeEngine(),
   });
   /** What is fetched or built, and must have cleared up before the process ends. */
   const choosing = new Set<Promise<EngineChoice>>();

@@ -1,12 +1,13 @@
+import type { NetworkConfig } from '../../../shared/contracts/architecture';
 import { systemClock } from '../../../shared/runtime/clock';
-import { buildKernels, findKernels } from '../../../shared/compute/provide/build-kernels';
 import {
   chooseEngine,
-  defaultEngineCache,
-  isForKernels,
+  missingParts,
+  providePart,
   type ChooseOptions,
+  type EngineChoice,
+  type EnginePart,
 } from '../../../shared/compute/provide/choose-engine';
-import { loadKernels } from '../../../shared/compute/kernels/kernels-addon';
 import { AppError } from '../../../shared/errors/app-error';
 import type { ChooseFor } from '../../../shared/promotion/promote-version';
 import { begun } from '../../../shared/runtime/processes/background';
@@ -17,9 +18,9 @@ import { throughShortages } from '../../../shared/runtime/through-shortages';
 export interface EngineChooser {
   /** The engine that can score these networks at once. */
   readonly atOnce: ChooseFor;
-  /** The engine that is to score them for good: waits for kernels that are being built. */
+  /** The engine that is to score them: waits for kernels that are being built, and for nothing of the network. */
   readonly forGood: ChooseFor;
-  /** Resolves when nothing is built any more. */
+  /** Resolves when nothing is fetched or built any more. */
   settled(): Promise<void>;
 }
 
@@ -27,63 +28,106 @@ interface EngineChooserDeps {
   readonly logger: Logger;
   /** Calls off what is fetched and built. */
   readonly signal: AbortSignal;
-  /** Called when better kernels than the engine in use are here; a rejection says why they are not used. */
-  readonly onKernels: () => Promise<void>;
+  /** Called when a better engine than the one in use is here; a rejection says why it is not used. */
+  readonly onBetter: () => Promise<void>;
 }
 
+/** What is said of a part that cannot be had, before the reason. */
+const withoutPart: Readonly<Record<EnginePart, string>> = {
+  kernels: 'WebAssembly answers on, several times slower than the native kernels would',
+  cuda: 'cuda engine unavailable, what answers goes on',
+  cpu: 'cpu engine unavailable, what answers goes on',
+};
+
 /**
- * Which engine the service computes on. Where nobody asked for a certain one and the native kernels are not built yet, WebAssembly
- * answers while they are built behind everything else.
+ * Which engine the service computes on. Where nobody asked for a certain one, it answers on the best that is on this machine, WebAssembly at
+ * least, while better ones are fetched and built behind everything else.
  */
 export function createEngineChooser(
   { engine, engineKernels, engineThreads }: Pick<Config, 'engine' | 'engineKernels' | 'engineThreads'>,
-  { logger, signal, onKernels }: EngineChooserDeps,
+  { logger, signal, onBetter }: EngineChooserDeps,
 ): EngineChooser {
-  const cacheFolder = defaultEngineCache(process.env);
-  const onProgress = (line: string): void => {
+  const onProgress = sparsely((line) => {
     logger.info(line);
-  };
-  let building: Promise<void> | undefined;
-  let givenUp = false;
-  const onShortage = (problem: string, retryMs: number): void => {
-    logger.warn({ problem, retryMs }, 'the native kernels cannot be had for now: trying again');
-  };
-  const buildAndChange = async (): Promise<void> => {
-    loadKernels(await buildKernels({ cacheFolder, onProgress, signal, inBackground: true }));
-    await onKernels();
-  };
-  const build = async (): Promise<void> => {
+  });
+  const givenUp = new Set<EnginePart>();
+  const coming = new Map<EnginePart, Promise<void>>();
+  /** What was chosen last, by networks. */
+  const inUse = new Map<string, EngineChoice>();
+  const isOpen = engine === 'auto';
+
+  const optionsFor = (networks: readonly NetworkConfig[]): ChooseOptions => ({
+    ...{ wish: engine, kernels: engineKernels, threads: engineThreads, signal, onProgress },
+    task: { networks, trains: false },
+    onFallback: (reason) => {
+      logger.warn(reason);
+    },
+    ...(isOpen && { hereOnly: true, without: givenUp }),
+  });
+  const provide = async (part: EnginePart, networks: readonly NetworkConfig[]): Promise<void> => {
+    const options = optionsFor(networks);
+    const onShortage = (problem: string, retryMs: number): void => {
+      logger.warn({ problem, retryMs, part }, 'an engine cannot be had for now: trying again');
+    };
+    const provideAndChange = async (): Promise<void> => {
+      await providePart(part, options);
+      if (!isSame(await chooseEngine(options), inUse.get(keyOf(networks)))) await onBetter();
+    };
     try {
-      await throughShortages(buildAndChange, { clock: systemClock, signal, onShortage });
+      await throughShortages(provideAndChange, { clock: systemClock, signal, onShortage });
     } catch (error) {
       if (signal.aborted) return;
-      givenUp = true;
-      const reason = AppError.from(error).message;
-      logger.warn(`WebAssembly answers on, several times slower than the native kernels would: ${reason}`);
+      givenUp.add(part);
+      logger.warn(`${withoutPart[part]}: ${AppError.from(error).message}`);
+      // What comes after it may be wanted now. Where that cannot be told, whoever loads a version next asks again.
+      await begin(networks).catch(() => undefined);
+    }
+  };
+  /** Begins whatever is missing now, and was not begun before. */
+  const begin = async (networks: readonly NetworkConfig[]): Promise<void> => {
+    for (const part of await missingParts(optionsFor(networks))) {
+      if (!coming.has(part)) coming.set(part, begun(provide(part, networks)));
     }
   };
   const atOnce: ChooseFor = async (networks) => {
-    const options: ChooseOptions = {
-      ...{ wish: engine, kernels: engineKernels, threads: engineThreads, signal, onProgress },
-      task: { networks, trains: false },
-      onFallback: (reason) => {
-        logger.warn(reason);
-      },
-    };
-    const mayWait = engine === 'auto' && engineKernels === 'auto' && isForKernels(options);
-    if (!mayWait || (!givenUp && (await findKernels(cacheFolder)) !== undefined))
-      return chooseEngine(options);
-    if (!givenUp) building ??= begun(build());
-    return chooseEngine({ ...options, wish: 'wasm' });
+    if (isOpen) await begin(networks);
+    const choice = await chooseEngine(optionsFor(networks));
+    inUse.set(keyOf(networks), choice);
+    return choice;
   };
   return {
     atOnce,
     forGood: async (networks) => {
-      await building;
+      await coming.get('kernels');
       return atOnce(networks);
     },
     settled: async () => {
-      await building;
+      // A part that cannot be had may lead to another.
+      for (let known = -1; known < coming.size;) {
+        known = coming.size;
+        await Promise.all(coming.values());
+      }
     },
+  };
+}
+
+function keyOf(networks: readonly NetworkConfig[]): string {
+  return JSON.stringify(networks);
+}
+
+function isSame(one: EngineChoice, other: EngineChoice | undefined): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+const progressEveryMs = 10_000;
+
+/** Passes a line on where another thing is done than before, and otherwise every ten seconds. */
+function sparsely(log: (line: string) => void): (line: string) => void {
+  let last = { step: '', atMs: 0 };
+  return (line) => {
+    const [step, atMs] = [line.replace(/: +\d+ of/, ':'), systemClock.now()];
+    if (step === last.step && atMs - last.atMs < progressEveryMs) return;
+    last = { step, atMs };
+    log(line);
   };
 }

@@ -8,6 +8,7 @@ import { ifAbsent } from '../../errors/machine-fault';
 import { createScratchFolder, sweepScratchFolders } from '../../runtime/scratch-folder';
 import { usableCores } from '../../runtime/usable-cores';
 import { takeBuildLock } from './build-lock';
+import { compilerCommand, compilerToInstall } from './compiler';
 import { runTool } from './run-tool';
 
 export interface BuildKernelsOptions {
@@ -63,7 +64,7 @@ export async function buildKernels(options: BuildKernelsOptions): Promise<string
   const [compiler, ...compilerArgs] = compilerCommand(process.env);
   const { signal, inBackground } = options;
   const tool = {
-    ...{ purpose: 'build the native kernels', install: installOf(compiler), signal, inBackground },
+    ...{ purpose: 'build the native kernels', install: compilerToInstall(compiler), signal, inBackground },
     ifKilled:
       '(Most likely for want of memory: beside npm and the service a compiler wants 512 MB in all. Or run `npm run engine -- kernels` first.)',
   };
@@ -141,16 +142,6 @@ async function addonPath({
     ...Object.values(instructionSetFlags).flat(),
   ]);
   return join(cacheFolder, `kernels-${process.platform}-${process.arch}-${key}.node`);
-}
-
-/** `CXX` as make understands it: words with spaces between them (`ccache g++`); empty: g++. */
-function compilerCommand(env: NodeJS.ProcessEnv): [string, ...string[]] {
-  const [first = 'g++', ...others] = (env['CXX'] ?? '').split(/\s+/).filter((word) => word !== '');
-  return [first, ...others];
-}
-
-function installOf(compiler: string): string {
-  return compiler === 'g++' ? 'g++' : `${compiler}, which CXX names, or without CXX g++`;
 }
 
 /** A fresh folder in the cache. @throws AppError engine-unavailable that names what to set where none can be made */

@@ -5,11 +5,11 @@ import { AppError } from '../../errors/app-error';
 import { isShortage } from '../../errors/machine-fault';
 import { usableCores } from '../../runtime/usable-cores';
 import { assertAvx } from './assert-avx';
-import { buildKernels } from './build-kernels';
+import { buildKernels, findKernels } from './build-kernels';
 import { loadKernels, type KernelsChoice } from '../kernels/kernels-addon';
 import { isNative } from '../kernels/is-native';
 import { findNvidiaDriver } from './nvidia-driver';
-import { provideEngine, type NativeEngineKind, type ProvidedEngine } from './provide';
+import { findEngine, provideEngine, type NativeEngineKind, type ProvidedEngine } from './provide';
 import { tryEngine } from './try-engine';
 
 export const engineWishes = ['auto', 'cuda', 'cpu', 'wasm'] as const;
@@ -18,6 +18,9 @@ export type EngineWish = (typeof engineWishes)[number];
 /** `native`: the fused CPU kernels; `reference`: TensorFlow.js; `auto`: native where it computes the network. */
 export const kernelsWishes = ['auto', 'native', 'reference'] as const;
 export type KernelsWish = (typeof kernelsWishes)[number];
+
+/** What is fetched or built before it computes. */
+export type EnginePart = 'kernels' | NativeEngineKind;
 
 /** What an engine is wanted for. */
 export interface EngineTask {
@@ -54,6 +57,10 @@ export interface ChooseOptions {
   readonly signal?: AbortSignal | undefined;
   /** Where /proc and /dev are; default /. */
   readonly root?: string;
+  /** Whether only what this machine has already is taken: nothing is fetched, and nothing built but forced kernels. */
+  readonly hereOnly?: boolean;
+  /** What is not taken although it may be here. */
+  readonly without?: ReadonlySet<EnginePart>;
 }
 
 /** `$XDG_CACHE_HOME/earshot/engine`, or what stands in for it: there libtensorflow outlives node_modules. */
@@ -89,17 +96,42 @@ export async function chooseEngine(wishes: ChooseOptions): Promise<EngineChoice>
   return kernels === undefined ? choice : { ...choice, kernels };
 }
 
-/** Whether the kernels, where they can be had, are all that the task needs. */
-export function isForKernels(options: ChooseOptions): boolean {
-  const { wish, kernels, task } = options;
+/** What `auto` would take before what this machine has, and is not here yet. */
+export async function missingParts(options: ChooseOptions): Promise<EnginePart[]> {
+  const { kernels = 'auto', without } = options;
+  const isHere = async (kind: NativeEngineKind): Promise<boolean> =>
+    (await findEngine(kind, { cacheFolder: cacheOf(options) })) !== undefined;
+  const parts: EnginePart[] = [];
+  if (mayBeCuda(options)) {
+    if (await isHere('cuda')) return [];
+    parts.push('cuda');
+  } else if (!isForKernels(options) && !(await isHere('cpu'))) parts.push('cpu');
+  if (kernels === 'auto' && (await findKernels(cacheOf(options))) === undefined) parts.push('kernels');
+  return parts.filter((part) => without?.has(part) !== true);
+}
+
+/** Fetches or builds a part, behind everything else, and sees whether it loads. @throws AppError engine-unavailable; cancelled */
+export async function providePart(part: EnginePart, options: ChooseOptions): Promise<void> {
+  const { onProgress, signal } = options;
+  if (part === 'kernels') {
+    const build = { cacheFolder: cacheOf(options), onProgress, signal, inBackground: true };
+    loadKernels(await buildKernels(build));
+    return;
+  }
+  await tryEngine(await provideNative(part, options), signal);
+}
+
+/** Whether the kernels, where they can be had, are all that the task needs; a GPU is taken before them. */
+function isForKernels({ wish, kernels, task }: ChooseOptions): boolean {
   if (kernels === 'reference' || task?.networks.every(isNative) !== true) return false;
-  return wish === 'cpu' || (wish === 'auto' && !mayBeCuda(options));
+  return wish === 'cpu' || wish === 'auto';
 }
 
 /** Where CUDA was given up, by cache folder: hundreds of megabytes are not fetched again in this process. */
 const givenUpCuda = new Set<string>();
 
 function mayBeCuda(options: ChooseOptions): boolean {
+  if (options.without?.has('cuda') === true) return false;
   const driver = findNvidiaDriver(options.root);
   return driver !== undefined && driver.problem === undefined && !givenUpCuda.has(cacheOf(options));
 }
@@ -113,6 +145,7 @@ async function chooseCuda(options: ChooseOptions): Promise<EngineChoice | undefi
     if (problem !== undefined) options.onFallback(problem);
     return undefined;
   }
+  if (!(await mayTake('cuda', options))) return undefined;
   try {
     return await provideCuda(options);
   } catch (error) {
@@ -163,6 +196,7 @@ async function chooseTensorflow(options: ChooseOptions): Promise<EngineChoice> {
   configureTensorflow(options);
   if (options.wish === 'wasm') return wasmEngine(options);
   if (options.wish !== 'auto') return provideNative('cpu', options);
+  if (!(await mayTake('cpu', options))) return wasmEngine(options);
   try {
     const choice = await provideNative('cpu', options);
     await tryEngine(choice, options.signal);
@@ -172,6 +206,13 @@ async function chooseTensorflow(options: ChooseOptions): Promise<EngineChoice> {
     options.onFallback(`cpu engine unavailable: ${AppError.from(error).message}`);
     return wasmEngine(options);
   }
+}
+
+/** Whether it is here, or may be fetched. */
+async function mayTake(kind: NativeEngineKind, options: ChooseOptions): Promise<boolean> {
+  if (options.without?.has(kind) === true) return false;
+  if (options.hereOnly !== true) return true;
+  return (await findEngine(kind, { cacheFolder: cacheOf(options) })) !== undefined;
 }
 
 function wasmEngine(options: ChooseOptions): EngineChoice {
@@ -185,8 +226,8 @@ function threadsOf({ threads }: ChooseOptions): { readonly threads?: number } {
 /** @throws AppError engine-unavailable when the kernels are forced and cannot be had; a shortage */
 async function chooseKernels(options: ChooseOptions): Promise<KernelsChoice | undefined> {
   const { kernels: wish = 'auto', onFallback, signal } = options;
-  if (wish === 'reference') return undefined;
   try {
+    if (!(await mayTakeKernels(options))) return undefined;
     return await provideKernels(options);
   } catch (error) {
     if (wish === 'native' || signal?.aborted === true || isShortage(error)) throw error;
@@ -196,6 +237,14 @@ async function chooseKernels(options: ChooseOptions): Promise<KernelsChoice | un
     );
     return undefined;
   }
+}
+
+/** Whether they are wanted, and here or to be built. */
+async function mayTakeKernels(options: ChooseOptions): Promise<boolean> {
+  const { kernels, hereOnly = false, without } = options;
+  if (kernels === 'reference' || without?.has('kernels') === true) return false;
+  if (kernels === 'native' || !hereOnly) return true;
+  return (await findKernels(cacheOf(options))) !== undefined;
 }
 
 async function provideKernels(options: ChooseOptions): Promise<KernelsChoice> {

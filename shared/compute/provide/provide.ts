@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { AppError } from '../../errors/app-error';
 import { ifAbsent } from '../../errors/machine-fault';
 import { createScratchFolder, sweepScratchFolders } from '../../runtime/scratch-folder';
+import { compilerCommand, compilerToInstall } from './compiler';
 import { runTool } from './run-tool';
 import { libtensorflowVersion, wheelsFor, type Wheel } from './wheels';
 
@@ -54,13 +55,14 @@ export async function provideEngine(
   options: ProvideOptions,
 ): Promise<ProvidedEngine> {
   const { signal } = options;
-  const platform = options.platform ?? `${process.platform}-${process.arch}`;
+  const platform = options.platform ?? thisPlatform;
   const wheels = wheelsFor(kind, platform);
   if (wheels === undefined) {
     throw new AppError('engine-unavailable', `No libtensorflow is published for ${kind} on ${platform}.`);
   }
-  const folder = join(options.cacheFolder, `${kind}-${libtensorflowVersion}-${platform}-${layoutVersion}`);
-  if (await isComplete(folder)) return { kind, bindingPath: join(folder, bindingName) };
+  const found = await findEngine(kind, options);
+  if (found !== undefined) return found;
+  const folder = engineFolder(kind, options.cacheFolder, platform);
 
   await mkdir(options.cacheFolder, { recursive: true });
   const prefix = join(options.cacheFolder, 'building-engine-');
@@ -88,6 +90,21 @@ export async function provideEngine(
     await rm(scratch, { recursive: true, force: true });
   }
   return { kind, bindingPath: join(folder, bindingName) };
+}
+
+/** libtensorflow where the cache has it, complete; nothing is fetched. @throws the file system's error where that cannot be told */
+export async function findEngine(
+  kind: NativeEngineKind,
+  { cacheFolder, platform = thisPlatform }: Pick<ProvideOptions, 'cacheFolder' | 'platform'>,
+): Promise<ProvidedEngine | undefined> {
+  const folder = engineFolder(kind, cacheFolder, platform);
+  return (await isComplete(folder)) ? { kind, bindingPath: join(folder, bindingName) } : undefined;
+}
+
+const thisPlatform = `${process.platform}-${process.arch}`;
+
+function engineFolder(kind: NativeEngineKind, cacheFolder: string, platform: string): string {
+  return join(cacheFolder, `${kind}-${libtensorflowVersion}-${platform}-${layoutVersion}`);
 }
 
 function unavailable(what: string, cause: unknown): AppError {
@@ -189,9 +206,11 @@ async function buildBinding(folder: string, signal: AbortSignal | undefined): Pr
   const nvidiaPaths = existsSync(nvidiaFolder)
     ? (await readdir(nvidiaFolder)).map((name) => `-Wl,-rpath,$ORIGIN/nvidia/${name}/lib`)
     : [];
+  const [compiler, ...compilerArgs] = compilerCommand(process.env);
   await runTool(
-    process.env['CXX'] ?? 'g++',
+    compiler,
     [
+      ...compilerArgs,
       ...['-O2', '-fPIC', '-shared', '-std=c++17', '-DNAPI_VERSION=8', '-DBUILDING_NODE_EXTENSION'],
       ...[`-I${napiHeaders}`, `-I${join(libraries, 'include')}`],
       ...[join(sources, 'tfjs_backend.cc'), join(sources, 'tfjs_binding.cc')],
@@ -199,7 +218,7 @@ async function buildBinding(folder: string, signal: AbortSignal | undefined): Pr
       ...nvidiaPaths,
       ...['-o', join(folder, bindingName)],
     ],
-    { purpose: 'build the TensorFlow binding', install: 'g++', signal },
+    { purpose: 'build the TensorFlow binding', install: compilerToInstall(compiler), signal },
   );
 }
 
