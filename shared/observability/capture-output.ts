@@ -8,7 +8,7 @@ const maxLineLength = 8192;
 /**
  * Makes lines of this log of what anything in the process prints, on whichever of its threads: `console`, a library that writes to a
  * standard stream, Node's own warnings. The log itself goes past these streams (log-output.ts). What native code writes to the
- * descriptors stays as it is: the last words of a process that dies, and two lines of libtensorflow's when it is loaded.
+ * descriptors stays as it is: the last words of a process that dies. (What libtensorflow writes there comes here: compute/provide/stderr-tap.ts.)
  */
 export function captureOutput(logger: Logger): void {
   const capture = (stream: NodeJS.WriteStream, log: (line: string) => void): void => {

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../support/free-port';
+import { describeWith, libtensorflow } from '../support/needs';
 
 const noisy = require.resolve('../support/noisy-library');
 const dog = join(__dirname, '../../../samples/dog.ogg');
@@ -77,6 +78,18 @@ it('every line of a service is JSON, whatever prints it on whichever thread', as
     }
   }
   expect(said).toContainEqual(expect.stringMatching(/^noise without an end of line on main/));
+});
+
+describeWith(libtensorflow)('libtensorflow, which prints past JavaScript when it is loaded', () => {
+  it('leaves every line of a service JSON', async () => {
+    const { XDG_CACHE_HOME = join(process.env['HOME']!, '.cache') } = process.env;
+    const own = { PORT: '0', JOBS_DIR: 'jobs', DATASETS_DIR: 'datasets', NODE_OPTIONS: '' };
+    start('classifier', [], { ENGINE: 'cpu', ENGINE_KERNELS: 'reference', XDG_CACHE_HOME, ...own });
+    await printedAs(/the model is loaded and warmed up/);
+    child.kill('SIGTERM');
+    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(messages()).toContainEqual(expect.stringMatching(/^listening/));
+  });
 });
 
 it('every line of a trainer is JSON, the reason why it ends included', async () => {

@@ -185,7 +185,7 @@ function quotaThreads(): number | undefined {
 }
 
 function configureTensorflow({ threads }: ChooseOptions): void {
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
   if (threads === undefined) return;
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
   process.env['OMP_NUM_THREADS'] = String(threads);

@@ -11,6 +11,7 @@ import type { WeightArrays } from '../network/network';
 import { loadEncoderWeights } from './encoder-file';
 import { isNative } from '../kernels/is-native';
 import { registerTrainingKernels } from '../kernels/training-kernels';
+import { loadTapped } from './stderr-tap';
 import { libtensorflowVersion } from './wheels';
 import { usableCores } from '../../runtime/usable-cores';
 
@@ -81,7 +82,12 @@ function backendName(choice: EngineChoice): string {
 async function registerBackend(choice: EngineChoice): Promise<void> {
   try {
     if (choice.kind === 'wasm') await registerWasm();
-    else registerNative(bindingOf(choice));
+    else {
+      const bindingPath = bindingOf(choice);
+      loadTapped(dirname(bindingPath), () => {
+        registerNative(bindingPath);
+      });
+    }
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new AppError('engine-unavailable', `The ${choice.kind} engine does not load: ${reason}`, { cause });

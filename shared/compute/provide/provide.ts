@@ -7,6 +7,7 @@ import { ifAbsent } from '../../errors/machine-fault';
 import { createScratchFolder, sweepScratchFolders } from '../../runtime/scratch-folder';
 import { compilerCommand, compilerToInstall } from './compiler';
 import { runTool } from './run-tool';
+import { buildStderrTap } from './stderr-tap';
 import { libtensorflowVersion, wheelsFor, type Wheel } from './wheels';
 
 export type NativeEngineKind = 'cpu' | 'cuda';
@@ -61,7 +62,10 @@ export async function provideEngine(
     throw new AppError('engine-unavailable', `No libtensorflow is published for ${kind} on ${platform}.`);
   }
   const found = await findEngine(kind, options);
-  if (found !== undefined) return found;
+  if (found !== undefined) {
+    await buildStderrTap(dirname(found.bindingPath), signal);
+    return found;
+  }
   const folder = engineFolder(kind, options.cacheFolder, platform);
 
   await mkdir(options.cacheFolder, { recursive: true });
@@ -80,6 +84,7 @@ export async function provideEngine(
     }
     options.onProgress('Building the TensorFlow binding');
     await buildBinding(scratch, signal);
+    await buildStderrTap(scratch, signal);
     await rm(join(scratch, 'wheels'), { recursive: true });
     await rm(join(scratch, 'tensorflow', 'include'), { recursive: true });
     await writeReceipt(scratch);
