@@ -1,9 +1,13 @@
-# One image for the classifier and the trainer, in two targets:
-#   docker build --target cpu  -t earshot:cpu  .    the default; x86-64 and arm64
-#   docker build --target cuda -t earshot:cuda .    needs nothing on the host but NVIDIA's driver and container toolkit
+# One image to serve, one on top of it that also trains, and one that does both on a GPU:
+#   docker build --target cpu     -t earshot:cpu     .    the default; x86-64 and arm64
+#   docker build --target trainer -t earshot:trainer .
+#   docker build --target cuda    -t earshot:cuda    .    needs nothing on the host but NVIDIA's driver and container toolkit
 # docs/deployment.md tells how to run it and how large it is; `npm run check-image` runs these steps without Docker.
 ARG NODE_IMAGE=node:24.21.0-bookworm-slim
 ARG DEBIAN_IMAGE=debian:12.15-slim
+# The pretrained encoder: auto (from its public release), an address, off, or a file in a folder of yours:
+#   --build-context encoder-file=FOLDER --build-arg ENCODER=/encoder-file/mn04_as_mAP_432.pt
+ARG ENCODER=auto
 
 # What builds; none of it is in the image that ships.
 FROM ${NODE_IMAGE} AS tools
@@ -21,25 +25,45 @@ RUN apt-get update && /build-ffmpeg.sh /out/ffmpeg
 FROM tools AS app
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci
+RUN npm ci --omit=dev
 COPY . .
-# The packages' source maps are 244 MB that nothing reads, and what is built is not built again.
-RUN node build.mjs && npm prune --omit=dev && find node_modules -name '*.map' -delete \
-  && rm -r node_modules/esbuild node_modules/@esbuild
-# What the engine is made of, apart: libtensorflow is fetched anew when this changes, not with every change of the code.
-RUN mkdir /engine \
-  && cp -r --parents package.json dist/shared node_modules/@tensorflow/tfjs-node-gpu \
-    node_modules/node-api-headers node_modules/node-addon-api native /engine
+# What provides engines, apart and in one file: libtensorflow is fetched anew when this changes, not with every change of the code.
+RUN node build.mjs \
+  && node_modules/.bin/esbuild dist/shared/compute/provide/provide-main.js --bundle --platform=node \
+    --outfile=/engine/dist/shared/compute/provide/provide-main.js \
+  && cp -r --parents package.json native node_modules/node-api-headers node_modules/node-addon-api \
+    node_modules/@tensorflow/tfjs-node-gpu /engine
+# Packages to run with: those that training alone loads apart, and of each image a list in CycloneDX's form. Nothing reads source maps.
+RUN npm pkg delete devDependencies dependencies.esbuild && npm prune \
+  && find node_modules -name '*.map' -delete \
+  && install -d /training && cp -r node_modules /training/ \
+  && npm sbom --sbom-format=cyclonedx --sbom-type=application > /training/sbom.json \
+  && npm prune --omit=optional \
+  && npm sbom --omit=optional --sbom-format=cyclonedx --sbom-type=application > sbom.json \
+  && find node_modules ! -type d -printf '/training/%p\0' > /tmp/shared && xargs -0 -a /tmp/shared rm \
+  && find /training -type d -empty -delete
 
-FROM tools AS engine-cpu
+FROM tools AS provider
 WORKDIR /app
 COPY --from=app /engine ./
-RUN XDG_CACHE_HOME=/var/cache node dist/shared/compute/provide/provide-main.js cpu
+ENV XDG_CACHE_HOME=/var/cache
 
-FROM tools AS engine-cuda
-WORKDIR /app
-COPY --from=app /engine ./
-RUN XDG_CACHE_HOME=/var/cache node dist/shared/compute/provide/provide-main.js cuda
+FROM provider AS kernels
+RUN node dist/shared/compute/provide/provide-main.js kernels
+
+FROM kernels AS engine-cpu
+RUN node dist/shared/compute/provide/provide-main.js cpu
+
+FROM provider AS engine-cuda
+RUN node dist/shared/compute/provide/provide-main.js cuda
+
+# Empty, unless a build context of this name takes its place.
+FROM scratch AS encoder-file
+
+FROM provider AS encoder
+ARG ENCODER
+RUN --mount=type=bind,from=encoder-file,target=/encoder-file install -d /var/cache/earshot/encoder \
+  && node dist/shared/compute/provide/provide-main.js encoder
 
 FROM ${DEBIAN_IMAGE} AS runtime
 # The folders that may be written to, for volumes to be mounted on; everything else can be read-only.
@@ -53,7 +77,8 @@ COPY --from=app /app/node_modules ./node_modules
 COPY --from=app /app/dist ./dist
 # Only to find the kernels that were built from it.
 COPY --from=app /app/native ./native
-COPY --from=app /app/package.json ./
+COPY --from=app /app/package.json /app/sbom.json ./
+COPY --from=encoder /var/cache/earshot/encoder /var/cache/earshot/encoder
 # Owned by the user: a named volume mounted here starts with this content, and trainers publish into it.
 COPY --from=app --chown=1000:1000 /app/models ./models
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 MODELS_DIR=/app/models DATA_DIR=/data/ESC-50 RUNS_DIR=/runs DATASETS_DIR=/datasets JOBS_DIR=/jobs \
@@ -66,12 +91,19 @@ ENTRYPOINT ["node"]
 # Smaller spaces for young objects: an idle service takes 30 MB less, as with `npm start`.
 CMD ["--max-semi-space-size=2", "dist/services/classifier/main.js"]
 
+FROM runtime AS serving
+COPY --from=kernels /var/cache/earshot/engine /var/cache/earshot/engine
+ENV ENGINE=cpu
+
+FROM serving AS trainer
+COPY --from=app /training ./
+COPY --from=engine-cpu /var/cache/earshot/engine /var/cache/earshot/engine
+
 FROM runtime AS cuda
+COPY --from=app /training ./
 COPY --from=engine-cuda /var/cache/earshot/engine /var/cache/earshot/engine
 # The container toolkit reads these: every GPU that the container is given, for computing.
 ENV ENGINE=cuda NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 
 # Last, so that it is what `docker build` makes without a target.
-FROM runtime AS cpu
-COPY --from=engine-cpu /var/cache/earshot/engine /var/cache/earshot/engine
-ENV ENGINE=cpu
+FROM serving AS cpu

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { cp, lstat, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, posix } from 'node:path';
+import { dirname, join, posix, resolve } from 'node:path';
 import { runInside, runProgram } from './chroot';
 import { ancestry, imageConfig, parseDockerfile, type Instruction, type Stage } from './dockerfile';
 
@@ -9,6 +9,9 @@ export interface BuildOptions {
   readonly context: string;
   /** Where the root folders of the stages come to lie. */
   readonly scratch: string;
+  /** As `docker build --build-arg` and `--build-context` say. */
+  readonly args: Readonly<Record<string, string>>;
+  readonly contexts: Readonly<Record<string, string>>;
   readonly onStep: (line: string) => void;
 }
 
@@ -32,10 +35,16 @@ export async function buildImages(
   targets: readonly string[],
   options: BuildOptions,
 ): Promise<ReadonlyMap<string, string>> {
-  const stages = parseDockerfile(await readFile(join(options.context, 'Dockerfile'), 'utf8'));
+  const { context, args, contexts } = options;
+  const stages = parseDockerfile(await readFile(join(context, 'Dockerfile'), 'utf8'), args);
   const wanted = new Set(targets.flatMap((target) => [...needed(stages, target)]));
   const roots = new Map<string, string>();
   for (const stage of stages.filter(({ name }) => wanted.has(name))) {
+    const given = contexts[stage.name];
+    if (given !== undefined) {
+      roots.set(stage.name, resolve(given));
+      continue;
+    }
     const root = join(options.scratch, stage.name);
     await copyTree(roots.get(stage.from) ?? (await baseImage(stage.from, options)), root);
     roots.set(stage.name, root);
@@ -54,7 +63,7 @@ function needed(stages: readonly Stage[], target: string): Set<string> {
       if (names.has(stage.name)) continue;
       names.add(stage.name);
       for (const { text } of stage.instructions) {
-        const source = /--from=(\S+)/.exec(text)?.[1];
+        const source = /(?:--|,)from=([^\s,]+)/.exec(text)?.[1];
         if (source !== undefined) visit(source);
       }
     }
@@ -75,14 +84,25 @@ async function execute(stages: readonly Stage[], stage: Stage, index: number, st
   const soFar = stages.map((other) =>
     other === stage ? { ...stage, instructions: stage.instructions.slice(0, index) } : other,
   );
-  const { env, workdir } = imageConfig(soFar, stage.name);
+  const { env, args, workdir } = imageConfig(soFar, stage.name);
   const startMs = Date.now();
-  if (instruction.name === 'RUN') await runInside(root, instruction.text, { env, workdir });
+  if (instruction.name === 'RUN') await run(step, { env: { ...args, ...env }, workdir });
   else if (instruction.name === 'COPY') await copy(step, workdir);
   else if (instruction.name === 'WORKDIR') await mkdir(join(root, instruction.text), { recursive: true });
   else return; // ENV, USER, CMD and the like make no files: imageConfig reads them
   const seconds = ((Date.now() - startMs) / 1000).toFixed(1).padStart(6);
   options.onStep(`${seconds} s  [${stage.name}] ${instruction.name} ${instruction.text.slice(0, 90)}`);
+}
+
+/** `RUN [--mount=type=bind,from=STAGE,target=FOLDER] SCRIPT`. */
+async function run(
+  { instruction, root, roots }: Step,
+  options: { readonly env: Readonly<Record<string, string>>; readonly workdir: string },
+): Promise<void> {
+  const [, from, target, script] =
+    /^--mount=type=bind,from=([^,]+),target=(\S+) (.*)$/.exec(instruction.text) ?? [];
+  const mounts = from === undefined ? {} : { [target!]: roots.get(from)! };
+  await runInside(root, script ?? instruction.text, { ...options, mounts });
 }
 
 /** `COPY [--from=STAGE] [--chown=USER:GROUP] SOURCE... TARGET`: of a folder its content is copied, of a file the file. */
@@ -123,6 +143,11 @@ async function copyTree(from: string, to: string): Promise<void> {
 
 /** A root folder that stands in for a base image. */
 async function baseImage(image: string, options: BuildOptions): Promise<string> {
+  if (image === 'scratch') {
+    const empty = join(options.scratch, 'base-scratch');
+    await mkdir(empty, { recursive: true });
+    return empty;
+  }
   const debian = join(options.scratch, 'base-debian');
   if (!existsSync(debian)) {
     const startMs = Date.now();

@@ -39,8 +39,17 @@ export async function runProgram(
 export async function runInside(
   root: string,
   script: string,
-  options: { readonly env: Readonly<Record<string, string>>; readonly workdir: string },
+  options: {
+    readonly env: Readonly<Record<string, string>>;
+    readonly workdir: string;
+    /** Folders of the machine, read-only, by where they are mounted. */
+    readonly mounts: Readonly<Record<string, string>>;
+  },
 ): Promise<void> {
+  const mounts = Object.entries(options.mounts).map(
+    ([inside, outside]) =>
+      `mkdir -p "$0${inside}"; mount --bind '${outside}' "$0${inside}"; mount -o remount,bind,ro "$0${inside}"`,
+  );
   const certified = existsSync(certificates);
   const setUp = `
     set -e
@@ -48,6 +57,7 @@ export async function runInside(
     mount --rbind /dev "$0/dev"
     cp -L /etc/resolv.conf "$0/etc/resolv.conf"
     ${certified ? `touch "$0${insideCertificates}"; mount --bind ${certificates} "$0${insideCertificates}"` : ''}
+    ${mounts.join('\n')}
     exec chroot "$0" /bin/sh -c 'cd "$0" && eval "$1"' "$1" "$2"`;
   const env = {
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',

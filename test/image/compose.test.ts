@@ -87,9 +87,13 @@ describe('the composition for one machine', () => {
     expect(services['classifier']!.ports![0]).toBe('127.0.0.1:8080:8080');
   });
 
-  it('gives the cuda image to whoever computes, where there is a GPU', () => {
-    for (const name of ['classifier', 'trainer']) {
-      expect(services[name]!.build!.target).toBe('cpu');
+  it('serves from the small image, trains in the one on top of it, and does both in cuda where there is a GPU', () => {
+    for (const [name, target] of [
+      ['classifier', 'cpu'],
+      ['trainer', 'trainer'],
+    ] as const) {
+      expect(services[name]!.build!.target).toBe(target);
+      expect(services[name]!.image).toBe(`earshot:${target}`);
       expect(gpu.services[name]!.build!.target).toBe('cuda');
       expect(gpu.services[name]!.image).toBe('earshot:cuda');
     }

@@ -10,7 +10,11 @@ import { ancestry, imageConfig, parseDockerfile } from './dockerfile';
 const file = join(projectFolder, 'Dockerfile');
 const stages = parseDockerfile(readFileSync(file, 'utf8'));
 
-describe.each(['cpu', 'cuda'] as const)('the image %s', (target) => {
+describe.each([
+  ['cpu', 'cpu', ['runtime', 'serving', 'cpu']],
+  ['trainer', 'cpu', ['runtime', 'serving', 'trainer']],
+  ['cuda', 'cuda', ['runtime', 'cuda']],
+] as const)('the image %s', (target, engine, layers) => {
   const image = imageConfig(stages, target);
 
   it('runs as a numbered user, and says so to those who check', () => {
@@ -22,10 +26,10 @@ describe.each(['cpu', 'cuda'] as const)('the image %s', (target) => {
     expect(loadConfig(Object.fromEntries(known))).toMatchObject({
       host: '0.0.0.0',
       port: 8080,
-      engine: target,
+      engine,
     });
     expect(readTrainerConfig(image.env)).toMatchObject({
-      engine: target,
+      engine,
       runsFolder: '/runs',
       modelsFolder: '/app/models',
       clipCacheFolder: '/var/cache/earshot/clips',
@@ -43,8 +47,25 @@ describe.each(['cpu', 'cuda'] as const)('the image %s', (target) => {
   it('is built on images with a version, and holds no stage with build tools', () => {
     const below = ancestry(stages, target);
     expect(below[0]!.from).toMatch(/^debian:[\d.]+-slim$/);
-    expect(below.map(({ name }) => name)).toEqual(['runtime', target]);
+    expect(below.map(({ name }) => name)).toEqual(layers);
   });
+});
+
+it('the image that serves has the encoder and the kernels, and nothing that only training needs', () => {
+  const copies = (target: string): string[] =>
+    ancestry(stages, target)
+      .flatMap(({ instructions }) => instructions)
+      .filter(({ name }) => name === 'COPY')
+      .map(({ text }) => /--from=(\S+)/.exec(text)![1]!);
+  expect(copies('cpu')).toEqual(expect.arrayContaining(['encoder', 'kernels']));
+  expect(copies('cpu')).not.toContain('engine-cpu');
+  expect(copies('trainer').slice(copies('cpu').length)).toEqual(['app', 'engine-cpu']);
+});
+
+it('the encoder comes from where a build argument says', () => {
+  const text = readFileSync(file, 'utf8');
+  expect(imageConfig(stages, 'encoder').args).toEqual({ ENCODER: 'auto' });
+  expect(imageConfig(parseDockerfile(text, { ENCODER: 'off' }), 'encoder').args).toEqual({ ENCODER: 'off' });
 });
 
 it('an image without a target is the one for the CPU', () => {

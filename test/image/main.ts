@@ -4,42 +4,71 @@ import { existsSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { optionalDependencies } from '../../package.json';
 import { writeToneDataset } from '../support/tone-dataset';
 import { buildImages } from './build-image';
 import { killRunning, runProgram, startRestricted } from './chroot';
 import { imageConfig, parseDockerfile, type ImageConfig } from './dockerfile';
 
 /**
- * `npm run check-image -- [cpu] [cuda] [--keep]`: builds the image's stages without a container engine and serves from the result,
- * under what Kubernetes' `restricted` profile allows. Needs root, debootstrap, ffmpeg, a network, and 5 GB (cuda: 20 GB) in TMPDIR.
+ * `npm run check-image -- [cpu] [trainer] [cuda] [--keep] [--build-arg NAME=VALUE] [--build-context NAME=FOLDER]`:
+ * builds the stages of these images without a container engine and serves from the result, under what Kubernetes'
+ * `restricted` profile allows. Needs root, debootstrap, ffmpeg, a network, and 8 GB (cuda: 20 GB) in TMPDIR.
  */
 
 const project = resolve(__dirname, '../../..');
 const samples = join(project, 'samples');
 
+interface Package {
+  readonly name: string;
+  readonly version: string;
+}
+
 async function main(args: readonly string[]): Promise<void> {
-  const named = args.filter((arg) => !arg.startsWith('--'));
-  const targets = named.length === 0 ? ['cpu'] : named;
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      keep: { type: 'boolean' },
+      'build-arg': { type: 'string', multiple: true, default: [] },
+      'build-context': { type: 'string', multiple: true, default: [] },
+    },
+  });
+  const targets = positionals.length === 0 ? ['cpu'] : positionals;
+  const buildArgs = pairs(values['build-arg']);
   const scratch = await mkdtemp(join(tmpdir(), 'earshot-image-'));
   try {
-    const roots = await buildImages(targets, { context: project, scratch, onStep: say });
-    const dockerfile = parseDockerfile(await readFile(join(project, 'Dockerfile'), 'utf8'));
+    const roots = await buildImages(targets, {
+      ...{ context: project, scratch, onStep: say, args: buildArgs },
+      contexts: pairs(values['build-context']),
+    });
+    const dockerfile = parseDockerfile(await readFile(join(project, 'Dockerfile'), 'utf8'), buildArgs);
+    const hasEncoder = imageConfig(dockerfile, 'encoder').args['ENCODER'] !== 'off';
     for (const target of targets) {
       const [root, image] = [roots.get(target)!, imageConfig(dockerfile, target)];
-      await printSizes(root, join(scratch, 'base-debian'));
+      const megabytes = await printSizes(root, join(scratch, 'base-debian'));
+      if (target === 'cpu') expect('what only serves is below 400 MB', megabytes < 400);
       await checkRestrictions(root, image);
-      // There may be no card here: then the CUDA engine must refuse to serve. The CPU's must serve and train.
+      await checkPackageList(root, { trains: target !== 'cpu' });
+      // There may be no card here: then the CUDA engine must refuse to serve.
       if (target === 'cuda') await checkRefusesWithoutGpu(root, image);
-      else {
-        await checkTrainer(root, image, scratch);
-        await checkService(root, image, scratch);
-      }
+      else await checkService(root, image, { scratch, hasEncoder });
+      if (target === 'trainer') await checkTrainer(root, image, scratch);
+      if (target === 'cpu') await checkServesOnly(root, image);
       say(`the image ${target} is good`);
     }
   } finally {
-    if (args.includes('--keep')) say(`kept in ${scratch}`);
+    if (values.keep === true) say(`kept in ${scratch}`);
     else await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** Of `NAME=VALUE`s. */
+function pairs(words: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    words.map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]),
+  );
 }
 
 function say(line: string): void {
@@ -51,15 +80,24 @@ function expect(what: string, holds: boolean): void {
   say(`       ok  ${what}`);
 }
 
-async function printSizes(root: string, base: string): Promise<void> {
+/** @returns all of it */
+async function printSizes(root: string, base: string): Promise<number> {
   const megabytes = async (path: string): Promise<number> =>
     Number((await runProgram('du', ['-sm', '--apparent-size', path])).split('\t')[0]);
-  const parts = ['var/cache/earshot/engine', 'app/node_modules', 'app/models', 'app/dist'];
+  const parts = [
+    'var/cache/earshot/engine',
+    'var/cache/earshot/encoder',
+    'app/node_modules',
+    'app/models',
+    'app/dist',
+  ];
   for (const part of [...parts, 'usr/local/bin/node', 'usr/local/bin/ffmpeg']) {
     say(`${String(await megabytes(join(root, part))).padStart(6)} MB  /${part}`);
   }
   say(`${String(await megabytes(base)).padStart(6)} MB  Debian's bootstrap`);
-  say(`${String(await megabytes(root)).padStart(6)} MB  all`);
+  const all = await megabytes(root);
+  say(`${String(all).padStart(6)} MB  all`);
+  return all;
 }
 
 /** Runs a command of the image to its end. */
@@ -89,6 +127,37 @@ async function checkRestrictions(root: string, image: ImageConfig): Promise<void
   const tools = ['g++', 'gcc', 'make', 'python3', 'pip', 'npm'];
   const search = `for tool in ${tools.join(' ')}; do command -v $tool; done; true`;
   expect('no build tool is left', (await inImage(root, image, ['sh', '-c', search])).output === '');
+}
+
+/** The list of what ships, by npm: exactly the packages that are there, with those that training needs where it trains. */
+async function checkPackageList(root: string, { trains }: { trains: boolean }): Promise<void> {
+  const text = await readFile(join(root, 'app/sbom.json'), 'utf8');
+  const { bomFormat, components } = JSON.parse(text) as { bomFormat: string; components: Package[] };
+  const nameOf = ({ name, version }: Package): string => `${name}@${version}`;
+  const folder = join(root, 'app/node_modules');
+  const installed = await Promise.all(
+    (await readdir(folder, { recursive: true }))
+      .filter((path) => /^(.*\/node_modules\/)?(@[^/]+\/)?[^/@.][^/]*\/package\.json$/.test(path))
+      .map(async (path) => JSON.parse(await readFile(join(folder, path), 'utf8')) as Package),
+  );
+  const [listed, found] = [components, installed].map((packages) => new Set(packages.map(nameOf)));
+  const differing = [
+    ...[...listed!].filter((name) => !found!.has(name)).map((name) => `\n${name} is not there`),
+    ...[...found!].filter((name) => !listed!.has(name)).map((name) => `\n${name} is not listed`),
+  ];
+  expect(
+    `sbom.json lists the ${listed!.size} packages that are there${differing.join('')}`,
+    bomFormat === 'CycloneDX' && differing.length === 0,
+  );
+  const forTraining = Object.keys(optionalDependencies).filter((name) => existsSync(join(folder, name)));
+  const isRight = forTraining.length === (trains ? Object.keys(optionalDependencies).length : 0);
+  expect(`of what only training needs it has ${forTraining.join(', ') || 'nothing'}`, isRight);
+}
+
+async function checkServesOnly(root: string, image: ImageConfig): Promise<void> {
+  const train = ['node', 'dist/services/trainer/main.js', 'train'];
+  const { code, output } = await inImage(root, image, train);
+  expect('asked to train, it names the image that does', code === 69 && output.includes('`trainer`'));
 }
 
 /** One epoch on ten tones, with the volumes that compose.yaml and the training job mount. */
@@ -126,8 +195,14 @@ async function checkRefusesWithoutGpu(root: string, image: ImageConfig): Promise
   expect('without a GPU the cuda image ends with 69 and says why', code === 69 && output.includes('NVIDIA'));
 }
 
-async function checkService(root: string, image: ImageConfig, scratch: string): Promise<void> {
-  const child = startRestricted(root, image.command, image);
+async function checkService(
+  root: string,
+  image: ImageConfig,
+  { scratch, hasEncoder }: { readonly scratch: string; readonly hasEncoder: boolean },
+): Promise<void> {
+  // Without an encoder it is told not to look for one: there is no network here, and that is a warning.
+  const env = { ...image.env, ...(hasEncoder ? {} : { ENCODER: 'off' }) };
+  const child = startRestricted(root, image.command, { ...image, env });
   const lines = createInterface(child.stdout!);
   const log: string[] = [];
   const ready = new Promise<void>((resolveReady) => {
@@ -165,7 +240,10 @@ async function checkService(root: string, image: ImageConfig, scratch: string): 
       );
     expect('the health check passes', await isHealthy(image.env));
     expect('and fails where nobody listens', !(await isHealthy({ ...image.env, PORT: '1' })));
-    const { served } = JSON.parse(await request('/models')) as { served: { engine: string } };
+    const { served } = JSON.parse(await request('/models')) as {
+      served: { engine: string; version: string };
+    };
+    expect(`it serves ${served.version}`, served.version.startsWith('encoder-') === hasEncoder);
     expect(`the CPU's engine serves: ${served.engine}`, served.engine.startsWith('cpu ('));
     // A fallback to something slower is a warning.
     const warnings = log.filter((line) => /"level":[456]0/.test(line));

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { version } from '../../package.json';
 import { readTrainerConfig } from '../../services/trainer/config';
 import { queueName } from '../../shared/jobs/work-queue';
 import { imageConfig, parseDockerfile } from '../image/dockerfile';
@@ -21,6 +22,7 @@ import { describeWith, program } from '../support/needs';
 
 const stages = parseDockerfile(readFileSync(join(projectFolder, 'Dockerfile'), 'utf8'));
 const imageEnv = imageConfig(stages, 'cpu').env;
+const trainerEnv = imageConfig(stages, 'trainer').env;
 
 /** A container's environment: the image's, and its own. */
 function environmentOf(container: Container, image: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
@@ -252,7 +254,10 @@ describeWith(program('kubectl', 'kustomize'))('the classifier as it is deployed'
     expect([scaled.maxReplicaCount, scaleDown.stabilizationWindowSeconds]).toEqual([4, 900]);
   });
 
-  describe.each(['cpu-jobs', 'gpu-jobs'])('with training beside it, in the overlay %s', (overlay) => {
+  describe.each([
+    ['cpu-jobs', 'cpu', 'trainer'],
+    ['gpu-jobs', 'cuda', 'cuda'],
+  ])('with training beside it, in the overlay %s', (overlay, serving, training) => {
     const objects = objectsOf.get(overlay)!;
     const pods = new Map(podSpecs(objects));
     const [classifier, trainer] = [pods.get('Deployment classifier')!, pods.get('ScaledJob trainer')!];
@@ -261,15 +266,23 @@ describeWith(program('kubectl', 'kustomize'))('the classifier as it is deployed'
       'app.kubernetes.io/component': component,
     });
 
+    it('serves from one image and trains in one that can', () => {
+      const imagesOf = ({ initContainers = [], containers }: PodSpec): string[] => [
+        ...new Set([...initContainers, ...containers].map(({ image }) => image)),
+      ];
+      expect(imagesOf(classifier)).toEqual([`registry.example.com/earshot:${version}-${serving}`]);
+      expect(imagesOf(trainer)).toEqual([`registry.example.com/earshot:${version}-${training}`]);
+    });
+
     it('has trainers that read their settings, and find a volume where they write', () => {
       const [first, container] = [trainer.initContainers![0]!, trainer.containers[0]!];
-      const config = readTrainerConfig(environmentOf(container, imageEnv));
+      const config = readTrainerConfig(environmentOf(container, trainerEnv));
       const mounted = container.volumeMounts.map(({ mountPath }) => mountPath);
       const needed = [config.modelsFolder, dirname(config.runsFolder), config.clipCacheFolder, '/tmp'];
       expect(mounted.sort()).toEqual(needed.sort());
       // The data set's folder is made by the first container, on the claim that both mount.
       expect(first.volumeMounts.map(({ mountPath }) => mountPath)).toEqual([dirname(config.dataFolder)]);
-      expect(readTrainerConfig(environmentOf(first, imageEnv)).dataFolder).toBe(config.dataFolder);
+      expect(readTrainerConfig(environmentOf(first, trainerEnv)).dataFolder).toBe(config.dataFolder);
       expect(config.engineThreads).toBe(Number(container.resources.limits['cpu']));
       expect(checks['scratch volumes beyond the limit of the pod']!({ objects, imageEnv })).toBe(false);
     });

@@ -92,10 +92,15 @@ export function renderOverlay(name: string): string {
 export interface Composition {
   /** Of k8s/components, in the order in which they are applied. */
   readonly components: readonly string[];
+  /** Which image serves. */
   readonly image?: 'cpu' | 'cuda';
   /** What else the kustomization says, its patches for instance. */
   readonly more?: object;
 }
+
+const registryName = 'registry.example.com/earshot';
+/** What trains beside an image that serves. */
+const trainingImages = { cpu: 'trainer', cuda: 'cuda' } as const;
 
 /** The objects of an overlay that this project does not bring: the base with these components, as YAML text. */
 export function renderComposition({ components, image = 'cpu', more = {} }: Composition): string {
@@ -105,7 +110,10 @@ export function renderComposition({ components, image = 'cpu', more = {} }: Comp
     namespace: 'earshot',
     resources: ['../../base'],
     components: components.map((name) => `../../components/${name}`),
-    images: [{ name: 'earshot', newName: 'registry.example.com/earshot', newTag: `${version}-${image}` }],
+    images: [
+      { name: 'earshot', newName: registryName, newTag: `${version}-${image}` },
+      { name: 'earshot-trainer', newName: registryName, newTag: `${version}-${trainingImages[image]}` },
+    ],
     ...more,
   });
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { access, mkdir, rm } from 'node:fs/promises';
+import { access, mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cacheFolder } from '../../access/cache-folder';
 import type { NetworkConfig } from '../../contracts/architecture';
@@ -80,17 +80,18 @@ export interface FetchEncoderOptions {
 }
 
 /**
- * Fetches the encoder into the cache, where the wish lets it. The file appears complete and checked, or not at all.
- * @returns its path; undefined where it is not to be fetched
+ * Puts the encoder into the cache, from where the wish says: its public release, an address or a file. It appears there complete and
+ * checked, or not at all.
+ * @returns its path in the cache; undefined where none is wanted
  * @throws AppError engine-unavailable with the reason and what else can be done
  */
 export async function fetchEncoder(options: FetchEncoderOptions): Promise<string | undefined> {
   const { wish, cacheFolder, signal } = options;
+  if (wish === 'off') return undefined;
   const url = urlOf(wish);
-  if (url === undefined) return undefined;
   const file = cachedEncoderFile(cacheFolder);
   try {
-    const bytes = await fetchBytes(url, signal);
+    const bytes = url === undefined ? await readFile(wish) : await fetchBytes(url, signal);
     const found = createHash('sha256').update(bytes).digest('hex');
     if (found !== encoderSha256) {
       throw new Error(`what arrived has the sha256 ${found}, and ${encoderSha256} is expected`);
@@ -100,7 +101,7 @@ export async function fetchEncoder(options: FetchEncoderOptions): Promise<string
     return file;
   } catch (cause) {
     const advice = 'Fetch it by other means and name its path with ENCODER, or set ENCODER=off.';
-    const message = `The encoder ${encoderName} could not be had from ${url}: ${reasonOf(cause)}. ${advice}`;
+    const message = `The encoder ${encoderName} could not be had from ${url ?? wish}: ${reasonOf(cause)}. ${advice}`;
     throw new AppError('engine-unavailable', message, { cause });
   }
 }

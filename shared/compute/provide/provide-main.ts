@@ -2,40 +2,51 @@ import { AppError } from '../../errors/app-error';
 import { buildKernels } from './build-kernels';
 import { defaultEngineCache } from './choose-engine';
 import { defaultEncoderCache, fetchEncoder, findEncoder } from './provide-encoder';
-import { provideEngine, type NativeEngineKind } from './provide';
+import { provideEngine, type NativeEngineKind, type ProvideOptions } from './provide';
+
+const question = 'Which engine? npm run engine -- kernels, cpu, or cuda.';
 
 /**
- * `npm run engine -- cpu|cuda` and `npm run encoder`: fetches and builds ahead of its first use what a service or a trainer needs, for
- * images and machines without a network.
+ * `npm run engine -- kernels|cpu|cuda` and `npm run encoder`: fetches and builds ahead of its first use what a service or a trainer needs,
+ * for images and machines without a network. `cpu` is libtensorflow and the kernels. Each prints where it now is, on its last lines.
  */
 async function main([kind, ...rest]: readonly string[]): Promise<void> {
-  if (kind === 'encoder' && rest.length === 0) {
-    const cacheFolder = defaultEncoderCache(process.env);
-    const wish = process.env['ENCODER'] ?? 'auto';
-    const file = (await findEncoder(wish, cacheFolder)) ?? (await fetchEncoder({ wish, cacheFolder }));
-    process.stdout.write(`${file ?? 'ENCODER=off: no encoder'}\n`);
-    return;
-  }
-  if (!isKind(kind) || rest.length > 0) {
-    throw new AppError('invalid-configuration', 'Which engine? npm run engine -- cpu, or cuda.');
-  }
+  const provide = rest.length > 0 ? undefined : kinds.get(kind ?? '');
+  if (provide === undefined) throw new AppError('invalid-configuration', question);
+  for (const path of await provide()) process.stdout.write(`${path}\n`);
+}
+
+const kinds: ReadonlyMap<string, () => Promise<readonly string[]>> = new Map([
+  ['encoder', async () => [await provideEncoder()]],
+  ['kernels', async () => [await buildKernels(engineOptions())]],
+  ['cpu', async () => [await provideTensorflow('cpu'), await buildKernels(engineOptions())]],
+  ['cuda', async () => [await provideTensorflow('cuda')]],
+]);
+
+/** A file that ENCODER names is copied into the cache, so that later starts need not be told of it. */
+async function provideEncoder(): Promise<string> {
+  const cacheFolder = defaultEncoderCache(process.env);
+  const wish = process.env['ENCODER'] ?? 'auto';
+  if (wish === 'off') return 'ENCODER=off: no encoder';
+  const found = await findEncoder('auto', cacheFolder);
+  return found ?? (await fetchEncoder({ wish, cacheFolder }))!;
+}
+
+async function provideTensorflow(kind: NativeEngineKind): Promise<string> {
+  return (await provideEngine(kind, engineOptions())).bindingPath;
+}
+
+function engineOptions(): ProvideOptions {
   let shown = '';
-  const options = {
+  return {
     cacheFolder: defaultEngineCache(process.env),
-    onProgress: (line: string) => {
+    onProgress: (line) => {
       // A line for each step, not for each megabyte: this is read in build logs.
       const step = line.replace(/: +\d+ of/, ':');
       if (step !== shown) process.stdout.write(`${step}\n`);
       shown = step;
     },
   };
-  const { bindingPath } = await provideEngine(kind, options);
-  process.stdout.write(`${bindingPath}\n`);
-  if (kind === 'cpu') process.stdout.write(`${await buildKernels(options)}\n`);
-}
-
-function isKind(kind: string | undefined): kind is NativeEngineKind {
-  return kind === 'cpu' || kind === 'cuda';
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
