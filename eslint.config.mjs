@@ -2,6 +2,19 @@ import jest from 'eslint-plugin-jest';
 import tseslint from 'typescript-eslint';
 import { noHeldPromise } from './lint/no-held-promise.mjs';
 
+/** A recipe says what follows from its optimiser (services/trainer/recipes). */
+const asksForOptimiser = {
+  selector: "MemberExpression[property.name='optimizer'], ObjectPattern > Property[key.name='optimizer']",
+  message: 'Ask the recipe, not which optimiser it has.',
+};
+/** Options of the trainer have one spelling, which comes of their names. */
+const spellsFlag = ['Literal[value=/(^| )--[a-z]/]', 'TemplateElement[value.raw=/(^| )--[a-z]/]'].map(
+  (selector) => ({
+    selector,
+    message: 'Let flagOf (services/trainer/options/command-line.ts) spell the option.',
+  }),
+);
+
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', 'runs/', 'data/', '**/*.mjs', '**/*.cjs'] },
   ...tseslint.configs.strictTypeChecked,
@@ -46,20 +59,16 @@ export default tseslint.config(
       '@typescript-eslint/no-unsafe-member-access': 'off',
     },
   },
-  // A recipe says what follows from its optimiser (services/trainer/recipes); nothing else asks which it is.
   {
     files: ['services/**/*.ts', 'shared/**/*.ts', 'bench/**/*.ts'],
     ignores: ['services/trainer/recipes/**'],
-    rules: {
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector:
-            "MemberExpression[property.name='optimizer'], ObjectPattern > Property[key.name='optimizer']",
-          message: 'Ask the recipe, not which optimiser it has.',
-        },
-      ],
-    },
+    rules: { 'no-restricted-syntax': ['error', asksForOptimiser] },
+  },
+  {
+    files: ['services/trainer/**/*.ts'],
+    // Git's options and CSS's variables begin alike.
+    ignores: ['services/trainer/{options,recipes,report/charts}/**', 'services/trainer/runs/code-version.ts'],
+    rules: { 'no-restricted-syntax': ['error', asksForOptimiser, ...spellsFlag] },
   },
   // A command's output is its interface; nothing else writes to the console.
   { files: ['bench/**/*.ts'], rules: { 'no-console': 'off' } },

@@ -7,7 +7,7 @@ import type { ServedFigures, ServedReport } from '../../shared/contracts/report'
 import { AppError } from '../../shared/errors/app-error';
 import type { Scorer } from '../../shared/compute/inference/scorer';
 import { foldedBySource } from './data/folds';
-import { parseTrainCommand } from './command-line';
+import { parseTrainingRequest } from './options/command-line';
 import { answersOf, examplesOf } from './optimise/predict';
 import { answeredShares } from './evaluate/publish-version';
 import { interval, percent } from './report/format';
@@ -26,9 +26,10 @@ export async function evaluateCommand(
   context: CommandContext,
 ): Promise<void> {
   const version = await openRegistry(context.config.modelsFolder).read(name);
-  const { architecture } = version.manifest.network;
-  const command = parseTrainCommand([...options, `--architecture=${architecture}`]);
-  const training = await openTrainingContext(command, context);
+  const { network, recipe } = version.manifest;
+  const { architecture } = network;
+  const request = { ...parseTrainingRequest(options), architecture, recipe };
+  const training = await openTrainingContext(request, context);
   const served = await judgeVersion(version, training);
   await keep(version, served);
   context.output.write(`${linesOf(served)}\n`);

@@ -7,33 +7,19 @@ import { createLogger, type Logger } from '../../shared/observability/logger';
 import { onStopSignal } from '../../shared/runtime/processes/stop-signals';
 import { openRegistry } from '../../shared/registry/registry';
 import { createStatusLine } from '../../shared/observability/status-line';
-import { parseTrainCommand, recipeRequestOf, trainUsage } from './command-line';
 import { readTrainerConfig } from './config';
 import { downloadEsc50, esc50Url, type DownloadProgress } from './data/data-download';
+import { asksForHelp, flagOf, parseTrainingRequest, usage } from './options/command-line';
 import { evaluateCommand } from './evaluate-command';
 import { jobCommand } from './jobs/job-command';
 import { workCommand } from './jobs/work-command';
 import { reproduceCommand } from './reproduce/reproduce-command';
 import { configureRecipe } from './recipes/configure-recipe';
+import { describeRecipes } from './recipes/recipes';
 import { describeHolding, summarise } from './report/summary';
 import { tagsCommand } from './tags/tags-command';
 import { trainCommand } from './train-command';
 import { publishedForm } from './outliers/with-familiarity';
-
-const usage = `${trainUsage}
-
-npm run reproduce -- [--data FOLDER] [--esc10-only] [--epochs N] [--seed N]
-                  every run of the report's protocol that is missing; writes models/REPORT.md and .html
-npm run evaluate -- VERSION [--data FOLDER] [--esc10-only]
-                  judges a published version's networks anew, and writes what they are worth into its report
-npm run tags -- [--data FOLDER] [--csv FILE]
-                  a version that answers in AudioSet's classes, several at once: its thresholds are chosen on the recordings whose
-                  category is one of them
-npm run summary -- cnn|transformer|mel|mel-small|encoder [--heads N] [--hidden N] [--batch-size N]
-                  the parameter table, and the versions in models/ that hold such networks
-npm run trainer -- [--until-idle SECONDS]
-                  works on the jobs of a Redis (REDIS_URL) until it is stopped, or until none came for so long
-npm run data      downloads ESC-50 (which holds ESC-10) into ./data`;
 
 /** sysexits.h: what a shell script can tell apart. */
 const exitCodes = {
@@ -60,14 +46,14 @@ async function main([verb, ...args]: readonly string[]): Promise<void> {
   assertInstalled(verb, args);
   switch (verb) {
     case 'train':
-      if (args.includes('--help')) {
-        output.write(`${usage}\n`);
+      if (asksForHelp(args)) {
+        output.write(`${usage}\n\n${describeRecipes()}\n`);
         return;
       }
-      await trainCommand(parseTrainCommand(args), { config, output, signal: stop.signal });
+      await trainCommand(parseTrainingRequest(args), { config, output, signal: stop.signal });
       return;
     case 'reproduce':
-      await reproduceCommand(parseTrainCommand(args), { config, output, signal: stop.signal });
+      await reproduceCommand(parseTrainingRequest(args), { config, output, signal: stop.signal });
       return;
     case 'evaluate':
       await evaluateCommand(args, { config, output, signal: stop.signal });
@@ -97,7 +83,7 @@ async function main([verb, ...args]: readonly string[]): Promise<void> {
 
 /** @throws AppError engine-unavailable where an installation that only serves is to train */
 function assertInstalled(verb: string | undefined, args: readonly string[]): void {
-  if (verb !== undefined && trainingVerbs.has(verb) && !args.includes('--help')) assertTrains();
+  if (verb !== undefined && trainingVerbs.has(verb) && !asksForHelp(args)) assertTrains();
 }
 
 async function downloadData(folder: string, signal: AbortSignal): Promise<void> {
@@ -111,7 +97,9 @@ async function downloadData(folder: string, signal: AbortSignal): Promise<void> 
         line.update(downloadLine(progress));
       },
     });
-    line.print(`ESC-50 is in ${folder}; train on its ESC-10 part with: npm run train -- --esc10-only`);
+    line.print(
+      `ESC-50 is in ${folder}; train on its ESC-10 part with: npm run train -- ${flagOf('esc10Only')}`,
+    );
   } finally {
     line.close();
   }
@@ -128,14 +116,14 @@ async function summaryOf(
   [architecture = 'cnn', ...options]: readonly string[],
   modelsFolder: string,
 ): Promise<string> {
-  const command = parseTrainCommand([`--architecture=${architecture}`, ...options]);
-  const { network: config, recipe } = configureRecipe(recipeRequestOf(command));
+  const request = parseTrainingRequest([`${flagOf('architecture')}=${architecture}`, ...options]);
+  const { network: config, recipe } = configureRecipe(request);
   const network = createNetwork(publishedForm(config, recipe), 10);
   const { versions } = await openRegistry(modelsFolder).list();
   const manifests = versions.map(({ manifest }) => manifest);
-  const held = manifests.filter(({ network: { architecture: name } }) => name === command.architecture);
+  const held = manifests.filter(({ network: { architecture: name } }) => name === request.architecture);
   return [
-    summarise(network, recipe.frontEnd, command['batch-size'] ?? 32),
+    summarise(network, recipe.frontEnd, request.hyperparameters.batchSize ?? 32),
     ...held.map((manifest) => `In ${modelsFolder}: ${describeHolding(manifest)}`),
   ].join('\n');
 }

@@ -2,11 +2,11 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Protocol } from '../../shared/contracts/manifest';
 import type { CrossValidation, FoldResult } from '../../shared/contracts/report';
+import type { TrainingRequest } from '../../shared/contracts/training-request';
 import { describeEngine } from '../../shared/compute/provide/load-engine';
 import { summariseFolds } from '../../shared/metrics/summarise-folds';
 import { openRegistry, type Version } from '../../shared/registry/registry';
 import { writeFileAtomically } from '../../shared/runtime/write-atomically';
-import type { TrainCommand } from './command-line';
 import {
   choosesEpoch,
   evaluateEnsemble,
@@ -46,21 +46,21 @@ import {
  * `npm run train`: data, engine, one run or one a validation fold, reports and a published version.
  * @returns what was published: nothing where networks were only compared
  */
-export async function trainCommand(command: TrainCommand, context: CommandContext): Promise<Version[]> {
-  const training = await openTrainingContext(command, context);
+export async function trainCommand(request: TrainingRequest, context: CommandContext): Promise<Version[]> {
+  const training = await openTrainingContext(request, context);
   const { dataset, engine, network } = training;
   const described = describeEngine(engine, network);
   say(context, `${dataset.clips.length} clips of ${dataset.classes.length} classes; engine ${described}`);
   if (dataset.foldsMade)
     say(context, 'The CSV has no column fold: clips were spread over folds, source by source');
   for (const warning of dataset.warnings) say(context, `Warning: ${warning}`);
-  return command['cross-validate'] ? crossValidate(training) : [await trainOne(training)];
+  return request.protocol.crossValidate ? crossValidate(training) : [await trainOne(training)];
 }
 
 async function trainOne(training: TrainingContext): Promise<Version> {
-  const { command, dataset } = training;
-  const folds = { testFold: command['test-fold'], validationFold: command['validation-fold'] };
-  const split = splitFolds(dataset, folds, command.blind);
+  const { request, dataset } = training;
+  const { protocol } = request;
+  const split = splitFolds(dataset, protocol, protocol.blind);
   const networks = await trainFold(training, split);
   const version = choosesEpoch(networks, training.recipe)
     ? await publishRun(training, networks[0], split)
@@ -83,8 +83,8 @@ async function publishRun(training: TrainingContext, run: TrainedRun, split: Fol
  * highest mean validation accuracy are published; the others' show what averaging does.
  */
 async function crossValidate(training: TrainingContext): Promise<Version[]> {
-  const { command, dataset, recipe } = training;
-  const testFold = command['test-fold'];
+  const { request, dataset, recipe } = training;
+  const { testFold, blind } = request.protocol;
   if (recipe.kind === 'fitted' && hasFewSources(dataset)) {
     const bySource = foldedBySource(dataset, testFold);
     return [await leaveOneSourceOut({ ...training, recipe, dataset: bySource })];
@@ -92,14 +92,14 @@ async function crossValidate(training: TrainingContext): Promise<Version[]> {
   const together = recipe.publish === 'together';
   const folds = foldsOf(dataset.clips).filter((fold) => fold !== testFold);
   const splits = folds.map((validationFold) =>
-    splitFolds(dataset, { testFold, validationFold }, together || command.blind),
+    splitFolds(dataset, { testFold, validationFold }, together || blind),
   );
-  const seeds = Array.from({ length: command.seeds }, (_, index) => command.seed + index);
+  const seeds = Array.from({ length: request.protocol.seeds }, (_, index) => request.seed + index);
   /** By seed, then by fold. */
   const networks: (readonly TrainedRun[])[][] = [];
   const summaries: CrossValidation[] = [];
   for (const seed of seeds) {
-    const { trained, results } = await trainFolds({ ...training, command: { ...command, seed } }, splits);
+    const { trained, results } = await trainFolds({ ...training, request: { ...request, seed } }, splits);
     networks.push(trained);
     summaries.push(await keepSummary(training, seed, summariseFolds(testFold, results)));
   }
@@ -114,7 +114,7 @@ async function crossValidate(training: TrainingContext): Promise<Version[]> {
     ...{ split, networks: published[fold]! },
     peers: networks.filter((_, seed) => seed !== chosen).flatMap((ofSeed) => ofSeed[fold]!),
   }));
-  const test = command.blind ? [] : dataset.clips.filter(({ fold }) => fold === testFold);
+  const test = blind ? [] : dataset.clips.filter(({ fold }) => fold === testFold);
   const protocol = { testFold, validationFold: null, trainFolds: folds };
   return [await publishTogether(training, ofFolds, test, protocol, summaries[chosen])];
 }
@@ -125,8 +125,8 @@ async function crossValidate(training: TrainingContext): Promise<Version[]> {
  * @param training whose dataset has a fold for each source
  */
 async function leaveOneSourceOut(training: FittedTraining): Promise<Version> {
-  const { command, dataset } = training;
-  const testFold = command['test-fold'];
+  const { request, dataset } = training;
+  const { testFold, blind } = request.protocol;
   const folds = foldsOf(dataset.clips).filter((fold) => fold !== testFold);
   const splits = folds.map((validationFold) => splitFolds(dataset, { testFold, validationFold }, true));
   say(
@@ -135,7 +135,7 @@ async function leaveOneSourceOut(training: FittedTraining): Promise<Version> {
   );
   const runs = trainHeads(training, splits);
   const ofFolds = splits.map((split, index) => ({ split, networks: [runs[index]!], peers: [] }));
-  const test = command.blind ? [] : dataset.clips.filter(({ fold }) => fold === testFold);
+  const test = blind ? [] : dataset.clips.filter(({ fold }) => fold === testFold);
   const protocol = { testFold, validationFold: null, trainFolds: folds, leaveOneSourceOut: true as const };
   return publishTogether(training, ofFolds, test, protocol);
 }
@@ -167,12 +167,12 @@ function drawLearningCurve(
   folds: readonly FoldNetworks[],
   test: readonly LabelledClip[],
 ): Pick<PublishedNetworks, 'learningCurve'> {
-  const { frontEnd, engine, dataset, command } = training;
+  const { frontEnd, engine, dataset, request } = training;
   const { hyperparameters } = membersOf(folds)[0].progress.settings;
   if (!('penalty' in hyperparameters) || frontEnd.kind !== 'encoder') return {};
   const hear = (clips: readonly LabelledClip[]): ClipFeatures[] => clipFeatures(clips, frontEnd, engine);
   const { penalty } = hyperparameters;
-  const options = { classes: dataset.classes.length, penalty, seed: command.seed };
+  const options = { classes: dataset.classes.length, penalty, seed: request.seed };
   const splits = folds.map(({ split }) => ({
     training: hear(split.train),
     judged: hear(split.validation),
@@ -214,8 +214,9 @@ async function keepSummary(
   seed: number,
   summary: CrossValidation,
 ): Promise<CrossValidation> {
-  const { config, command } = training;
-  const name = `cross-validation-${command.architecture}-t${command['test-fold'] ?? 'none'}-s${seed}.json`;
+  const { config, request } = training;
+  const { architecture, protocol } = request;
+  const name = `cross-validation-${architecture}-t${protocol.testFold ?? 'none'}-s${seed}.json`;
   const file = join(config.runsFolder, name);
   await mkdir(config.runsFolder, { recursive: true });
   await writeFileAtomically(file, `${JSON.stringify(summary, null, 2)}\n`);

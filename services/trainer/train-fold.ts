@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { viewsOf, type View } from '../../shared/contracts/front-end';
+import type { TrainingRequest } from '../../shared/contracts/training-request';
 import { AppError } from '../../shared/errors/app-error';
-import type { TrainCommand } from './command-line';
 import type { FoldSplit } from './data/folds';
+import { flagOf } from './options/command-line';
 import { openMetricsLog } from './runs/metrics-log';
 import { createProgress } from './runs/progress';
 import { planOf } from './recipes/recipe';
@@ -36,10 +37,11 @@ async function trainView(
   view: View,
   turn: number,
 ): Promise<TrainedRun> {
-  const { command, frontEnd, recipe, config, output, signal, dataset, engine } = training;
+  const { request, frontEnd, recipe, config, output, signal, dataset, engine } = training;
   const { fence, onEpoch } = training;
   // A run that is finished has no batches between which it could be stopped.
-  if (signal.aborted) throw new AppError('cancelled', 'Stopped between two networks; --resume continues.');
+  if (signal.aborted)
+    throw new AppError('cancelled', `Stopped between two networks; ${flagOf('resume')} continues.`);
   if (recipe.kind === 'fitted') {
     if (view.kind === 'encoder') return trainHead({ ...training, recipe }, split, view);
     throw new AppError('internal', 'Only a head on an encoder is fitted.');
@@ -47,7 +49,7 @@ async function trainView(
   const { hyperparameters } = recipe;
   const settings = { ...settingsOf(training, split, view), hyperparameters };
   const feedOptions = {
-    seed: command.seed,
+    seed: request.seed,
     view,
     classes: dataset.classes.length,
     clips: split.train,
@@ -55,7 +57,7 @@ async function trainView(
   };
   const name = runName(settings, dataset.fingerprint);
   const store = await openRunStore(config.runsFolder, name, fence?.attempt);
-  await prepareStore(store, command, hyperparameters.epochs);
+  await prepareStore(store, request, hyperparameters.epochs);
   const history = (await store.load())?.progress.history ?? [];
   const metricsLog = await openMetricsLog(join(store.folder, 'metrics.jsonl'), history);
   const tensorboard = await openTensorboard(join(store.folder, 'tensorboard'), history);
@@ -106,7 +108,11 @@ async function trainView(
 }
 
 /** What an earlier run with the same settings left is continued or forgotten only when it is said which. */
-async function prepareStore(store: RunStore, { resume, fresh }: TrainCommand, epochs: number): Promise<void> {
+async function prepareStore(
+  store: RunStore,
+  { resume, fresh }: TrainingRequest,
+  epochs: number,
+): Promise<void> {
   if (fresh) {
     await store.clear();
     return;
@@ -116,6 +122,6 @@ async function prepareStore(store: RunStore, { resume, fresh }: TrainCommand, ep
   const done = earlier.progress.history.length;
   throw new AppError(
     'invalid-configuration',
-    `This run exists and has ${done} of ${epochs} epochs: --resume continues it, --fresh starts it anew.`,
+    `This run exists and has ${done} of ${epochs} epochs: ${flagOf('resume')} continues it, ${flagOf('fresh')} starts it anew.`,
   );
 }

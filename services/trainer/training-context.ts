@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { createDecoderPool, mostDecodeThreads } from '../../shared/decode/pool/decoder-pool';
 import type { FrontEnd, View } from '../../shared/contracts/front-end';
 import type { EpochMetrics } from '../../shared/contracts/report';
+import type { TrainingRequest } from '../../shared/contracts/training-request';
 import { chooseEngine, type EngineTask } from '../../shared/compute/provide/choose-engine';
 import {
   loadEngine,
@@ -13,7 +14,6 @@ import { fetchEncoder, findEncoder } from '../../shared/compute/provide/provide-
 import { AppError } from '../../shared/errors/app-error';
 import { createStatusLine, type TextStream } from '../../shared/observability/status-line';
 import { codeVersion } from './runs/code-version';
-import { recipeRequestOf, type TrainCommand } from './command-line';
 import type { TrainerConfig } from './config';
 import { isTrainedNatively } from './optimise/learner';
 import { loadDataset, type Dataset } from './data/dataset';
@@ -50,9 +50,9 @@ export interface FoldProgress {
   readonly networks: number;
 }
 
-/** What runs are trained with, their folds aside: the command's options and what they mean, the clips and the engine. */
+/** What runs are trained with, their folds aside: what was asked for and what it means, the clips and the engine. */
 export interface TrainingContext extends CommandContext {
-  readonly command: TrainCommand;
+  readonly request: TrainingRequest;
   readonly network: RunSettings['network'];
   readonly frontEnd: FrontEnd;
   /** With the hyperparameters of these runs. */
@@ -68,10 +68,10 @@ export type FittedTraining = TrainingContext & { readonly recipe: FittedRecipe }
 
 /** Loads the engine and the clips. @throws AppError engine-unavailable, invalid-dataset, invalid-configuration */
 export async function openTrainingContext(
-  command: TrainCommand,
+  request: TrainingRequest,
   context: CommandContext,
 ): Promise<TrainingContext> {
-  const { network, recipe } = configureRecipe(recipeRequestOf(command));
+  const { network, recipe } = configureRecipe(request);
   const { frontEnd } = recipe;
   const task = { networks: [network], trains: recipe.kind === 'stepped' };
   const engine = await loadTrainingEngine(
@@ -79,12 +79,12 @@ export async function openTrainingContext(
     context,
     kernelsSuffice(recipe, network) ? task : undefined,
   );
-  const dataset = await loadClips(command, frontEnd, context);
+  const dataset = await loadClips(request, frontEnd, context);
   const madeSounds =
     recipe.rejection === 'none'
       ? {}
       : await otherSounds(dataset.others, frontEnd, engine, context.config.engineThreads);
-  return { ...context, command, network, frontEnd, recipe, dataset, madeSounds, engine };
+  return { ...context, request, network, frontEnd, recipe, dataset, madeSounds, engine };
 }
 
 /** Whether the kernels do all that the recipe computes; else TensorFlow trains. */
@@ -138,7 +138,7 @@ async function loadTrainingEngine(
 }
 
 async function loadClips(
-  command: TrainCommand,
+  request: TrainingRequest,
   frontEnd: FrontEnd,
   { config, output, signal }: CommandContext,
 ): Promise<Dataset> {
@@ -146,9 +146,9 @@ async function loadClips(
   const line = createStatusLine(output, Date.now);
   try {
     return await loadDataset({
-      folder: command.data ?? config.dataFolder,
-      csv: command.csv,
-      esc10Only: command['esc10-only'],
+      folder: request.data ?? config.dataFolder,
+      csv: request.csv,
+      esc10Only: request.esc10Only,
       frontEnd,
       decoder,
       cacheFolder: config.clipCacheFolder,
@@ -165,7 +165,7 @@ async function loadClips(
 
 /** All that decides what a run computes, the data and the engine aside. */
 export function settingsOf(
-  { command, network, recipe }: Pick<TrainingContext, 'command' | 'network' | 'recipe'>,
+  { request, network, recipe }: Pick<TrainingContext, 'request' | 'network' | 'recipe'>,
   { protocol }: Pick<FoldSplit, 'protocol'>,
   view: View,
 ): RunSettings {
@@ -174,20 +174,20 @@ export function settingsOf(
     recipe: distinctName(recipe, network.architecture),
     hyperparameters: recipe.hyperparameters,
     protocol,
-    seed: command.seed,
+    seed: request.seed,
   };
   return view.kind === 'log-mel' ? { ...settings, view } : settings;
 }
 
 export function evaluationOptions(training: TrainingContext): EvaluationOptions {
-  const { frontEnd, dataset, command, madeSounds, engine, recipe } = training;
+  const { frontEnd, dataset, request, madeSounds, engine, recipe } = training;
   const { choose } = recipe;
-  return { frontEnd, classes: dataset.classes, dtype: command.precision, madeSounds, engine, choose };
+  return { frontEnd, classes: dataset.classes, dtype: request.precision, madeSounds, engine, choose };
 }
 
 /** What a version says of its making beside its run. */
 export async function versionFacts({
-  command,
+  request,
   frontEnd,
   recipe,
   dataset,
@@ -199,6 +199,6 @@ export async function versionFacts({
     initialisation: recipe.initialisation,
     data: { clips: dataset.clips.length, fingerprint: dataset.fingerprint },
     code: await codeVersion(projectFolder),
-    dtype: command.precision,
+    dtype: request.precision,
   };
 }

@@ -46,6 +46,12 @@ export const networkConfigSchema = z.discriminatedUnion('architecture', [
   encoderHeadSchema,
 ]);
 
+/** The names of all architectures. */
+export const architectures: readonly Architecture[] = networkConfigSchema.options.flatMap(
+  ({ shape: { architecture } }): Architecture[] =>
+    'options' in architecture ? architecture.options : [...architecture.values],
+);
+
 export type CnnConfig = z.infer<typeof cnnSchema>;
 export type TransformerConfig = z.infer<typeof transformerSchema>;
 export type MelConfig = z.infer<typeof melSchema>;

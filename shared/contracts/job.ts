@@ -1,57 +1,51 @@
 import { z } from 'zod';
+import { architectures } from './architecture';
 import { datasetNameSchema } from './dataset';
 import { epochMetricsSchema } from './report';
+import {
+  hyperparametersOf,
+  trainingProtocolSchema,
+  trainingRequestSchema,
+  tunableHyperparameters,
+} from './training-request';
 
 /** One value, or several of which each is tried (grid search). */
 function oneOrMore<T extends z.ZodType>(value: T) {
   return z.union([value, z.array(value).min(1).max(16)]);
 }
 
+type Lists<S extends z.ZodRawShape> = {
+  [Name in keyof S]: z.ZodOptional<z.ZodUnion<[S[Name], z.ZodArray<S[Name]>]>>;
+};
+
+function listsOf<S extends Readonly<Record<string, z.ZodType>>>(shape: S): Lists<S> {
+  const lists = Object.entries(shape).map(([name, value]) => [name, oneOrMore(value).optional()]);
+  return Object.fromEntries(lists) as Lists<S>;
+}
+
 /** What is not given is the architecture's own; a list makes one run of each combination. */
-export const jobHyperparametersSchema = z.strictObject({
-  learningRate: oneOrMore(z.number().positive().max(1)).optional(),
-  batchSize: oneOrMore(z.int().positive().max(1024)).optional(),
-  epochs: oneOrMore(z.int().positive().max(100_000)).optional(),
-  stepsPerEpoch: oneOrMore(z.int().positive().max(1_000_000)).optional(),
-  dropout: oneOrMore(z.number().min(0).max(0.95)).optional(),
-  penalty: oneOrMore(z.number().positive().max(1e6)).optional(),
-  heads: oneOrMore(z.union([z.literal(1), z.literal(2), z.literal(4)])).optional(),
-  hidden: oneOrMore(z.int().min(1).max(8192)).optional(),
-  batchNorm: oneOrMore(z.enum(['counted', 'applied'])).optional(),
-});
+export const jobHyperparametersSchema = z.strictObject(listsOf(tunableHyperparameters));
 export type JobHyperparameters = z.infer<typeof jobHyperparametersSchema>;
 
-export const jobProtocolSchema = z.strictObject({
-  /** Null: every other fold trains, and nothing is tested. */
-  testFold: z.int().min(1).nullable().default(1),
-  validationFold: z.int().min(1).default(2),
-  /** Every fold but the test fold validates in turn. */
-  crossValidate: z.boolean().default(false),
+export const jobProtocolSchema = trainingProtocolSchema.pick({
+  testFold: true,
+  validationFold: true,
+  crossValidate: true,
 });
 
 /** `POST /jobs`. */
 export const jobRequestSchema = z.strictObject({
   kind: z.literal('train'),
-  architecture: z.enum(['cnn', 'transformer', 'mel', 'mel-small', 'encoder']),
+  architecture: z.enum(architectures),
   hyperparameters: jobHyperparametersSchema.default({}),
-  protocol: jobProtocolSchema.default({ testFold: 1, validationFold: 2, crossValidate: false }),
+  protocol: jobProtocolSchema.prefault({}),
   /** A dataset's name; absent: the trainer's own (DATA_DIR). */
   dataset: datasetNameSchema.optional(),
-  seed: z.int().min(0).max(0xffffffff).default(1),
+  seed: trainingRequestSchema.shape.seed,
   /** What becomes of the version that the job makes: promoted when it passes the gate, or left for someone to decide. */
   promote: z.enum(['if-better', 'never']).default('never'),
 });
 export type JobRequest = z.infer<typeof jobRequestSchema>;
-
-const everywhere = ['learningRate', 'batchSize', 'epochs', 'dropout'] as const;
-/** Those that an architecture has. */
-const hyperparametersOf: Readonly<Record<JobRequest['architecture'], readonly string[]>> = {
-  cnn: [...everywhere, 'batchNorm'],
-  transformer: [...everywhere, 'heads', 'hidden'],
-  mel: [...everywhere, 'stepsPerEpoch'],
-  'mel-small': [...everywhere, 'stepsPerEpoch'],
-  encoder: ['penalty'],
-};
 
 /** A new job: asked for with what its architecture has, on folds that can be judged. Jobs that are kept are not judged again. */
 export const newJobSchema = jobRequestSchema.superRefine((request, context) => {
@@ -64,7 +58,7 @@ export const newJobSchema = jobRequestSchema.superRefine((request, context) => {
       'choose two folds (where none is given, testFold is 1 and validationFold 2)';
     context.addIssue({ code: 'custom', path: ['protocol', 'validationFold'], message });
   }
-  const known = hyperparametersOf[architecture];
+  const known = hyperparametersOf(architecture);
   for (const name of Object.keys(hyperparameters)) {
     if (known.includes(name)) continue;
     const message = `${architecture} has none; it has ${known.join(', ')}`;

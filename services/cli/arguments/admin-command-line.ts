@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { architectures } from '../../../shared/contracts/architecture';
 import { gateChecks } from '../../../shared/contracts/lifecycle';
 import { commonOptions, number, parseOptions, wrongUse } from './options';
 
@@ -16,7 +17,7 @@ const count = number(z.int().positive()).optional();
 const trainSchema = z.strictObject({
   ...commonOptions,
   dataset: z.string().optional(),
-  architecture: z.enum(['cnn', 'transformer', 'mel', 'mel-small', 'encoder']).default('encoder'),
+  architecture: z.enum(architectures).default('encoder'),
   'cross-validate': z.boolean().optional(),
   'test-fold': z.union([z.literal('none').transform(() => null), fold]).optional(),
   'validation-fold': fold.default(2),

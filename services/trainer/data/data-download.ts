@@ -7,6 +7,7 @@ import { AppError } from '../../../shared/errors/app-error';
 import { ifAbsent } from '../../../shared/errors/machine-fault';
 import { readDatasetCsv } from '../../../shared/datasets/dataset-csv';
 import { unzip } from '../../../shared/datasets/unzip';
+import { flagOf } from '../options/command-line';
 
 /** ESC-50 (and in it ESC-10) as its author distributes it; some 600 MB. */
 export const esc50Url = 'https://github.com/karolpiczak/ESC-50/archive/refs/heads/master.zip';
@@ -65,7 +66,7 @@ export async function downloadEsc50(options: DownloadOptions): Promise<void> {
     await rename(unpacked, folder);
   } catch (caught) {
     if (signal?.aborted) throw new AppError('cancelled', 'The download was cancelled.');
-    const advice = `Download it by other means, unpack it and name its folder with --data or DATA_DIR.`;
+    const advice = `Download it by other means, unpack it and name its folder with ${flagOf('data')} or DATA_DIR.`;
     throw refuse(`ESC-50 could not be had from ${url}: ${reasonOf(caught)}. ${advice}`, caught);
   } finally {
     await rm(scratch, { recursive: true, force: true });

@@ -25,15 +25,16 @@ export function trainHead(
   given?: PenaltyChoice,
 ): TrainedRun {
   const startedMs = performance.now();
-  const { dataset, engine, network: config, command, recipe } = context;
+  const { dataset, engine, network: config, request, recipe } = context;
   const classes = dataset.classes.length;
   const training = clipFeatures(split.train, view, engine);
   const validation = clipFeatures(split.validation, view, engine);
+  const { penalty } = request.hyperparameters;
   const choice =
     given ??
-    (command.penalty === undefined
+    (penalty === undefined
       ? choosePenalty({ training, classes, validation: split.test.length > 0 ? validation : [] })
-      : { penalty: command.penalty });
+      : { penalty });
   const head = fitHead(training, classes, choice.penalty);
   const ownTags = ownTagsOf(
     training.map(({ tagLogits }) => tagLogits),

@@ -11,9 +11,9 @@ import { trainHead } from './train-head';
  * each would choose the same, at many times the work. One of five penalties is all that a left-out clip has a say in.
  */
 export function trainHeads(training: FittedTraining, splits: readonly FoldSplit[]): TrainedRun[] {
-  const { frontEnd, engine, dataset, command } = training;
+  const { frontEnd, engine, dataset, request } = training;
   if (frontEnd.kind !== 'encoder') throw new AppError('internal', 'Only heads on an encoder are fitted.');
-  const { penalty } = command;
+  const { penalty } = request.hyperparameters;
   const clips = splits.flatMap(({ validation }) => validation);
   const choice =
     penalty === undefined

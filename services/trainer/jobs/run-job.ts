@@ -14,9 +14,9 @@ import {
   type CommandContext,
   type FoldProgress,
 } from '../training-context';
-import { commandOfJob } from './command-of-job';
 import { bestCombination, combinationsOf, planRuns } from './plan-runs';
 import { promoteResult } from './promote-result';
+import { trainingRequestOf } from './training-request-of';
 import { raiseFence } from './run-fence';
 
 export interface RunJobContext extends CommandContext {
@@ -50,14 +50,14 @@ function isParent(request: JobRequest): boolean {
 }
 
 function plan(request: JobRequest, { config }: CommandContext): JobRequest[] {
-  const command = commandOfJob({ ...request, hyperparameters: {} }, config);
-  const { rows } = readDatasetCsv(command.data ?? config.dataFolder, { esc10Only: command['esc10-only'] });
+  const { data, esc10Only } = trainingRequestOf({ ...request, hyperparameters: {} }, config);
+  const { rows } = readDatasetCsv(data ?? config.dataFolder, { esc10Only });
   return planRuns(request, foldsOf(rows));
 }
 
 /** One run of several: judged on validation data only, and published by nobody but the parent's last step. */
 async function trainRun(request: JobRequest, context: CommandContext): Promise<JobResult> {
-  const training = await openTrainingContext(commandOfJob(request, context.config), context);
+  const training = await openTrainingContext(trainingRequestOf(request, context.config), context);
   const split = splitFolds(training.dataset, request.protocol, true);
   const evaluation = evaluateFold(await trainFold(training, split), split, evaluationOptions(training));
   // The figure of what would be published: the last epoch where networks are published together, the best where one is.
@@ -77,7 +77,7 @@ async function publishRuns(
   id: string,
   context: CommandContext,
 ): Promise<JobResult> {
-  const published = await trainCommand(commandOfJob(request, context.config), context);
+  const published = await trainCommand(trainingRequestOf(request, context.config), context);
   const own = published.map(({ manifest }) => ({
     name: manifest.version,
     validationAccuracy: manifest.metrics.validationAccuracy,

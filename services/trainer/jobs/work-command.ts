@@ -4,6 +4,7 @@ import { startBullWorker } from '../../../shared/jobs/start-bull-worker';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Logger } from '../../../shared/observability/logger';
 import type { TrainerConfig } from '../config';
+import { parseIdleMs } from '../options/command-line';
 
 /** A child stops between two batches, then its end is told to Redis; when that is gone too, another worker finds out by itself. */
 const closeMs = 30_000;
@@ -15,7 +16,7 @@ export interface WorkContext {
 }
 
 /**
- * `npm run trainer`: works on jobs from Redis until a signal or, with `--until-idle SECONDS`, until none came for so long.
+ * `npm run trainer`: works on jobs from Redis until a signal or, where it is told so, until none came for so long.
  * @throws AppError invalid-configuration without REDIS_URL; unreachable where Redis could not be asked when the time was over
  */
 export async function workCommand(
@@ -23,7 +24,7 @@ export async function workCommand(
   args: readonly string[],
   { config, logger, signal }: WorkContext,
 ): Promise<void> {
-  const idleMs = readIdleMs(args);
+  const idleMs = parseIdleMs(args);
   if (config.redisUrl === undefined) {
     const message =
       'Trainers take their jobs from Redis: set REDIS_URL, here and for the classifier. Without it the classifier trains by itself.';
@@ -46,11 +47,4 @@ export async function workCommand(
     await worker.close();
     clearTimeout(tooLate);
   }
-}
-
-function readIdleMs(args: readonly string[]): number | undefined {
-  if (args.length === 0) return undefined;
-  const [option, seconds = ''] = args;
-  if (option === '--until-idle' && /^\d{1,6}$/.test(seconds)) return Number(seconds) * 1000;
-  throw new AppError('malformed-request', 'npm run trainer -- [--until-idle SECONDS]');
 }

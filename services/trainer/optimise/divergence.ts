@@ -1,6 +1,7 @@
 import type { SteppedHyperparameters } from '../../../shared/contracts/manifest';
 import type { EpochMetrics } from '../../../shared/contracts/report';
 import { AppError } from '../../../shared/errors/app-error';
+import { flagOf } from '../options/command-line';
 
 /** Guessing costs ln(classes); this many times that, this many epochs in a row, is no path to a model. */
 const worseThanGuessing = 10;
@@ -23,7 +24,7 @@ export function assertConverging(
     : `the loss is ${last.trainLoss} (validation ${last.validationLoss})`;
   throw new AppError(
     'training-diverged',
-    `Training diverged in epoch ${last.epoch}: ${what}. Try --learning-rate ${learningRate / 10}, or look for ` +
+    `Training diverged in epoch ${last.epoch}: ${what}. Try ${flagOf('learningRate')} ${learningRate / 10}, or look for ` +
       'clips with extreme levels in the data. Earlier epochs are kept; nothing was published.',
   );
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { AppError } from '../../../shared/errors/app-error';
 import type { WeightValues } from '../../../shared/registry/weights-file';
 import { writeFileAtomically } from '../../../shared/runtime/write-atomically';
+import { flagOf } from '../options/command-line';
 
 /** Named groups of named float32 arrays, and a JSON value about them: one file, checked by its sha256. */
 export interface TensorFile {
@@ -43,7 +44,7 @@ export async function readTensorFile(file: string): Promise<TensorFile> {
   if (content.length < 4 || !digest.equals(bytes.subarray(content.length))) {
     throw new AppError(
       'invalid-checkpoint',
-      `${file} is damaged: delete it and start the run anew with --fresh.`,
+      `${file} is damaged: delete it and start the run anew with ${flagOf('fresh')}.`,
     );
   }
   const headerEnd = 4 + content.readUInt32LE(0);

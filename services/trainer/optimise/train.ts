@@ -10,6 +10,7 @@ import { deriveSeed } from '../../../shared/runtime/random';
 import type { WeightValues } from '../../../shared/registry/weights-file';
 import { assertConverging } from './divergence';
 import type { FoldSplit } from '../data/folds';
+import { flagOf } from '../options/command-line';
 import { createLearner, type Learner } from './learner';
 import { freshState, modelWeights } from './network-state';
 import { examplesOf, lossAndAccuracy, predictOutputs, type Example } from './predict';
@@ -131,7 +132,7 @@ async function trainEpoch(
     if (signal?.aborted === true) {
       throw new AppError(
         'cancelled',
-        `Stopped in epoch ${epoch}; --resume continues after epoch ${epoch - 1}.`,
+        `Stopped in epoch ${epoch}; ${flagOf('resume')} continues after epoch ${epoch - 1}.`,
       );
     }
   }

@@ -5,20 +5,11 @@ import {
 } from '../../../shared/contracts/architecture';
 import { augmentationSchema, type Augmentation } from '../../../shared/contracts/augmentation';
 import type { Hyperparameters } from '../../../shared/contracts/manifest';
+import type { TrainingRequest } from '../../../shared/contracts/training-request';
 import { AppError } from '../../../shared/errors/app-error';
+import { flagOf } from '../options/command-line';
 import type { Recipe } from './recipe';
 import { recipeFor } from './recipes';
-
-/** What a request changes of a recipe. What is absent or undefined is the recipe's own. */
-export interface RecipeRequest {
-  readonly architecture: Architecture;
-  /** Absent: the architecture's own. */
-  readonly recipe?: string | undefined;
-  /** Numbers of the network and of its training by their names in the contracts. */
-  readonly hyperparameters: Readonly<Record<string, unknown>>;
-  /** Numbers of the augmentation, by their names. */
-  readonly augmentation?: Readonly<Record<string, number>> | undefined;
-}
 
 /** A recipe with the hyperparameters of one run, and the network that it trains. */
 export interface ConfiguredRecipe {
@@ -29,10 +20,12 @@ export interface ConfiguredRecipe {
 const networkNames = new Set(networkConfigSchema.options.flatMap(({ shape }) => Object.keys(shape)));
 
 /** @throws AppError invalid-configuration for a recipe or an option of the network that the architecture does not have */
-export function configureRecipe(request: RecipeRequest): ConfiguredRecipe {
+export function configureRecipe(
+  request: Pick<TrainingRequest, 'architecture' | 'recipe' | 'hyperparameters' | 'augmentation'>,
+): ConfiguredRecipe {
   const { architecture, augmentation: changes = {} } = request;
   const recipe = recipeFor(architecture, request.recipe);
-  const given = Object.entries(request.hyperparameters).filter(([, value]) => value !== undefined);
+  const given = Object.entries<unknown>(request.hyperparameters).filter(([, value]) => value !== undefined);
   const ofNetwork = given.filter(([name]) => networkNames.has(name));
   const network = {
     ...recipe.networks.find((of) => of.architecture === architecture),
@@ -62,7 +55,7 @@ function augmented(augmentation: Augmentation, changes: Readonly<Record<string, 
     const { others, ...rest } = parsed.data;
     return others === undefined || others === 0 ? rest : { ...rest, others };
   }
-  throw new AppError('invalid-configuration', `--augmentation: ${problemsOf(parsed.error)}`);
+  throw new AppError('invalid-configuration', `${flagOf('augmentation')}: ${problemsOf(parsed.error)}`);
 }
 
 function parseNetwork(architecture: Architecture, network: unknown): NetworkConfig {

@@ -1,5 +1,7 @@
 import type { Architecture } from '../../../shared/contracts/architecture';
+import { tunableNames } from '../../../shared/contracts/training-request';
 import { AppError } from '../../../shared/errors/app-error';
+import { flagOf } from '../options/command-line';
 import { encoderHead } from './encoder-head';
 import { mel, melSmall } from './mel';
 import type { Recipe } from './recipe';
@@ -19,6 +21,19 @@ export function recipeFor(architecture: Architecture, name?: string): Recipe {
   const names = training.map((recipe) => recipe.name).join(', ');
   const message = `No recipe ${name ?? ''} trains the architecture ${architecture}; it has ${names}.`;
   throw new AppError('invalid-configuration', message);
+}
+
+/** A line a recipe, for a usage text: what it trains, and the numbers that it has unless a request changes them. */
+export function describeRecipes(): string {
+  const lines = recipes.map(({ name, networks, hyperparameters }) => {
+    const own: Readonly<Record<string, unknown>> = hyperparameters;
+    const numbers = tunableNames.flatMap((of) => {
+      const value = own[of];
+      return typeof value === 'number' ? [`${flagOf(of)} ${value}`] : [];
+    });
+    return `  ${name}, for ${networks.map((of) => of.architecture).join(' and ')}: ${numbers.join(', ')}`;
+  });
+  return ['Recipes, and what they take unless told otherwise:', ...lines].join('\n');
 }
 
 /** The name that tells a recipe from the architecture's own; undefined: it is the architecture's own. */

@@ -93,7 +93,9 @@ function pairedByFold({ crossValidations }: Comparison, first: string, second: s
 /** One difference a number of heads: hidden 1024 less hidden 512. */
 function pairedByHeads({ singles }: Comparison): number[] {
   const accuracyOf = (heads: number, hidden: number): number | undefined => {
-    const run = singles.find(({ setting }) => setting.heads === heads && setting.hidden === hidden);
+    const run = singles.find(
+      ({ setting: { hyperparameters: of } }) => of.heads === heads && of.hidden === hidden,
+    );
     const report = reportOf(run?.result);
     return report === undefined ? undefined : validationOf(report);
   };
@@ -114,7 +116,9 @@ const chance = 0.1;
 function learntNothing({ singles }: Comparison): string[] {
   const run = singles.find(
     ({ setting }) =>
-      setting.architecture === 'cnn' && setting['learning-rate'] === 0.01 && setting['batch-size'] === 64,
+      setting.architecture === 'cnn' &&
+      setting.hyperparameters.learningRate === 0.01 &&
+      setting.hyperparameters.batchSize === 64,
   );
   const report = reportOf(run?.result);
   if (report === undefined) return [];

@@ -1,10 +1,26 @@
-import type { TrainCommand } from '../command-line';
+import type { TrainingRequest } from '../../../shared/contracts/training-request';
 
-/** The options in which the report's runs differ. */
-export type Setting = Pick<
-  TrainCommand,
-  'architecture' | 'learning-rate' | 'batch-size' | 'heads' | 'hidden'
->;
+/** What the report's runs differ in. */
+export interface Setting {
+  readonly architecture: 'cnn' | 'transformer';
+  readonly hyperparameters: Pick<
+    TrainingRequest['hyperparameters'],
+    'learningRate' | 'batchSize' | 'heads' | 'hidden'
+  >;
+}
+
+/** The training that is asked for by a run of the report: its setting, validated on a fold, in a request for all of them. */
+export function requestOfRun(
+  all: TrainingRequest,
+  { setting, validationFold }: Pick<PlannedRun, 'setting' | 'validationFold'>,
+): TrainingRequest {
+  return {
+    ...all,
+    architecture: setting.architecture,
+    hyperparameters: { ...all.hyperparameters, ...setting.hyperparameters },
+    protocol: { ...all.protocol, validationFold },
+  };
+}
 
 /** Shares, as the report prints them in its table. */
 interface ReportedFigures {
@@ -34,16 +50,12 @@ export const singleValidationFold = 2;
 
 const cnn = (learningRate: number, batchSize: number): Setting => ({
   architecture: 'cnn',
-  'learning-rate': learningRate,
-  'batch-size': batchSize,
+  hyperparameters: { learningRate, batchSize },
 });
 
 const transformer = (heads: 1 | 2 | 4, hidden: 512 | 1024): Setting => ({
   architecture: 'transformer',
-  'learning-rate': 0.001,
-  'batch-size': 32,
-  heads,
-  hidden,
+  hyperparameters: { learningRate: 0.001, batchSize: 32, heads, hidden },
 });
 
 const figures = (testAccuracy: number, validationAccuracy: number, macroF1: number): ReportedFigures => ({

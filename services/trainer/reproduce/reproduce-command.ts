@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { viewsOf } from '../../../shared/contracts/front-end';
+import type { TrainingRequest } from '../../../shared/contracts/training-request';
 import { AppError } from '../../../shared/errors/app-error';
 import { openRegistry } from '../../../shared/registry/registry';
 import { writeFileAtomically } from '../../../shared/runtime/write-atomically';
-import { recipeRequestOf, type TrainCommand } from '../command-line';
 import { splitFolds, type FoldSplit } from '../data/folds';
 import {
   describeVersion,
@@ -30,6 +30,7 @@ import { compareFolds, reportOf, type Comparison } from './comparison';
 import {
   crossValidatedRuns,
   plannedRuns,
+  requestOfRun,
   singleRuns,
   singleValidationFold,
   type PlannedRun,
@@ -50,11 +51,11 @@ interface Job extends PlannedRun {
  * `npm run reproduce`: every run of the report's protocol that is not finished, each from where it was stopped; the
  * pages are written anew after each. The best `cnn` and the best `transformer` become versions at the end.
  */
-export async function reproduceCommand(command: TrainCommand, context: CommandContext): Promise<void> {
+export async function reproduceCommand(request: TrainingRequest, context: CommandContext): Promise<void> {
   const { modelsFolder } = context.config;
-  const training = await openTrainingContext({ ...command, resume: true, fresh: false }, context);
+  const training = await openTrainingContext({ ...request, resume: true, fresh: false }, context);
   const folds = [...new Set(training.dataset.clips.map(({ fold }) => fold))]
-    .filter((fold) => fold !== command['test-fold'])
+    .filter((fold) => fold !== request.protocol.testFold)
     .sort((a, b) => a - b);
   const jobs = plannedRuns(folds).map((run) => jobOf(training, run));
   const results = await openResults(join(modelsFolder, 'REPORT.json'));
@@ -80,12 +81,9 @@ export async function reproduceCommand(command: TrainCommand, context: CommandCo
 }
 
 function jobOf(training: TrainingContext, run: PlannedRun): Job {
-  const command = { ...training.command, ...run.setting, 'validation-fold': run.validationFold };
-  const own = { ...training, command, ...configureRecipe(recipeRequestOf(command)) };
-  const split = splitFolds(training.dataset, {
-    testFold: command['test-fold'],
-    validationFold: run.validationFold,
-  });
+  const request = requestOfRun(training.request, run);
+  const own = { ...training, request, ...configureRecipe(request) };
+  const split = splitFolds(training.dataset, request.protocol);
   const name = runName(settingsOf(own, split, viewsOf(own.frontEnd)[0]), training.dataset.fingerprint);
   return { ...run, training: own, split, name };
 }

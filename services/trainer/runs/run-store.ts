@@ -5,6 +5,7 @@ import { epochMetricsSchema } from '../../../shared/contracts/report';
 import { AppError } from '../../../shared/errors/app-error';
 import type { WeightValues } from '../../../shared/registry/weights-file';
 import type { StateValues } from '../optimise/network-state';
+import { flagOf } from '../options/command-line';
 import { runSettingsSchema } from './run-settings';
 import { readTensorFile, writeTensorFile } from '../optimise/tensor-file';
 
@@ -111,7 +112,7 @@ async function readRun(folder: string, attempt: number): Promise<SavedRun> {
   const { about, groups } = await readTensorFile(stateFile);
   const parsed = progressSchema.safeParse(about);
   if (!parsed.success) {
-    const message = `${stateFile} was written by another version of Earshot: start anew with --fresh.`;
+    const message = `${stateFile} was written by another version of Earshot: start anew with ${flagOf('fresh')}.`;
     throw new AppError('invalid-checkpoint', message, { cause: parsed.error });
   }
   const progress = parsed.data;

@@ -6,7 +6,7 @@ import { AppError } from '../../../shared/errors/app-error';
 import { createNetwork } from '../../../shared/compute/network/create-network';
 import { openRegistry } from '../../../shared/registry/registry';
 import { encodeWeights } from '../../../shared/registry/weights-file';
-import { parseTrainCommand } from '../command-line';
+import { parseTrainingRequest } from '../options/command-line';
 import { foldsOf } from '../data/folds';
 import { goldenOf } from '../evaluate/golden';
 import { clipFeatures } from '../heads/clip-features';
@@ -30,7 +30,8 @@ const config = { architecture: 'encoder', multiLabel: true } as const;
  * @throws AppError invalid-dataset, engine-unavailable, invalid-configuration
  */
 export async function tagsCommand(args: readonly string[], context: CommandContext): Promise<void> {
-  const training = await openTrainingContext(parseTrainCommand([...args, '--architecture=encoder']), context);
+  const request = { ...parseTrainingRequest(args), architecture: config.architecture };
+  const training = await openTrainingContext(request, context);
   const clips = namedClips(training);
   const chosen = chooseThresholds(clips);
   const published = describeTags(training, clips, chosen);
@@ -68,9 +69,9 @@ function describeTags(
   clips: readonly NamedClip[],
   { thresholds, usual, own }: Thresholds,
 ): PublishedNetworks {
-  const { frontEnd, engine, dataset, command } = training;
+  const { frontEnd, engine, dataset, request } = training;
   const network = createNetwork(config, audioSetLabels.length);
-  const encoded = encodeWeights(network, {}, command.precision);
+  const encoded = encodeWeights(network, {}, request.precision);
   const classes = audioSetLabels.map(({ label }) => label);
   const described = describeEngine(engine, config);
   const { validation, ...judged } = evaluateTags(clips, thresholds, frontEnd);
@@ -84,7 +85,7 @@ function describeTags(
       network: config,
       hyperparameters: { optimizer: 'none', usualThreshold: usual, classesWithOwn: own.length },
       protocol,
-      seed: command.seed,
+      seed: request.seed,
     },
     engine: described,
     history: [

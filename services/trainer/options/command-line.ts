@@ -1,0 +1,155 @@
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { architectures } from '../../../shared/contracts/architecture';
+import { trainingRequestSchema, type TrainingRequest } from '../../../shared/contracts/training-request';
+import { AppError } from '../../../shared/errors/app-error';
+import { describeSchema, type DescribedSchema } from './describe-schema';
+
+/** An option of the command line: one value of a training request. */
+interface Option extends DescribedSchema {
+  /** Where it stands in the request: its group, where it has one, and its name. */
+  readonly path: readonly string[];
+  readonly flag: string;
+}
+
+type OptionName = keyof TrainingRequest | keyof TrainingRequest['hyperparameters'];
+
+/** How an option is spelled, for messages. */
+export function flagOf(name: OptionName): string {
+  return `--${kebabCase(name)}`;
+}
+
+const options: readonly Option[] = optionsOf(trainingRequestSchema, []);
+
+function optionsOf({ shape }: z.ZodObject, path: readonly string[]): Option[] {
+  return Object.entries<z.ZodType>(shape as Record<string, z.ZodType>).flatMap(([name, schema]) => {
+    const described = describeSchema(schema);
+    const here = [...path, name];
+    if (described.core instanceof z.ZodObject) return optionsOf(described.core, here);
+    return [{ ...described, path: here, flag: kebabCase(name) }];
+  });
+}
+
+function kebabCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** The value's form in the usage text, where its type does not say it. */
+const forms: Readonly<Record<string, string>> = { data: 'FOLDER', csv: 'FILE', augmentation: 'NAME=N,…' };
+
+/** Columns of the usage text: where descriptions begin, and where lines are broken. */
+const [descriptionColumn, lineLength] = [35, 105];
+
+const trainUsage = ['npm run train -- [options]', ...options.map(usageOf)].join('\n');
+
+/** What every command of the trainer takes. */
+export const usage = `${trainUsage}
+
+npm run reproduce -- [${flagOf('data')} FOLDER] [${flagOf('esc10Only')}] [${flagOf('epochs')} N] [${flagOf('seed')} N]
+                  every run of the report's protocol that is missing; writes models/REPORT.md and .html
+npm run evaluate -- VERSION [${flagOf('data')} FOLDER] [${flagOf('esc10Only')}]
+                  judges a published version's networks anew, and writes what they are worth into its report
+npm run tags -- [${flagOf('data')} FOLDER] [${flagOf('csv')} FILE]
+                  a version that answers in AudioSet's classes, several at once: its thresholds are chosen on the
+                  recordings whose category is one of them
+npm run summary -- ${architectures.join('|')} [${flagOf('heads')} N] [${flagOf('hidden')} N] [${flagOf('batchSize')} N]
+                  the parameter table, and the versions in models/ that hold such networks
+npm run trainer -- [--until-idle SECONDS]
+                  works on the jobs of a Redis (REDIS_URL) until it is stopped, or until none came for so long
+npm run data      downloads ESC-50 (which holds ESC-10) into ./data`;
+
+function usageOf({ path, flag, isSwitch, form, description, defaultText }: Option): string {
+  const value = isSwitch ? '' : ` ${forms[path.at(-1)!] ?? form}`;
+  const left = `  --${flag}${value}  `.padEnd(descriptionColumn);
+  const [first = '', ...more] = wrap(
+    defaultText === undefined ? description : `${description}; default ${defaultText}`,
+  );
+  const indented = more.map((line) => `${' '.repeat(descriptionColumn)}${line}`);
+  return [`${left}${first}`, ...indented].join('\n');
+}
+
+function wrap(text: string): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const longer = `${lines.at(-1)!} ${word}`.trim();
+    if (longer.length <= lineLength - descriptionColumn) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** Whether usage is asked for. */
+export function asksForHelp(args: readonly string[]): boolean {
+  return args.includes('--help');
+}
+
+/** @throws AppError invalid-configuration listing every option that is wrong */
+export function parseTrainingRequest(args: readonly string[]): TrainingRequest {
+  const given = givenOptions(args);
+  const request: Record<string, unknown> = {};
+  for (const option of options) {
+    const text = given[option.flag];
+    if (text !== undefined) put(request, option.path, valueOf(option, text));
+  }
+  const parsed = trainingRequestSchema.safeParse(request);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) => {
+    const flag =
+      options.find((option) => option.path.every((name, index) => name === path[index]))?.flag ?? '';
+    return `--${flag} ${String(given[flag])}: ${message}`;
+  });
+  throw new AppError('invalid-configuration', `${problems.join('\n')}\n\n${trainUsage}`);
+}
+
+function givenOptions(args: readonly string[]): Readonly<Record<string, string | boolean | undefined>> {
+  const known: Record<string, { type: 'boolean' | 'string' }> = Object.fromEntries(
+    options.map(({ flag, isSwitch }) => [flag, { type: isSwitch ? 'boolean' : 'string' }]),
+  );
+  try {
+    const { values } = parseArgs({ args: [...args], options: known, strict: true });
+    return values;
+  } catch (cause) {
+    throw new AppError('invalid-configuration', `${(cause as Error).message}\n\n${trainUsage}`, { cause });
+  }
+}
+
+/** What a text stands for: itself, a number, `none`, or several numbers by name. What is none of them is for the schema to refuse. */
+function valueOf({ core, schema }: Option, text: string | boolean): unknown {
+  if (typeof text === 'boolean') return text;
+  if (core instanceof z.ZodRecord) return numbersOf(text);
+  const number = text.trim() === '' ? NaN : Number(text);
+  const readings: readonly unknown[] = [text, number, ...(text === 'none' ? [null] : [])];
+  const accepted = readings.find((value) => schema.safeParse(value).success);
+  if (accepted !== undefined) return accepted;
+  return Number.isNaN(number) ? text : number;
+}
+
+/** The numbers that `NAME=N,…` names. */
+function numbersOf(list: string): Record<string, number> {
+  const pairs = list.split(',').filter((pair) => pair !== '');
+  return Object.fromEntries(
+    pairs.map((pair): [string, number] => {
+      const [name = '', value] = pair.split('=');
+      return [name, Number(value)];
+    }),
+  );
+}
+
+function put(request: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  const [first = '', ...rest] = path;
+  if (rest.length === 0) {
+    request[first] = value;
+    return;
+  }
+  const group = (request[first] ?? {}) as Record<string, unknown>;
+  request[first] = group;
+  put(group, rest, value);
+}
+
+/** What `npm run trainer` was told: undefined, or how long it waits for a job. @throws AppError malformed-request */
+export function parseIdleMs(args: readonly string[]): number | undefined {
+  if (args.length === 0) return undefined;
+  const [option, seconds = ''] = args;
+  if (option === '--until-idle' && /^\d{1,6}$/.test(seconds)) return Number(seconds) * 1000;
+  throw new AppError('malformed-request', 'npm run trainer -- [--until-idle SECONDS]');
+}

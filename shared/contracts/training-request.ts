@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { architectures, networkConfigSchema, type Architecture } from './architecture';
+
+/**
+ * The numbers of a training that may be asked for, by themselves or, in a job, as a list of values to try. What is absent is the
+ * recipe's or the network's own.
+ */
+export const tunableHyperparameters = {
+  learningRate: z.number().positive().max(1).describe('the highest, where the recipe changes it'),
+  batchSize: z.int().positive().max(1024).describe('clips'),
+  epochs: z.int().positive().max(100_000).describe('of all clips, or of the steps below'),
+  stepsPerEpoch: z.int().positive().max(1_000_000).describe('mel: optimiser steps in an epoch'),
+  dropout: z.number().min(0).max(0.95).describe('share of the activations'),
+  penalty: z
+    .number()
+    .positive()
+    .max(1e6)
+    .describe("encoder: on the head's squared weights; absent: chosen by log loss on clips held out"),
+  heads: z.literal([1, 2, 4]).describe('transformer: attention heads'),
+  hidden: z.int().min(1).max(8192).describe('transformer: width of the feed-forward layer'),
+  batchNorm: z.enum(['counted', 'applied']).describe('cnn: as the report, or as its name says'),
+};
+
+export const tunableNames = Object.keys(tunableHyperparameters) as (keyof typeof tunableHyperparameters)[];
+
+/** Which folds train, choose and test. */
+export const trainingProtocolSchema = z.strictObject({
+  testFold: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(1)
+    .describe('never trained or selected on; none: all other folds train'),
+  validationFold: z.int().min(1).default(2).describe('chooses the epoch; the other folds train'),
+  crossValidate: z.boolean().default(false).describe('every fold but the test fold validates in turn'),
+  seeds: z
+    .int()
+    .min(1)
+    .max(20)
+    .default(1)
+    .describe(
+      'of a cross-validation: so many, counted from the seed; the best on validation is published, the others calibrate what averaging gives',
+    ),
+  blind: z.boolean().default(false).describe('leaves the test fold unread: validation figures only'),
+});
+
+/**
+ * What is trained on what, by which protocol and from which seed. The command line, `POST /jobs` and the report's protocol each map
+ * to it; defaults and descriptions are said here alone.
+ */
+export const trainingRequestSchema = z.strictObject({
+  architecture: z.enum(architectures).default('cnn').describe('of the network'),
+  recipe: z.string().min(1).optional().describe("how it is trained; absent: the architecture's own recipe"),
+  hyperparameters: z
+    .strictObject({
+      learningRate: tunableHyperparameters.learningRate.optional(),
+      batchSize: tunableHyperparameters.batchSize.optional(),
+      epochs: tunableHyperparameters.epochs.optional(),
+      stepsPerEpoch: tunableHyperparameters.stepsPerEpoch.optional(),
+      dropout: tunableHyperparameters.dropout.optional(),
+      penalty: tunableHyperparameters.penalty.optional(),
+      heads: tunableHyperparameters.heads.optional(),
+      hidden: tunableHyperparameters.hidden.optional(),
+      batchNorm: tunableHyperparameters.batchNorm.optional(),
+      width: z.literal([12, 24]).optional().describe('mel: channels of the first convolutions'),
+    })
+    .prefault({}),
+  augmentation: z
+    .record(z.string(), z.number())
+    .optional()
+    .describe('mel: changes shares and levels, as noise=0,reverberation=0'),
+  protocol: trainingProtocolSchema.prefault({}),
+  seed: z.int().min(0).max(0xffffffff).default(1).describe('equal seeds give equal weights'),
+  precision: z.enum(['float16', 'float32']).default('float16').describe('of the published weights'),
+  data: z.string().min(1).optional().describe('recordings; absent: DATA_DIR, else ./data/ESC-50'),
+  csv: z.string().min(1).optional().describe('their classes and folds; absent: the one that the folder has'),
+  esc10Only: z.boolean().default(false).describe('only the rows of ESC-50 that make up ESC-10'),
+  resume: z.boolean().default(false).describe('continue a run that was stopped'),
+  fresh: z.boolean().default(false).describe('forget a run that was stopped, and start anew'),
+});
+export type TrainingRequest = z.infer<typeof trainingRequestSchema>;
+
+const stepped = ['learningRate', 'batchSize', 'epochs'];
+/** Of the training of an architecture, where it is not `stepped`. */
+const trainedBy: Readonly<Partial<Record<Architecture, readonly string[]>>> = {
+  mel: [...stepped, 'stepsPerEpoch'],
+  'mel-small': [...stepped, 'stepsPerEpoch'],
+  encoder: ['penalty'],
+};
+
+/** The names of the tunable hyperparameters that an architecture has: its training's, then its network's. */
+export function hyperparametersOf(architecture: Architecture): readonly string[] {
+  const network = networkConfigSchema.options.find(
+    ({ shape }) => shape.architecture.safeParse(architecture).success,
+  );
+  const ofNetwork = Object.keys(network?.shape ?? {}).filter((name) => name in tunableHyperparameters);
+  return [...(trainedBy[architecture] ?? stepped), ...ofNetwork];
+}
