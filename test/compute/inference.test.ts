@@ -142,6 +142,18 @@ describe('an engine that cannot be had', () => {
     });
   });
 
+  it('is refused with what to do where it cannot be kept: in an image that only serves', async () => {
+    const file = join(folder, 'no-folder');
+    await writeFile(file, '');
+    const options = { cacheFolder: join(file, 'cache'), onProgress: quiet.onProgress };
+    await expect(provideEngine('cpu', options)).rejects.toMatchObject({
+      code: 'engine-unavailable',
+      message: expect.stringMatching(
+        /^libtensorflow cannot be kept: .*Set XDG_CACHE_HOME .* an image that has it/,
+      ),
+    });
+  });
+
   it('is refused when pip is not there, and auto falls back to WebAssembly and says why', async () => {
     const path = process.env['PATH'];
     const cacheFolder = join(folder, 'empty-cache');

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises';
+import { open, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { AppError } from '../../errors/app-error';
 import { ifAbsent } from '../../errors/machine-fault';
-import { createScratchFolder, sweepScratchFolders } from '../../runtime/scratch-folder';
 import { usableCores } from '../../runtime/usable-cores';
 import { takeBuildLock } from './build-lock';
 import { compilerCommand, compilerToInstall } from './compiler';
 import { runTool } from './run-tool';
+import { scratchInCache } from './scratch-in-cache';
 
 export interface BuildKernelsOptions {
   readonly cacheFolder: string;
@@ -76,7 +76,7 @@ export async function buildKernels(options: BuildKernelsOptions): Promise<string
   const found = await sealOf(addon);
   if (found === 'whole') return addon;
 
-  const scratch = await scratchIn(options.cacheFolder);
+  const scratch = await scratchInCache(options.cacheFolder, 'building-kernels-', 'The native kernels');
   let release: (() => Promise<void>) | undefined;
   try {
     release = await takeBuildLock(`${addon}.lock`, {
@@ -142,20 +142,6 @@ async function addonPath({
     ...Object.values(instructionSetFlags).flat(),
   ]);
   return join(cacheFolder, `kernels-${process.platform}-${process.arch}-${key}.node`);
-}
-
-/** A fresh folder in the cache. @throws AppError engine-unavailable that names what to set where none can be made */
-async function scratchIn(cacheFolder: string): Promise<string> {
-  const prefix = join(cacheFolder, 'building-kernels-');
-  try {
-    await mkdir(cacheFolder, { recursive: true });
-    await sweepScratchFolders(prefix);
-    return await createScratchFolder(prefix);
-  } catch (cause) {
-    const reason = (cause as Error).message;
-    const message = `The native kernels cannot be kept: ${reason}. Set XDG_CACHE_HOME to a folder that this user may write.`;
-    throw new AppError('engine-unavailable', message, { cause });
-  }
 }
 
 const sealBytes = 32;

@@ -4,9 +4,9 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { AppError } from '../../errors/app-error';
 import { ifAbsent } from '../../errors/machine-fault';
-import { createScratchFolder, sweepScratchFolders } from '../../runtime/scratch-folder';
 import { compilerCommand, compilerToInstall } from './compiler';
 import { runTool } from './run-tool';
+import { scratchInCache } from './scratch-in-cache';
 import { buildStderrTap } from './stderr-tap';
 import { libtensorflowVersion, wheelsFor, type Wheel } from './wheels';
 
@@ -68,10 +68,7 @@ export async function provideEngine(
   }
   const folder = engineFolder(kind, options.cacheFolder, platform);
 
-  await mkdir(options.cacheFolder, { recursive: true });
-  const prefix = join(options.cacheFolder, 'building-engine-');
-  await sweepScratchFolders(prefix);
-  const scratch = await createScratchFolder(prefix);
+  const scratch = await scratchInCache(options.cacheFolder, 'building-engine-', 'libtensorflow');
   try {
     for (const [index, wheel] of wheels.entries()) {
       const label = wheels.length === 1 ? '' : ` (${index + 1} of ${wheels.length})`;
