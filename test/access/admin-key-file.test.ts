@@ -5,6 +5,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { readAdminKeys, removeAdminKey, writeAdminKey } from '../../shared/access/admin-key-file';
 import { privateFolders } from '../../shared/access/private-folder';
+import { describeWith, otherUsers } from '../support/needs';
 
 let root: string;
 const servers: Server[] = [];
@@ -98,16 +99,18 @@ describe('a key', () => {
     expect(await readAdminKeys([bad])).toEqual([]);
   });
 
-  it('does not go into another user’s folder, nor is a key believed that lies in one', async () => {
-    const { place } = await listen();
-    const folder = join(root, 'theirs');
-    const file = await writeAdminKey([folder], place, key);
-    // Only root can give a folder away; for others every folder of root's is another user's.
-    const foreign = process.geteuid!() === 0 ? folder : '/usr';
-    if (foreign === folder) execFileSync('chown', ['-R', '1', folder]);
-    await expect(writeAdminKey([foreign], place, other)).rejects.toThrow(/it belongs to user [01]/);
-    expect(await readAdminKeys([foreign])).toEqual([]);
-    expect(await readFile(file, 'utf8')).toContain(key);
+  describeWith(otherUsers)('beside other users', () => {
+    it('does not go into another user’s folder, nor is a key believed that lies in one', async () => {
+      const { place } = await listen();
+      const folder = join(root, 'theirs');
+      const file = await writeAdminKey([folder], place, key);
+      // Only root can give a folder away; for others every folder of root's is another user's.
+      const foreign = process.geteuid!() === 0 ? folder : '/usr';
+      if (foreign === folder) execFileSync('chown', ['-R', '1', folder]);
+      await expect(writeAdminKey([foreign], place, other)).rejects.toThrow(/it belongs to user [01]/);
+      expect(await readAdminKeys([foreign])).toEqual([]);
+      expect(await readFile(file, 'utf8')).toContain(key);
+    });
   });
 
   it('is not believed where others can read it, where it is a link, or no key at all', async () => {

@@ -4,6 +4,7 @@ import { chmod, cp, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeF
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { deferred } from '../../shared/runtime/deferred';
+import { describeWith, otherUsers } from '../support/needs';
 
 const project = join(__dirname, '../../..');
 let folder: string;
@@ -153,14 +154,16 @@ describe('a start', () => {
     expect([...(await written()).keys()].sort()).toEqual([...before.keys()].sort());
   });
 
-  it('answers from a folder that it cannot write, and says so where the sources have changed', async () => {
-    await endOf(run('node', ['build.mjs']));
-    const user = await makeReadOnly();
-    await expect(answerOf(run('npm', ['start'], user))).resolves.toBe('dog');
-    await writeFile(join(folder, 'shared', 'errors', 'added.ts'), 'export const added = 1;\n');
-    const { code, output } = await endOf(run('npm', ['start'], user));
-    expect(code).toBe(1);
-    expect(output).toMatch(/dist was made from other sources, and cannot be written: EACCES/);
+  describeWith(otherUsers)('as another user', () => {
+    it('answers from a folder that it cannot write, and says so where the sources have changed', async () => {
+      await endOf(run('node', ['build.mjs']));
+      const user = await makeReadOnly();
+      await expect(answerOf(run('npm', ['start'], user))).resolves.toBe('dog');
+      await writeFile(join(folder, 'shared', 'errors', 'added.ts'), 'export const added = 1;\n');
+      const { code, output } = await endOf(run('npm', ['start'], user));
+      expect(code).toBe(1);
+      expect(output).toMatch(/dist was made from other sources, and cannot be written: EACCES/);
+    });
   });
 
   it('shows where a source cannot be read as TypeScript, and starts nothing', async () => {

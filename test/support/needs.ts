@@ -32,6 +32,12 @@ export function userNamespace(...args: readonly string[]): Need {
   };
 }
 
+/** The right to be another user than root, which root has not where all files are its own; others need none. */
+export const otherUsers: Need = {
+  name: 'the right to start programs as another user',
+  isMet: () => process.geteuid!() !== 0 || spawnSync('true', { uid: 65_534 }).status === 0,
+};
+
 /** Files or folders beside the project that are not part of it. */
 export function material(...paths: readonly string[]): Need {
   return {

@@ -1,9 +1,9 @@
 import { withoutLibtensorflow } from './needs';
 import { findProgram } from './programs';
-import { loadTestEngine } from './test-engine';
+import { loadTestEngine, provideTestKernels } from './test-engine';
 
 /**
- * Once before all tests: libtensorflow is fetched here, and not by whichever test comes first. Without Python, which fetches it, the
+ * Once before all tests: libtensorflow is fetched and the kernels are built here, and not by whichever test comes first. Without Python, which fetches it, the
  * tests that compare with it are left out.
  */
 export default async function provideTestEngine(): Promise<void> {
@@ -12,5 +12,6 @@ export default async function provideTestEngine(): Promise<void> {
   } catch (error) {
     if (findProgram('python3') !== undefined) throw error;
     process.env[withoutLibtensorflow] = String(error);
+    await provideTestKernels();
   }
 }

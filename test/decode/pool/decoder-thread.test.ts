@@ -94,7 +94,8 @@ exec ${findProgram('ffmpeg')} "$@"
       // It is told of the process while that begins.
       await setTimeout(10);
     }
-    expect(getPriority(pid)).toBeGreaterThanOrEqual(getPriority() + 10);
+    // 19 is the last there is.
+    expect(getPriority(pid)).toBeGreaterThanOrEqual(Math.min(19, getPriority() + 10));
     await writeFile(join(folder, 'go'), '');
     await decoded;
   });

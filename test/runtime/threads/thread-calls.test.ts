@@ -86,7 +86,7 @@ it('calls off what it works on when it is closed, and takes nothing any more', a
 });
 
 it('survives a thread that runs out of memory', async () => {
-  calls = create({ heapMb: 6 });
+  calls = create({ heapMb: 10 });
   await expect(calls.call(large())).rejects.toMatchObject({ code: 'internal' });
   expect(await calls.call(small())).toMatchObject({ clips: 0 });
 });
