@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
-import { melFrontEnd, reportFrontEnd, viewsOf } from '../shared/contracts/front-end';
+import { encoderFrontEnd, melFrontEnd, reportFrontEnd, viewsOf } from '../shared/contracts/front-end';
+import type { Architecture } from '../shared/contracts/architecture';
 import type { KernelsWish } from '../shared/compute/provide/choose-engine';
 import { isNative } from '../shared/compute/kernels/is-native';
 import { mel } from '../services/trainer/recipes/mel';
@@ -24,10 +25,15 @@ const networks: readonly Served[] = [
     ...{ members: 4 * viewsOf(views).length, frontEnd: views },
     config: { architecture: 'mel', width: 12, dropout: 0.3 },
   },
+  // As the version is that serves where the pretrained encoder can be had.
+  { members: 4, frontEnd: encoderFrontEnd, config: { architecture: 'encoder' } },
 ];
 
-/** Each network on TensorFlow and on the native kernels, one process after the other: milliseconds a clip. */
-export async function benchEngine(): Promise<void> {
+/**
+ * Each network on TensorFlow and on the native kernels, one process after the other: milliseconds a clip.
+ * @param architecture of the networks that are measured; absent: all
+ */
+export async function benchEngine(architecture?: Architecture): Promise<void> {
   const headers = [
     '',
     'front end',
@@ -36,16 +42,25 @@ export async function benchEngine(): Promise<void> {
     'training step, batch 32',
     'its memory',
   ];
-  console.log('Milliseconds a clip, the fastest of at least 3 runs; `mel` with its front end.\n');
+  console.log(
+    'Milliseconds a clip, the fastest of at least 3 runs; `mel` with its front end, `encoder` with front end and heads.\n',
+  );
   console.log(`| ${headers.join(' | ')} | 2048³ product |\n|${'---|'.repeat(headers.length + 1)}`);
   for (const served of networks) {
     const { config, members } = served;
+    if (architecture !== undefined && config.architecture !== architecture) continue;
     const wishes: KernelsWish[] = isNative(config) ? ['reference', 'native'] : ['reference'];
     for (const kernels of wishes) {
       const name = members === 1 ? config.architecture : `${members} × ${config.architecture}`;
-      console.log(line(name, await measure({ ...served, kernels })));
+      const row = await measure({ ...served, kernels });
+      console.log(line(name, row));
+      if (row.encoderMs !== undefined) console.log(line('encoder, network alone', networkAlone(row)));
     }
   }
+}
+
+function networkAlone(row: EngineRow): EngineRow {
+  return { ...row, frontEndMs: undefined, forwardMs: row.encoderMs!, hopMs: undefined };
 }
 
 function line(
@@ -54,7 +69,7 @@ function line(
 ): string {
   const cells = [
     `\`${name}\` on ${engine}`,
-    frontEndMs.toFixed(2),
+    frontEndMs?.toFixed(2) ?? '–',
     ...forwardMs.map((ms) => ms.toFixed(2)),
     hopMs?.toFixed(2) ?? '–',
     trainingMs?.toFixed(2) ?? '–',

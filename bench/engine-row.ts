@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { inputLength } from '../shared/front-end/window-inputs';
 import type { NetworkConfig } from '../shared/contracts/architecture';
-import { viewsOf, windowSamples, type FrontEnd } from '../shared/contracts/front-end';
+import { encoderFrontEnd, viewsOf, windowSamples, type FrontEnd } from '../shared/contracts/front-end';
 import { chooseEngine, type KernelsWish } from '../shared/compute/provide/choose-engine';
 import {
   describeEngine,
@@ -9,6 +9,11 @@ import {
   withEncoder,
   type LoadedEngine,
 } from '../shared/compute/provide/load-engine';
+import { loadKernels } from '../shared/compute/kernels/kernels-addon';
+import { withEncoderFile } from './with-encoder-file';
+import { encoderParameters } from '../shared/encoder/encoder-weights';
+import { encoderBands } from '../shared/encoder/mobile-net';
+import { kaldiFrames } from '../shared/front-end/kaldi-mel';
 import { createNativeEnsemble } from '../shared/compute/kernels/native-ensemble';
 import { createScorer } from '../shared/compute/inference/scorer';
 import { createViewInputs } from '../shared/compute/inference/view-inputs';
@@ -28,9 +33,11 @@ import { recipeFor } from '../services/trainer/recipes/recipes';
 export interface EngineRow {
   readonly engine: string;
   /** Milliseconds a clip, as all that follows. */
-  readonly frontEndMs: number;
-  /** Of log-mel networks with their front end. */
+  readonly frontEndMs: number | undefined;
+  /** Of networks on log-mel and of the encoder's with their front end. */
   readonly forwardMs: readonly number[];
+  /** The pretrained encoder's network without its front end, at each size; undefined for other networks and implementations. */
+  readonly encoderMs: readonly number[] | undefined;
   /** A window that shares 8 of 9 frames with the one before it, as a stream's next one does. */
   readonly hopMs: number | undefined;
   readonly trainingMs: number | undefined;
@@ -57,13 +64,14 @@ export interface RowSubject extends Served {
 }
 
 async function main({ kernels, ...served }: RowSubject): Promise<void> {
-  const choice = await chooseEngine({
+  const chosen = await chooseEngine({
     wish: 'auto',
     kernels,
     onProgress: () => undefined,
     onFallback: console.error,
   });
   const { config, members, frontEnd } = served;
+  const choice = await withEncoderFile(chosen, config);
   const engine = await withEncoder(await loadEngine(choice), frontEnd);
   const computes = choice.kind !== 'wasm' || describeEngine(engine, config).includes('native');
   // First, while the process's memory is still what the engine itself takes.
@@ -71,10 +79,16 @@ async function main({ kernels, ...served }: RowSubject): Promise<void> {
   const trains = recipe.kind === 'stepped' && computes && members === 1;
   const training = trains ? await measureTraining(config, recipe, engine) : undefined;
   const forward = batchSizes.map((size) => forwardMs(served, engine, size));
+  const encoderMs = batchSizes.flatMap((size) => encoderNetworkMs(engine, size) ?? []);
   const row: EngineRow = {
     engine: describeEngine(engine, config),
-    frontEndMs: frontEndMs(config, frontEnd, engine),
+    // The encoder's is not computed apart: what is left of the whole.
+    frontEndMs:
+      frontEnd.kind === 'encoder'
+        ? encoderMs[0] && forward[0]! - encoderMs[0]
+        : frontEndMs(config, frontEnd, engine),
     forwardMs: forward,
+    encoderMs: encoderMs.length === 0 ? undefined : encoderMs,
     hopMs: hopMs(config, engine),
     trainingMs: training?.ms,
     trainingMegabytes: training?.megabytes,
@@ -109,6 +123,19 @@ function frontEndMs(config: NetworkConfig, frontEnd: FrontEnd, engine: LoadedEng
     inputs.dispose();
     return sum + ms;
   }, 0);
+}
+
+/** On pictures of noise. */
+function encoderNetworkMs({ kernels, encoderWeights }: LoadedEngine, size: number): number | undefined {
+  if (kernels === undefined || encoderWeights === undefined) return undefined;
+  const { path, instructionSet, threads } = kernels;
+  const encoder = loadKernels(path).createAudioEncoder({ instructionSet, threads });
+  encoder.setWeights(encoderParameters.map(({ name }) => encoderWeights[name]!));
+  const frames = kaldiFrames(windowSamples(encoderFrontEnd));
+  const pictures = Array.from({ length: size }, () => noise(encoderBands * frames));
+  const ms = timed(() => encoder.encodePictures(pictures)) / size;
+  encoder.dispose();
+  return ms;
 }
 
 /** A fresh network's, as they come out of a version's file. */

@@ -17,7 +17,7 @@ import { benchUnknown } from './unknown-bench';
 
 /** What an option asks for; without any: the engine, then the service. */
 const benches: Readonly<Record<string, () => Promise<void>>> = {
-  '--engine': benchEngine,
+  '--engine': () => benchEngine(),
   '--decode': benchDecode,
   '--streams': benchStreams,
   '--overhead': benchOverhead,
@@ -32,7 +32,11 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   '--outage': benchOutage,
   '--peers': async () => {
     await benchEngine();
-    await benchPeers();
+    await benchPeers(['cnn', 'encoder']);
+  },
+  '--encoder': async () => {
+    await benchEngine('encoder');
+    await benchPeers(['encoder']);
   },
 };
 

@@ -5,6 +5,7 @@ import { systemClock } from '../shared/runtime/clock';
 import { MicroBatcher } from '../shared/batching/micro-batcher';
 import { modelListSchema } from '../shared/contracts/service-status';
 import { chooseEngine } from '../shared/compute/provide/choose-engine';
+import { withEncoderFile } from './with-encoder-file';
 import { startInference } from '../shared/compute/inference/start-inference';
 import { openRegistry, type Version } from '../shared/registry/registry';
 import { wavFile } from '../test/support/wav-file';
@@ -84,8 +85,9 @@ async function servedVersion(port: number): Promise<Version> {
 
 /** Decoder threads, batcher and inference thread as the service composes them. */
 async function openAlone(version: Version): Promise<{ answer: Answer; close(): Promise<void> }> {
-  const { frontEnd } = version.manifest;
-  const choice = await chooseEngine({ wish: 'auto', onProgress: () => undefined, onFallback: console.error });
+  const { frontEnd, network } = version.manifest;
+  const chosen = await chooseEngine({ wish: 'auto', onProgress: () => undefined, onFallback: console.error });
+  const choice = await withEncoderFile(chosen, network);
   const decoder = createDecoderPool({ threads: defaultDecodeThreads(), kernels: () => choice.kernels });
   const inference = await startInference({ choice, version, warmUpBatches: [1, 16], limitMs: 60_000 });
   const batcher = new MicroBatcher<Float32Array, Float32Array>({

@@ -5,6 +5,8 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { decode } from '../shared/decode/decode';
+import { isMultiLabel } from '../shared/contracts/architecture';
+import { defaultEncoderCache, findEncoder } from '../shared/compute/provide/provide-encoder';
 import { openRegistry, type Version } from '../shared/registry/registry';
 import { wavFile } from '../test/support/wav-file';
 import type { RequestBody } from './connection';
@@ -44,15 +46,44 @@ function python(): string {
   return process.env['PEERS_PYTHON'] ?? 'python3';
 }
 
-/** The same weights behind the peers' servers, the same clip, client and machine, in turns. */
-export async function benchPeers(): Promise<void> {
+/**
+ * The same weights behind the peers' servers, the same clip, client and machine, in turns.
+ * @param architectures `cnn` stands for both of the report's networks
+ */
+export async function benchPeers(architectures: readonly ('cnn' | 'encoder')[]): Promise<void> {
   const missing = missingPackages();
   if (missing !== undefined) {
     console.log(`\nPeers left out: ${python()} ${missing}. See bench/peers/requirements.txt.`);
     return;
   }
-  engineTable();
-  await servingTable();
+  if (architectures.includes('cnn')) {
+    engineTable([]);
+    await servingTable(await versionOf('cnn'));
+  }
+  if (architectures.includes('encoder')) await benchEncoderPeers();
+}
+
+/** PyTorch and ONNX Runtime with the encoder's weights, then the servers with its version. */
+async function benchEncoderPeers(): Promise<void> {
+  const file = await findEncoder(process.env['ENCODER'] ?? 'auto', defaultEncoderCache(process.env));
+  if (file === undefined) {
+    console.log('\nThe encoder left out: it is not in the cache, and ENCODER names none.');
+    return;
+  }
+  // For the peers, which are processes of their own.
+  process.env['ENCODER_FILE'] = file;
+  const version = await versionOf('encoder');
+  engineTable([version.folder]);
+  await servingTable(version);
+}
+
+async function versionOf(architecture: string): Promise<Version> {
+  const { versions } = await openRegistry(join(projectFolder, 'models')).list();
+  const found = versions.find(
+    ({ manifest: { network } }) => network.architecture === architecture && !isMultiLabel(network),
+  );
+  if (found === undefined) throw new Error(`models/ holds no ${architecture}, which the peers serve`);
+  return found;
 }
 
 function missingPackages(): string | undefined {
@@ -66,13 +97,16 @@ function missingPackages(): string | undefined {
   }
 }
 
-function engineTable(): void {
+/** @param versions folder of the encoder's version; none: the report's networks */
+function engineTable(versions: readonly string[]): void {
   const threads = String(availableParallelism());
-  const output = execFileSync(python(), [join(peersFolder, 'engine.py'), threads], {
+  const output = execFileSync(python(), [join(peersFolder, 'engine.py'), threads, ...versions], {
     env: { ...process.env, OMP_NUM_THREADS: threads },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
-  console.log(`\nPeers' engines, ${threads} threads. Milliseconds a clip, median of 5 (training: of 2).\n`);
+  console.log(
+    `\nPeers' engines, ${threads} threads. Milliseconds a clip, median of 5 (training: of 2; of the encoder the fastest of 25).\n`,
+  );
   console.log('| | | batch 1 | batch 8 | batch 32 | training step, batch 32 |\n|---|---|---|---|---|---|');
   for (const line of output.toString().trim().split('\n')) {
     const { peer, architecture, msPerClip } = JSON.parse(line) as {
@@ -85,10 +119,7 @@ function engineTable(): void {
   }
 }
 
-async function servingTable(): Promise<void> {
-  const { versions } = await openRegistry(join(projectFolder, 'models')).list();
-  const version = versions.find(({ manifest }) => manifest.network.architecture === 'cnn');
-  if (version === undefined) throw new Error('models/ holds no cnn, the network that the peers serve');
+async function servingTable(version: Version): Promise<void> {
   const wav = await fiveSecondWav();
   const results = new Map<string, number[][]>();
   // In turns, so that a slow minute of the machine does not fall on one contender alone.

@@ -142,29 +142,48 @@ const std::vector<float>& AudioEncoder::encode(const std::vector<Window>& window
   for (const Window& window : windows) {
     columns = std::max(columns, 1 + (std::max(window.length, kEncoderFewestSamples) - 1) / kEncoderHop);
   }
+  return encode_each(windows.size(), columns, [&](size_t window, Room& room, const auto& run, float* outputs) {
+    encode_picture(picture_of(windows[window], room, run), room, run, outputs);
+  });
+}
+
+const std::vector<float>& AudioEncoder::encode_pictures(const std::vector<Window>& pictures) {
+  int columns = 1;
+  for (const Window& picture : pictures) columns = std::max(columns, picture.length / kEncoderBands);
+  return encode_each(pictures.size(), columns, [&](size_t window, Room& room, const auto& run, float* outputs) {
+    const int frames = pictures[window].length / kEncoderBands;
+    const long row = static_cast<long>(parts(frames, kernels_.frames) * kernels_.frames);
+    for (int band = 0; band < kEncoderBands; band++) {
+      std::copy_n(pictures[window].samples + static_cast<long>(band) * frames, frames, room.picture.data() + band * row);
+    }
+    encode_picture({kEncoderBands, frames}, room, run, outputs);
+  });
+}
+
+template <typename Work>
+const std::vector<float>& AudioEncoder::encode_each(size_t count, int columns, const Work& work) {
   for (Scratch& scratch : scratches_) fit(scratch, columns);
-  outputs_.resize(windows.size() * kEncoderOutputs);
+  outputs_.resize(count * kEncoderOutputs);
   const auto outputs_of = [&](size_t window) { return outputs_.data() + window * kEncoderOutputs; };
-  if (windows.size() < static_cast<size_t>(pool_.threads())) {
+  if (count < static_cast<size_t>(pool_.threads())) {
     fit(rooms_[0], columns);
-    const auto on_all_threads = [this](int items, const auto& work) { pool_.run(items, work); };
-    for (size_t w = 0; w < windows.size(); w++) encode_window(windows[w], rooms_[0], on_all_threads, outputs_of(w));
+    const auto on_all_threads = [this](int items, const auto& item) { pool_.run(items, item); };
+    for (size_t w = 0; w < count; w++) work(w, rooms_[0], on_all_threads, outputs_of(w));
     return outputs_;
   }
   for (Room& room : rooms_) fit(room, columns);
-  pool_.run(static_cast<int>(windows.size()), [&](int item, int worker) {
-    const auto here = [worker](int items, const auto& work) {
-      for (int i = 0; i < items; i++) work(i, worker);
+  pool_.run(static_cast<int>(count), [&](int item, int worker) {
+    const auto here = [worker](int items, const auto& own) {
+      for (int i = 0; i < items; i++) own(i, worker);
     };
     const size_t window = static_cast<size_t>(item);
-    encode_window(windows[window], rooms_[static_cast<size_t>(worker)], here, outputs_of(window));
+    work(window, rooms_[static_cast<size_t>(worker)], here, outputs_of(window));
   });
   return outputs_;
 }
 
 template <typename Run>
-void AudioEncoder::encode_window(const Window& window, Room& room, const Run& run, float* outputs) {
-  const Shape picture = picture_of(window, room, run);
+void AudioEncoder::encode_picture(Shape picture, Room& room, const Run& run, float* outputs) {
   const auto halved = [](Shape shape) { return Shape{parts(shape.rows, 2), parts(shape.columns, 2)}; };
   Shape from = halved(picture);
   const long in_row = parts(picture.columns, kernels_.frames) * kernels_.frames;

@@ -15,6 +15,7 @@ constexpr int kEncoderBands = 128;
 constexpr int kEncoderHop = 320;
 // Shorter windows are completed with zeros.
 constexpr int kEncoderFewestSamples = 16'000;
+constexpr int kEncoderFewestFrames = kEncoderFewestSamples / kEncoderHop;
 constexpr int kEncoderFeatures = 384;
 constexpr int kEncoderTags = 527;
 constexpr int kEncoderOutputs = kEncoderFeatures + kEncoderTags;
@@ -46,6 +47,8 @@ class AudioEncoder {
 
   // @return [window][kEncoderOutputs]; valid until the next call
   const std::vector<float>& encode(const std::vector<Window>& windows);
+  // The network alone: each window is what the front end made of one, [kEncoderBands][frames] of at least kEncoderFewestFrames.
+  const std::vector<float>& encode_pictures(const std::vector<Window>& pictures);
 
  private:
   // A map's size; see picture_kernels.h.
@@ -66,8 +69,11 @@ class AudioEncoder {
     AlignedArray<float> mel, rows, expanded, last;
   };
   // Runs items one after the other or on all threads.
+  // Calls work(window, room, run, outputs) for each of `count` windows of at most `columns` frames.
+  template <typename Work>
+  const std::vector<float>& encode_each(size_t count, int columns, const Work& work);
   template <typename Run>
-  void encode_window(const Window& window, Room& room, const Run& run, float* outputs);
+  void encode_picture(Shape picture, Room& room, const Run& run, float* outputs);
   template <typename Run>
   Shape picture_of(const Window& window, Room& room, const Run& run);
   template <typename Run>

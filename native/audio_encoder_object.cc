@@ -6,11 +6,22 @@
 
 namespace earshot {
 
+namespace {
+
+Napi::Value copied(Napi::Env env, const std::vector<float>& values) {
+  Napi::Float32Array array = Napi::Float32Array::New(env, values.size());
+  std::copy(values.begin(), values.end(), array.Data());
+  return array;
+}
+
+}  // namespace
+
 Napi::FunctionReference AudioEncoderObject::define(Napi::Env env) {
   return Napi::Persistent(DefineClass(env, "NativeAudioEncoder",
                                       {
                                           InstanceMethod<&AudioEncoderObject::set_weights>("setWeights"),
                                           InstanceMethod<&AudioEncoderObject::encode>("encode"),
+                                          InstanceMethod<&AudioEncoderObject::encode_pictures>("encodePictures"),
                                           InstanceMethod<&AudioEncoderObject::dispose>("dispose"),
                                       }));
 }
@@ -55,10 +66,20 @@ Napi::Value AudioEncoderObject::encode(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     encoder(info.Env());
     const std::vector<Window> windows = read_windows(info[0], *kernels_);
-    const std::vector<float>& outputs = encoder(info.Env())->encode(windows);
-    Napi::Float32Array array = Napi::Float32Array::New(info.Env(), outputs.size());
-    std::copy(outputs.begin(), outputs.end(), array.Data());
-    return Napi::Value(array);
+    return copied(info.Env(), encoder(info.Env())->encode(windows));
+  });
+}
+
+Napi::Value AudioEncoderObject::encode_pictures(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    encoder(info.Env());
+    const std::vector<Window> pictures = read_windows(info[0], *kernels_);
+    for (const Window& picture : pictures) {
+      if (picture.length % kEncoderBands == 0 && picture.length >= kEncoderBands * kEncoderFewestFrames) continue;
+      refuse_value(info.Env(), "pictures: expected " + std::to_string(kEncoderBands) + " bands of at least " +
+                                   std::to_string(kEncoderFewestFrames) + " frames");
+    }
+    return copied(info.Env(), encoder(info.Env())->encode_pictures(pictures));
   });
 }
 

@@ -21,6 +21,7 @@ class AudioEncoderObject : public Napi::ObjectWrap<AudioEncoderObject> {
  private:
   Napi::Value set_weights(const Napi::CallbackInfo& info);
   Napi::Value encode(const Napi::CallbackInfo& info);
+  Napi::Value encode_pictures(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   // Shared: a caller's getter may dispose of it in the middle of a call.

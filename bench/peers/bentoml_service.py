@@ -18,6 +18,6 @@ class Classifier:
 
     @bentoml.api(batchable=True, max_batch_size=16, max_latency_ms=60_000, route="/classify")
     def classify(self, audio: list[Path]) -> list[dict]:
-        batch = torch.from_numpy(numpy.stack([features(str(file)) for file in audio]))
+        batch = torch.from_numpy(numpy.stack([features(str(file), self.model) for file in audio]))
         with torch.inference_mode():
             return [answer(logits, self.classes) for logits in self.model(batch)]

@@ -18,7 +18,7 @@ app = FastAPI()
 
 def classify(body):
     with torch.inference_mode():
-        logits = model(torch.from_numpy(features(io.BytesIO(body)))[None])[0]
+        logits = model(torch.from_numpy(features(io.BytesIO(body), model))[None])[0]
     return answer(logits, classes)
 
 

@@ -19,7 +19,7 @@ class Api(litserve.LitAPI):
         self.model, self.classes = load_model(sys.argv[1])
 
     def decode_request(self, request):
-        return torch.from_numpy(features(io.BytesIO(request["audio"].file.read())))
+        return torch.from_numpy(features(io.BytesIO(request["audio"].file.read()), self.model))
 
     def batch(self, inputs):
         return torch.stack(inputs)

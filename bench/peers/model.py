@@ -1,7 +1,8 @@
-"""The report's two networks in PyTorch, with the weights of a version in models/ (TensorFlow.js's format)."""
+"""A version's networks in PyTorch, with its weights in models/ (TensorFlow.js's format): the report's two, or heads on the encoder."""
 
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy
@@ -10,6 +11,8 @@ import soxr
 import torch
 from torch import nn
 from torch.nn import functional
+
+import encoder
 
 SAMPLE_RATE = 16_000
 WINDOW_SAMPLES = 80_000
@@ -143,9 +146,11 @@ def load_norm(layer, weights, name):
 
 
 def load_model(folder):
-    """(network in inference mode, class names) of a version of `cnn` or `transformer`."""
+    """(network in inference mode, class names) of a version of `cnn`, `transformer` or `encoder`; ENCODER_FILE is the encoder's."""
     manifest, weights = read_version(folder)
     network, classes = manifest["network"], manifest["classes"]
+    if network["architecture"] == "encoder":
+        return encoder.Version(os.environ["ENCODER_FILE"], manifest, weights).eval(), classes
     if network["architecture"] == "cnn":
         model = Cnn(len(classes))
     else:
@@ -154,14 +159,22 @@ def load_model(folder):
     return model.eval(), classes
 
 
-def features(file):
-    """An audio file or file object as the report frames it: [144000]."""
+def window_of(file, sample_rate, window_samples):
+    """An audio file or file object, mono, cut or completed with zeros to a window."""
     samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
     mono = samples.mean(axis=1)
-    if rate != SAMPLE_RATE:
-        mono = soxr.resample(mono, rate, SAMPLE_RATE, "HQ")
-    window = numpy.zeros(WINDOW_SAMPLES, numpy.float32)
-    window[: min(len(mono), WINDOW_SAMPLES)] = mono[:WINDOW_SAMPLES]
+    if rate != sample_rate:
+        mono = soxr.resample(mono, rate, sample_rate, "HQ")
+    window = numpy.zeros(window_samples, numpy.float32)
+    window[: min(len(mono), window_samples)] = mono[:window_samples]
+    return window
+
+
+def features(file, model):
+    """What the model takes of an audio file: samples of the encoder's window, or the report's frames [144000]."""
+    if isinstance(model, encoder.Version):
+        return window_of(file, encoder.SAMPLE_RATE, encoder.WINDOW_SAMPLES)
+    window = window_of(file, SAMPLE_RATE, WINDOW_SAMPLES)
     starts = range(0, WINDOW_SAMPLES - FRAME_SAMPLES + 1, HOP_SAMPLES)
     return numpy.concatenate([window[start : start + FRAME_SAMPLES] for start in starts])
 

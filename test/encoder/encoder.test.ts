@@ -1,3 +1,4 @@
+import { encoderParameters } from '../../shared/encoder/encoder-weights';
 import { encoderOutputs, encoderBands } from '../../shared/encoder/mobile-net';
 import { encoderHopSamples, kaldiFrames, kaldiMel } from '../../shared/front-end/kaldi-mel';
 import { createEncoder } from '../../shared/compute/inference/encoder';
@@ -57,6 +58,12 @@ function referencePicture(samples: Float32Array): number[] {
   }).flat();
 }
 
+/** A picture [frames][bands] as [bands][frames]. */
+function byBand(picture: Float32Array): Float32Array {
+  const frames = picture.length / encoderBands;
+  return picture.map((_, at) => picture[(at % frames) * encoderBands + floor(at / frames)]!);
+}
+
 /** The engine of that name, or the native kernels for that instruction set; undefined where the processor has it not. */
 async function engineNamed(name: string, encoderWeights: WeightArrays): Promise<LoadedEngine | undefined> {
   const wish = name === 'wasm' ? 'wasm' : 'cpu';
@@ -105,6 +112,26 @@ describe('the encoder’s network', () => {
       });
     },
   );
+
+  it('computes the network alone on pictures of the front end, in the native kernels', async () => {
+    const { kernels } = (await engineNamed('baseline', weights))!;
+    const { path, instructionSet, threads } = kernels!;
+    const native = loadKernels(path).createAudioEncoder({ instructionSet, threads });
+    native.setWeights(encoderParameters.map(({ name }) => weights[name]!));
+    const heard = windows.filter(({ length }) => length >= 16_000);
+    const expected = native.encode(heard);
+    const outputs = native.encodePictures(heard.map((window) => byBand(kaldiMel(window))));
+    const scale = expected.reduce((most, value) => max(most, abs(value)), 0);
+    expected.forEach((value, at) => {
+      expect(abs(outputs[at]! - value) / scale).toBeLessThan(1e-5);
+    });
+    for (const length of [0, 128 * 49, 128 * 60 + 1]) {
+      expect(() => native.encodePictures([new Float32Array(length)])).toThrow(
+        '128 bands of at least 50 frames',
+      );
+    }
+    native.dispose();
+  });
 
   it('is refused where its weights were not loaded', async () => {
     const engine = await loadEngine(await chooseTestEngine('wasm'));

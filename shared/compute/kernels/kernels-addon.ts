@@ -82,6 +82,8 @@ interface AddonAudioEncoder {
   /** `encoderParameters`, in their order. */
   setWeights(tensors: readonly Float32Array[]): void;
   encode(windows: readonly Float32Array[]): Float32Array;
+  /** The network alone, on pictures of windows as `kaldiMel` makes them, but [bands][frames]. */
+  encodePictures(pictures: readonly Float32Array[]): Float32Array;
   dispose(): void;
 }
 
