@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cachedEncoderFile } from '../../shared/compute/provide/provide-encoder';
+import { describeWith, libtensorflow } from '../support/needs';
 import { describeWithEncoder, publishedEncoderFile } from '../support/pretrained';
 
 const command = join(__dirname, '../../shared/compute/provide/provide-main.js');
@@ -25,7 +26,7 @@ function provide(
   return { code: status, output: stdout + stderr };
 }
 
-describe('npm run engine', () => {
+describeWith(libtensorflow)('npm run engine, where that engine can be had', () => {
   it('says where the engine is that a service will find', () => {
     const { code, output } = provide(['cpu']);
     expect(code).toBe(0);
@@ -36,7 +37,9 @@ describe('npm run engine', () => {
     // The kernels alone are the same ones.
     expect(provide(['kernels'])).toEqual({ code: 0, output: `${kernels}\n` });
   });
+});
 
+describe('npm run engine', () => {
   it.each([[[]], [['gpu']], [['cpu', 'cuda']], [['toString']]])('asks back when it is told %j', (args) => {
     expect(provide(args)).toEqual({
       code: 1,

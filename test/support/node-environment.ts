@@ -1,6 +1,6 @@
 import { TestEnvironment as NodeEnvironment } from 'jest-environment-node';
 import type { EnvironmentContext, JestEnvironment, JestEnvironmentConfig } from '@jest/environment';
-import { fileLeftOut, leftOutTitle } from './left-out';
+import { fileLeftOut, leftOutTitle, readTitle } from './left-out';
 
 type EventHandler = NonNullable<JestEnvironment['handleTestEvent']>;
 type TestState = Parameters<EventHandler>[1];
@@ -33,7 +33,9 @@ export default class SharedGlobalsEnvironment extends NodeEnvironment {
     if (event.name !== 'run_start') return;
     const missing = fileLeftOut(this.global);
     if (missing === undefined) return;
-    for (const child of rootDescribeBlock.children) child.name = leftOutTitle(child.name, missing);
+    for (const child of rootDescribeBlock.children) {
+      if (readTitle(child.name).missing === undefined) child.name = leftOutTitle(child.name, missing);
+    }
     skipAll(rootDescribeBlock);
   }
 }
