@@ -2,16 +2,22 @@ import { ESLintUtils } from '@typescript-eslint/utils';
 import * as tsutils from 'ts-api-utils';
 
 /** Whose result may be kept: a failure is somebody's from the first moment on. */
-const keepers = ['begun'];
+const keepers = ['startInBackground'];
 const functions = ['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression'];
 
-/** Work that is begun, kept in a variable and awaited later: fails it before that, the process ends with an unhandled rejection. */
+/**
+ * Reports a promise that is stored in a variable and awaited later. If it rejects before that, the process
+ * ends with an unhandled rejection.
+ */
 export const noHeldPromise = {
   meta: {
     type: 'problem',
-    docs: { description: 'A promise is awaited or returned before anything else is, or kept by `begun`.' },
+    docs: {
+      description:
+        'A promise is awaited or returned before anything else is, or passed to `startInBackground`.',
+    },
     messages: {
-      held: 'Nobody hears of this promise if it fails before it is asked for: await or return it first, or keep it with `begun`.',
+      held: 'An early rejection of this stored promise is unhandled and ends the process: await or return it at once, or pass it to `startInBackground`.',
     },
     schema: [],
   },

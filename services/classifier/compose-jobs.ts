@@ -33,7 +33,7 @@ export function composeJobs(config: Config, logger: Logger): JobQueue {
     try {
       return await createEmbeddedQueue(jobsFolder, {
         startRun: createStartRun(trainerMain, env),
-        leftovers: { runsFolder, modelsFolder, keepMs: runsKeepMs },
+        retention: { runsFolder, modelsFolder, keepMs: runsKeepMs },
         logger,
       });
     } catch (cause) {

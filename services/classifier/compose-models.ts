@@ -24,7 +24,7 @@ import { LoadedModel } from './model/loaded-model';
 import { ModelHost } from './model/model-host';
 import { watchServing } from './model/serving-watch';
 import { Shadow } from './model/shadow';
-import { throughShortages } from '../../shared/runtime/through-shortages';
+import { retryOnShortage } from '../../shared/runtime/retry-on-shortage';
 
 export interface Models {
   readonly host: ModelHost;
@@ -187,7 +187,7 @@ async function provideEncoder(
     return fetchEncoder({ wish: config.encoder, cacheFolder, signal });
   };
   try {
-    const file = await throughShortages(fetchUnlessHere, { clock: systemClock, signal, onShortage });
+    const file = await retryOnShortage(fetchUnlessHere, { clock: systemClock, signal, onShortage });
     if (file === undefined) return;
     logger.info({ file }, 'the pretrained encoder is here');
     await host.reconsider();

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import { createFilterDesigner } from '../../shared/signal/filter-designer';
 import { createContainerThread } from '../../shared/decode/stream/container-thread';
 import { systemClock } from '../../shared/runtime/clock';
-import type { Turns } from '../../shared/batching/turns';
+import type { EventLoopQueue } from '../../shared/batching/event-loop-queue';
 import type { KernelsChoice } from '../../shared/compute/kernels/kernels-addon';
 import type { Logger } from '../../shared/observability/logger';
 import type { Metrics } from '../../shared/observability/metrics';
@@ -29,7 +29,7 @@ export const streamTuning = {
 };
 
 export interface StreamsDeps {
-  readonly turns: Turns;
+  readonly turns: EventLoopQueue;
   readonly lease: () => Lease;
   /** The model that answers now; undefined until one does. */
   readonly model: () => ServedModel | undefined;

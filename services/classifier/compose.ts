@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { createDecoderPool, defaultDecodeThreads } from '../../shared/decode/pool/decoder-pool';
 import { systemClock } from '../../shared/runtime/clock';
-import { Turns } from '../../shared/batching/turns';
+import { EventLoopQueue } from '../../shared/batching/event-loop-queue';
 import type { KernelsChoice } from '../../shared/compute/kernels/kernels-addon';
 import type { Logger } from '../../shared/observability/logger';
 import { Metrics } from '../../shared/observability/metrics';
@@ -74,7 +74,7 @@ export function compose(config: Config, logger: Logger): Service {
   const callerIdOf = createCallerIdOf(config.trustedProxies);
   const origins = createOriginRules({ ...config, isLoopback: isLoopbackAddress(config.host) });
   const { lease } = host;
-  const turns = new Turns();
+  const turns = new EventLoopQueue();
   const streams = composeStreams(config, {
     ...{ turns, lease, observer, identify, callerIdOf, origins, metrics, logger },
     model: () => host.current,

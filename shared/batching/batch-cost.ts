@@ -1,9 +1,10 @@
-/** Share of what is known that each batch leaves in force: some twenty batches are remembered. */
-const memory = 0.95;
+/** Factor by which each batch reduces the weight of the earlier ones; about 20 batches count. */
+const decay = 0.95;
 
 /**
- * What a batch costs, learnt from those that ran: a fixed part and a part for each item, by a least-squares line through
- * the latest batches. While all had about the same size, the cost is taken to be in proportion to it.
+ * Predicts how long a batch takes from the batches that have run. A least-squares line through the
+ * latest batches gives a fixed part and a part per item. While all batches had about the same size, the
+ * cost is assumed to be proportional to the size.
  */
 export class BatchCost {
   #weight = 0;
@@ -13,14 +14,14 @@ export class BatchCost {
   #itemsTimesMs = 0;
 
   learn(items: number, ms: number): void {
-    this.#weight = memory * this.#weight + 1;
-    this.#items = memory * this.#items + items;
-    this.#ms = memory * this.#ms + ms;
-    this.#itemsSquared = memory * this.#itemsSquared + items * items;
-    this.#itemsTimesMs = memory * this.#itemsTimesMs + items * ms;
+    this.#weight = decay * this.#weight + 1;
+    this.#items = decay * this.#items + items;
+    this.#ms = decay * this.#ms + ms;
+    this.#itemsSquared = decay * this.#itemsSquared + items * items;
+    this.#itemsTimesMs = decay * this.#itemsTimesMs + items * ms;
   }
 
-  /** Milliseconds for a batch of so many items; 0 while nothing is known. */
+  /** Predicts the duration of a batch of `items` items, in milliseconds; 0 before the first batch. */
   predictMs(items: number): number {
     if (this.#weight === 0 || items === 0) return 0;
     const meanItems = this.#items / this.#weight;
@@ -29,7 +30,7 @@ export class BatchCost {
     const proportional = meanMs / meanItems;
     if (variance < 0.25) return items * proportional;
     const covariance = this.#itemsTimesMs / this.#weight - meanItems * meanMs;
-    // Neither part can be negative, whatever the noise says.
+    // Noise in the measurements must not make either part negative.
     const msPerItem = Math.min(Math.max(covariance / variance, 0), proportional);
     return meanMs + msPerItem * (items - meanItems);
   }

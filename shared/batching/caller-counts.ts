@@ -1,4 +1,4 @@
-/** How many of something each caller has. */
+/** Counts something for each caller. */
 export class CallerCounts {
   readonly #counts = new Map<string, number>();
   #total = 0;
@@ -11,14 +11,14 @@ export class CallerCounts {
     return this.#counts.get(caller) ?? 0;
   }
 
-  /** The caller that has the most; undefined where nobody has any. */
-  get greediest(): string | undefined {
-    let most: [string, number] | undefined;
-    for (const entry of this.#counts) if (most === undefined || entry[1] > most[1]) most = entry;
-    return most?.[0];
+  /** The caller with the highest count; undefined when all counts are 0. */
+  get callerWithMost(): string | undefined {
+    let largest: [string, number] | undefined;
+    for (const entry of this.#counts) if (largest === undefined || entry[1] > largest[1]) largest = entry;
+    return largest?.[0];
   }
 
-  /** @param change may be negative; a caller cannot have less than nothing */
+  /** @param change may be negative; the count of a caller does not go below 0 */
   add(caller: string, change: number): void {
     const count = this.of(caller) + change;
     this.#total += change;
@@ -26,7 +26,7 @@ export class CallerCounts {
     else this.#counts.delete(caller);
   }
 
-  /** How many are served before one more of this caller's, where callers take turns. */
+  /** Returns how many items are served before the next one of this caller, in round-robin order. */
   ahead(caller: string): number {
     const own = this.of(caller);
     let ahead = own;

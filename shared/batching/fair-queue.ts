@@ -1,7 +1,7 @@
 import { CallerCounts } from './caller-counts';
 import { deferred } from '../runtime/deferred';
 
-/** Items submitted together: some wait, some are on the engine, some are answered. */
+/** Items that were submitted together. Some may be waiting, some running and some answered. */
 export class Group<Item, Outcome> {
   readonly caller: string;
   readonly addedMs: number;
@@ -39,73 +39,80 @@ export class Group<Item, Outcome> {
   }
 }
 
-/** What waits of one caller. */
-interface Turn<Item, Outcome> {
+/** The waiting groups of one caller. */
+interface CallerQueue<Item, Outcome> {
   readonly caller: string;
-  /** How many items each of its groups would have been served, had they taken turns since the first came. */
-  rounds: number;
-  /** By the round in which each would be done. */
-  readonly groups: { readonly group: Group<Item, Outcome>; readonly doneAt: number }[];
+  /**
+   * Virtual time: how many items each group would have been served, had the groups of this caller been
+   * served round-robin.
+   */
+  virtualTime: number;
+  /** Ordered by the virtual time at which each group would be finished. */
+  readonly groups: { readonly group: Group<Item, Outcome>; readonly finishTime: number }[];
 }
 
 /**
- * Callers take turns, one item a turn. The turn is kept from one batch to the next: of C waiting callers each gets an item into
- * every ⌈C / batch⌉ batches, however many items the others brought, and in however many groups.
+ * Serves callers round-robin, one item at a time. The order continues from one batch to the next: of C
+ * waiting callers, each gets an item into every ⌈C / batch⌉ batches, however many items or groups the
+ * others have.
  *
- * The groups of one caller are served one behind the other, in the order in which they would be done if they took turns too (fair
- * queueing, as Demers, Keshav and Shenker have it for packets): none is done later than it would be so, most are done earlier, a
- * short one overtakes a long one, and of equal ones the first is done first, whatever comes behind it.
+ * The groups of one caller are served one after the other, in the order in which they would finish under
+ * round-robin (fair queueing by Demers, Keshav and Shenker). No group finishes later than under
+ * round-robin, most finish earlier, and short groups overtake long ones. Of groups with equal finish
+ * times, the first to arrive is served first.
  */
 export class FairQueue<Item, Outcome> {
-  readonly #ring: Turn<Item, Outcome>[] = [];
+  readonly #ring: CallerQueue<Item, Outcome>[] = [];
   readonly #counts = new CallerCounts();
 
-  /** Items waiting, of all callers and of each. */
+  /** Waiting items, in total and per caller. */
   get counts(): Pick<CallerCounts, 'of' | 'total' | 'ahead'> {
     return this.#counts;
   }
 
   add(items: readonly Item[], nowMs: number, caller: string): Group<Item, Outcome> {
     const group = new Group<Item, Outcome>(items, nowMs, caller);
-    let turn = this.#ring.find((known) => known.caller === caller);
-    if (turn === undefined) {
-      turn = { caller, rounds: 0, groups: [] };
-      this.#ring.push(turn);
+    let queue = this.#ring.find((known) => known.caller === caller);
+    if (queue === undefined) {
+      queue = { caller, virtualTime: 0, groups: [] };
+      this.#ring.push(queue);
     }
-    const doneAt = turn.rounds + items.length;
-    const behind = turn.groups.findIndex((other) => other.doneAt > doneAt);
-    turn.groups.splice(behind < 0 ? turn.groups.length : behind, 0, { group, doneAt });
+    const finishTime = queue.virtualTime + items.length;
+    const behind = queue.groups.findIndex((other) => other.finishTime > finishTime);
+    queue.groups.splice(behind < 0 ? queue.groups.length : behind, 0, { group, finishTime });
     this.#counts.add(caller, items.length);
     return group;
   }
 
-  /** Up to `count` items, caller by caller in turn. */
+  /** Takes up to `count` items, round-robin over the callers. */
   take(count: number): { group: Group<Item, Outcome>; index: number; item: Item }[] {
     const taken = [];
     while (taken.length < count && this.#ring.length > 0) {
-      const turn = this.#ring.shift()!;
-      const { group } = turn.groups[0]!;
+      const queue = this.#ring.shift()!;
+      const { group } = queue.groups[0]!;
       taken.push({ group, ...group.takeNext() });
-      this.#counts.add(turn.caller, -1);
-      turn.rounds += 1 / turn.groups.length;
-      if (group.waiting === 0) turn.groups.shift();
-      if (turn.groups.length > 0) this.#ring.push(turn);
+      this.#counts.add(queue.caller, -1);
+      queue.virtualTime += 1 / queue.groups.length;
+      if (group.waiting === 0) queue.groups.shift();
+      if (queue.groups.length > 0) this.#ring.push(queue);
     }
     return taken;
   }
 
-  /** Drops what still waits of a group. */
+  /** Removes the waiting items of a group. */
   remove(group: Group<Item, Outcome>): void {
     const place = this.#ring.findIndex(({ caller }) => caller === group.caller);
-    const turn = this.#ring[place];
-    const position = turn?.groups.findIndex((waiting) => waiting.group === group) ?? -1;
-    if (turn === undefined || position < 0) return;
-    turn.groups.splice(position, 1);
-    if (turn.groups.length === 0) this.#ring.splice(place, 1);
+    const queue = this.#ring[place];
+    const position = queue?.groups.findIndex((waiting) => waiting.group === group) ?? -1;
+    if (queue === undefined || position < 0) return;
+    queue.groups.splice(position, 1);
+    if (queue.groups.length === 0) this.#ring.splice(place, 1);
     this.#counts.add(group.caller, -group.waiting);
   }
 
-  /** When the longest-waiting group came; Infinity when none waits. */
+  /**
+   * Arrival time of the oldest waiting group, in milliseconds of the clock; Infinity when none waits.
+   */
   oldestMs(): number {
     return this.#ring.reduce(
       (oldest, { groups }) => groups.reduce((ms, { group }) => Math.min(ms, group.addedMs), oldest),

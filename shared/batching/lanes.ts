@@ -1,12 +1,13 @@
 import { FairQueue, type Group } from './fair-queue';
 
-/** Streams go first: who listens live feels each delay. */
+/** Streams have priority because listeners notice every delay. */
 export const lanes = ['stream', 'upload'] as const;
 export type Lane = (typeof lanes)[number];
 
 /**
- * Two queues for one engine. Streams are served before uploads, up to their share: while both wait, uploads are owed the rest,
- * counted over many batches, so that neither can shut the other out.
+ * Two queues for one engine. Streams are served first, up to their share of a batch. While both lanes
+ * wait, uploads are entitled to the rest. The entitlement is summed over batches, so neither lane can
+ * starve.
  */
 export class LaneQueue<Item, Outcome> {
   readonly #streamShare: number;
@@ -14,10 +15,10 @@ export class LaneQueue<Item, Outcome> {
     stream: new FairQueue<Item, Outcome>(),
     upload: new FairQueue<Item, Outcome>(),
   } satisfies Record<Lane, unknown>;
-  /** Places that uploads gave up and have not had back. */
+  /** Batch places that uploads are entitled to and have not received yet; may be fractional. */
   #owed = 0;
 
-  /** @param streamShare from 0 to 1 */
+  /** @param streamShare share of the places for streams, from 0 to 1 */
   constructor(streamShare: number) {
     this.#streamShare = streamShare;
   }
@@ -26,7 +27,7 @@ export class LaneQueue<Item, Outcome> {
     return this.#queues.stream.counts.total + this.#queues.upload.counts.total;
   }
 
-  /** Items waiting in a lane, of all callers and of each. */
+  /** Waiting items of a lane, in total and per caller. */
   countsOf(lane: Lane): FairQueue<Item, Outcome>['counts'] {
     return this.#queues[lane].counts;
   }

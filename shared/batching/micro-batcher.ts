@@ -7,53 +7,60 @@ import type { Group } from './fair-queue';
 import { LaneQueue, type Lane } from './lanes';
 
 export interface BatcherOptions<Item, Result> {
-  /** Answers a batch: one result per item, in the items' order. Called for one batch at a time. */
+  /**
+   * Computes a batch and returns one result per item, in the order of the items. Called for one batch at
+   * a time.
+   */
   readonly run: (items: readonly Item[]) => Promise<readonly Result[]>;
-  /** Throws for an item that must not get into a batch with others'. */
+  /** Throws for an item that must not share a batch with others. */
   readonly check?: (item: Item) => void;
-  /** Items in one batch at most. */
+  /** Maximum number of items in a batch. */
   readonly maxItems: number;
-  /** How long the oldest waiting item may be held back for company. */
+  /** Maximum time for which the oldest waiting item is held back to fill a batch. */
   readonly maxDelayMs: number;
   /**
-   * Items waiting in each lane at most; a group that does not fit whole is refused. A caller with less than half of them still
-   * has its half where others took all: so twice as many wait at most.
+   * Maximum number of waiting items in each lane; a group that does not fit completely is refused. A
+   * caller with less than half of them can always use its half, so at most twice as many items wait.
    */
   readonly maxQueuedItems: number;
-  /** Share of the places in batches that streams may take while uploads wait, from 0 to 1; 0.8 unless given. */
+  /** Share of the batch places for streams while uploads wait, from 0 to 1; 0.8 by default. */
   readonly streamShare?: number;
   readonly clock: Clock;
 }
 
-/** One item's answer and the running number of the batch that carried it. */
+/** The result for one item, and the sequence number of its batch. */
 export interface Outcome<Result> {
   readonly result: Result;
   readonly batch: number;
 }
 
 export interface SubmitOptions {
-  /** When it aborts, waiting items are dropped and the promise rejects with its reason at once. */
+  /**
+   * When it aborts, the waiting items are removed and the promise rejects with the signal's reason at
+   * once.
+   */
   readonly signal?: AbortSignal;
-  /** Who goes first: `upload` unless given. */
+  /** The priority class; `upload` by default. */
   readonly lane?: Lane;
-  /** On whose account: callers take turns, and so do the submissions of one. */
+  /** Callers are served round-robin, and so are the submissions of one caller. */
   readonly caller?: string;
 }
 
 const defaultStreamShare = 0.8;
-const nobodyInParticular = '';
-/** Errors that no item of a batch can be the reason of. */
+const anonymousCaller = '';
+/** Errors for which no single item of a batch can be the cause. */
 const engineErrors: readonly ErrorCode[] = ['engine-unavailable', 'draining', 'cancelled'];
 
 type Taken<Item, Result> = ReturnType<LaneQueue<Item, Outcome<Result>>['take']>;
 
 /**
- * Collects items of many callers into batches for an engine that prefers them so.
+ * Collects items of many callers into batches for an engine that is more efficient with batches.
  *
- * A batch goes when the engine is free and the batch is full, or its oldest item has waited `maxDelayMs`, or
- * nobody expects more: an idle engine never makes a lone caller wait. Streams go before uploads (see LaneQueue) and callers
- * of a lane take turns (see FairQueue), so a caller with many items neither starves others nor is starved. Full means an
- * immediate `overloaded`. When a batch fails, each of its items is tried alone: one that the engine cannot take fails nobody else's.
+ * A batch starts when the engine is free and one of these holds: the batch is full, its oldest item has
+ * waited `maxDelayMs`, or no further submission is expected. A single caller of an idle engine therefore
+ * never waits. Streams have priority over uploads (LaneQueue), and the callers of a lane are served
+ * round-robin (FairQueue), so that no caller starves. A full queue means an immediate `overloaded`. When
+ * a batch fails, each of its items is tried alone, so that an invalid item fails only its own group.
  */
 export class MicroBatcher<Item, Result> {
   readonly #options: BatcherOptions<Item, Result>;
@@ -78,17 +85,20 @@ export class MicroBatcher<Item, Result> {
     this.#queue = new LaneQueue(options.streamShare ?? defaultStreamShare);
   }
 
-  /** Items waiting for a batch. */
+  /** Number of items that wait for a batch. */
   get queuedItems(): number {
     return this.#queue.length;
   }
 
-  /** Whether nothing more of this caller's fits into the lane of uploads. */
+  /** Tells whether no further item of this caller fits into the upload lane. */
   isFull(caller: string): boolean {
     return !this.#fits(1, 'upload', caller);
   }
 
-  /** How long an upload's item that came now would wait, in milliseconds, by the time the latest batches took. */
+  /**
+   * Estimates how long a new item in the upload lane would wait, in milliseconds, from the durations of
+   * recent batches.
+   */
   estimatedWaitMs(caller: string): number {
     const { maxItems } = this.#options;
     const items = this.#queue.countsOf('stream').total + this.#queue.countsOf('upload').ahead(caller);
@@ -97,14 +107,17 @@ export class MicroBatcher<Item, Result> {
     return predictMs(this.#running) + full * predictMs(maxItems) + predictMs(items % maxItems);
   }
 
-  /** What an item costs when the engine is kept busy with full batches; 0 while nothing is known. */
+  /** Duration per item in full batches, in milliseconds; 0 before the first batch. */
   get msPerItem(): number {
     return this.#predictMs(this.#options.maxItems) / this.#options.maxItems;
   }
 
   readonly #predictMs = (items: number): number => this.#cost.predictMs(items);
 
-  /** Says that a submission is on its way, which a batch may wait for (at most `maxDelayMs`). Call the result once it came or will not. */
+  /**
+   * Announces a submission, for which the next batch waits up to `maxDelayMs`.
+   * @returns a function to call when the submission has arrived or will not come
+   */
   expect(): () => void {
     let pending = true;
     this.#expected++;
@@ -117,13 +130,15 @@ export class MicroBatcher<Item, Result> {
   }
 
   /**
-   * @param items of one caller: accepted together or not at all
-   * @returns an outcome per item, in the items' order
-   * @throws AppError overloaded (details: retryAfterSeconds), draining; whatever `check` or `run` throws for one of these items
+   * Queues items and waits for their results.
+   * @param items of one caller; all are accepted or none
+   * @returns an outcome per item, in the order of the items
+   * @throws AppError overloaded (details: retryAfterSeconds), draining; whatever `check` or `run` throws
+   * for one of these items
    */
   async submit(
     items: readonly Item[],
-    { signal, lane = 'upload', caller = nobodyInParticular }: SubmitOptions = {},
+    { signal, lane = 'upload', caller = anonymousCaller }: SubmitOptions = {},
   ): Promise<Outcome<Result>[]> {
     if (this.#closing !== undefined)
       throw new AppError('draining', 'The service is shutting down; try again elsewhere.');
@@ -146,7 +161,7 @@ export class MicroBatcher<Item, Result> {
     }
   }
 
-  /** Takes nothing more; resolves when everything accepted is answered. */
+  /** Refuses further items; resolves when all accepted items are answered. */
   async close(): Promise<void> {
     this.#closing ??= deferred<undefined>();
     this.#pump();
@@ -186,11 +201,11 @@ export class MicroBatcher<Item, Result> {
     void this.#dispatch();
   }
 
-  /** How much longer the next batch may wait for company. */
+  /** How much longer the next batch waits to be filled, in milliseconds; 0 or less: it starts now. */
   #holdMs(): number {
     const { maxItems, maxDelayMs, clock } = this.#options;
-    const nobodyComes = this.#expected === 0 || this.#closing !== undefined;
-    if (nobodyComes || this.#queue.length >= maxItems) return 0;
+    const expectsNoMore = this.#expected === 0 || this.#closing !== undefined;
+    if (expectsNoMore || this.#queue.length >= maxItems) return 0;
     return maxDelayMs - (clock.now() - this.#queue.oldestMs());
   }
 
@@ -200,8 +215,8 @@ export class MicroBatcher<Item, Result> {
     try {
       if (taken.length > 0) await this.#run(taken);
     } catch (error) {
-      const isEngines = engineErrors.includes(AppError.from(error).code);
-      if (isEngines || taken.length === 1) this.#fail(new Set(taken.map(({ group }) => group)), error);
+      const isEngineFault = engineErrors.includes(AppError.from(error).code);
+      if (isEngineFault || taken.length === 1) this.#fail(new Set(taken.map(({ group }) => group)), error);
       else await this.#runEachAlone(taken);
     } finally {
       this.#running = 0;
@@ -209,7 +224,7 @@ export class MicroBatcher<Item, Result> {
     }
   }
 
-  /** Leaves out what must not get into a batch, and with it what else its group has in this one. */
+  /** Removes items that fail the check, together with the other items of their groups in this batch. */
   #checked(taken: Taken<Item, Result>): Taken<Item, Result> {
     const { check } = this.#options;
     if (check === undefined) return taken;
@@ -237,7 +252,7 @@ export class MicroBatcher<Item, Result> {
     this.#cost.learn(taken.length, clock.now() - startedMs);
   }
 
-  /** Finds out which item a batch failed for. */
+  /** Runs each item of a failed batch alone, to find the one that fails. */
   async #runEachAlone(taken: Taken<Item, Result>): Promise<void> {
     const failed = new Set<Group<Item, Outcome<Result>>>();
     for (const member of taken) {

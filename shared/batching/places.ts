@@ -7,51 +7,55 @@ interface Waiter {
 }
 
 /**
- * A bounded number of places. One caller may have them all while it is alone. Where others come, it gets no more until they have
- * theirs: a caller with less than half of the places waits for the next that comes free, one with more is told that all are taken.
+ * A limited number of places. A single caller may take all of them. While other callers wait, a caller
+ * gets no further place until they have their share: a caller with less than half of the places waits
+ * for the next free one, and a caller with more is told that all are taken.
  */
 export class Places {
-  readonly #most: number;
-  /** Who has a place, waits for one, or is expected to want one at once. */
+  readonly #maxPlaces: number;
+  /** Callers that have a place, wait for one, or have announced that they will take one. */
   readonly #held = new CallerCounts();
   readonly #taken = new CallerCounts();
   #waiting: Waiter[] = [];
 
-  constructor(most: number) {
-    this.#most = most;
+  constructor(maxPlaces: number) {
+    this.#maxPlaces = maxPlaces;
   }
 
-  /** Whether a newcomer of this caller's cannot have a place soon. */
+  /** Tells whether a new request of this caller could not get a place soon. */
   isFull(caller: string): boolean {
-    if (this.#held.total < this.#most) return false;
-    return this.#held.of(caller) >= this.#most / 2 || this.#held.total >= 2 * this.#most;
+    if (this.#held.total < this.#maxPlaces) return false;
+    return this.#held.of(caller) >= this.#maxPlaces / 2 || this.#held.total >= 2 * this.#maxPlaces;
   }
 
-  /** How many of a caller's have a place, wait for one, or are expected to want one at once. */
+  /** Number of places that a caller has, waits for, or has announced. */
   heldBy(caller: string): number {
     return this.#held.of(caller);
   }
 
-  /** Holds a place back for who is about to want one. @returns what ends that; further calls do nothing */
+  /**
+   * Reserves a place for a caller that is about to take one.
+   * @returns ends the reservation; further calls do nothing
+   */
   expect(caller: string): () => void {
     return this.#count(this.#held, caller);
   }
 
-  /** Whether no more than there are places can wait for one, and they do. */
+  /** Tells whether as many requests wait as there are places. */
   get isCrowded(): boolean {
-    return this.#waiting.length >= this.#most;
+    return this.#waiting.length >= this.#maxPlaces;
   }
 
   /**
    * Waits for a place.
-   * @returns what gives it back; further calls do nothing
+   * @returns a function that gives the place back; further calls do nothing
    * @throws AppError the signal's reason, when it aborts before
    */
   async take(caller: string, signal: AbortSignal): Promise<() => void> {
     const release = this.#count(this.#held, caller);
-    if (this.#taken.total >= this.#most || this.#waiting.length > 0) {
+    if (this.#taken.total >= this.#maxPlaces || this.#waiting.length > 0) {
       try {
-        await this.#turn(caller, signal);
+        await this.#waitForPlace(caller, signal);
       } catch (error) {
         release();
         throw error;
@@ -67,8 +71,8 @@ export class Places {
     };
   }
 
-  /** The place is taken when this resolves. */
-  #turn(caller: string, signal: AbortSignal): Promise<void> {
+  /** Resolves when the caller's turn has come; the place is taken then. */
+  #waitForPlace(caller: string, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const abandon = (): void => {
         this.#waiting = this.#waiting.filter((other) => other !== waiter);
@@ -88,13 +92,13 @@ export class Places {
     });
   }
 
-  /** Who has the fewest places comes first; among those, who came first. */
+  /** Admits the waiter whose caller has the fewest places; among equal ones, the first to arrive. */
   #admitNext(): void {
     let next: Waiter | undefined;
     for (const waiter of this.#waiting) {
       if (next === undefined || this.#taken.of(waiter.caller) < this.#taken.of(next.caller)) next = waiter;
     }
-    if (next === undefined || this.#taken.total >= this.#most) return;
+    if (next === undefined || this.#taken.total >= this.#maxPlaces) return;
     this.#waiting.splice(this.#waiting.indexOf(next), 1);
     next.admit();
   }

@@ -1,11 +1,11 @@
 import type { Clock } from '../runtime/clock';
 
-/** For how long what happened is remembered. */
+/** Time constant of the exponential memory. */
 const memoryMs = 10_000;
-/** What has only just begun is looked at over this time. */
-const leastMs = 1000;
+/** A younger measurement is divided by this time, so that the first events give no extreme rate. */
+const minAgeMs = 1000;
 
-/** How much of something happens in a second, over the last ten or so. */
+/** Measures how much of something happens per second, averaged over about ten seconds. */
 export class RecentRate {
   readonly #clock: Clock;
   readonly #sinceMs: number;
@@ -25,7 +25,7 @@ export class RecentRate {
 
   get perSecond(): number {
     this.#forget();
-    const ageMs = Math.max(leastMs, this.#atMs - this.#sinceMs);
+    const ageMs = Math.max(minAgeMs, this.#atMs - this.#sinceMs);
     const rememberedMs = memoryMs * (1 - Math.exp(-ageMs / memoryMs));
     return (1000 * this.#amount) / rememberedMs;
   }

@@ -1,11 +1,11 @@
 import { CallerCounts } from './caller-counts';
 import type { Clock } from '../runtime/clock';
 
-/** Who has a place for as long as they like. */
+/** The user of a place; it may keep the place without a time limit. */
 export interface Holder {
-  /** How much of its place it makes use of, from 0 to 1. */
+  /** How much of its place it uses, from 0 to 1. */
   readonly use: number;
-  /** Called when another gets the place: the holder ends. */
+  /** Called when the place is given to another; the holder then ends. */
   giveUp(): void;
 }
 
@@ -16,23 +16,24 @@ interface Place {
   readonly leave: () => void;
 }
 
-/** Below this a place counts as unused: a live microphone uses all of its. */
-const littleUse = 0.1;
-/** Nobody is taken for idle before. */
+/** A place whose use is below this counts as idle. A live microphone has a use of about 1. */
+const idleBelowUse = 0.1;
+/** A holder does not count as idle before this age. */
 const graceMs = 3000;
 
 /**
- * A bounded number of places that are held for long, so that nobody can be made to wait for one. Where all are taken, a newcomer
- * gets one that is not made use of; and a caller with less than half of them gets one of a caller with more than half.
+ * A limited number of places that are held for a long time, so that nobody can wait for one. When all
+ * are taken, a new caller gets the place of an idle holder. A caller with less than half of the places
+ * may also take one from a caller with more than half.
  */
 export class SharedPlaces {
-  readonly #most: number;
+  readonly #maxPlaces: number;
   readonly #clock: Clock;
   readonly #places = new Set<Place>();
   readonly #counts = new CallerCounts();
 
-  constructor(most: number, clock: Clock) {
-    this.#most = most;
+  constructor(maxPlaces: number, clock: Clock) {
+    this.#maxPlaces = maxPlaces;
     this.#clock = clock;
   }
 
@@ -41,12 +42,16 @@ export class SharedPlaces {
   }
 
   hasRoom(caller: string): boolean {
-    return this.#places.size < this.#most || this.#displaceable(caller) !== undefined;
+    return this.#places.size < this.#maxPlaces || this.#displaceable(caller) !== undefined;
   }
 
-  /** @returns what to call when it is over (further calls do nothing); undefined where there is no room */
+  /**
+   * Takes a place, from another holder if necessary.
+   * @returns a function that gives the place back (further calls do nothing); undefined where there is
+   * no room
+   */
   take(caller: string, holder: Holder): (() => void) | undefined {
-    if (this.#places.size >= this.#most) {
+    if (this.#places.size >= this.#maxPlaces) {
       const former = this.#displaceable(caller);
       if (former === undefined) return undefined;
       former.leave();
@@ -64,22 +69,22 @@ export class SharedPlaces {
   }
 
   #displaceable(caller: string): Place | undefined {
-    const greediest = this.#counts.greediest;
-    if (greediest === undefined) return undefined;
+    const callerWithMost = this.#counts.callerWithMost;
+    if (callerWithMost === undefined) return undefined;
     const oldEnough = this.#clock.now() - graceMs;
     const idle = [...this.#places].filter(
-      ({ holder, sinceMs }) => sinceMs <= oldEnough && holder.use < littleUse,
+      ({ holder, sinceMs }) => sinceMs <= oldEnough && holder.use < idleBelowUse,
     );
-    // Of idle places, those of the caller that has the most go first.
-    const first = leastUsed(idle.filter((place) => place.caller === greediest)) ?? leastUsed(idle);
+    // Idle places of the caller with the most places are taken first.
+    const first = leastUsed(idle.filter((place) => place.caller === callerWithMost)) ?? leastUsed(idle);
     if (first !== undefined) return first;
-    const half = this.#most / 2;
-    if (this.#counts.of(caller) >= half || this.#counts.of(greediest) <= half) return undefined;
-    return leastUsed([...this.#places].filter((place) => place.caller === greediest));
+    const half = this.#maxPlaces / 2;
+    if (this.#counts.of(caller) >= half || this.#counts.of(callerWithMost) <= half) return undefined;
+    return leastUsed([...this.#places].filter((place) => place.caller === callerWithMost));
   }
 }
 
-/** Of several that are used alike, the newest. */
+/** Returns the place with the lowest use; among equal ones, the newest. */
 function leastUsed(places: readonly Place[]): Place | undefined {
   let least: Place | undefined;
   for (const place of places) if (least === undefined || place.holder.use <= least.holder.use) least = place;

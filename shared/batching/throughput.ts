@@ -1,18 +1,24 @@
 import type { Clock } from '../runtime/clock';
 
-/** Share of what is known that each answer leaves in force: some twenty answers are remembered, however fast they came. */
-const memory = 0.95;
-/** What an answer is taken to need before the first one came. */
-const assumedMs = 50;
-/** Callers of which the pace is remembered at most, but for those that are inside. */
-const mostRemembered = 256;
+/**
+ * Factor by which each answer reduces the weight of the earlier ones; about 20 answers count, however
+ * fast they came.
+ */
+const decay = 0.95;
+/** Assumed time per answer before the first one, in milliseconds. */
+const initialMsPerAnswer = 50;
+/** Maximum number of callers whose pace is kept, besides those with requests in progress. */
+const maxRemembered = 256;
 
-/** How fast one caller is answered while it has something inside. Time without answers counts: nothing is forgotten by waiting. */
+/**
+ * Measures how fast one caller is answered while it has requests in progress. Time without answers
+ * counts as well.
+ */
 class Pace {
   readonly #clock: Clock;
   #inside = 0;
   #sinceMs = 0;
-  #busyMs = assumedMs;
+  #busyMs = initialMsPerAnswer;
   #answers = 1;
 
   constructor(clock: Clock) {
@@ -32,8 +38,8 @@ class Pace {
     this.#pass();
     this.#inside--;
     if (!answered) return;
-    this.#busyMs *= memory;
-    this.#answers = memory * (this.#answers + 1);
+    this.#busyMs *= decay;
+    this.#answers = decay * (this.#answers + 1);
   }
 
   get msPerAnswer(): number {
@@ -49,19 +55,19 @@ class Pace {
 }
 
 /**
- * How long recordings stay, by Little’s law, for each caller by itself: callers take turns at everything, so what others have
- * inside, few or many, long or short, shows in the pace at which a caller's own recordings are answered, and nowhere else.
+ * Predicts how long a request stays, by Little’s law, for each caller separately. Callers are served
+ * round-robin everywhere, so the load of other callers shows only in the pace of a caller's own answers.
  */
 export class Throughput {
   readonly #clock: Clock;
-  /** Who was here last stands last. */
+  /** Ordered by the latest use; the most recent caller is last. */
   readonly #paces = new Map<string, Pace>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Callers of which something is known. */
+  /** Number of callers with a known pace. */
   get known(): number {
     return this.#paces.size;
   }
@@ -74,22 +80,25 @@ export class Throughput {
     this.#forget();
   }
 
-  /** @param answered whether it got its answer; who was called off says nothing of the pace */
+  /**
+   * @param answered whether the request got its answer; a cancelled request does not count for the pace
+   */
   leave(caller: string, answered: boolean): void {
     this.#paces.get(caller)?.leave(answered);
   }
 
   /**
-   * How long one more of a caller's recordings would stay, in milliseconds.
-   * @param ahead its recordings that came before; where there are none nothing is foretold: the next may be of another kind
+   * Predicts how long one more recording of a caller would stay, in milliseconds.
+   * @param ahead number of recordings of this caller in progress. With none the prediction is 0, because
+   * the next recording may differ from the earlier ones
    */
   predictMs(caller: string, ahead: number): number {
     if (ahead === 0) return 0;
-    return (ahead + 1) * (this.#paces.get(caller)?.msPerAnswer ?? assumedMs);
+    return (ahead + 1) * (this.#paces.get(caller)?.msPerAnswer ?? initialMsPerAnswer);
   }
 
   #forget(): void {
-    if (this.#paces.size <= mostRemembered) return;
+    if (this.#paces.size <= maxRemembered) return;
     for (const [caller, { inside }] of this.#paces) {
       if (inside > 0) continue;
       this.#paces.delete(caller);

@@ -1,7 +1,7 @@
-/** How windows are counted, where what is served is compared with what was trained for. */
+/** Bins of the confidence histogram, which compares served windows with those of the validation. */
 
 export const confidenceBins = 10;
-/** Of 10 dB, from −120 dBFS. */
+/** Bins of the level histogram: 10 dB each, from −120 dBFS. */
 export const levelBins = 12;
 
 const { floor, log, max, min } = Math;
@@ -15,20 +15,21 @@ export function levelBin(dbfs: number): number {
   return min(levelBins - 1, max(0, floor((dbfs + 120) / 10)));
 }
 
-/** How often each of the bins 0 … `size` − 1 occurs. */
+/** Counts how often each bin 0 … `size` − 1 occurs. */
 export function countBins(bins: readonly number[], size: number): number[] {
   const counts = new Array<number>(size).fill(0);
   for (const bin of bins) counts[bin]! += 1;
   return counts;
 }
 
-/** What is added to each count, so that an empty bin is improbable and not impossible (H. Jeffreys' prior). */
+/** Added to each count, so that an empty bin has a small probability and not zero (Jeffreys' prior). */
 const pseudoCount = 0.5;
 
 /**
- * Population stability index: Σ (p − q) ln(p ÷ q) over the bins, where p and q are the shares that `counts` and `reference` put
- * there. 0: the same; by custom, above 0.1 something and above 0.25 much has changed.
- * @param counts of as many bins as `reference`
+ * Returns the population stability index: Σ (p − q) ln(p ÷ q) over the bins, where p and q are the
+ * shares in `counts` and `reference`. 0 means equal distributions; by convention a value above 0.1 is a
+ * change and one above 0.25 a large change.
+ * @param counts as many bins as `reference`
  */
 export function stabilityIndex(counts: readonly number[], reference: readonly number[]): number {
   const [p, q] = [shares(counts), shares(reference)];

@@ -1,13 +1,13 @@
 import type { EventRule } from '../contracts/stream';
 import { followRamp, type RampResponse } from './smoothing';
 
-/** What became known of one event. */
+/** The start or the end of one event. */
 export interface EventChange {
   readonly event: 'started' | 'ended';
   readonly eventId: number;
   readonly label: string;
   readonly onsetSeconds: number;
-  /** Null while it lasts. */
+  /** Null while the event lasts. */
   readonly offsetSeconds: number | null;
   readonly peakConfidence: number;
 }
@@ -15,9 +15,9 @@ export interface EventChange {
 interface Sound {
   readonly onsetSeconds: number;
   peak: number;
-  /** When it fell below the off-threshold; undefined while it is above. */
+  /** Time at which the probability fell below the off-threshold; undefined while it is above. */
   fellSeconds: number | undefined;
-  /** Set once it has been told of. */
+  /** Set once the start of the event has been reported. */
   eventId: number | undefined;
 }
 
@@ -31,22 +31,25 @@ interface Track {
 }
 
 export interface EventDetectorOptions {
-  /** Events of the same stream, told of by another detector. */
+  /** Number of events of this stream that an earlier detector reported. */
   readonly eventsBefore?: number;
-  /** Each class's own: the rule's thresholds are multiples of it, and the usual 0.5 stands for it. Absent: the rule's, as they are. */
+  /**
+   * The threshold of each class. The thresholds of the rule are scaled by it, relative to 0.5. Absent:
+   * the thresholds of the rule apply unchanged.
+   */
   readonly thresholds?: readonly number[] | undefined;
 }
 
-/** What a class's own threshold is in the rule's terms. */
+/** The class threshold to which the thresholds of the rule refer. */
 const usualOnThreshold = 0.5;
 
 /**
- * Turns probabilities over time into events, each sound once.
+ * Turns probabilities over time into events, one per sound.
  *
- * Between two judgements a probability is taken to move in a straight line, and the smoothing (a low-pass of the first order) and
- * the crossings of the thresholds are solved in continuous time. So a rule means the same at every hop: judging more often
- * changes only how closely the line follows the sound. A pause shorter than the merge gap is part of the event; what is
- * shorter than the least duration, pauses closed, is none.
+ * Between two windows the probability is interpolated linearly. The first-order low-pass and the
+ * threshold crossings are solved in continuous time, so a rule means the same at every hop: a shorter
+ * hop only follows the sound more closely. A pause shorter than the merge gap belongs to the event. A
+ * sound shorter than the minimum duration, with its pauses, is not reported.
  */
 export class EventDetector {
   readonly #rule: EventRule;
@@ -55,9 +58,7 @@ export class EventDetector {
   #judged = false;
   #events: number;
 
-  /**
-   * @param classes in the order of the probabilities
-   */
+  /** @param classes in the order of the probabilities */
   constructor(
     rule: EventRule,
     classes: readonly string[],
@@ -72,14 +73,16 @@ export class EventDetector {
     });
   }
 
-  /** Events told of so far. */
+  /** Number of events reported so far. */
   get events(): number {
     return this.#events;
   }
 
   /**
-   * @param atSeconds end of the judged window, later than the last
+   * Processes the probabilities of one window.
+   * @param atSeconds end of the window, later than that of the previous one
    * @param probabilities one per class
+   * @returns the events that have started or ended
    */
   push(atSeconds: number, probabilities: ArrayLike<number>): EventChange[] {
     const spanSeconds = atSeconds - this.#atSeconds;
@@ -91,7 +94,7 @@ export class EventDetector {
     const changes: EventChange[] = [];
     this.#tracks.forEach((track, index) => {
       const probability = probabilities[index]!;
-      // Of the time before the first judgement nothing else is known.
+      // Before the first window no probability is known; it is taken as constant.
       const from = this.#judged ? track.probability : probability;
       const { smoothingSeconds } = this.#rule;
       const response = followRamp(track.smoothed, from, probability, spanSeconds, smoothingSeconds);
@@ -105,7 +108,7 @@ export class EventDetector {
     return changes;
   }
 
-  /** The stream is over at `atSeconds`: what lasts ends there. */
+  /** Ends the stream at `atSeconds`; events that still last end there. */
   finish(atSeconds: number): EventChange[] {
     const changes: EventChange[] = [];
     for (const track of this.#tracks) {
@@ -145,7 +148,7 @@ export class EventDetector {
     track.sound = { onsetSeconds, peak: 0, fellSeconds: undefined, eventId: undefined };
   }
 
-  /** What is certain by now is told. */
+  /** Reports the start and the end of the track's sound once they are certain. */
   #settle(track: Track, nowSeconds: number, changes: EventChange[]): void {
     const { sound } = track;
     if (sound === undefined) return;

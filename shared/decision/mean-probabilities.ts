@@ -2,8 +2,9 @@ import { mean } from './mean';
 import { softmax } from './softmax';
 
 /**
- * The probabilities of a window out of the logits of its inputs: the mean of their softmaxes.
- * @param temperature divides the logits: above 1 a network is less sure, below 1 surer
+ * Computes the class probabilities of a window from the logits of its inputs: the mean of their
+ * softmaxes.
+ * @param temperature divides the logits; above 1 the probabilities become less extreme
  */
 export function meanProbabilities(logits: readonly Float32Array[], temperature = 1): Float32Array {
   return Float32Array.from(

@@ -1,6 +1,6 @@
 /**
- * The mean of equally long vectors, element by element, summed in double precision.
- * @param weights how much each vector counts, not all 0; absent: all alike
+ * Returns the element-wise mean of vectors of equal length, summed in double precision.
+ * @param weights one per vector, not all 0; absent: all equal
  * @throws RangeError for no vectors, or vectors of different lengths
  */
 export function mean(

@@ -2,21 +2,21 @@ import { headOutputs } from '../encoder/head-outputs';
 import { independentProbabilities, sigmoid } from './independent-probabilities';
 
 /**
- * What a version's networks say beside the logits of the classes, in the rows of their outputs. A network of `mel` may have one
- * output more than there are classes: the log-odds that what it hears is something like the training clips at all. A head on a
- * pretrained encoder has AudioSet's tags, and for each class the tag that tells it from the others.
+ * What the output rows of a version's networks contain beside the class logits. A `mel` network may have
+ * one more output: the log-odds that the sound resembles the training clips at all. A head on a
+ * pretrained encoder has the AudioSet tags and, for each class, the tag that tells it from the others.
  */
 
-/** A row of outputs, of the classes alone. */
+/** Returns the class logits of a row of outputs. */
 export function classLogits(outputs: Float32Array, classes: number): Float32Array {
   return outputs.length === classes ? outputs : outputs.subarray(0, classes);
 }
 
 /**
- * How much else than its probability speaks for each class, from 0 to 1: the mean over a window's inputs and a version's
- * networks.
- * @param rows outputs of each input of each network
- * @returns undefined where they are of the classes alone
+ * Computes the evidence for each class beside its probability, from 0 to 1: the mean over a window's
+ * inputs and a version's networks.
+ * @param rows the outputs of each input of each network
+ * @returns undefined where the rows hold class logits only
  */
 export function evidenceOf(rows: readonly Float32Array[], classes: number): Float32Array | undefined {
   const length = rows[0]?.length ?? 0;
@@ -32,17 +32,21 @@ export function evidenceOf(rows: readonly Float32Array[], classes: number): Floa
   return evidence;
 }
 
-/** Below this a tag's probability says nothing. */
-const leastTagProbability = 1e-4;
+/** A tag probability at or below this gives no evidence. */
+const minTagProbability = 1e-4;
 
-/** AudioSet's tags are rare, so a probability of 1 % says much already: a logarithmic scale from 0.0001 to 1. */
+/**
+ * Maps a tag probability to evidence on a logarithmic scale from 0.0001 to 1. AudioSet tags are rare, so
+ * a probability of 1 % is already strong evidence.
+ */
 function tagEvidence(probability: number): number {
-  return 1 + Math.log10(Math.max(probability, leastTagProbability)) / -Math.log10(leastTagProbability);
+  return 1 + Math.log10(Math.max(probability, minTagProbability)) / -Math.log10(minTagProbability);
 }
 
 /**
- * The probabilities of AudioSet's tags, which do not exclude each other: the mean over the rows.
- * @returns undefined where no encoder hears
+ * Returns the probabilities of the AudioSet tags, which do not exclude each other: the mean over the
+ * rows.
+ * @returns undefined for a version without the encoder
  */
 export function tagProbabilities(rows: readonly Float32Array[], classes: number): Float32Array | undefined {
   const { tags, length } = headOutputs(classes);

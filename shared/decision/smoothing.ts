@@ -1,4 +1,7 @@
-/** A stretch of time in which the smoothed value only rises or only falls; times from the start of the ramp. */
+/**
+ * A time span in which the smoothed value only rises or only falls. Times are relative to the start of
+ * the ramp.
+ */
 export interface Piece {
   readonly startSeconds: number;
   readonly endSeconds: number;
@@ -7,18 +10,19 @@ export interface Piece {
 }
 
 export interface RampResponse {
-  /** One, or two where the value turns round on the way. */
+  /** One piece, or two where the value changes direction. */
   readonly pieces: readonly Piece[];
-  /** When a piece reaches `level`; its start where it begins on the level's far side already. */
+  /** Returns when a piece crosses `level`, in seconds; its start where it begins beyond the level. */
   readonly crossing: (piece: Piece, level: number) => number;
 }
 
-/** Halvings of the span: far below a sample's length. */
-const bisections = 50;
+/** Number of halvings of the span; the precision is far below one sample. */
+const bisectionSteps = 50;
 
 /**
- * A low-pass of the first order (time constant τ, `s' = (p − s) / τ`) following an input that moves in a straight line:
- * `s(t) = p(t) − mτ + (s₀ − p₀ + mτ) e^(−t/τ)` with m the slope. τ = 0 passes the input through.
+ * Computes the response of a first-order low-pass (time constant τ, `s' = (p − s) / τ`) to a linear
+ * input: `s(t) = p(t) − mτ + (s₀ − p₀ + mτ) e^(−t/τ)` with m the slope. With τ = 0 the input passes
+ * unchanged.
  * @param value s₀, the smoothed value at the start
  * @param from p₀, the input at the start
  * @param to the input at the end, `spanSeconds` later
@@ -37,7 +41,7 @@ export function followRamp(
     const input = from + slope * seconds;
     return tau === 0 ? input : input - slope * tau + excess * Math.exp(-seconds / tau);
   };
-  // It turns where s' = 0: m = (excess / τ) e^(−t/τ).
+  // The extremum is where s' = 0: m = (excess / τ) e^(−t/τ).
   const turnSeconds = tau === 0 ? NaN : -tau * Math.log((slope * tau) / excess);
   const stops = turnSeconds > 0 && turnSeconds < spanSeconds ? [turnSeconds, spanSeconds] : [spanSeconds];
   let startSeconds = 0;
@@ -55,7 +59,7 @@ function bisect(at: (seconds: number) => number, piece: Piece, level: number): n
   const beyond = (value: number): boolean => (upwards ? value >= level : value < level);
   if (beyond(startValue)) return startSeconds;
   let [low, high] = [startSeconds, endSeconds];
-  for (let step = 0; step < bisections; step++) {
+  for (let step = 0; step < bisectionSteps; step++) {
     const middle = (low + high) / 2;
     if (beyond(at(middle))) high = middle;
     else low = middle;

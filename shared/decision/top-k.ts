@@ -1,7 +1,7 @@
 import type { Prediction } from '../contracts/classification';
 
 /**
- * The k most probable classes, most probable first; equals keep the order of the classes.
+ * Returns the k most probable classes, most probable first. Equal ones keep the order of the classes.
  * @param probabilities one per class, in the order of `classes`
  */
 export function topK(probabilities: ArrayLike<number>, classes: readonly string[], k: number): Prediction[] {

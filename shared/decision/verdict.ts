@@ -7,34 +7,49 @@ import { topK } from './top-k';
 
 const tagLabels = audioSetLabels.map(({ label }) => label);
 
-/** The label of what is none of the classes. */
+/** The label of sounds that belong to none of the classes. */
 export const unknownLabel = 'unknown';
 
 export interface Verdict {
   /** The most probable class, or `unknown`. */
   readonly label: string;
   readonly unknown: boolean;
-  /** How sure it is of the most probable class, known or not: its probability times the evidence for it. */
+  /**
+   * The probability of the most probable class times the evidence for it, also where the verdict is
+   * `unknown`.
+   */
   readonly confidence: number;
-  /** Where several classes may be heard at once: those that are, most probable first; the label is the first of them. */
+  /**
+   * For models in which classes do not exclude each other: all detected classes, most probable first.
+   * `label` is the first.
+   */
   readonly labels?: Prediction[];
   readonly predictions: Prediction[];
-  /** The likeliest of AudioSet's tags, which do not exclude each other; absent where no encoder hears, or none was asked for. */
+  /**
+   * The most probable AudioSet tags, which do not exclude each other. Absent for a model without the
+   * encoder, or when none were requested.
+   */
   readonly tags?: Prediction[];
 }
 
 export interface VerdictOptions {
   readonly classes: readonly string[];
   readonly topK: number;
-  /** A highest probability, times the evidence for its class, below this is no class; absent: everything is one. */
+  /**
+   * The verdict is `unknown` where the highest probability times the evidence for its class is below
+   * this. Absent: never.
+   */
   readonly unknownBelow: number | undefined;
-  /** Where several classes may be heard at once: the probability from which on each is; absent: the most probable one is. */
+  /**
+   * For models in which classes do not exclude each other: the detection threshold of each class.
+   * Absent: the most probable class wins.
+   */
   readonly thresholds?: readonly number[] | undefined;
-  /** How many of AudioSet's tags to name; absent: none. */
+  /** How many AudioSet tags to return; absent: none. */
   readonly topTags?: number | undefined;
 }
 
-/** As a version's manifest has it. */
+/** Returns the options that a version's manifest sets. */
 export function verdictOptions(
   { classes, calibration }: Pick<Manifest, 'classes' | 'calibration'>,
   asked: Pick<VerdictOptions, 'topK' | 'topTags'>,
@@ -43,7 +58,7 @@ export function verdictOptions(
   return { classes, unknownBelow, thresholds, ...asked };
 }
 
-/** What is said of one window: `unknown` of silence, and of what no class is probable enough for. */
+/** Judges one window. The verdict is `unknown` for silence, and where no class is probable enough. */
 export function verdictOf(window: Omit<JudgedWindow, 'power'>, options: VerdictOptions): Verdict {
   const { probabilities, evidence, tags, loudestDecibels } = window;
   const { classes, unknownBelow, thresholds, topTags = 0 } = options;
@@ -65,7 +80,7 @@ export function verdictOf(window: Omit<JudgedWindow, 'power'>, options: VerdictO
   };
 }
 
-/** Every class that is heard; `unknown` where none is. */
+/** Returns the detected classes, most probable first; `unknown` where there are none. */
 function labelsOf(
   { probabilities, loudestDecibels }: Pick<JudgedWindow, 'probabilities' | 'loudestDecibels'>,
   { classes, thresholds }: { readonly classes: readonly string[]; readonly thresholds: readonly number[] },
@@ -81,37 +96,44 @@ function labelsOf(
   return { label, unknown: labels.length === 0, confidence: probability, labels };
 }
 
-/** Quieter than this, of full scale, is nothing: 16-bit rounding noise lies at −101 dB. */
+/**
+ * A window whose loudest part is below this level, in dBFS, is silence. The rounding noise of 16 bits is
+ * at −101 dB.
+ */
 const inaudibleDecibels = -85;
 
-/** A window this far below a clip's loudest is the silence around a sound, and not the sound. */
+/** A window this many decibels below the loudest one of the clip is the silence around a sound. */
 const silenceDecibels = 25;
 
 export interface JudgedWindow extends Pick<Level, 'power' | 'loudestDecibels'> {
   readonly probabilities: ArrayLike<number>;
-  /** How much else speaks for each class, from 0 to 1 (shared/decision/rejection.ts); absent: nobody judged it. */
+  /**
+   * The evidence for each class beside its probability, from 0 to 1 (shared/decision/rejection.ts).
+   * Absent: the model has none.
+   */
   readonly evidence?: ArrayLike<number> | undefined;
-  /** The probability of each of AudioSet's tags; absent: no encoder hears. */
+  /** The probability of each AudioSet tag. Absent for a model without the encoder. */
   readonly tags?: ArrayLike<number> | undefined;
 }
 
-/** Windows that know a class speak for a clip alone where they hold this share of its power. */
+/** Windows with a known class decide alone where they hold at least this share of the clip's power. */
 const decisiveShare = 0.5;
 
 /**
- * What is said of a clip: of the mean over its windows, weighted by their power: a window that holds a sound's end and much
- * background says less than the one that holds the sound. Windows of silence beside sound have no say. Where windows in which a
- * class is heard hold half of the power, the others have no say either: the clip may hold several classes, and background. One
- * window of many that takes a sound for a class does not name the clip.
+ * Judges a clip by the mean of its windows, weighted by their power, so that a window with mostly
+ * background counts less than one with the sound. Silent windows do not count. Where windows with a
+ * known class hold half of the power, only these count: a clip may contain several classes and
+ * background. A single window of many with a known class does not decide.
  */
 export function verdictOfWindows(windows: readonly JudgedWindow[], options: VerdictOptions): Verdict {
-  const audible = Math.max(...windows.map((window) => window.loudestDecibels)) - silenceDecibels;
-  const heard = windows.filter((window) => window.loudestDecibels >= audible);
+  const audibleDecibels = Math.max(...windows.map((window) => window.loudestDecibels)) - silenceDecibels;
+  const heard = windows.filter((window) => window.loudestDecibels >= audibleDecibels);
   const known = heard.filter((window) => !verdictOf(window, options).unknown);
   const isDecisive = known.length > 0 && powerOf(known) >= decisiveShare * powerOf(heard);
   const overall = verdictOf(meanWindow(isDecisive ? known : heard), options);
   if (!isDecisive || !overall.unknown) return overall;
-  // Windows that each know a class of their own may leave no single one probable: the clip holds several, not none.
+  // Windows with different classes may leave no class probable enough in the mean; the clip still
+  // contains them.
   const likeliest = overall.predictions[0]!;
   const named = { ...overall, label: likeliest.label, unknown: false };
   return overall.labels === undefined ? named : { ...named, labels: [likeliest] };
@@ -121,7 +143,7 @@ function powerOf(windows: readonly JudgedWindow[]): number {
   return windows.reduce((sum, { power }) => sum + power, 0);
 }
 
-/** The mean of windows by their power; of windows without any, the plain mean. */
+/** The mean of windows weighted by power; the plain mean where all powers are 0. */
 function meanWindow(windows: readonly JudgedWindow[]): JudgedWindow {
   const power = powerOf(windows);
   const weights = power > 0 ? windows.map((window) => window.power) : undefined;

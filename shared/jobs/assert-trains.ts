@@ -5,9 +5,9 @@ import { AppError } from '../errors/app-error';
 const require_ = createRequire(__filename);
 
 /**
- * Nothing, where training is possible. The packages that only training loads are optional dependencies, and an image that only
- * serves is made without them.
- * @throws AppError engine-unavailable that names what is missing, and what trains instead
+ * Checks that the packages for training are installed. They are optional dependencies, and the image
+ * that only serves lacks them.
+ * @throws AppError engine-unavailable, which names the missing packages and the image that can train
  */
 export function assertTrains(): void {
   const missing = Object.keys(optionalDependencies).filter((name) => !isInstalled(name));

@@ -1,6 +1,9 @@
 import { join } from 'node:path';
 
-/** Of every job, beside the versions: which attempt has it, and what that one is about to publish. Hidden from the registry. */
+/**
+ * Returns the folder that records which attempt owns a job and what it is about to publish. It lies
+ * beside the versions and is hidden from the registry.
+ */
 export function attemptsFolder(modelsFolder: string, id?: string): string {
   return join(modelsFolder, '.jobs', id ?? '');
 }

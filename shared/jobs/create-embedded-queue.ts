@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../observability/logger';
 import type { StartRun } from './child-run';
-import { begun } from '../runtime/processes/background';
+import { startInBackground } from '../runtime/processes/start-in-background';
 import { createJobQueue } from './create-job-queue';
 import { executeJob, type WorkerContext } from './execute-job';
 import { openFileStore } from './file-store';
@@ -11,28 +11,28 @@ import type { JobQueue } from './job-queue';
 import type { WakeWorkers } from './job-store';
 import { livingProcess, lockForProcess } from './process-lock';
 import { noteChild } from './note-child';
-import type { Leftovers } from './sweep-runs';
+import type { RunRetention } from './sweep-runs';
 import { createReconciler, reconcileJobs } from './reconcile-jobs';
 import { warnOfUnreadable } from './warn-of-unreadable';
 
-/** How often what was left behind is looked for. */
-const tendMs = 30_000;
+/** Interval of the reconciliation. */
+const reconcileIntervalMs = 30_000;
 
 export interface EmbeddedQueueOptions {
   readonly startRun: StartRun;
   readonly logger: Logger;
   readonly maxLosses?: number;
-  readonly leftovers?: Leftovers;
+  readonly retention?: RunRetention;
 }
 
 /**
- * Jobs on disk, worked on one at a time by child processes of this process.
- * @param folder its own: jobs, a lock, and which child is at work
- * @throws AppError conflict when another process has the folder, invalid-configuration
+ * Opens the queue whose jobs are on disk; child processes of this process run them one at a time.
+ * @param folder holds the jobs, a lock, and the id of the running child
+ * @throws AppError conflict when another process uses the folder, invalid-configuration
  */
 export async function createEmbeddedQueue(
   folder: string,
-  { startRun, logger, maxLosses = 10, leftovers }: EmbeddedQueueOptions,
+  { startRun, logger, maxLosses = 10, retention }: EmbeddedQueueOptions,
 ): Promise<JobQueue> {
   const unlock = await lockForProcess(join(folder, 'owner.lock'));
   const childFile = join(folder, 'child.lock');
@@ -49,7 +49,8 @@ export async function createEmbeddedQueue(
         try {
           await executeJob(id, turn, context);
         } catch (error) {
-          // The disk is full, say. The job stays ready, and is announced again.
+          // For example, the disk is full. The job stays ready, and the reconciliation announces it
+          // again.
           logger.error({ job: id, err: error }, 'a job could not be worked on');
         }
       }
@@ -58,8 +59,8 @@ export async function createEmbeddedQueue(
     const wakeWorkers: WakeWorkers = ({ job, turn }) => {
       if (!stop.signal.aborted) {
         waiting.set(job.id, turn);
-        // Not in the caller's stack: what announces finishes what it does first.
-        working ??= begun(Promise.resolve().then(work));
+        // Starts in a later turn of the event loop, so that the caller finishes what it is doing first.
+        working ??= startInBackground(Promise.resolve().then(work));
       }
       return Promise.resolve();
     };
@@ -71,15 +72,15 @@ export async function createEmbeddedQueue(
       signal: stop.signal,
       maxLosses,
     };
-    const reconciler = createReconciler(store, wakeWorkers, leftovers);
-    const tend = (): void => {
+    const reconciler = createReconciler(store, wakeWorkers, retention);
+    const reconcile = (): void => {
       reconciler.reconcile().catch((error: unknown) => {
         logger.error({ err: error }, 'jobs could not be looked after');
       });
     };
     await reconcileJobs(store, wakeWorkers);
-    tend();
-    const timer = setInterval(tend, tendMs).unref();
+    reconcile();
+    const timer = setInterval(reconcile, reconcileIntervalMs).unref();
     return {
       ...createJobQueue(store, wakeWorkers),
       warnings: () => [],
@@ -100,7 +101,7 @@ function first(waiting: ReadonlyMap<string, number>): [string, number] | undefin
   return waiting.entries().next().value;
 }
 
-/** A child of a process that was killed notices by itself, between two batches; here it is not waited for. */
+/** Waits for the child of a killed process, which notices by itself between two batches. */
 async function endOrphan(childFile: string): Promise<void> {
   for (
     let orphan = await livingProcess(childFile);

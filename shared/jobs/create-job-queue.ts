@@ -6,12 +6,12 @@ import { jobEvents } from './job-events';
 import type { JobQueue } from './job-queue';
 import { isEnded, newRecord, type JobRecord } from './job-record';
 import { updateRecord, type WakeWorkers, type JobStore } from './job-store';
-import { requeued, settleParent } from './parent-job';
+import { asQueued, settleParent } from './parent-job';
 
-/** Jobs that may wait; beyond that, `submit` refuses. */
+/** Maximum number of waiting jobs; `submit` refuses more. */
 const maxWaiting = 256;
 
-/** What can be asked of jobs, wherever they are kept. */
+/** The operations on jobs that do not depend on where they are stored. */
 export function createJobQueue(
   store: JobStore,
   wakeWorkers: WakeWorkers,
@@ -106,11 +106,14 @@ async function cancelRecord(store: JobStore, id: string): Promise<JobRecord | un
   );
 }
 
-/** A parent that has runs waits for them; all else waits for a worker. */
+/**
+ * Puts a record back into the queue. A parent with children waits for these; any other job waits for a
+ * worker.
+ */
 async function resumeRecord(store: JobStore, id: string): Promise<JobRecord | undefined> {
   return updateRecord(store, id, (record) => {
     if (record.job.state !== 'cancelled' && record.job.state !== 'failed') return undefined;
-    const again = requeued(record);
+    const again = asQueued(record);
     if (again.job.children === undefined) return again;
     return { ...again, ready: false, job: { ...again.job, state: 'running' } };
   });

@@ -3,7 +3,7 @@ import type { StartRun } from './child-run';
 import { isEnded, type JobRecord } from './job-record';
 import { updateRecord, type WakeWorkers, type JobStore } from './job-store';
 import { createLatest } from './latest';
-import { addChildren, readied, settleParent } from './parent-job';
+import { addChildren, asReady, settleParent } from './parent-job';
 import type { RunOutcome } from './run-messages';
 
 export interface WorkerContext {
@@ -11,15 +11,16 @@ export interface WorkerContext {
   readonly wakeWorkers: WakeWorkers;
   readonly startRun: StartRun;
   readonly logger: Logger;
-  /** Aborts when the worker shall stop: what it has begun goes back into the queue. */
+  /** Aborts when the worker is to stop. The job that it works on goes back into the queue. */
   readonly signal: AbortSignal;
-  /** Attempts lost in a row, without a new epoch, after which a job has failed. */
+  /** A job fails after this many lost attempts in a row without a new epoch. */
   readonly maxLosses: number;
 }
 
 /**
- * Works on a job until it has ended, waits for its runs, or is no longer this worker's. The number of the attempt is what fences: who has
- * another one can change nothing, neither in the store nor (run folder's fence) on disk.
+ * Works on a job until it has ended, waits for its children, or belongs to another worker. The number of
+ * the attempt is the fencing token: a worker with another number can change neither the record nor the
+ * run folder.
  */
 export async function executeJob(id: string, turn: number, context: WorkerContext): Promise<void> {
   const { store, wakeWorkers, signal, logger } = context;
@@ -40,7 +41,11 @@ export async function executeJob(id: string, turn: number, context: WorkerContex
   }
 }
 
-/** Begins an attempt. Undefined: there is nothing to do. An ended record: it was given up. */
+/**
+ * Begins an attempt.
+ * @returns the changed record: running, or failed after too many losses; undefined where there is
+ * nothing to do
+ */
 async function take(
   id: string,
   turn: number,
@@ -55,7 +60,7 @@ async function take(
     if (parent !== undefined && isEnded(parent.job)) {
       return { ...record, ready: false, job: { ...job, state: 'cancelled', finishedAt } };
     }
-    // A parent whose last step begins runs since its first.
+    // The last step of a parent follows its children, so it does not count as a lost attempt.
     const losses = job.state === 'running' && job.attempts > 0 ? record.losses + 1 : 0;
     if (losses > maxLosses) {
       const message = `Its process was lost ${losses} times in a row without finishing an epoch: see the trainer's log; too little memory is the usual cause.`;
@@ -73,12 +78,12 @@ function isMine(record: JobRecord, attempts: number): boolean {
 
 async function attempt({ job }: JobRecord, context: WorkerContext): Promise<RunOutcome> {
   const { store, startRun, signal, logger } = context;
-  // A change that cannot be told now (no room, say) is not lost: the next one tells it, or the end does.
-  const untold = (error: unknown): void => {
+  // An update that fails (no room, for example) is not lost: the next update or the end contains it.
+  const ignoreFailedUpdate = (error: unknown): void => {
     logger.warn({ job: job.id, err: error }, 'a job: its state could not be read or written');
   };
   const children = await Promise.all((job.children ?? []).map((child) => store.read(child)));
-  // While the store cannot be reached, the run goes on and the latest progress waits.
+  // While the store cannot be reached, the run continues and the latest progress waits.
   const report = createLatest<JobRecord['job']['progress']>(async (progress) => {
     const reported = await updateRecord(store, job.id, (record) =>
       isMine(record, job.attempts)
@@ -86,7 +91,7 @@ async function attempt({ job }: JobRecord, context: WorkerContext): Promise<RunO
         : undefined,
     );
     if (reported === undefined) run.stop();
-  }, untold);
+  }, ignoreFailedUpdate);
   const run = startRun({ job, children: children.flatMap((child) => child?.job ?? []) }, report.put);
   const stop = (): void => {
     run.stop();
@@ -94,12 +99,12 @@ async function attempt({ job }: JobRecord, context: WorkerContext): Promise<RunO
   const check = createLatest<true>(async () => {
     const record = await store.read(job.id);
     if (record === undefined || !isMine(record, job.attempts)) run.stop();
-  }, untold);
+  }, ignoreFailedUpdate);
   const unwatch = store.watch((changed) => {
     if (changed === undefined || changed === job.id) check.put(true);
   });
   signal.addEventListener('abort', stop);
-  // What changed before the watch began would be missed.
+  // Checks once for a change that came before the watch began.
   check.put(true);
   if (signal.aborted) run.stop();
   try {
@@ -140,7 +145,7 @@ async function conclude(
         return { ...record, ready: false, job: { ...job, state: 'failed', finishedAt, error } };
       }
       case 'stopped':
-        return readied({
+        return asReady({
           ...record,
           job: { ...job, state: job.children === undefined ? 'queued' : 'running' },
         });

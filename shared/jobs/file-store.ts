@@ -4,7 +4,7 @@ import { AppError, isDiskFull } from '../errors/app-error';
 import { isShortage } from '../errors/machine-fault';
 import { removeLeftovers, writeFileAtomically } from '../runtime/write-atomically';
 import {
-  glimpse,
+  readIdAndKey,
   readRecords,
   unreadable as unreadableRecord,
   waitsAsJob,
@@ -14,9 +14,9 @@ import {
 import type { JobStore } from './job-store';
 
 /**
- * Records in a folder, a file each, synced before a method answers; what a process killed on the way leaves is the old file or the new.
- * One process may have the folder at a time.
- * A file that is no record of this version stays as it is, and hides no other.
+ * Opens a store with one file per record. Each file is synced before a method returns; a killed process
+ * leaves the old or the new file. Only one process may use the folder. A file that this version cannot
+ * read stays unchanged and does not affect others.
  * @throws the file system's error
  */
 export async function openFileStore(folder: string): Promise<JobStore> {
@@ -41,7 +41,7 @@ export async function openFileStore(folder: string): Promise<JobStore> {
   let sequence = Math.max(0, ...[...records.values()].map((record) => record.sequence));
   let writing: Promise<unknown> = Promise.resolve();
 
-  /** One change at a time: who reads sees what is on disk. */
+  /** Runs one change at a time, so that readers see what is on disk. */
   const exclusively = <T>(change: () => Promise<T>): Promise<T> => {
     const result = writing.then(change);
     writing = result.catch(() => undefined);
@@ -101,7 +101,7 @@ export async function openFileStore(folder: string): Promise<JobStore> {
 interface Loaded {
   readonly records: Map<string, JobRecord>;
   readonly unreadable: Map<string, UnreadableRecord>;
-  /** Of the unreadable ones, where it can be told: id by idempotency key. */
+  /** Idempotency keys of the unreadable records, where they can be found: id by key. */
   readonly keys: Map<string, string>;
 }
 
@@ -124,7 +124,7 @@ async function loadRecords(folder: string): Promise<Loaded> {
   const records = new Map(read.records.map((record) => [record.job.id, record]));
   const keys = new Map<string, string>();
   for (const { id } of read.unreadable) {
-    const { key } = glimpse(texts.get(id)!);
+    const { key } = readIdAndKey(texts.get(id)!);
     if (key !== undefined) keys.set(key, id);
   }
   return { records, unreadable, keys };

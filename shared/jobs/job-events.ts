@@ -4,7 +4,7 @@ import type { JobEvent } from './job-queue';
 import { isEnded } from './job-record';
 import type { JobStore } from './job-store';
 
-/** A job as it is, then after every change; of changes faster than the reader, the latest. */
+/** Yields a job, and again after every change. A slow reader gets only the latest state. */
 export async function* jobEvents(
   store: JobStore,
   id: string,
@@ -31,7 +31,7 @@ export async function* jobEvents(
       if (revision > seen) yield { id: revision, job };
       seen = Math.max(seen, revision);
       if (isEnded(job)) return;
-      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the watcher sets both meanwhile
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set by the watcher
       if (!changed && !signal.aborted) await once(changes, 'change');
     }
   } finally {

@@ -2,32 +2,35 @@ import { z } from 'zod';
 import { jobSchema, type Job, type JobRequest } from '../contracts/job';
 import { AppError } from '../errors/app-error';
 
-/** A job and what its queue needs to know of it. */
+/** A job with the fields that only its queue needs. */
 export const jobRecordSchema = z.strictObject({
   job: jobSchema,
-  /** Counts changes: who changes a record says which one it has read. */
+  /** Increases with each change. A writer names the revision that it has read. */
   revision: z.int().positive(),
-  /** Order of submission; clocks may be set back. */
+  /** Order of submission; not a time, because clocks may be set back. */
   sequence: z.int().min(0),
-  /** Work is waiting for a worker, or in the hands of one. */
+  /** True while work waits for a worker or is being done by one. */
   ready: z.boolean(),
-  /** Which piece of work that is: a parent has one before its runs and one after them. */
+  /** Number of the piece of work: a parent has one before its children and one after them. */
   turn: z.int().min(0),
-  /** Since when it is ready; absent in records from before it was kept. */
+  /** Since when it is ready; absent in older records. */
   waitingSince: z.iso.datetime().optional(),
-  /** Workers lost in a row without a new epoch. */
+  /** Number of workers lost in a row without a new epoch. */
   losses: z.int().min(0),
   key: z.string().optional(),
 });
 export type JobRecord = z.infer<typeof jobRecordSchema>;
 
-/** What stands in a store and is no record of this version: cut by a power failure, say, or written by another version. */
+/**
+ * A stored record that this version cannot read, for example after a power failure or from another
+ * version.
+ */
 export interface UnreadableRecord {
   readonly id: string;
   readonly reason: string;
 }
 
-/** Puts records as they stand in a store on one of two lists, so that one that cannot be read hides no other. */
+/** Parses stored records and separates those that cannot be read. */
 export function readRecords(stored: Iterable<readonly [id: string, text: string]>): {
   readonly records: JobRecord[];
   readonly unreadable: UnreadableRecord[];
@@ -45,9 +48,9 @@ export function readRecords(stored: Iterable<readonly [id: string, text: string]
 }
 
 /**
- * A record as it stands in a store. Fields that this version does not know, as a newer one writes them, are passed over, and kept when
- * the record is changed.
- * @param id under which it stands
+ * Parses a stored record. Fields of a newer version are ignored here, and kept when the record is
+ * changed.
+ * @param id the id under which the record is stored
  * @throws AppError conflict
  */
 export function parseRecord(id: string, text: string): JobRecord {
@@ -65,18 +68,18 @@ export function parseRecord(id: string, text: string): JobRecord {
   return record;
 }
 
-const glimpseSchema = z.object({
+const idAndKeySchema = z.object({
   job: z.object({ id: z.string() }).optional().catch(undefined),
   key: z.string().optional().catch(undefined),
 });
 
-/** What can be told of a record even where the rest of it cannot be read. */
-export function glimpse(text: string): {
+/** Reads the id and the idempotency key of a record of which the rest cannot be read. */
+export function readIdAndKey(text: string): {
   readonly id?: string | undefined;
   readonly key?: string | undefined;
 } {
   try {
-    const { job, key } = glimpseSchema.parse(JSON.parse(text));
+    const { job, key } = idAndKeySchema.parse(JSON.parse(text));
     return { id: job?.id, key };
   } catch {
     return {};
@@ -91,7 +94,7 @@ export function isEnded({ state }: Pick<Job, 'state'>): boolean {
   return state === 'finished' || state === 'failed' || state === 'cancelled';
 }
 
-/** Whether it counts among the jobs that may wait: runs of a job that was taken do not. */
+/** Tells whether a record counts for the limit of waiting jobs; children do not. */
 export function waitsAsJob({ job }: JobRecord): boolean {
   return job.parent === undefined && job.state === 'queued';
 }

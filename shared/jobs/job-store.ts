@@ -6,31 +6,44 @@ export interface StoredRecords {
   readonly unreadable: readonly UnreadableRecord[];
 }
 
-/** Where records are kept. What a method has answered outlives this process. @throws AppError unreachable, storage-full */
+/**
+ * Stores job records. What a method has returned survives the end of this process.
+ * @throws AppError unreachable, storage-full
+ */
 export interface JobStore {
   /**
-   * Adds records that are not there yet and gives them their place in the order; those that are there stay as they are.
-   * @param maxWaiting nothing is added where so many jobs wait (`waitsAsJob`) already
-   * @returns the first one; where its key is known already, the one that has the key, and nothing is added; undefined: too many wait
+   * Adds new records and gives them their sequence numbers; records that exist are not changed.
+   * @param maxWaiting nothing is added when this many jobs wait already (`waitsAsJob`)
+   * @returns the first record; where its key is known, the existing record with that key, and nothing is
+   * added; undefined when too many jobs wait
    */
   insert(records: readonly JobRecord[], maxWaiting?: number): Promise<JobRecord | undefined>;
-  /** @throws AppError conflict: there is one that this version cannot read */
+  /** @throws AppError conflict for a record that this version cannot read */
   read(id: string): Promise<JobRecord | undefined>;
   all(): Promise<StoredRecords>;
-  /** Puts a record in the place of the revision before it. @returns false when another change came first */
+  /**
+   * Replaces the previous revision of a record.
+   * @returns false when another change came first
+   */
   replace(record: JobRecord): Promise<boolean>;
   remove(ids: readonly string[]): Promise<void>;
-  /** Tells of changes; undefined: some may have been missed. @returns stops it */
+  /**
+   * Reports changes by id; undefined: changes may have been missed.
+   * @returns a function that stops it
+   */
   watch(listener: (id: string | undefined) => void): () => void;
 }
 
-/** Tells workers that a job is ready. Told twice, it is worked on once; forgotten, it is told again (`reconcileJobs`). */
+/**
+ * Tells workers that a job is ready. A repeated call starts it only once; a lost call is repeated by
+ * `reconcileJobs`.
+ */
 export type WakeWorkers = (record: JobRecord) => Promise<void>;
 
 /**
- * Changes a record, whoever else changes it meanwhile.
- * @param change from the record as it is; undefined leaves it
- * @returns the changed record, or undefined when there is none or it was left
+ * Changes a record, and repeats that when another writer changes it meanwhile.
+ * @param change computes the new record from the current one; undefined leaves it unchanged
+ * @returns the changed record; undefined when there is none or it was left unchanged
  */
 export async function updateRecord(
   store: JobStore,

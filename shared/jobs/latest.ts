@@ -1,9 +1,12 @@
-import { begun } from '../runtime/processes/background';
+import { startInBackground } from '../runtime/processes/start-in-background';
 
-/** Hands values to a slow consumer one at a time; of those that come meanwhile only the latest. */
+/**
+ * Passes values to a slow consumer one at a time. Of values that arrive meanwhile only the latest is
+ * kept.
+ */
 export interface Latest<T> {
   readonly put: (value: T) => void;
-  /** Settles when nothing is in hand. */
+  /** Settles when no value is being consumed or waiting. */
   idle(): Promise<void>;
 }
 
@@ -24,7 +27,7 @@ export function createLatest<T>(
   return {
     put(value) {
       waiting = { value };
-      work ??= begun(drain());
+      work ??= startInBackground(drain());
     },
     idle: async () => {
       await work;

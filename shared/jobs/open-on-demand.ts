@@ -3,9 +3,10 @@ import { createJobQueue } from './create-job-queue';
 import type { JobQueue } from './job-queue';
 
 /**
- * A queue that is opened by the first job that comes, or by any question where there is something to be opened; again by the next one
- * where that failed.
- * @param exists whether anything was ever kept: while nothing was, questions are answered without opening it
+ * Opens a queue when the first job is submitted, or at the first query where jobs exist. A failed
+ * attempt is repeated by the next call.
+ * @param exists whether any job was ever stored; while none was, queries are answered without opening
+ * the queue
  */
 export function openOnDemand(
   create: () => Promise<JobQueue>,

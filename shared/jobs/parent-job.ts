@@ -2,21 +2,21 @@ import type { JobRequest } from '../contracts/job';
 import { isEnded, newRecord, type JobRecord } from './job-record';
 import { updateRecord, type WakeWorkers, type JobStore } from './job-store';
 
-/** A record that is to be worked on (again). */
-export function readied(record: JobRecord): JobRecord {
+/** Returns the record as ready to be worked on. */
+export function asReady(record: JobRecord): JobRecord {
   const waitingSince = new Date().toISOString();
   return { ...record, ready: true, waitingSince, turn: record.turn + 1, losses: 0 };
 }
 
-/** As before it ended: waiting, without what its end left. */
-export function requeued(record: JobRecord): JobRecord {
+/** Returns an ended job as queued, without the fields that its end set. */
+export function asQueued(record: JobRecord): JobRecord {
   const job = { ...record.job, state: 'queued' as const };
   delete job.error;
   delete job.finishedAt;
-  return readied({ ...record, job });
+  return asReady({ ...record, job });
 }
 
-/** Gives a parent its runs. Done twice (a worker was lost on the way), they are there once. */
+/** Adds the children of a parent job. A repetition (after a lost worker) adds nothing. */
 export async function addChildren(
   store: JobStore,
   wakeWorkers: WakeWorkers,
@@ -40,7 +40,10 @@ export async function addChildren(
   }
 }
 
-/** When a parent's last run has ended: its last step comes, or it fails and says why. */
+/**
+ * Continues a parent when its last child has ended: the last step becomes ready, or the parent fails
+ * with the reason.
+ */
 export async function settleParent(store: JobStore, wakeWorkers: WakeWorkers, id: string): Promise<void> {
   const parent = await store.read(id);
   if (parent?.job.children === undefined || parent.job.state !== 'running' || parent.ready) return;
@@ -50,8 +53,8 @@ export async function settleParent(store: JobStore, wakeWorkers: WakeWorkers, id
     child === undefined || child.job.state === 'finished' ? [] : [child.job],
   );
   const settled = await updateRecord(store, id, (record) => {
-    if (record.revision !== parent.revision) return undefined; // somebody else settled it, or cancelled it
-    if (unfinished.length === 0) return readied(record);
+    if (record.revision !== parent.revision) return undefined; // another worker settled or cancelled it
+    if (unfinished.length === 0) return asReady(record);
     const names = unfinished.map((child) => `${child.id} ${child.state}`).join(', ');
     const message = `${unfinished.length} of ${children.length} runs did not finish: ${names}. Resume this job to repeat only those.`;
     const error = { code: unfinished[0]!.error?.code ?? 'cancelled', message };

@@ -4,28 +4,35 @@ import { AppError } from '../errors/app-error';
 import { ifAbsent } from '../errors/machine-fault';
 import { createFileAtomically } from '../runtime/write-atomically';
 
-/** A process, told apart from a later one with the same number by the moment it started (clock ticks since boot: no clock's time). */
+/**
+ * Identifies a process by its id and its start time, because ids are reused. The start time is in clock
+ * ticks since boot, which does not depend on the wall clock.
+ */
 export interface ProcessIdentity {
   readonly pid: number;
   readonly startTicks: string;
 }
 
 /**
- * Undefined: there is no such process, or only what is left of it (a zombie).
- * @throws the file system's error where that cannot be told
+ * @returns undefined where the process has ended, or only its zombie is left
+ * @throws the file system's error where this cannot be determined
  */
 export async function identifyProcess(pid: number): Promise<ProcessIdentity | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch((caught: unknown) => {
-    // ESRCH: it ends while it is looked at.
+    // ESRCH: the process ends while its file is read.
     return (caught as NodeJS.ErrnoException).code === 'ESRCH' ? '' : ifAbsent('')(caught);
   });
   if (stat === '') return undefined;
-  // After the name in brackets, which may hold anything: field 3 is the state, field 22 the start.
+  // The fields after the process name: 3 is the state, 22 the start time. The name stands in brackets
+  // and may contain any character.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : { pid, startTicks: fields[19]! };
 }
 
-/** The process that `file` names, if it still runs. @throws the file system's error where that cannot be told */
+/**
+ * Returns the process that `file` names, if it still runs.
+ * @throws the file system's error where this cannot be determined
+ */
 export async function livingProcess(file: string): Promise<ProcessIdentity | undefined> {
   const text = await readFile(file, 'utf8').catch(ifAbsent(''));
   const [pid, startTicks] = text.trim().split(' ');
@@ -39,9 +46,9 @@ export async function writeProcess(file: string, pid: number): Promise<void> {
 }
 
 /**
- * Takes a folder for this process until the process ends, however it ends.
- * @returns gives it back
- * @throws AppError conflict when another living process has it
+ * Locks a folder for this process until it ends.
+ * @returns a function that releases the lock
+ * @throws AppError conflict when another running process holds it
  */
 export async function lockForProcess(file: string): Promise<() => Promise<void>> {
   await mkdir(dirname(file), { recursive: true });

@@ -1,32 +1,38 @@
 import { isEnded } from './job-record';
 import type { WakeWorkers, JobStore } from './job-store';
 import { settleParent } from './parent-job';
-import { sweepRuns, type Leftovers } from './sweep-runs';
+import { sweepRuns, type RunRetention } from './sweep-runs';
 
-/** How often folders of jobs are looked at that may be of no more use. */
+/** Interval at which folders of jobs are checked for removal. */
 const sweepMs = 600_000;
 
-/** Reconciles jobs when called, and at most every ten minutes removes what they leave; a sweep that fails is tried again. */
+/**
+ * Returns an object that reconciles jobs when called, and at most every ten minutes removes old folders.
+ * A sweep that fails is tried again.
+ */
 export function createReconciler(
   store: JobStore,
   wakeWorkers: WakeWorkers,
-  leftovers?: Leftovers,
+  retention?: RunRetention,
 ): { reconcile(): Promise<void> } {
   let nextSweepMs = 0;
   return {
     async reconcile() {
       await reconcileJobs(store, wakeWorkers);
-      if (leftovers === undefined || performance.now() < nextSweepMs) return;
-      await sweepRuns(store, leftovers, new Date());
+      if (retention === undefined || performance.now() < nextSweepMs) return;
+      await sweepRuns(store, retention, new Date());
       nextSweepMs = performance.now() + sweepMs;
     },
   };
 }
 
-/** Jobs that have ended and are kept, runs aside. */
+/** Maximum number of ended jobs that are kept, not counting children. */
 const maxEnded = 1000;
 
-/** Mends what a process that was killed between two steps has left: wakes workers for what is ready, settles parents, removes the oldest. */
+/**
+ * Repairs what a process that was killed between two steps has left: wakes workers for ready jobs,
+ * settles parents, and removes the oldest ended jobs.
+ */
 export async function reconcileJobs(store: JobStore, wakeWorkers: WakeWorkers): Promise<void> {
   const { records } = await store.all();
   for (const record of records) if (record.ready) await wakeWorkers(record);

@@ -4,27 +4,33 @@ import type Redis from 'ioredis';
 import type { RedisOptions } from 'ioredis';
 import { AppError } from '../errors/app-error';
 
-/** Who asks waits so long for Redis, at most. */
-const commandMs = 3000;
-/** After a lost connection it is tried again at least so often. */
+/** Time limit of a command for callers that need an answer. */
+const commandTimeoutMs = 3000;
+/** Maximum pause between two attempts to reconnect. */
 const maxRetryMs = 1000;
 
 /**
- * Answers of a server that is the wrong one now: it became a replica, loads its data, or lost its master. Behind a fixed address, a
- * new connection may lead to the right one. A script's answer has the word in the middle.
+ * Matches errors of a server that is not the master now: it became a replica, loads its data, or lost
+ * its master. Behind a fixed address a new connection may reach the master. In the error of a script the
+ * word is not at the beginning.
  */
-const elsewhere = /^(LOADING|MASTERDOWN|UNBLOCKED)|\bREADONLY\b/;
+const notMaster = /^(LOADING|MASTERDOWN|UNBLOCKED)|\bREADONLY\b/;
 
 const common: RedisOptions = {
   connectTimeout: 5000,
-  // A machine that vanished without a word is noticed by the operating system's probes.
+  // TCP keep-alive detects a machine that disappeared without closing its connections.
   keepAlive: 10_000,
   retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 8), maxRetryMs),
-  // Bull asks for it on blocking connections; a Redis that is still loading refuses, and is asked again.
+  // Bull requires this for blocking connections. A Redis that is still loading refuses commands, which
+  // are retried.
   enableReadyCheck: false,
 };
 
-/** @throws AppError invalid-configuration; the address, which may hold a password, is not repeated */
+/**
+ * Checks the form of a Redis address.
+ * @throws AppError invalid-configuration; its message does not repeat the address, which may contain a
+ * password
+ */
 export function assertRedisUrl(url: string): void {
   const problem = problemOf(url);
   if (problem !== undefined) throw new AppError('invalid-configuration', `REDIS_URL: ${problem}`);
@@ -33,7 +39,8 @@ export function assertRedisUrl(url: string): void {
 function problemOf(url: string): string | undefined {
   const encode =
     'in the user and the password, % is written %25, / %2F, @ %40, # %23 and ? %3F (percent-encoding)';
-  // What follows one of these in a password would be taken for a path, and what precedes it for the host.
+  // A URL parser would take the rest of the password after one of these for a path, and the part before
+  // for the host.
   if (/^rediss?:\/\/[^@]*[/?#].*@/.test(url)) return encode;
   if (!/^rediss?:\/\/\S+$/.test(url) || !URL.canParse(url)) {
     return `expected redis://[user:password@]host[:port][/database], or rediss:// for TLS; ${encode}`;
@@ -48,77 +55,82 @@ function problemOf(url: string): string | undefined {
   }
 }
 
-/** The server in a URL, for people: without user and password. */
+/** Returns the server of a URL for messages, without user and password. */
 export function redisPlace(url: string): string {
   const { hostname, port } = new URL(url);
   return `${hostname}:${port === '' ? '6379' : port}`;
 }
 
-/** The package is loaded with the first connection: most services and trainers have none. */
+/** Loads the package with the first connection, because most processes have none. */
 function open(url: string, options: RedisOptions): Redis {
   const Client = createRequire(__filename)('ioredis') as typeof Redis;
   return new Client(url, options);
 }
 
-/** For who cannot wait: commands fail while the connection is down. */
-export function connectImpatiently(url: string): Redis {
-  const reconnectOnError = (error: Error): boolean => elsewhere.test(error.message);
-  const options = { maxRetriesPerRequest: 0, enableOfflineQueue: false, commandTimeout: commandMs };
-  return remembering(open(url, { ...common, ...options, reconnectOnError }));
+/** Connects for callers that need an answer soon: commands fail while the connection is down. */
+export function connectFailFast(url: string): Redis {
+  const reconnectOnError = (error: Error): boolean => notMaster.test(error.message);
+  const options = { maxRetriesPerRequest: 0, enableOfflineQueue: false, commandTimeout: commandTimeoutMs };
+  return withErrorRecord(open(url, { ...common, ...options, reconnectOnError }));
 }
 
-/** For workers: commands wait until Redis is there again, however long that takes. */
-export function connectPatiently(url: string): Redis {
-  // 2: the command is sent again.
-  const reconnectOnError = (error: Error): 2 | false => (elsewhere.test(error.message) ? 2 : false);
-  return remembering(open(url, { ...common, maxRetriesPerRequest: null, reconnectOnError }));
+/** Connects for workers: commands wait until Redis can be reached, without a time limit. */
+export function connectWithRetries(url: string): Redis {
+  // 2 tells ioredis to send the command again.
+  const reconnectOnError = (error: Error): 2 | false => (notMaster.test(error.message) ? 2 : false);
+  return withErrorRecord(open(url, { ...common, maxRetriesPerRequest: null, reconnectOnError }));
 }
 
 const lastErrors = new WeakMap<Redis, Error>();
 
-/** Keeps why a connection is down; without a listener ioredis prints each failed attempt. */
-function remembering(client: Redis): Redis {
+/** Keeps the last error of a connection. Without a listener ioredis would print each failed attempt. */
+function withErrorRecord(client: Redis): Redis {
   client.on('error', (error: Error) => {
-    lastErrors.set(client, plain(error));
+    lastErrors.set(client, withoutCommand(error));
   });
   client.on('ready', () => lastErrors.delete(client));
   return client;
 }
 
-/** Why a connection is down; undefined while it is up. */
+/** Returns why a connection is down; undefined while it is up. */
 export function connectionError(client: Redis): Error | undefined {
   return client.status === 'ready' ? undefined : lastErrors.get(client);
 }
 
-/** An error of Redis or of the way to it, without the command that failed: its arguments hold passwords and whole jobs. */
-export function plain(caught: unknown): Error {
-  const error = new Error(caught instanceof Error ? wordsOf(caught) : String(caught));
+/**
+ * Returns an error of Redis or of the connection without the failed command, whose arguments may contain
+ * passwords and jobs.
+ */
+export function withoutCommand(caught: unknown): Error {
+  const error = new Error(caught instanceof Error ? messageOf(caught) : String(caught));
   if (caught instanceof Error) error.name = caught.name;
   return error;
 }
 
-function wordsOf({ message, code = 'no connection' }: NodeJS.ErrnoException): string {
-  // Several addresses that were tried make an error without words.
+function messageOf({ message, code = 'no connection' }: NodeJS.ErrnoException): string {
+  // Several addresses that were tried give an error without a message.
   return message === '' ? code : message.slice(0, 300);
 }
 
 /**
- * Runs commands of an impatient connection; once more on a new connection where the server was the wrong one.
- * @throws AppError unreachable with what Redis answered, or why there is no connection, within a few seconds
+ * Runs commands on a connection of `connectFailFast`. They run once more on a new connection where the
+ * server was not the master.
+ * @throws AppError unreachable within a few seconds, with the answer of Redis or the reason for the
+ * missing connection
  */
-export async function reaching<T>(client: Redis, commands: () => Promise<T>): Promise<T> {
-  const deadline = AbortSignal.timeout(commandMs);
+export async function runCommands<T>(client: Redis, commands: () => Promise<T>): Promise<T> {
+  const deadline = AbortSignal.timeout(commandTimeoutMs);
   let refusal: Error | undefined;
   for (;;) {
     try {
-      // After a refusal the connection is given up, whatever its status is still.
+      // After such an answer the connection is replaced, even if its status is still ready.
       if (client.status !== 'ready' || refusal !== undefined)
         await once(client, 'ready', { signal: deadline });
       return await commands();
     } catch (caught) {
       if (caught instanceof AppError) throw caught;
-      const error = plain(caught);
-      if (!elsewhere.test(error.message)) throw unreachable(refusal ?? connectionError(client) ?? error);
+      const error = withoutCommand(caught);
+      if (!notMaster.test(error.message)) throw unreachable(refusal ?? connectionError(client) ?? error);
       refusal = error;
     }
   }

@@ -1,12 +1,12 @@
 import type Redis from 'ioredis';
-import { glimpse, parseRecord, readRecords, type JobRecord } from './job-record';
+import { readIdAndKey, parseRecord, readRecords, type JobRecord } from './job-record';
 import type { JobStore } from './job-store';
 
-/** Two connections: one that listens can do nothing else. */
+/** Two connections, because a subscribed one cannot run other commands. */
 export interface RedisStoreOptions {
   readonly client: Redis;
   readonly subscriber: Redis;
-  /** Runs commands; says what happens when Redis cannot be reached. */
+  /** Runs commands, and turns connection errors into AppError unreachable. */
   readonly reach: <T>(commands: () => Promise<T>) => Promise<T>;
 }
 
@@ -14,19 +14,22 @@ const keys = {
   records: 'earshot:jobs',
   idempotency: 'earshot:job-keys',
   sequence: 'earshot:job-sequence',
-  /** Ids of the jobs that `waitsAsJob`. */
+  /** Ids of the jobs for which `waitsAsJob` holds. */
   waiting: 'earshot:jobs-waiting',
 };
 const channel = 'earshot:job-changes';
 
-/** What the scripts do after a record was written. */
+/** What both scripts do after a record was written. */
 const indexFunction = `
   local function index(waiting, id, record)
     local job = cjson.decode(record).job
     redis.call(job.state == 'queued' and not job.parent and 'sadd' or 'srem', waiting, id)
   end`;
 
-/** KEYS: records, idempotency, sequence, waiting. ARGV: the key or '', how many may wait or -1, then id and record in turn. */
+/**
+ * KEYS: records, idempotency, sequence, waiting. ARGV: the key or '', the limit of waiting jobs or −1,
+ * then id and record alternately.
+ */
 const insertScript = `${indexFunction}
   if ARGV[1] ~= '' then
     local known = redis.call('hget', KEYS[2], ARGV[1])
@@ -49,7 +52,7 @@ const insertScript = `${indexFunction}
   end
   return redis.call('hget', KEYS[1], ARGV[3])`;
 
-/** KEYS: records, waiting. ARGV: id, the revision that is replaced, record. */
+/** KEYS: records, waiting. ARGV: id, the revision to replace, record. */
 const replaceScript = `${indexFunction}
   local before = redis.call('hget', KEYS[1], ARGV[1])
   if not before or cjson.decode(before).revision ~= tonumber(ARGV[2]) then return 0 end
@@ -58,7 +61,10 @@ const replaceScript = `${indexFunction}
   redis.call('publish', '${channel}', ARGV[1])
   return 1`;
 
-/** Records in Redis: one hash, changed by scripts, so that of two changes to one revision one wins. */
+/**
+ * Stores records in one Redis hash. Lua scripts change it, so that of two changes to one revision
+ * exactly one succeeds.
+ */
 export function openRedisStore({ client, subscriber, reach }: RedisStoreOptions): JobStore {
   const listeners = new Set<(id: string | undefined) => void>();
   const tell = (id: string | undefined): void => {
@@ -67,7 +73,7 @@ export function openRedisStore({ client, subscriber, reach }: RedisStoreOptions)
   subscriber.on('message', (_channel, id: string) => {
     tell(id);
   });
-  // After a lost connection the subscription is renewed by itself; what was said meanwhile is not repeated.
+  // ioredis renews the subscription after a lost connection; messages in between are lost.
   const subscribe = (): void => {
     subscriber.subscribe(channel).then(
       () => {
@@ -90,7 +96,7 @@ export function openRedisStore({ client, subscriber, reach }: RedisStoreOptions)
         );
         return stored === null
           ? undefined
-          : parseRecord(glimpse(stored as string).id ?? 'of this key', stored as string);
+          : parseRecord(readIdAndKey(stored as string).id ?? 'of this key', stored as string);
       }),
     read: (id) =>
       reach(async () => {
@@ -111,7 +117,7 @@ export function openRedisStore({ client, subscriber, reach }: RedisStoreOptions)
     remove: (ids) =>
       reach(async () => {
         const stored = await client.hmget(keys.records, ...ids);
-        const known = stored.flatMap((text) => (text === null ? [] : (glimpse(text).key ?? [])));
+        const known = stored.flatMap((text) => (text === null ? [] : (readIdAndKey(text).key ?? [])));
         await client.hdel(keys.records, ...ids);
         await client.srem(keys.waiting, ...ids);
         if (known.length > 0) await client.hdel(keys.idempotency, ...known);
@@ -123,7 +129,7 @@ export function openRedisStore({ client, subscriber, reach }: RedisStoreOptions)
   };
 }
 
-/** `sequence` comes first, where the script finds it whatever a request holds. */
+/** Puts `sequence` first, where the script finds it whatever the request contains. */
 function serialise({ sequence, ...record }: JobRecord): string {
   return JSON.stringify({ sequence, ...record });
 }

@@ -2,16 +2,17 @@ import { z } from 'zod';
 import { AppError } from '../errors/app-error';
 import { jobProgressSchema, jobRequestSchema, jobResultSchema, jobSchema } from '../contracts/job';
 
-/** What a worker tells its child process: one piece of work. */
+/** The message from a worker to its child process: one piece of work. */
 const runOrderSchema = z.strictObject({
   job: jobSchema,
-  /** Its runs, all finished: what is left is the last step. */
+  /** The children of the job, all finished, when only the last step is left. */
   children: z.array(jobSchema),
 });
 export type RunOrder = z.infer<typeof runOrderSchema>;
 
 /**
- * An order as it came. What a newer version says of a job besides is passed over, but not what it says of how to train.
+ * Parses an order. Unknown fields of the job are ignored; unknown fields of the training request are
+ * refused.
  * @throws AppError invalid-configuration
  */
 export function readRunOrder(message: unknown): RunOrder {
@@ -27,19 +28,19 @@ export function readRunOrder(message: unknown): RunOrder {
   );
 }
 
-/** What the child tells: how far it is, and in the end one of the others. */
+/** Messages from the child process: progress, and at the end one of the others. */
 export const runMessageSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('progress'), progress: jobProgressSchema }),
-  /** The job consists of these runs. */
+  /** The job consists of these runs, which become its children. */
   z.strictObject({ type: z.literal('planned'), runs: z.array(jobRequestSchema).min(1).max(1024) }),
   z.strictObject({ type: z.literal('finished'), result: jobResultSchema }),
   z.strictObject({ type: z.literal('failed'), code: z.string(), message: z.string() }),
-  /** Told to, it stopped between two batches; the last whole epoch is kept. */
+  /** The child stopped between two batches as requested; the last complete epoch is kept. */
   z.strictObject({ type: z.literal('stopped') }),
 ]);
 export type RunMessage = z.infer<typeof runMessageSchema>;
 
 export type RunOutcome =
   | Exclude<RunMessage, { type: 'progress' }>
-  /** The process ended without a word: killed, out of memory, a crash in native code. */
+  /** The process ended without a message: killed, out of memory, or a crash in native code. */
   | { readonly type: 'lost'; readonly reason: string };

@@ -2,13 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type Redis from 'ioredis';
 import type { Logger } from '../observability/logger';
 import type { StartRun } from './child-run';
-import { begun } from '../runtime/processes/background';
+import { startInBackground } from '../runtime/processes/start-in-background';
 import { executeJob } from './execute-job';
 import type { WakeWorkers } from './job-store';
-import { assertRedisUrl, connectPatiently } from './redis-connection';
+import { assertRedisUrl, connectWithRetries } from './redis-connection';
 import { watchRedis } from './watch-redis';
 import { openRedisStore } from './redis-store';
-import type { Leftovers } from './sweep-runs';
+import type { RunRetention } from './sweep-runs';
 import { createReconciler } from './reconcile-jobs';
 import { warnOfUnreadable } from './warn-of-unreadable';
 import { addWork, lockTimes, openWorkQueue, type LockTimes } from './work-queue';
@@ -19,25 +19,29 @@ export interface BullWorkerOptions {
   readonly logger: Logger;
   readonly times?: LockTimes;
   readonly maxLosses?: number;
-  readonly leftovers?: Leftovers;
+  readonly retention?: RunRetention;
 }
 
-/** What Bull gets for its goodbye while Redis cannot be reached. */
-const goodbyeMs = 500;
+/** Time for Bull to disconnect while Redis cannot be reached. */
+const disconnectTimeoutMs = 500;
 const never = new Promise<never>(() => undefined);
 
 export interface Worker {
-  /** Resolves when nothing was worked on for so long. @throws AppError unreachable: nobody knows whether jobs wait */
+  /**
+   * Resolves when the worker has been idle for `idleMs`.
+   * @throws AppError unreachable, because it is not known whether jobs wait
+   */
   untilIdle(idleMs: number): Promise<void>;
-  /** Stops between two batches; what was begun goes back into the queue. */
+  /** Stops between two batches; the job in progress goes back into the queue. */
   close(): Promise<void>;
 }
 
 /**
- * Takes jobs from Redis, one at a time, and works on them in child processes.
+ * Takes jobs from Redis, one at a time, and runs them in child processes.
  *
- * Redis may go and come back: commands wait for it, the child computes on, its end is reported when Redis is there. A job whose
- * lock ran out meanwhile may be taken by another worker; the number of its attempt then keeps this one from changing anything.
+ * Redis may be unreachable for a while: commands wait, the child continues, and its result is reported
+ * later. Another worker may take a job whose lock expired meanwhile; the number of its attempt then
+ * keeps this worker from changing the job.
  * @throws AppError invalid-configuration
  */
 export function startBullWorker(options: BullWorkerOptions): Worker {
@@ -45,7 +49,7 @@ export function startBullWorker(options: BullWorkerOptions): Worker {
   assertRedisUrl(redisUrl);
   const connections: Redis[] = [];
   const connect = (): Redis => {
-    const connection = connectPatiently(redisUrl);
+    const connection = connectWithRetries(redisUrl);
     connections.push(connection);
     return connection;
   };
@@ -53,7 +57,7 @@ export function startBullWorker(options: BullWorkerOptions): Worker {
   const inRedis = openRedisStore({ client, subscriber: connect(), reach: (commands) => commands() });
   const store = warnOfUnreadable(inRedis, logger);
   const bull = openWorkQueue((type) => (type === 'client' ? client : connect()), times);
-  // What its connections say is told by the watch.
+  // Connection errors are logged by the watch.
   bull.on('error', () => undefined);
   const watch = watchRedis(client, redisUrl, logger);
   const wakeWorkers: WakeWorkers = (record) => addWork(bull, record);
@@ -69,28 +73,29 @@ export function startBullWorker(options: BullWorkerOptions): Worker {
       });
       await working;
     });
-  // Bull gives up for good when its first command is refused: it begins when another one was answered.
+  // Bull stops for good when its first command fails, so it starts only after another command has
+  // succeeded.
   let taking: Promise<void> | undefined;
   const begin = (): void => {
     watch.succeeded();
     if (stop.signal.aborted) return;
-    taking ??= begun(take());
+    taking ??= startInBackground(take());
     taking.catch((error: unknown) => {
       if (!stop.signal.aborted) watch.failed(error);
     });
   };
-  const reconciler = createReconciler(store, wakeWorkers, options.leftovers);
-  const tend = (): void => {
+  const reconciler = createReconciler(store, wakeWorkers, options.retention);
+  const reconcile = (): void => {
     reconciler.reconcile().then(begin, (error: unknown) => {
       if (!stop.signal.aborted) watch.failed(error);
     });
   };
-  tend();
-  const timer = setInterval(tend, times.stalledIntervalMs);
+  reconcile();
+  const timer = setInterval(reconcile, times.stalledIntervalMs);
   return {
     async untilIdle(idleMs) {
       for (let restMs = idleMs; working !== undefined || restMs > 0;) {
-        // What fails with its job's promise was told elsewhere.
+        // An error of the job was reported already.
         await (working?.catch(() => undefined) ?? delay(restMs, undefined, { ref: false }));
         restMs = idleSinceMs + idleMs - performance.now();
       }
@@ -100,8 +105,11 @@ export function startBullWorker(options: BullWorkerOptions): Worker {
       stop.abort();
       clearInterval(timer);
       await working;
-      // Without Redis, Bull would wait for the answer to its goodbye.
-      await Promise.race([bull.close().catch(() => undefined), watch.isReached() ? never : delay(goodbyeMs)]);
+      // Without Redis, Bull would wait for the answer to its last command.
+      await Promise.race([
+        bull.close().catch(() => undefined),
+        watch.isReached() ? never : delay(disconnectTimeoutMs),
+      ]);
       for (const connection of connections) connection.disconnect();
     },
   };

@@ -1,37 +1,40 @@
 import type Redis from 'ioredis';
 import { AppError } from '../errors/app-error';
 import type { Logger } from '../observability/logger';
-import { plain, redisPlace, unreachable } from './redis-connection';
+import { withoutCommand, redisPlace, unreachable } from './redis-connection';
 
-/** Whether a queue in Redis can be worked with. */
+/** Tracks whether Redis can be used. */
 export interface RedisWatch {
-  /** To be told when commands were answered, or why they were not. */
+  /** Called after commands have succeeded or failed. */
   readonly succeeded: () => void;
   readonly failed: (error: unknown) => void;
-  /** What is wrong with a Redis that answers. */
+  /** Problems of a Redis that can be reached, as sentences. */
   readonly warnings: () => readonly string[];
   readonly isReached: () => boolean;
-  /** @throws AppError unreachable with the reason, unless the latest commands were answered */
+  /** @throws AppError unreachable with the reason, unless the latest commands succeeded */
   readonly assertReached: () => void;
 }
 
-/** Says in the log where Redis is and why it cannot be used, once for each reason; when it can be again; and what it may lose. */
+/**
+ * Logs the address of Redis, each reason why it cannot be used once, when it can be used again, and
+ * settings under which it may lose jobs.
+ */
 export function watchRedis(client: Redis, url: string, logger: Logger): RedisWatch {
   const redis = redisPlace(url);
   let problem: Error | undefined = new Error('it has not answered yet');
-  let told: string | undefined;
+  let loggedProblem: string | undefined;
   let warnings: readonly string[] = [];
 
   const fail = (cause: Error): void => {
     problem = cause;
-    if (told === cause.message) return;
-    told = cause.message;
+    if (loggedProblem === cause.message) return;
+    loggedProblem = cause.message;
     logger.error({ redis, reason: cause.message }, 'Redis cannot be used: jobs wait, and it is tried again');
   };
   const failed = (caught: unknown): void => {
-    // What the log says is Redis' own answer, not what a caller is told about it.
+    // The log contains the answer of Redis, and not the message for callers.
     const inner = caught instanceof AppError ? caught.cause : caught;
-    fail(plain(inner ?? caught));
+    fail(withoutCommand(inner ?? caught));
   };
   const look = async (): Promise<void> => {
     const found = evictionWarning(redis, await client.info('memory'));
@@ -43,10 +46,10 @@ export function watchRedis(client: Redis, url: string, logger: Logger): RedisWat
   return {
     failed,
     succeeded: () => {
-      if (told !== undefined) logger.info({ redis }, 'Redis can be used again');
-      told = undefined;
+      if (loggedProblem !== undefined) logger.info({ redis }, 'Redis can be used again');
+      loggedProblem = undefined;
       problem = undefined;
-      // Who may not ask about memory is told nothing of it.
+      // A user without permission for INFO gets no warning.
       look().catch(() => undefined);
     },
     warnings: () => warnings,
@@ -57,7 +60,10 @@ export function watchRedis(client: Redis, url: string, logger: Logger): RedisWat
   };
 }
 
-/** Jobs have no time to live: only the policies for all keys remove them. Managed servers often forbid CONFIG GET, but not INFO. */
+/**
+ * Returns a warning for eviction policies that may remove jobs. Jobs have no expiry, so only the
+ * policies for all keys do. Managed servers often forbid CONFIG GET, but not INFO.
+ */
 function evictionWarning(redis: string, info: string): readonly string[] {
   const policy = /^maxmemory_policy:(allkeys-\S+)/m.exec(info)?.[1];
   if (policy === undefined) return [];

@@ -3,7 +3,7 @@ import type Bull from 'bull';
 import type Redis from 'ioredis';
 import type { JobRecord } from './job-record';
 
-/** Bull's list of what waits: `bull:training:wait`. */
+/** The name of Bull's queue; its list is `bull:training:wait`. */
 export const queueName = 'training';
 
 export interface WorkItem {
@@ -12,16 +12,16 @@ export interface WorkItem {
 }
 export type WorkQueue = Bull.Queue<WorkItem>;
 
-/** How soon a lost worker is noticed, and how long a lost Redis is borne. */
+/** Determines how soon a lost worker is noticed and how long an outage of Redis may last. */
 export interface LockTimes {
   /**
-   * A worker that has not renewed its lock for so long has lost the job. Longer than an outage of Redis that must not make a second
-   * worker begin (a minute), and the time to the renewal before it and to the connection after it.
+   * A worker that does not renew its lock for this long loses the job. It must exceed an outage that is
+   * to be survived (one minute) plus a renewal interval and the time to reconnect.
    */
   readonly lockDurationMs: number;
-  /** The job's process computes elsewhere, so that renewals are on time; several may fail. */
+  /** The event loop is free because the child process computes; several renewals may fail. */
   readonly lockRenewMs: number;
-  /** How often workers look for jobs whose lock is gone. */
+  /** How often workers look for jobs with an expired lock. */
   readonly stalledIntervalMs: number;
 }
 
@@ -31,12 +31,12 @@ export const lockTimes: LockTimes = {
   stalledIntervalMs: 15_000,
 };
 
-/** Loaded with the first queue: it takes 15 MB, which a service without Redis does without. */
+/** Loads Bull with the first queue; it takes 15 MB, which a service without Redis saves. */
 function bull(): typeof Bull {
   return createRequire(__filename)('bull') as typeof Bull;
 }
 
-/** Opens Bull's queue. Whether a job that keeps losing its workers is given up is decided by its record, not by Bull. */
+/** Opens Bull's queue. The record of a job, and not Bull, decides when a job with lost workers fails. */
 export function openWorkQueue(
   connect: (type: 'client' | 'subscriber' | 'bclient') => Redis,
   { lockDurationMs, lockRenewMs, stalledIntervalMs }: LockTimes,
@@ -54,7 +54,7 @@ export function openWorkQueue(
   });
 }
 
-/** Puts a record's work into the queue; a turn that is there already is not added again. */
+/** Adds the work of a record to the queue; does nothing when the same turn is queued already. */
 export async function addWork(queue: WorkQueue, { job, turn }: JobRecord): Promise<void> {
   await queue.add({ id: job.id, turn }, { jobId: `${job.id}.${turn}` });
 }

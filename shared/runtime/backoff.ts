@@ -1,10 +1,10 @@
 import type { Clock } from './clock';
 
-/** The first wait, doubled after each failure. */
+/** The first wait. It doubles after each failure, up to `maxMs`. */
 const firstMs = 2000;
 const maxMs = 60_000;
 
-/** How long to wait until what failed is tried again. */
+/** Computes and waits the pauses between attempts at something that fails. */
 export class Backoff {
   readonly #clock: Clock;
   #failures = 0;
@@ -15,7 +15,10 @@ export class Backoff {
     this.#clock = clock;
   }
 
-  /** Counts a failure. @returns how long to wait now */
+  /**
+   * Counts a failure.
+   * @returns how long to wait before the next attempt, in milliseconds
+   */
   failed(): number {
     return Math.min(maxMs, firstMs * 2 ** this.#failures++);
   }
@@ -24,7 +27,7 @@ export class Backoff {
     this.#failures = 0;
   }
 
-  /** Resolves after so long, or as soon as `end` is called. */
+  /** Resolves after `ms` milliseconds, or as soon as `end` is called. */
   async wait(ms: number): Promise<void> {
     if (this.#hasEnded) return;
     await new Promise<void>((resolve) => {

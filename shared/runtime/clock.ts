@@ -1,8 +1,11 @@
-/** Time as the pure code sees it, so that tests can hold it still. */
+/** The source of time for pure code. Tests pass a clock that they control. */
 export interface Clock {
-  /** Milliseconds on a clock that never goes back. */
+  /** Milliseconds of a monotonic clock; the zero point is arbitrary. */
   now(): number;
-  /** Calls `action` once after `delayMs`; the returned function calls it off. */
+  /**
+   * Calls `action` once after `delayMs`.
+   * @returns a function that cancels the timer
+   */
   setTimer(action: () => void, delayMs: number): () => void;
 }
 

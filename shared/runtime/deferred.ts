@@ -4,7 +4,7 @@ export interface Deferred<T> {
   readonly reject: (reason: unknown) => void;
 }
 
-/** A promise that is settled from outside (`Promise.withResolvers` needs Node 22). */
+/** A promise with its `resolve` and `reject` functions (`Promise.withResolvers` needs Node 22). */
 export function deferred<T>(): Deferred<T> {
   let resolve!: Deferred<T>['resolve'];
   let reject!: Deferred<T>['reject'];

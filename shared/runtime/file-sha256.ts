@@ -7,13 +7,14 @@ interface Known {
   readonly sha256: Promise<string>;
 }
 
-/** Files whose digests are remembered; the one that was asked for least lately goes. */
+/** Number of files whose digests are cached. The least recently requested one is dropped first. */
 const maxKnown = 256;
 const known = new Map<string, Known>();
 
 /**
- * The SHA-256 of a file, in hexadecimal: read once, in pieces, as long as the file is the same one, of the same size and unchanged since (by its
- * times of modification and of change, to the nanosecond); also when it is asked for twice at once.
+ * Returns the SHA-256 of a file in hexadecimal. The file is read as a stream. The digest is cached while
+ * device, inode, size and the times of modification and change (in nanoseconds) stay the same. Calls at
+ * the same time share one read.
  * @throws the error of the file system
  */
 export async function fileSha256(file: string): Promise<string> {
@@ -28,7 +29,7 @@ export async function fileSha256(file: string): Promise<string> {
   try {
     return await entry.sha256;
   } catch (error) {
-    // What could not be read is read again.
+    // A failed read is not cached: the next call tries again.
     if (known.get(file) === entry) known.delete(file);
     throw error;
   }

@@ -2,25 +2,31 @@ import { readlinkSync } from 'node:fs';
 import { constants, getPriority, setPriority } from 'node:os';
 
 /**
- * Behind `answers`: what computes lets the event loop go first, so that requests are taken in, refused and answered at once however
- * much there is to compute. Behind `others`: what takes long and can wait, but not for ever. Behind `everything`: a version that is
- * only tried out gets what nobody else wants.
+ * What a thread or process gives way to. `answers`: computing that gives way to the event loop, so that
+ * requests are accepted, refused and answered at once. `others`: long work that can wait but must go on.
+ * `everything`: work that only gets CPU time that nobody else wants, such as a shadow version.
  */
-export type Behind = 'answers' | 'others' | 'everything';
+export type GivesWayTo = 'answers' | 'others' | 'everything';
 
-/** Niceness beside the process's own. A thread gets a third of an event loop's share behind `answers`, a third of that behind `others`. */
+/**
+ * Niceness to add to that of the process. At `answers` a thread gets a third of the CPU share of the
+ * event loop, at `others` a third of that.
+ */
 const niceness = { answers: 5, others: 10, everything: constants.priority.PRIORITY_LOW };
 
 /**
- * Lowers the priority of the calling thread, and of those that it starts. Only Linux has priorities of single threads; elsewhere
- * nothing changes.
+ * Lowers the priority of the calling thread and of the threads that it starts later. Only Linux has
+ * priorities for single threads; on other systems this does nothing.
  */
-export function lowerPriority(behind: Behind): void {
+export function lowerPriority(behind: GivesWayTo): void {
   const id = ownThreadId();
-  if (id !== undefined) stepThreadBack(id, behind);
+  if (id !== undefined) lowerThreadPriority(id, behind);
 }
 
-/** The calling thread as the system numbers it; undefined where it does not say. */
+/**
+ * Returns the thread id that the system gives to the calling thread; undefined where the system does not
+ * say.
+ */
 export function ownThreadId(): number | undefined {
   try {
     return Number(readlinkSync('/proc/thread-self').split('/')[2]);
@@ -29,12 +35,15 @@ export function ownThreadId(): number | undefined {
   }
 }
 
-/** As `lowerPriority`, of another thread of this process, or of a process that it started. */
-export function stepThreadBack(id: number, behind: Behind): void {
+/**
+ * Lowers the priority of another thread of this process, or of a child process.
+ * @param id the system's thread or process id
+ */
+export function lowerThreadPriority(id: number, behind: GivesWayTo): void {
   try {
     const lowest = constants.priority.PRIORITY_LOW;
     setPriority(id, Math.min(lowest, getPriority(process.pid) + niceness[behind]));
   } catch {
-    // A sandbox that forbids it, or a thread that is gone: fair shares then.
+    // The sandbox forbids it, or the thread has ended. The thread then keeps its usual share.
   }
 }

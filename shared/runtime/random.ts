@@ -1,12 +1,16 @@
 /**
- * Seeded randomness that is the same on every engine and needs no state between steps: everything random in
- * training is a function of (seed, purpose, index), so a resumed run draws what an uninterrupted one would.
+ * Seeded random numbers that are the same on every engine and need no state between steps. Every random
+ * choice in training is a function of (seed, purpose, index). A resumed run therefore draws the same
+ * numbers as an uninterrupted one.
  */
 
-/** Taken once: a look-up of `Math` for every number costs more than the product (in a VM context a hundred times). */
+/**
+ * `Math.imul`, looked up once: a look-up per number costs more than the product (100 times more in a VM
+ * context).
+ */
 const { imul } = Math;
 
-/** A well-mixed 32-bit hash of a 32-bit integer (the finaliser by C. Wellons, "lowbias32"). */
+/** A well-mixed 32-bit hash of a 32-bit integer (the finaliser "lowbias32" by C. Wellons). */
 export function hash32(value: number): number {
   let x = value | 0;
   x = imul(x ^ (x >>> 16), 0x7feb352d);
@@ -14,7 +18,7 @@ export function hash32(value: number): number {
   return (x ^ (x >>> 16)) >>> 0;
 }
 
-/** One seed out of several integers or words; order matters. */
+/** Combines several integers or words into one seed. Their order matters. */
 export function deriveSeed(...parts: readonly (number | string)[]): number {
   let seed = 0x9e3779b9;
   for (const part of parts) {
@@ -24,7 +28,7 @@ export function deriveSeed(...parts: readonly (number | string)[]): number {
   return seed;
 }
 
-/** Uniform doubles in [0, 1) with 53 random bits (sfc32 by C. Doty-Humphrey). */
+/** Returns a generator of uniform doubles in [0, 1) with 53 random bits (sfc32 by C. Doty-Humphrey). */
 export function createUniform(seed: number): () => number {
   let a = hash32(seed);
   let b = hash32(seed ^ 0x85ebca6b);
@@ -43,7 +47,7 @@ export function createUniform(seed: number): () => number {
   return () => ((next() >>> 5) * 67_108_864 + (next() >>> 6)) / 9_007_199_254_740_992;
 }
 
-/** 0 … length − 1 in a random order (Fisher–Yates). */
+/** Returns the numbers 0 … length − 1 in a random order (Fisher–Yates). */
 export function permutation(length: number, seed: number): Uint32Array {
   const uniform = createUniform(seed);
   const order = Uint32Array.from({ length }, (_, index) => index);

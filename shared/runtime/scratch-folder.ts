@@ -3,24 +3,32 @@ import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 
 /**
- * Folders that hold something for a moment. A process that is killed leaves them behind, so their names say whose they are: another
- * finds them, and takes them away.
+ * Folders for temporary files. A killed process leaves its folders behind. Their names contain the host
+ * and the process id of their owner, so that another process can find and remove them.
  */
 
-/** Of a process that cannot be asked whether it lives, on another machine or in another container: nothing takes so long. */
+/**
+ * Age after which a folder of another machine or container counts as abandoned: its owner's process
+ * cannot be checked from here.
+ */
 const abandonedMs = 60 * 60_000;
 
-/** The machine, or the container: in a name. */
+/** The name of the machine or container, as part of a folder's name. */
 const ownHost = hostname()
   .replaceAll(/[^\w.]/g, '_')
   .slice(0, 64);
 
-/** @param prefix an absolute path that its name begins with; its folder must exist. @throws the file system's error */
+/**
+ * Creates a folder that `sweepScratchFolders` removes once this process is gone.
+ * @param prefix absolute path with which the folder's name begins; its parent must exist.
+ * @returns the path of the new folder
+ * @throws the file system's error
+ */
 export async function createScratchFolder(prefix: string): Promise<string> {
   return mkdtemp(`${prefix}${ownHost}-${process.pid}-`);
 }
 
-/** Takes away what processes that are gone left of such folders. What cannot be taken away stays. */
+/** Removes folders whose owner process is gone. A folder that cannot be removed stays. */
 export async function sweepScratchFolders(prefix: string): Promise<void> {
   const folder = dirname(prefix);
   const names = await readdir(folder).catch(() => []);
@@ -34,7 +42,7 @@ export async function sweepScratchFolders(prefix: string): Promise<void> {
           await rm(path, { recursive: true, force: true });
         }
       } catch {
-        // Somebody else's, or gone.
+        // The folder belongs to another user, or is gone already.
       }
     }),
   );
@@ -43,7 +51,7 @@ export async function sweepScratchFolders(prefix: string): Promise<void> {
 async function isLeftBehind(path: string, host: string | undefined, pid: number): Promise<boolean> {
   const { mtimeMs } = await stat(path);
   if (host !== ownHost) return mtimeMs < Date.now() - abandonedMs;
-  // In a container every life of a service may have the same number.
+  // In a container every run of a service may have the same process id, so the start time decides.
   if (pid === process.pid) return mtimeMs < performance.timeOrigin;
   return !isAlive(pid) || mtimeMs < Date.now() - abandonedMs;
 }

@@ -1,21 +1,21 @@
 import { AppError } from '../errors/app-error';
 
 /**
- * What `work` gives, if it comes in time; what it does afterwards is nobody's concern any more.
- * @param what says in the error what took too long, as in `Loading the version`
- * @throws AppError engine-unavailable after `limitMs`; whatever `work` throws before
+ * Waits for `work` at most `timeoutMs`. After that, the result or error of `work` is ignored.
+ * @param what names the work in the error message, for example `Loading the version`
+ * @throws AppError engine-unavailable after `timeoutMs`; whatever `work` throws before
  */
-export async function withTimeout<T>(what: string, limitMs: number, work: Promise<T>): Promise<T> {
+export async function withTimeout<T>(what: string, timeoutMs: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
+  const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       reject(
-        new AppError('engine-unavailable', `${what} took more than ${limitMs / 1000} s, and was given up.`),
+        new AppError('engine-unavailable', `${what} took more than ${timeoutMs / 1000} s, and was given up.`),
       );
-    }, limitMs);
+    }, timeoutMs);
   });
   try {
-    return await Promise.race([work, late]);
+    return await Promise.race([work, timeout]);
   } finally {
     clearTimeout(timer);
   }

@@ -2,14 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { link, open, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** Content by file name. */
+/** The content of each file, by file name. */
 export type FolderContent = Readonly<Record<string, string | Uint8Array>>;
 
 /**
- * Makes `folder` appear complete or not at all: files are written and synced in a hidden folder, which is then renamed. A process
- * killed on the way leaves only the hidden folder, which readers ignore.
- * @param scratchParent an existing folder for the hidden one; absent: it is beside `folder`
- * @throws the file system's error; ENOTEMPTY or EEXIST when the folder exists, ENOENT when `scratchParent` is gone before the end
+ * Makes `folder` appear complete or not at all. Files are written and synced in a hidden folder, which
+ * is then renamed. A killed process leaves only the hidden folder, which readers ignore.
+ * @param scratchParent an existing folder for the hidden one; absent: the parent of `folder`
+ * @throws the file system's error: ENOTEMPTY or EEXIST when the folder exists, ENOENT when
+ * `scratchParent` was removed meanwhile
  */
 export async function writeFolderAtomically(
   folder: string,
@@ -32,8 +33,9 @@ export async function writeFolderAtomically(
 }
 
 /**
- * Replaces a file's content by one rename; a reader sees the old content or the new.
- * @param mode the file's permissions, from its first byte on; what the umask leaves unless given
+ * Replaces a file's content with one rename. A reader sees either the old or the new content.
+ * @param mode the file's permissions from its first byte on; absent: the default that the umask leaves
+ * @throws the file system's error
  */
 export async function writeFileAtomically(
   file: string,
@@ -51,12 +53,13 @@ export async function writeFileAtomically(
   }
 }
 
-/** What file systems without hard links say. */
-const noLinks = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
+/** Error codes of file systems without hard links. */
+const linkUnsupportedCodes = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
 /**
- * Makes a file that did not exist, whole or not at all: of several that try at once, in whatever processes, exactly one succeeds.
- * Where the file system has no hard links, a reader may see it before all of it is there.
+ * Creates a file that does not exist yet, complete or not at all. When several processes try at once,
+ * exactly one succeeds. On a file system without hard links a reader may see the file before it is
+ * complete.
  * @throws the file system's error; EEXIST when the file exists
  */
 export async function createFileAtomically(file: string, data: string): Promise<void> {
@@ -65,7 +68,7 @@ export async function createFileAtomically(file: string, data: string): Promise<
   try {
     await writeSynced(scratch, data);
     await link(scratch, file).catch(async (error: unknown) => {
-      if (!noLinks.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      if (!linkUnsupportedCodes.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
       await writeSynced(file, data, 'wx');
     });
     await syncFolder(parent);
@@ -74,7 +77,7 @@ export async function createFileAtomically(file: string, data: string): Promise<
   }
 }
 
-/** Removes what killed processes left behind in `parent`. */
+/** Removes the hidden folders and files in `parent` that killed processes left. */
 export async function removeLeftovers(parent: string): Promise<void> {
   const entries = await readdir(parent).catch(() => []);
   const leftovers = entries.filter((entry) => entry.startsWith('.') && entry.endsWith('.tmp'));
@@ -101,7 +104,7 @@ async function writeSynced(
 ): Promise<void> {
   const handle = await open(file, flags, mode);
   try {
-    // A umask may have taken away more; a file that was there before keeps its own mode.
+    // The umask may have removed permissions; an existing file would keep its own mode.
     if (mode !== undefined) await handle.chmod(mode);
     await handle.writeFile(data);
     await handle.sync();
@@ -110,7 +113,10 @@ async function writeSynced(
   }
 }
 
-/** What was made or renamed in a folder outlives a loss of power. */
+/**
+ * Syncs a folder, so that new and renamed entries survive a power failure.
+ * @throws the file system's error
+ */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {

@@ -5,7 +5,7 @@ import { createJobQueue } from '../../shared/jobs/create-job-queue';
 import { openFileStore } from '../../shared/jobs/file-store';
 import { newRecord, type JobRecord } from '../../shared/jobs/job-record';
 import { updateRecord, type JobStore } from '../../shared/jobs/job-store';
-import { connectPatiently } from '../../shared/jobs/redis-connection';
+import { connectWithRetries } from '../../shared/jobs/redis-connection';
 import { openRedisStore } from '../../shared/jobs/redis-store';
 import { tinyRequest } from '../support/job-fixture';
 import { describeWith } from '../support/needs';
@@ -29,7 +29,7 @@ afterAll(async () => {
 const openFile = (): Promise<JobStore> => openFileStore(join(folder, 'store'));
 const openRedis = (): Promise<JobStore> => {
   const { url } = redis!;
-  const [client, subscriber] = [connectPatiently(url), connectPatiently(url)];
+  const [client, subscriber] = [connectWithRetries(url), connectWithRetries(url)];
   closing.push(() => {
     client.disconnect();
     subscriber.disconnect();

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import pino from 'pino';
 import { systemClock } from '../../shared/runtime/clock';
-import { Turns } from '../../shared/batching/turns';
+import { EventLoopQueue } from '../../shared/batching/event-loop-queue';
 import type { ModelList } from '../../shared/contracts/service-status';
 import type { Manifest } from '../../shared/contracts/manifest';
 import type { Inference } from '../../shared/compute/inference/inference';
@@ -125,7 +125,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
   let current = model;
   const lease = (): Lease => current.lease();
   const { batcher } = model;
-  const turns = new Turns();
+  const turns = new EventLoopQueue();
   const made = createHash('sha256').update(harnessAdminKey).digest('hex');
   const identify = createIdentify(readApiKeys(options.apiKeysFile), systemClock, made);
   const trustedProxies = parseTrustedProxies(options.trustedProxies ?? '')!;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
-import { given, isCalledOff, receive } from '../../shared/runtime/threads/thread-side';
+import { threadData, isCancelled, receive } from '../../shared/runtime/threads/thread-side';
 
 /** What a test has the thread do: work piece by piece until it is called off, or read a file for as long as nobody writes it. */
 export type SlowWork = { readonly piece: number } | { readonly read: string };
@@ -12,6 +12,6 @@ receive((work: SlowWork) => {
     return;
   }
   let steps = 0;
-  while (!isCalledOff(work.piece)) steps += 1;
-  parentPort!.postMessage({ piece: work.piece, called: given(), steps });
+  while (!isCancelled(work.piece)) steps += 1;
+  parentPort!.postMessage({ piece: work.piece, called: threadData(), steps });
 });

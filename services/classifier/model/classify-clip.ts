@@ -3,7 +3,7 @@ import { gateSignal } from '../../../shared/signal/gate-signal';
 import { levelOf, type Level } from '../../../shared/signal/level';
 import { sliceWindows } from '../../../shared/signal/windows';
 import type { Outcome } from '../../../shared/batching/micro-batcher';
-import type { Turns } from '../../../shared/batching/turns';
+import type { EventLoopQueue } from '../../../shared/batching/event-loop-queue';
 import type { Classification } from '../../../shared/contracts/classification';
 import { removesOffset, type FrontEnd } from '../../../shared/contracts/front-end';
 import { verdictOf, verdictOfWindows, verdictOptions } from '../../../shared/decision/verdict';
@@ -19,7 +19,7 @@ export interface ClassifyDeps {
   readonly lease: () => Lease;
   readonly observer: WindowObserver;
   /** For what is computed from the sound here. */
-  readonly turns: Turns;
+  readonly turns: EventLoopQueue;
   readonly maxClipSeconds: number;
   /** Windows of one clip at most. */
   readonly maxWindows: number;

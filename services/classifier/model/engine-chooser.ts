@@ -10,10 +10,10 @@ import {
 } from '../../../shared/compute/provide/choose-engine';
 import { AppError } from '../../../shared/errors/app-error';
 import type { ChooseFor } from '../../../shared/promotion/promote-version';
-import { begun } from '../../../shared/runtime/processes/background';
+import { startInBackground } from '../../../shared/runtime/processes/start-in-background';
 import type { Logger } from '../../../shared/observability/logger';
 import type { Config } from '../config';
-import { throughShortages } from '../../../shared/runtime/through-shortages';
+import { retryOnShortage } from '../../../shared/runtime/retry-on-shortage';
 
 export interface EngineChooser {
   /** The engine that can score these networks at once. */
@@ -74,7 +74,7 @@ export function createEngineChooser(
       if (!isSame(await chooseEngine(options), inUse.get(keyOf(networks)))) await onBetter();
     };
     try {
-      await throughShortages(provideAndChange, { clock: systemClock, signal, onShortage });
+      await retryOnShortage(provideAndChange, { clock: systemClock, signal, onShortage });
     } catch (error) {
       if (signal.aborted) return;
       givenUp.add(part);
@@ -86,7 +86,7 @@ export function createEngineChooser(
   /** Begins whatever is missing now, and was not begun before. */
   const begin = async (networks: readonly NetworkConfig[]): Promise<void> => {
     for (const part of await missingParts(optionsFor(networks))) {
-      if (!coming.has(part)) coming.set(part, begun(provide(part, networks)));
+      if (!coming.has(part)) coming.set(part, startInBackground(provide(part, networks)));
     }
   };
   const atOnce: ChooseFor = async (networks) => {

@@ -163,5 +163,5 @@ export class StreamRegistry {
 function oldestOfGreediest(entries: readonly Entry[]): Entry {
   const counts = new CallerCounts();
   for (const { session } of entries) counts.add(session.caller, 1);
-  return entries.find(({ session }) => session.caller === counts.greediest)!;
+  return entries.find(({ session }) => session.caller === counts.callerWithMost)!;
 }

@@ -15,7 +15,7 @@ import type { KernelsChoice } from '../../../shared/compute/kernels/kernels-addo
 import { nativeResampling } from '../../../shared/compute/kernels/native-resampling';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Metrics } from '../../../shared/observability/metrics';
-import type { Turns } from '../../../shared/batching/turns';
+import type { EventLoopQueue } from '../../../shared/batching/event-loop-queue';
 import type { WindowObserver } from '../model/observed-window';
 import type { Lease, WindowBatcher } from '../model/loaded-model';
 import { Arrivals } from './sound/arrivals';
@@ -38,7 +38,7 @@ export interface SessionDeps {
   readonly containers: ContainerThread;
   readonly filters: FilterDesigner;
   /** Shared by all streams. */
-  readonly turns: Turns;
+  readonly turns: EventLoopQueue;
   readonly silencePace: SilencePace;
   readonly metrics: Metrics;
   readonly clock: Clock;

@@ -1,7 +1,7 @@
 import { gateSignal } from '../../../shared/signal/gate-signal';
 import { floorDbfs, levelDbfs, loudestBlockDbfs } from '../../../shared/signal/level';
 import type { SlidingWindow } from '../../../shared/signal/sliding-windows';
-import type { Turns } from '../../../shared/batching/turns';
+import type { EventLoopQueue } from '../../../shared/batching/event-loop-queue';
 import type { FrontEnd } from '../../../shared/contracts/front-end';
 import type { WindowBatcher, WindowScores } from '../model/loaded-model';
 
@@ -20,7 +20,7 @@ export interface JudgeOptions {
   readonly frontEnd: FrontEnd;
   /** Below this a window is silent; null: none is. */
   readonly silenceDbfs: number | null;
-  readonly turns: Turns;
+  readonly turns: EventLoopQueue;
   /** On whose account. */
   readonly caller: string;
   readonly submit: (windows: readonly Float32Array[]) => ReturnType<WindowBatcher['submit']>;

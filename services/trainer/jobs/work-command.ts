@@ -33,7 +33,7 @@ export async function workCommand(
   const startRun = createStartRun(mainFile, process.env);
   const { redisUrl, lockTimes: times, runsFolder, modelsFolder, runsKeepMs: keepMs } = config;
   const leftovers = { runsFolder, modelsFolder, keepMs };
-  const worker = startBullWorker({ redisUrl, startRun, logger, times, leftovers });
+  const worker = startBullWorker({ redisUrl, startRun, logger, times, retention: leftovers });
   logger.info('waiting for jobs');
   const ends = [
     ...(signal.aborted ? [] : [once(signal, 'abort')]),

@@ -1,7 +1,7 @@
 import { concatenate } from '../../../shared/signal/concatenate';
 import { inputLength } from '../../../shared/front-end/window-inputs';
 import { viewsOf, type FrontEnd, type View } from '../../../shared/contracts/front-end';
-import { withEqualSay } from '../../../shared/decision/equal-say';
+import { withEqualWeight } from '../../../shared/decision/equal-weight';
 import { classLogits, evidenceOf } from '../../../shared/decision/rejection';
 import type { LoadedEngine } from '../../../shared/compute/provide/load-engine';
 import type { Scorer } from '../../../shared/compute/inference/scorer';
@@ -70,7 +70,7 @@ export function answersOf(
   classes: number,
 ): ClipAnswers {
   const byScorer = scorers.map((scorer, turn) => predictOutputs(scorer, examples, turn));
-  const outputs = examples.map((_, clip) => withEqualSay(byScorer.map((rows) => rows[clip]!)));
+  const outputs = examples.map((_, clip) => withEqualWeight(byScorer.map((rows) => rows[clip]!)));
   return {
     logits: outputs.map((rows) => rows.map((row) => classLogits(row, classes))),
     evidence: outputs.map((rows) => evidenceOf(rows, classes)),

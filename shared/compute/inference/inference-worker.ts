@@ -13,7 +13,7 @@ import { decodeWeights, weightsFileNames } from '../../registry/weights-file';
 import { collectGarbage } from '../../runtime/threads/collect-garbage';
 import { lowerPriority } from '../../runtime/lower-priority';
 import { endThreads } from '../../runtime/threads/thread';
-import { given, isCalledOff, receive } from '../../runtime/threads/thread-side';
+import { threadData, isCancelled, receive } from '../../runtime/threads/thread-side';
 import type { InferenceResult } from './inference';
 import type { InferenceRequest, InferenceReply, InferenceStart } from './inference-messages';
 import { describeEngine, loadScoringEngine, withEncoder } from '../provide/load-engine';
@@ -37,7 +37,7 @@ async function main(): Promise<void> {
     // This thread's end would end theirs by force.
     await endThreads(mostPatienceMs);
   });
-  const { choice, folder, manifest, warmUpBatches, triedOut } = given() as InferenceStart;
+  const { choice, folder, manifest, warmUpBatches, triedOut } = threadData() as InferenceStart;
   lowerPriority(triedOut ? 'everything' : 'answers');
   const engine = await withEncoder(await loadScoringEngine(choice, manifest.network), manifest.frontEnd);
   const network = createNetwork(manifest.network, manifest.classes.length);
@@ -45,7 +45,7 @@ async function main(): Promise<void> {
     await readFile(join(folder, weightsFileNames.manifest), 'utf8'),
   ) as io.WeightsManifestConfig;
   const bytes = await readFile(join(folder, weightsFileNames.bytes));
-  if (isCalledOff()) return;
+  if (isCancelled()) return;
   const members = manifest.members ?? 1;
   const stored = { parameters: ensembleParameters(network, members) };
   const values = decodeWeights(stored, weightsManifest, bytes);
@@ -79,7 +79,7 @@ async function main(): Promise<void> {
 
   // The first batch of a size pays for planning and memory; a caller should not.
   for (const size of warmUpBatches) {
-    if (isCalledOff()) return;
+    if (isCancelled()) return;
     judge(Array.from({ length: size }, () => new Float32Array(1)));
   }
   predict = judge;

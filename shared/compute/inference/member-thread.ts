@@ -1,5 +1,5 @@
 import { createNetwork } from '../network/create-network';
-import { given } from '../../runtime/threads/thread-side';
+import { threadData } from '../../runtime/threads/thread-side';
 import { loadEngine } from '../provide/load-engine';
 import { turn, type MemberThreadStart } from './member-messages';
 import { createScorer } from './scorer';
@@ -7,7 +7,7 @@ import { createScorer } from './scorer';
 /** Judges by some of a version's networks whenever it is its turn, until it is over. */
 async function main(): Promise<void> {
   const { choice, config, classes, members, control, features, logits, inputLength } =
-    given() as MemberThreadStart;
+    threadData() as MemberThreadStart;
   /** What is over stays so. */
   const give = (from: number, to: number): void => {
     Atomics.compareExchange(control, 0, from, to);

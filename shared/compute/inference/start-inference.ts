@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { AppError } from '../../errors/app-error';
 import type { Version } from '../../registry/registry';
 import type { EngineChoice } from '../provide/choose-engine';
-import { assertFewHang, Thread } from '../../runtime/threads/thread';
+import { assertThreadsAvailable, Thread } from '../../runtime/threads/thread';
 import { withTimeout } from '../../runtime/with-timeout';
 import type { Inference, InferenceResult } from './inference';
 import type { InferenceReply, InferenceRequest, InferenceStart } from './inference-messages';
@@ -119,7 +119,7 @@ function assertNoneHangs({ folder, manifest }: Version): void {
     const message = `The thread that was given up loading ${manifest.version} still hangs: see its files' disk.`;
     throw new AppError('engine-unavailable', message);
   }
-  assertFewHang();
+  assertThreadsAvailable();
 }
 
 /** Copies of windows in memory that came back from earlier ones, as far as `most` of one length do. */

@@ -1,6 +1,6 @@
 import { inputLength } from '../../front-end/window-inputs';
 import { viewsOf, type FrontEnd, type View } from '../../contracts/front-end';
-import { withEqualSay } from '../../decision/equal-say';
+import { withEqualWeight } from '../../decision/equal-weight';
 import type { Network } from '../network/network';
 import type { WeightValues } from '../../registry/weights-file';
 import type { LoadedEngine } from '../provide/load-engine';
@@ -38,7 +38,7 @@ export function createWindowScorer(
   return {
     logits: (windows) => {
       const byView = scorers.map((scorer) => scorer.logits(windows));
-      return windows.map((_, window) => withEqualSay(byView.map((rows) => rows[window]!)));
+      return windows.map((_, window) => withEqualWeight(byView.map((rows) => rows[window]!)));
     },
     dispose: () => {
       for (const scorer of scorers) scorer.dispose();

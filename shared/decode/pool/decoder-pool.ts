@@ -1,6 +1,6 @@
 import type { KernelsChoice } from '../../compute/kernels/kernels-addon';
 import { AppError, type ErrorCode } from '../../errors/app-error';
-import { assertFewHang } from '../../runtime/threads/thread';
+import { assertThreadsAvailable } from '../../runtime/threads/thread';
 import { usableCores } from '../../runtime/usable-cores';
 import type { Clip, ClipDecoder } from '../../signal/clip';
 import type { DecoderReply } from './decoder-messages';
@@ -97,7 +97,7 @@ export function createDecoderPool({
     [...all].map(({ job }) => job).filter((job) => job !== undefined);
 
   function startThread(lane: Lane): DecoderThread {
-    assertFewHang();
+    assertThreadsAvailable();
     const thread = new DecoderThread({ onReply, onLost }, timeLimitMs);
     lane.threads.add(thread);
     if (lane === long) thread.lowerPriority();

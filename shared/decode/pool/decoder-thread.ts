@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { AppError } from '../../errors/app-error';
 import { processCpuMs, threadCpuMs } from '../../runtime/cpu-time';
-import { stepThreadBack } from '../../runtime/lower-priority';
+import { lowerThreadPriority } from '../../runtime/lower-priority';
 import { Thread } from '../../runtime/threads/thread';
 import type { Clip, DecodeRequest } from '../../signal/clip';
 import type { DecodeOptions } from '../decode';
@@ -117,7 +117,7 @@ export class DecoderThread {
   callOff(): void {
     if (this.#job === undefined || this.#isCallingOff) return;
     this.#isCallingOff = true;
-    this.#thread.callOff(this.#pieces);
+    this.#thread.cancelUpTo(this.#pieces);
     this.#thread.worker.postMessage({ kind: 'cancel' } satisfies ToDecoderThread);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
@@ -130,7 +130,7 @@ export class DecoderThread {
   lowerPriority(): void {
     this.#behind = true;
     // A process that was started before has the thread's old priority.
-    for (const id of [this.#id, this.#childId]) if (id !== undefined) stepThreadBack(id, 'others');
+    for (const id of [this.#id, this.#childId]) if (id !== undefined) lowerThreadPriority(id, 'others');
   }
 
   async end(): Promise<void> {

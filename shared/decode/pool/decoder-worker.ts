@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import { AppError } from '../../errors/app-error';
 import { ownThreadId, lowerPriority } from '../../runtime/lower-priority';
-import { isCalledOff, receive } from '../../runtime/threads/thread-side';
+import { isCancelled, receive } from '../../runtime/threads/thread-side';
 import { decode } from '../decode';
 import type { DecodeMessage, FromDecoderThread, ToDecoderThread } from './decoder-messages';
 
@@ -26,7 +26,7 @@ async function answer({
     const onChild = (pid: number): void => {
       port.postMessage({ kind: 'child', pid } satisfies FromDecoderThread);
     };
-    const called = { signal, onChild, isCalledOff: () => isCalledOff(piece) };
+    const called = { signal, onChild, isCalledOff: () => isCancelled(piece) };
     const request = { sampleRate, maxSeconds, removeOffset, memory, ...called };
     const clip = await decode(bytes, request, options);
     const message: FromDecoderThread = { kind: 'clip', clip };

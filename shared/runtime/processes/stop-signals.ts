@@ -3,15 +3,15 @@ import { isatty } from 'node:tty';
 
 export type StopSignal = 'SIGTERM' | 'SIGINT';
 
-/** Nobody is so impatient: a signal that follows the first within this time repeats it. */
-const impatientMs = 500;
+/** A second signal within this time of the first counts as a repetition of it. */
+const repeatWindowMs = 500;
 
 /**
- * Calls `stop` at the first SIGTERM or SIGINT. A later one is from somebody who does not want to wait: it
- * ends the process at once, with 128 + its number. Below npm in a terminal, one Ctrl-C is two signals, the
- * terminal's and the one that npm passes on, and on a busy machine npm's can be late: there the third
- * signal is the first that can mean a second Ctrl-C.
- * @param exit for a process that has threads, which may not be ended by force
+ * Calls `stop` at the first SIGTERM or SIGINT. A later signal ends the process at once, with exit code
+ * 128 + signal number. A process that npm started in a terminal receives each Ctrl-C twice: from the
+ * terminal and from npm. The second copy can be late on a busy machine, so there only the third signal
+ * counts as a second Ctrl-C.
+ * @param exit ends a process that has threads, which must not be ended by force
  */
 export function onStopSignal(
   stop: (signal: StopSignal) => void,
@@ -25,7 +25,7 @@ export function onStopSignal(
     if (received === 1) {
       firstMs = performance.now();
       stop(signal);
-    } else if (received > signalsOfOneStop && performance.now() - firstMs >= impatientMs) {
+    } else if (received > signalsOfOneStop && performance.now() - firstMs >= repeatWindowMs) {
       exit(128 + constants.signals[signal]);
     }
   };
@@ -33,7 +33,7 @@ export function onStopSignal(
   process.on('SIGINT', take);
 }
 
-/** Whether a package manager's script started this process in a terminal. */
+/** Tells whether a package manager's script started this process in a terminal. */
 function isBelowNpmInTerminal(): boolean {
   return process.env['npm_lifecycle_event'] !== undefined && isatty(0);
 }

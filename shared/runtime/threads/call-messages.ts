@@ -1,23 +1,23 @@
 import { AppError, type ErrorCode } from '../../errors/app-error';
 
-/** What the two ends of calls to a thread say to each other. */
+/** A call to a thread, as a message. */
 export interface CallMessage<Call> {
   readonly call: Call;
-  /** Its number, by which it is called off. */
-  readonly piece: number;
+  /** The number of the call, with which it can be cancelled. */
+  readonly callId: number;
 }
 
 export type FromThread<Answer> =
   | { readonly kind: 'answer'; readonly answer: Answer }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
-/** An error as it travels: a structured clone would lose its code. */
+/** An error in a form that survives a structured clone, which would drop its code. */
 export interface Failure {
   readonly message: string;
   readonly stack: string | undefined;
-  /** Of an AppError. */
+  /** Present for an AppError. */
   readonly app?: { readonly code: ErrorCode; readonly details: Readonly<Record<string, unknown>> };
-  /** Of the system's errors: `ENOENT`, `open`. */
+  /** Present for an error of the system; for example `ENOENT` and `open`. */
   readonly system?: { readonly code: string | undefined; readonly syscall: string | undefined };
   readonly cause?: Failure;
 }
@@ -25,12 +25,12 @@ export interface Failure {
 export function toFailure(caught: unknown): Failure {
   if (!(caught instanceof Error)) return { message: String(caught), stack: undefined };
   const { message, stack, cause } = caught;
-  const because = cause === undefined ? {} : { cause: toFailure(cause) };
+  const serialisedCause = cause === undefined ? {} : { cause: toFailure(cause) };
   if (caught instanceof AppError) {
-    return { message, stack, app: { code: caught.code, details: caught.details }, ...because };
+    return { message, stack, app: { code: caught.code, details: caught.details }, ...serialisedCause };
   }
   const { code, syscall } = caught as NodeJS.ErrnoException;
-  return { message, stack, system: { code, syscall }, ...because };
+  return { message, stack, system: { code, syscall }, ...serialisedCause };
 }
 
 export function fromFailure({ message, stack, app, system, cause }: Failure): Error {

@@ -2,8 +2,9 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /**
- * Collects the calling thread's garbage, which takes it some 10 ms. V8 collects when more is allocated: a thread that has loaded
- * something large and then idles keeps what the loading left, tens of megabytes, for minutes.
+ * Runs the garbage collector of the calling thread, which takes some 10 ms. V8 collects when memory is
+ * allocated. A thread that loads something large and then idles would keep tens of megabytes of garbage
+ * for minutes.
  */
 export function collectGarbage(): void {
   setFlagsFromString('--expose-gc');

@@ -1,9 +1,10 @@
 import { endThreads } from './thread';
 
 /**
- * Ends the process with this code, its threads first: `process.exit` ends them by force, which is not safe while they are in native
- * code, and waits for ever for one that hangs there. Where one hangs and `leave` cannot end the process, SIGKILL does.
- * @param leave ends the process at once, whatever its threads do; returns where it cannot
+ * Ends all threads and then the process with this exit code. `process.exit` alone would end the threads
+ * by force, which is not safe in native code, and waits for ever for a thread that hangs there. Where a
+ * thread hangs, `leave` ends the process; where `leave` cannot, SIGKILL does.
+ * @param leave ends the process at once whatever its threads do; returns where it cannot
  */
 export async function exitProcess(
   code: number,

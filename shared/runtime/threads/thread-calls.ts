@@ -4,28 +4,30 @@ import { cancellation } from '../../errors/cancellation';
 import { fromFailure, type CallMessage, type FromThread } from './call-messages';
 import { Thread } from './thread';
 
-/** Work that would hold the event loop up, done on a thread: one call at a time, in the order in which they came. */
+/**
+ * Runs work that would block the event loop on a thread: one call at a time, in the order of arrival.
+ */
 export interface ThreadCalls<Call, Answer> {
   /**
-   * Rejects with what the thread threw, and with the signal's reason when it aborts. A call that is worked on is told so, and
-   * waited for.
+   * Runs a call on the thread. When `signal` aborts, a running call is told to stop and is waited for.
+   * @throws what the thread threw; the signal's reason when it aborts
    */
   call(call: Call, signal?: AbortSignal): Promise<Answer>;
-  /** Calls off what is not done, and resolves when the thread has ended by itself. */
+  /** Cancels all calls that are not done, and resolves when the thread has ended by itself. */
   close(): Promise<void>;
 }
 
 export interface ThreadCallsOptions {
-  /** A module that calls `answerCalls`. */
+  /** The module that the thread runs; it calls `answerCalls`. */
   readonly file: string;
   readonly resourceLimits: ResourceLimits;
-  /** A thread that is not called for so long ends, and gives its memory back. */
+  /** A thread without calls for this long ends, which frees its memory. 10 s by default. */
   readonly idleMs?: number;
 }
 
 interface Pending<Call, Answer> {
   readonly call: Call;
-  readonly piece: number;
+  readonly callId: number;
   readonly signal: AbortSignal;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
@@ -33,14 +35,14 @@ interface Pending<Call, Answer> {
 
 const defaultIdleMs = 10_000;
 
-/** A thread that is started by the first call, and ends when it has had none for a while. */
+/** Starts a thread at the first call and ends it when it has been idle for `idleMs`. */
 export function createThreadCalls<Call, Answer>(options: ThreadCallsOptions): ThreadCalls<Call, Answer> {
   const { file, resourceLimits, idleMs = defaultIdleMs } = options;
   const waiting: Pending<Call, Answer>[] = [];
   const stop = new AbortController();
   let thread: Thread | undefined;
   let current: Pending<Call, Answer> | undefined;
-  let pieces = 0;
+  let lastCallId = 0;
   let idle: NodeJS.Timeout | undefined;
 
   const start = (): Thread => {
@@ -52,7 +54,7 @@ export function createThreadCalls<Call, Answer>(options: ThreadCallsOptions): Th
       else done?.reject(done.signal.aborted ? cancellation(done.signal) : fromFailure(message.failure));
       next();
     });
-    const gone = (cause: unknown): void => {
+    const onExit = (cause: unknown): void => {
       if (thread !== started) return;
       thread = undefined;
       const lost = current;
@@ -60,9 +62,9 @@ export function createThreadCalls<Call, Answer>(options: ThreadCallsOptions): Th
       lost?.reject(new AppError('internal', 'A thread was lost in the middle of its work.', { cause }));
       next();
     };
-    started.worker.on('error', gone);
+    started.worker.on('error', onExit);
     started.worker.on('exit', (code) => {
-      gone(new Error(`It ended with ${code}.`));
+      onExit(new Error(`It ended with ${code}.`));
     });
     return started;
   };
@@ -80,46 +82,46 @@ export function createThreadCalls<Call, Answer>(options: ThreadCallsOptions): Th
       idle = setTimeout(() => void dismiss(), idleMs).unref();
       return;
     }
-    const { call, piece, reject } = current;
+    const { call, callId, reject } = current;
     try {
       thread ??= start();
       thread.worker.ref();
-      thread.worker.postMessage({ call, piece } satisfies CallMessage<Call>);
+      thread.worker.postMessage({ call, callId } satisfies CallMessage<Call>);
     } catch (caught) {
-      // No thread is to be had.
+      // The thread could not be started.
       current = undefined;
       reject(caught);
       next();
     }
   };
   const giveUp = (pending: Pending<Call, Answer>): void => {
-    if (pending === current) thread?.callOff(pending.piece);
-    const place = waiting.indexOf(pending);
-    if (place < 0) return;
-    waiting.splice(place, 1);
+    if (pending === current) thread?.cancelUpTo(pending.callId);
+    const position = waiting.indexOf(pending);
+    if (position < 0) return;
+    waiting.splice(position, 1);
     pending.reject(cancellation(pending.signal));
   };
 
   return {
     call: (call, signal) => {
-      const either = AbortSignal.any(signal === undefined ? [stop.signal] : [stop.signal, signal]);
-      if (either.aborted) return Promise.reject(cancellation(either));
+      const combined = AbortSignal.any(signal === undefined ? [stop.signal] : [stop.signal, signal]);
+      if (combined.aborted) return Promise.reject(cancellation(combined));
       return new Promise<Answer>((resolve, reject) => {
         const abandon = (): void => {
           giveUp(pending);
         };
         const settled = <T>(settle: (value: T) => void) => {
           return (value: T): void => {
-            either.removeEventListener('abort', abandon);
+            combined.removeEventListener('abort', abandon);
             settle(value);
           };
         };
         const pending: Pending<Call, Answer> = {
-          ...{ call, piece: ++pieces, signal: either },
+          ...{ call, callId: ++lastCallId, signal: combined },
           resolve: settled(resolve),
           reject: settled(reject),
         };
-        either.addEventListener('abort', abandon, { once: true });
+        combined.addEventListener('abort', abandon, { once: true });
         waiting.push(pending);
         next();
       });
@@ -128,7 +130,7 @@ export function createThreadCalls<Call, Answer>(options: ThreadCallsOptions): Th
       stop.abort(new AppError('draining', 'The service is shutting down.'));
       clearTimeout(idle);
       await dismiss();
-      // Of a thread that hangs no answer comes.
+      // A thread that hangs gives no answer.
       current?.reject(cancellation(stop.signal));
     },
   };

@@ -1,38 +1,39 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { takeWarnings } from './take-warnings';
 
-/** What a thread is started with. */
+/** What a thread gets when it starts. */
 export interface ThreadStart {
-  /** One number: pieces of work up to it are called off. */
+  /** One shared number: all calls with a number up to this one are cancelled. */
   readonly control: Int32Array;
-  readonly given: unknown;
+  readonly data: unknown;
 }
 
-// To the stream that whoever started this thread has.
+// Warnings go to the standard error stream that the parent gave to this thread.
 if (!isMainThread) takeWarnings(({ name, message }) => process.stderr.write(`${name}: ${message}\n`));
 
 export const endMessage = 'end';
-/** Every piece of work, and the thread itself. */
-export const callOffAll = 2 ** 31 - 1;
+/** The value of the control number that cancels every call and ends the thread. */
+export const cancelAll = 2 ** 31 - 1;
 
-/** What the calling thread was given by who started it. */
-export function given(): unknown {
-  return (workerData as ThreadStart).given;
+/** Returns the data that the parent passed when it started this thread. */
+export function threadData(): unknown {
+  return (workerData as ThreadStart).data;
 }
 
 /**
- * Whether a piece of work is called off; asked between two steps of it, so that it stops however busy the thread is: a message would
- * wait until all of it is done.
- * @param piece its number; without one, whether the thread is to end
+ * Tells whether a call is cancelled. Long work asks this between two steps. The answer comes from shared
+ * memory because a busy thread reads no messages.
+ * @param callId the number of the call; absent: tells whether the thread is to end
  */
-export function isCalledOff(piece = callOffAll): boolean {
-  return Atomics.load((workerData as ThreadStart).control, 0) >= piece;
+export function isCancelled(callId = cancelAll): boolean {
+  return Atomics.load((workerData as ThreadStart).control, 0) >= callId;
 }
 
 /**
- * Takes the messages of who started this thread until it is asked to end. The thread is gone when what it began is done.
- * @param handle typed as what is sent, which nobody checks
- * @param onEnd what must end before it does
+ * Handles messages of the parent until it asks the thread to end. The thread exits once the work that it
+ * has begun is done.
+ * @param handle its parameter has the type that the sender uses; nothing checks it
+ * @param onEnd runs before the thread exits
  */
 export function receive(
   handle: (request: never) => void,

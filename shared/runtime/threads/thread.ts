@@ -1,30 +1,36 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import { AppError } from '../../errors/app-error';
-import { callOffAll, endMessage, type ThreadStart } from './thread-side';
+import { cancelAll, endMessage, type ThreadStart } from './thread-side';
 
-/** So long a thread may take to see that it shall end; what it does between two looks takes far less. */
-const usualPatienceMs = 5_000;
+/**
+ * Time that a thread gets to notice that it is to end. Between two checks it works far shorter than
+ * this.
+ */
+const defaultEndTimeoutMs = 5_000;
 
-/** Each thread that hangs keeps its memory; with so many no more should be started. */
-const mostSetAside = 4;
+/** A hanging thread keeps its memory. With this many hanging threads, no more should be started. */
+const maxSetAside = 4;
 
 const running = new Set<Thread>();
 
-/** Threads that were asked to end and have not: each is left alone until it comes back from where it hangs. */
+/**
+ * Number of threads that were asked to end and did not. Each exits when the call in which it hangs
+ * returns.
+ */
 export function threadsSetAside(): number {
   return [...running].filter(({ isSetAside }) => isSetAside).length;
 }
 
 /** @throws AppError engine-unavailable when too many threads hang to start another */
-export function assertFewHang(): void {
-  if (threadsSetAside() < mostSetAside) return;
-  const message = `${mostSetAside} threads hang and do not end: restart the service.`;
+export function assertThreadsAvailable(): void {
+  if (threadsSetAside() < maxSetAside) return;
+  const message = `${maxSetAside} threads hang and do not end: restart the service.`;
   throw new AppError('engine-unavailable', message);
 }
 
 /**
  * Asks every thread of this process to end.
- * @returns whether all did, within `timeoutMs`
+ * @returns whether all did within `timeoutMs`
  */
 export async function endThreads(timeoutMs: number): Promise<boolean> {
   const ended = await Promise.all([...running].map((thread) => thread.end(timeoutMs)));
@@ -32,21 +38,21 @@ export async function endThreads(timeoutMs: number): Promise<boolean> {
 }
 
 /**
- * A worker thread that ends when it is asked to, and never otherwise: to end one by force while it is in native code, or loads a
- * module, may end the process. Its file takes its messages with `receive` and looks at `isCalledOff` between two steps of long work
- * (shared/runtime/threads/thread-side.ts).
+ * A worker thread that ends only when it is asked to. Ending it by force while it is in native code or
+ * loads a module may crash the process. Its module handles messages with `receive`, and checks
+ * `isCancelled` between two steps of long work (shared/runtime/threads/thread-side.ts).
  */
 export class Thread {
   readonly worker: Worker;
-  /** Settles when it is gone. */
+  /** Settles when the thread has exited. */
   readonly exited: Promise<void>;
   readonly #control = new Int32Array(new SharedArrayBuffer(4));
   #hasExited = false;
   #isSetAside = false;
 
-  /** @param given what the file finds in `given()` */
-  constructor(file: string, given: unknown, options: Omit<WorkerOptions, 'workerData'> = {}) {
-    const start: ThreadStart = { control: this.#control, given };
+  /** @param data what the module reads with `threadData()`; it must be cloneable */
+  constructor(file: string, data: unknown, options: Omit<WorkerOptions, 'workerData'> = {}) {
+    const start: ThreadStart = { control: this.#control, data };
     this.worker = new Worker(file, { ...options, workerData: start });
     running.add(this);
     this.exited = new Promise((resolve) => {
@@ -56,7 +62,8 @@ export class Thread {
         resolve();
       });
     });
-    // Whoever cares listens too; without a listener an error on the thread would be one of the whole process.
+    // Without any listener, an error on the thread would end the whole process. Other listeners handle
+    // it.
     this.worker.on('error', () => undefined);
   }
 
@@ -64,18 +71,19 @@ export class Thread {
     return this.#isSetAside && !this.#hasExited;
   }
 
-  /** Calls off all work up to the piece with this number. */
-  callOff(piece: number): void {
-    Atomics.store(this.#control, 0, piece);
+  /** Cancels all calls with a number up to `callId`. */
+  cancelUpTo(callId: number): void {
+    Atomics.store(this.#control, 0, callId);
   }
 
   /**
-   * Asks it to end, when it has answered what it was asked before.
-   * @returns whether it did within `timeoutMs`; if not, it is set aside: it keeps nothing alive, and is gone once it sees it
+   * Asks the thread to end after the work that it has accepted. A thread that does not end in time no
+   * longer keeps the process alive, and exits when it notices.
+   * @returns whether it ended within `timeoutMs`
    */
-  async end(timeoutMs = usualPatienceMs): Promise<boolean> {
+  async end(timeoutMs = defaultEndTimeoutMs): Promise<boolean> {
     if (this.#hasExited) return true;
-    this.callOff(callOffAll);
+    this.cancelUpTo(cancelAll);
     this.worker.postMessage(endMessage);
     let timer: NodeJS.Timeout | undefined;
     const tooLate = new Promise<false>((resolve) => {

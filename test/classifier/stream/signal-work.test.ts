@@ -1,5 +1,5 @@
 import { createFilterDesigner } from '../../../shared/signal/filter-designer';
-import { Turns } from '../../../shared/batching/turns';
+import { EventLoopQueue } from '../../../shared/batching/event-loop-queue';
 import { designFilter } from '../../../shared/signal/resample-filter';
 import type { PredictionMessage } from '../../../shared/contracts/stream';
 import { SoundClock } from '../../../services/classifier/stream/sound/sound-clock';
@@ -98,7 +98,7 @@ describe('turns', () => {
   };
 
   it('are over after a few milliseconds, and callers take them one after another', async () => {
-    const turns = new Turns();
+    const turns = new EventLoopQueue();
     const order: string[] = [];
     const piece = (caller: string, name: string): Promise<void> =>
       turns.run(caller, () => {
@@ -116,7 +116,7 @@ describe('turns', () => {
   });
 
   it('go on behind a piece that fails', async () => {
-    const turns = new Turns();
+    const turns = new EventLoopQueue();
     await turns.run('a', () => {
       busy(6);
     });

@@ -3,7 +3,12 @@ import { once } from 'node:events';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assertFewHang, endThreads, Thread, threadsSetAside } from '../../../shared/runtime/threads/thread';
+import {
+  assertThreadsAvailable,
+  endThreads,
+  Thread,
+  threadsSetAside,
+} from '../../../shared/runtime/threads/thread';
 import type { SlowWork } from '../../support/slow-thread';
 
 const file = join(__dirname, '../../support/slow-thread.js');
@@ -25,7 +30,7 @@ describe('a thread that is asked', () => {
     for (const piece of [1, 2]) {
       await begin({ piece });
       const stopped = once(thread.worker, 'message');
-      thread.callOff(piece);
+      thread.cancelUpTo(piece);
       expect(await stopped).toEqual([{ piece, called: 'so', steps: expect.any(Number) }]);
     }
     expect(await thread.end()).toBe(true);
@@ -55,17 +60,17 @@ describe('a thread that is asked', () => {
     await other.begin({ piece: 1 });
     expect(await hanging[0]!.end(10)).toBe(false);
     expect(threadsSetAside()).toBe(1);
-    expect(assertFewHang).not.toThrow();
+    expect(assertThreadsAvailable).not.toThrow();
     // All threads of the process, those that do not hang too.
     expect(await endThreads(2_000)).toBe(false);
     await other.thread.exited;
     expect(threadsSetAside()).toBe(4);
-    expect(assertFewHang).toThrow('4 threads hang');
+    expect(assertThreadsAvailable).toThrow('4 threads hang');
     const writer = await open(pipe, 'w');
     await writer.close();
     await Promise.all(hanging.map(({ exited }) => exited));
     expect(threadsSetAside()).toBe(0);
-    expect(assertFewHang).not.toThrow();
+    expect(assertThreadsAvailable).not.toThrow();
     await rm(folder, { recursive: true });
   });
 });

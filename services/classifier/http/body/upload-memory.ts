@@ -58,8 +58,8 @@ export class UploadMemory {
   }
 
   #giveOneUp(): boolean {
-    const { greediest } = this.#bytes;
-    const upload = this.#slowest(({ caller }) => caller === greediest) ?? this.#slowest(() => true);
+    const { callerWithMost } = this.#bytes;
+    const upload = this.#slowest(({ caller }) => caller === callerWithMost) ?? this.#slowest(() => true);
     if (upload === undefined) return false;
     this.#arriving.delete(upload);
     // What it held is counted until its owner lets go of it, which it does at once.

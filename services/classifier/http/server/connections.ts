@@ -49,7 +49,8 @@ export class Connections {
       !isTrusted(this.#trusted, plain) &&
       this.#counts.of(address) >= this.#most / 2 &&
       !this.#makeRoom([address]);
-    const isFull = this.#counts.total >= this.#most && !this.#makeRoom([this.#counts.greediest!, undefined]);
+    const isFull =
+      this.#counts.total >= this.#most && !this.#makeRoom([this.#counts.callerWithMost!, undefined]);
     if (tooMany || isFull) {
       this.#onRefused();
       socket.destroy();

@@ -8,7 +8,7 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Problem } from '../../../../shared/contracts/problem';
-import { Turns } from '../../../../shared/batching/turns';
+import { EventLoopQueue } from '../../../../shared/batching/event-loop-queue';
 import { AppError, type ErrorCode } from '../../../../shared/errors/app-error';
 import { problemOf } from '../problem';
 import { Connections, type ConnectionLimits } from './connections';
@@ -47,7 +47,7 @@ export function createHttpServer(
   timeoutMs = arrivalMs,
 ): Server {
   const connections = new Connections(limits);
-  const pipelined = new Turns();
+  const pipelined = new EventLoopQueue();
   const listener: RequestListener = (req, res) => {
     // The client was told that the connection closes: requests that it sends after that are ignored.
     if (isClosing(req.socket)) return;

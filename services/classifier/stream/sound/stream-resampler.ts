@@ -4,11 +4,11 @@ import type { FullScaleEvent, SignalStage } from '../../../../shared/signal/full
 import { reducedRatio, type ResampleArithmetic } from '../../../../shared/signal/resample';
 import { createSignalPath } from '../../../../shared/signal/signal-path';
 import type { Piece } from '../../../../shared/decode/stream/stream-decoder';
-import type { Turns } from '../../../../shared/batching/turns';
+import type { EventLoopQueue } from '../../../../shared/batching/event-loop-queue';
 
 export interface StreamResamplerOptions {
   readonly filters: FilterDesigner;
-  readonly turns: Turns;
+  readonly turns: EventLoopQueue;
   /** On whose account. */
   readonly caller: string;
   readonly signal: AbortSignal;

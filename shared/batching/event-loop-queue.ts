@@ -1,25 +1,29 @@
 import { systemClock } from '../runtime/clock';
 import { FairQueue } from './fair-queue';
 
-/** What all of it may take of the event loop in one go; then everything else has its turn. */
+/** Maximum time for this work in one iteration of the event loop, in milliseconds. */
 const sliceMs = 5;
 
-type Piece = () => unknown;
+type Task = () => unknown;
 
 /**
- * What is computed from sound on the event loop (a stream's decoding and resampling, windows, levels), piece by piece: after a few milliseconds of it the loop
- * looks after its sockets before it goes on, and callers take turns. A piece is bounded by whoever makes it, to a few milliseconds.
+ * Runs short audio computations (stream decoding, resampling, windows, levels) on the event loop. After
+ * `sliceMs` of them the loop serves its sockets before it continues. Callers are served round-robin.
+ * Each task must be limited to a few milliseconds by its author.
  */
-export class Turns {
-  readonly #queue = new FairQueue<Piece, unknown>();
+export class EventLoopQueue {
+  readonly #queue = new FairQueue<Task, unknown>();
   #spentMs = 0;
   #scheduled = false;
 
-  /** @returns what the piece returns; rejects with what it throws */
-  async run<T>(caller: string, piece: () => T): Promise<T> {
+  /**
+   * Queues a task.
+   * @returns what the task returns; rejects with what it throws
+   */
+  async run<T>(caller: string, task: () => T): Promise<T> {
     this.#schedule();
-    if (this.#queue.counts.total === 0 && this.#spentMs < sliceMs) return this.#measured(piece);
-    const [result] = await this.#queue.add([piece], 0, caller).promise;
+    if (this.#queue.counts.total === 0 && this.#spentMs < sliceMs) return this.#measured(task);
+    const [result] = await this.#queue.add([task], 0, caller).promise;
     return result as T;
   }
 
@@ -47,10 +51,10 @@ export class Turns {
     if (this.#queue.counts.total > 0) this.#schedule();
   }
 
-  #measured<T>(piece: () => T): T {
+  #measured<T>(task: () => T): T {
     const startedMs = systemClock.now();
     try {
-      return piece();
+      return task();
     } finally {
       this.#spentMs += systemClock.now() - startedMs;
     }

@@ -3,22 +3,22 @@ import { AppError } from '../errors/app-error';
 import { isShortage } from '../errors/machine-fault';
 import { Backoff } from './backoff';
 
-export interface ThroughShortagesOptions {
+export interface RetryOnShortageOptions {
   readonly clock: Clock;
-  /** Once it has aborted nothing is tried again. */
+  /** Nothing is retried after it has aborted. */
   readonly signal: AbortSignal;
-  /** Told before each wait. */
+  /** Called before each wait. */
   readonly onShortage: (problem: string, retryMs: number) => void;
 }
 
 /**
- * Does `work` again, after a longer wait each time, for as long as it fails because the machine is short
- * of something.
- * @throws whatever else it fails with; the shortage itself once `signal` has aborted
+ * Retries `work` while the machine lacks a resource (memory, file descriptors, disk). The wait grows
+ * with each attempt.
+ * @throws any other error of `work`; the shortage itself once `signal` has aborted
  */
-export async function throughShortages<T>(
+export async function retryOnShortage<T>(
   work: () => Promise<T>,
-  { clock, signal, onShortage }: ThroughShortagesOptions,
+  { clock, signal, onShortage }: RetryOnShortageOptions,
 ): Promise<T> {
   const backoff = new Backoff(clock);
   const end = (): void => {
