@@ -48,6 +48,21 @@ export default tseslint.config(
     plugins: { earshot: { rules: { 'no-held-promise': noHeldPromise } } },
     rules: { 'earshot/no-held-promise': 'error' },
   },
+  // Settings are read once; the rest of the code gets values.
+  {
+    files: ['services/**/*.ts', 'shared/**/*.ts'],
+    ignores: ['shared/environment.ts', 'services/*/config.ts'],
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        {
+          object: 'process',
+          property: 'env',
+          message: 'The environment is read in shared/environment.ts and in config.ts of a service.',
+        },
+      ],
+    },
+  },
   {
     files: ['test/**/*.ts'],
     ...jest.configs['flat/recommended'],

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { encoderFrontEnd, melFrontEnd, reportFrontEnd, viewsOf } from '../shared/contracts/front-end';
 import type { Architecture } from '../shared/contracts/architecture';
-import type { KernelsWish } from '../shared/compute/provide/choose-engine';
+import type { KernelsWish } from '../shared/environment';
 import { isNative } from '../shared/compute/kernels/is-native';
 import { mel } from '../services/trainer/recipes/mel';
 import { batchSizes, type EngineRow, type RowSubject, type Served } from './engine-row';

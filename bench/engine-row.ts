@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { inputLength } from '../shared/front-end/window-inputs';
 import type { NetworkConfig } from '../shared/contracts/architecture';
 import { encoderFrontEnd, viewsOf, windowSamples, type FrontEnd } from '../shared/contracts/front-end';
-import { chooseEngine, type KernelsWish } from '../shared/compute/provide/choose-engine';
+import { chooseEngine } from '../shared/compute/provide/choose-engine';
+import type { KernelsWish } from '../shared/environment';
 import {
   describeEngine,
   loadEngine,

@@ -6,7 +6,8 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { decode } from '../shared/decode/decode';
 import { isMultiLabel } from '../shared/contracts/architecture';
-import { defaultEncoderCache, findEncoder } from '../shared/compute/provide/provide-encoder';
+import { findEncoder } from '../shared/compute/provide/provide-encoder';
+import { encoderCacheFolder } from '../shared/environment';
 import { openRegistry, type Version } from '../shared/registry/registry';
 import { wavFile } from '../test/support/wav-file';
 import type { RequestBody } from './connection';
@@ -65,7 +66,7 @@ export async function benchPeers(architectures: readonly ('cnn' | 'encoder')[]):
 
 /** PyTorch and ONNX Runtime with the encoder's weights, then the servers with its version. */
 async function benchEncoderPeers(): Promise<void> {
-  const file = await findEncoder(process.env['ENCODER'] ?? 'auto', defaultEncoderCache(process.env));
+  const file = await findEncoder(process.env['ENCODER'] ?? 'auto', encoderCacheFolder());
   if (file === undefined) {
     console.log('\nThe encoder left out: it is not in the cache, and ENCODER names none.');
     return;

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { childEnvironment } from '../../shared/environment';
 import { AppError } from '../../shared/errors/app-error';
 import { isAbsent } from '../../shared/errors/machine-fault';
 import { assertTrains } from '../../shared/jobs/assert-trains';
@@ -23,10 +24,11 @@ const trainerMain = join(__dirname, '../trainer/main.js');
 export function composeJobs(config: Config, logger: Logger): JobQueue {
   if (config.redisUrl !== undefined) return createBullQueue(config.redisUrl, { logger });
   const { jobsFolder, modelsFolder, datasetsFolder, runsFolder, runsKeepMs } = config;
-  const env = {
-    ...process.env,
-    ...{ MODELS_DIR: modelsFolder, DATASETS_DIR: datasetsFolder, RUNS_DIR: runsFolder },
-  };
+  const env = childEnvironment({
+    MODELS_DIR: modelsFolder,
+    DATASETS_DIR: datasetsFolder,
+    RUNS_DIR: runsFolder,
+  });
   const exists = (): boolean => holdsAnything(jobsFolder);
   const queue = openOnDemand(async () => {
     assertTrains();

@@ -1,12 +1,8 @@
+import { encoderCacheFolder } from '../../shared/environment';
 import { systemClock } from '../../shared/runtime/clock';
 import type { NetworkConfig } from '../../shared/contracts/architecture';
 import type { EngineChoice } from '../../shared/compute/provide/choose-engine';
-import {
-  defaultEncoderCache,
-  fetchEncoder,
-  findEncoder,
-  findEncoderFor,
-} from '../../shared/compute/provide/provide-encoder';
+import { fetchEncoder, findEncoder, findEncoderFor } from '../../shared/compute/provide/provide-encoder';
 import { AppError } from '../../shared/errors/app-error';
 import type { ChooseFor } from '../../shared/promotion/promote-version';
 import { encoderMissing } from '../../shared/compute/provide/encoder-file';
@@ -48,6 +44,9 @@ interface ModelsDeps {
   readonly onEngine: (choice: EngineChoice) => void;
 }
 
+/** How long a window may be held back while others are on their way; a lone one never is. */
+const batchMaxDelayMs = 5;
+
 /** The models of the process and what looks after them; the first starts loading, and what is promoted is followed. */
 export function composeModels(config: Config, deps: ModelsDeps): Models {
   const { metrics, logger, ready, onEngine } = deps;
@@ -60,7 +59,7 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
   };
   const registry = openRegistry(config.modelsFolder);
   const stopping = new AbortController();
-  const encoderCache = defaultEncoderCache(process.env);
+  const encoderCache = encoderCacheFolder();
   const chooser = createEngineChooser(config, {
     logger,
     signal: stopping.signal,
@@ -99,7 +98,7 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
         supervision,
         batching: {
           maxItems: config.batchMaxWindows,
-          maxDelayMs: config.batchMaxDelayMs,
+          maxDelayMs: batchMaxDelayMs,
           maxQueuedItems: config.queueMaxWindows,
           streamShare: config.streamShare,
         },

@@ -1,31 +1,18 @@
-import { isAbsolute, join, resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { privateFolders } from '../../shared/access/private-folder';
-import { engineWishes, kernelsWishes } from '../../shared/compute/provide/choose-engine';
-import { AppError } from '../../shared/errors/app-error';
-import { normaliseOrigin } from './access/origin';
-import { logLevels } from '../../shared/observability/logger';
+import { commonSettings } from '../../shared/environment';
+import { duration, optional, readSettings, setting, whole, type ValuesOf } from '../../shared/settings';
 import { parseTrustedProxies } from './access/address';
+import { normaliseOrigin } from './access/origin';
 
 const mebibyte = 1024 * 1024;
-/** The package's, wherever the process is started; this file is compiled to dist/services/classifier. */
-const ownModelsFolder = join(__dirname, '..', '..', '..', 'models');
-
-/** A whole number, written in digits. */
-function whole(minimum: number, maximum: number) {
-  const error = `expected a whole number from ${minimum} to ${maximum}`;
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, error)
-    .transform(Number)
-    .refine((value) => value >= minimum && value <= maximum, error);
-}
 
 /** Texts with commas between them. */
 function listOf(entry: RegExp, error: string, normalise: (text: string) => string) {
   return z
     .string()
-    .transform((list) => list.split(',').map(normalise))
+    .transform((list) => (list === '' ? [] : list.split(',').map(normalise)))
     .refine((list) => list.every((text) => entry.test(text)), error);
 }
 
@@ -50,106 +37,136 @@ function proxies() {
     .transform((list) => parseTrustedProxies(list)!);
 }
 
-/** The environment, as `.env.example` explains it to people. */
-const environmentSchema = z
-  .object({
-    HOST: z.string().default('127.0.0.1'),
-    PORT: whole(0, 65_535).default(8080),
-    MODELS_DIR: z.string().default(ownModelsFolder),
-    MODEL_VERSION: z.string().optional(),
-    MODEL_LOAD_SECONDS: whole(1, 3600).default(120),
-    ENGINE: z.enum(engineWishes).default('auto'),
-    ENGINE_KERNELS: z.enum(kernelsWishes).default('auto'),
-    ENGINE_THREADS: whole(1, 256).optional(),
-    ENCODER: z.string().default('auto'),
-    MAX_UPLOAD_BYTES: whole(1024, 1024 * mebibyte).default(25 * mebibyte),
-    DATASETS_DIR: z.string().default('datasets'),
-    MAX_DATASET_BYTES: whole(1024, 1024 * 1024 * mebibyte).default(2048 * mebibyte),
-    MAX_CLIP_SECONDS: whole(1, 86_400).default(600),
-    BATCH_MAX_WINDOWS: whole(1, 1024).default(16),
-    BATCH_MAX_DELAY_MS: whole(0, 10_000).default(5),
-    QUEUE_MAX_WINDOWS: whole(1, 100_000).default(512),
-    MAX_CONCURRENT_REQUESTS: whole(1, 10_000).default(64),
-    REQUEST_DEADLINE_SECONDS: whole(1, 3600).default(60),
-    MAX_STREAMS: whole(0, 100_000).default(128),
-    STREAM_SHARE_PERCENT: whole(1, 100).default(80),
-    ALLOWED_ORIGINS: origins.default([]),
-    ALLOWED_HOSTS: hosts.default([]),
-    TRUSTED_PROXIES: proxies().prefault(''),
-    API_KEYS_FILE: z.string().optional(),
-    ADMIN_KEY_DIR: z.string().refine(isAbsolute, 'expected an absolute path').optional(),
-    REDIS_URL: z
-      .string()
-      .regex(/^rediss?:\/\//, 'expected redis://… or rediss://…')
-      .optional(),
-    JOBS_DIR: z.string().default('jobs'),
-    RUNS_DIR: z.string().default('runs'),
-    RUNS_KEEP_HOURS: whole(0, 87_600).default(168),
-    DECODE_THREADS: whole(1, 64).optional(),
-    DRAIN_SECONDS: whole(1, 3600).default(25),
-    LOG_LEVEL: z.enum(logLevels).default('info'),
-  })
-  .refine((env) => !(env.BATCH_MAX_WINDOWS > env.QUEUE_MAX_WINDOWS), {
-    path: ['BATCH_MAX_WINDOWS'],
-    error: 'a batch cannot be larger than the queue (QUEUE_MAX_WINDOWS)',
-    // Also when another variable is wrong: all problems come in one list.
-    when: () => true,
+/** Every setting of the service; `.env.example` shows them to people, and a test compares the two. */
+export const settings = {
+  host: setting('HOST', z.string(), '127.0.0.1', 'Where it listens. 0.0.0.0 opens it to the network.'),
+  port: setting('PORT', whole(0, 65_535), '8080', '0 picks a free port; the log says which.'),
+  ...commonSettings,
+  modelVersion: optional(
+    'MODEL_VERSION',
+    z.string(),
+    'Serve this version whatever is promoted; unset: the promoted one, else the one with the best' +
+      ' validation accuracy.',
+  ),
+  maxUploadBytes: setting(
+    'MAX_UPLOAD_BYTES',
+    whole(1024, 1024 * mebibyte),
+    '26214400',
+    'Largest upload. Times MAX_CONCURRENT_REQUESTS it bounds the memory that uploads take, those ' +
+      'on their way included.',
+  ),
+  maxDatasetBytes: setting(
+    'MAX_DATASET_BYTES',
+    whole(1024, 1024 * 1024 * mebibyte),
+    '2147483648',
+    'Largest dataset, packed and unpacked.',
+  ),
+  maxClipSeconds: setting('MAX_CLIP_SECONDS', whole(1, 86_400), '600', 'Longest recording.'),
+  batchMaxWindows: setting(
+    'BATCH_MAX_WINDOWS',
+    whole(1, 1024),
+    '16',
+    'Windows that the engine judges in one go: more is faster in all, and slower for each.',
+  ),
+  queueMaxWindows: setting(
+    'QUEUE_MAX_WINDOWS',
+    whole(1, 100_000),
+    '512',
+    'Windows that may wait for the engine; beyond that: 429. A caller with less than half of them' +
+      ' still has its half.',
+  ),
+  maxConcurrentRequests: setting(
+    'MAX_CONCURRENT_REQUESTS',
+    whole(1, 10_000),
+    '64',
+    'Recordings decoded or classified at a time; beyond that: 429. Where others come, no caller ' +
+      'has more than half.',
+  ),
+  requestDeadlineMs: setting(
+    'REQUEST_DEADLINE_SECONDS',
+    duration(1, 3600, 1000),
+    '60',
+    'From the last byte of an upload to its answer; who would wait longer is refused at once. A ' +
+      'request may ask for less: X-Request-Timeout, in seconds.',
+  ),
+  maxStreams: setting(
+    'MAX_STREAMS',
+    whole(0, 100_000),
+    '128',
+    'Streams open at a time, as far as the engine keeps up; beyond that: 503. Where others come, ' +
+      'no caller has more than half.',
+  ),
+  streamShare: setting(
+    'STREAM_SHARE_PERCENT',
+    whole(1, 100).transform((percent) => percent / 100),
+    '80',
+    'Streams go before uploads, up to this share of the engine.',
+  ),
+  allowedOrigins: setting(
+    'ALLOWED_ORIGINS',
+    origins,
+    '',
+    'Other origins whose pages may use the service, with commas between them; * for any; null and' +
+      ' file:// for what has no host. Its own pages always may.',
+  ),
+  allowedHosts: setting(
+    'ALLOWED_HOSTS',
+    hosts,
+    '',
+    "Where HOST is this machine's alone: names by which it is asked for besides localhost, as a " +
+      'proxy in front passes them on; * for any.',
+  ),
+  trustedProxies: setting(
+    'TRUSTED_PROXIES',
+    proxies(),
+    '',
+    'Proxies in front of the service, with commas between them: 10.0.0.7, or networks as ' +
+      '10.0.0.0/8. Their X-Forwarded-For says who asks; without keys what there is is shared by ' +
+      'address, and everybody behind a proxy that is not listed here counts as one caller.',
+  ),
+  apiKeysFile: optional(
+    'API_KEYS_FILE',
+    z.string(),
+    'JSON file of API keys (docs/operation.md); unset: everybody is let in.',
+  ),
+  adminKeyFolder: optional(
+    'ADMIN_KEY_DIR',
+    z.string().refine(isAbsolute, 'expected an absolute path'),
+    'Folder, by its absolute path, in which the service leaves the admin key that it makes at ' +
+      'each start where API_KEYS_FILE has none, and where `npx earshot` looks for it. Unset: ' +
+      'earshot/ in XDG_STATE_HOME, ~/.local/state or XDG_RUNTIME_DIR, else in the temporary folder.',
+  ),
+  jobsFolder: setting(
+    'JOBS_DIR',
+    z.string().transform((path) => resolve(path)),
+    'jobs',
+    'Folder of the jobs that this service works on by itself; one service at a time may have it.',
+  ),
+  decodeThreads: optional(
+    'DECODE_THREADS',
+    whole(1, 64),
+    'Threads that decode; unset: one less than there are cores, at most 4.',
+  ),
+  drainMs: setting(
+    'DRAIN_SECONDS',
+    duration(1, 3600, 1000),
+    '25',
+    'After SIGTERM: how long accepted requests may take to finish.',
+  ),
+};
+
+export const environmentKeys: readonly string[] = Object.values(settings).map(({ name }) => name);
+
+export type Config = ValuesOf<typeof settings> & {
+  /** Where the admin key is left, the best place first. */
+  readonly adminKeyFolders: readonly string[];
+};
+
+/** @throws AppError invalid-configuration whose message has a line for every problem */
+export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const values = readSettings(settings, env, ({ batchMaxWindows = 0, queueMaxWindows = Infinity }) => {
+    if (batchMaxWindows <= queueMaxWindows) return {};
+    return { BATCH_MAX_WINDOWS: 'a batch cannot be larger than the queue (QUEUE_MAX_WINDOWS)' };
   });
-
-export const environmentKeys = Object.keys(environmentSchema.shape);
-
-export type Config = ReturnType<typeof toConfig>;
-
-/**
- * The configuration, from an environment; a variable set to nothing counts as not set.
- * @throws AppError invalid-configuration whose message has a line for every problem
- */
-export function loadConfig(env: NodeJS.ProcessEnv): Config {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const parsed = environmentSchema.safeParse(given);
-  if (parsed.success) return toConfig(parsed.data, privateFolders(given));
-  const lines = parsed.error.issues.map(({ path, message }) => {
-    const name = path.join('.');
-    // What may hold a password is not repeated.
-    const value = name === 'REDIS_URL' ? undefined : given[name];
-    return `  ${name}${value === undefined ? '' : `=${value}`}: ${message}`;
-  });
-  throw new AppError('invalid-configuration', `The environment is not valid:\n${lines.join('\n')}`);
-}
-
-function toConfig(env: z.infer<typeof environmentSchema>, adminKeyFolders: readonly string[]) {
-  return Object.freeze({
-    host: env.HOST,
-    port: env.PORT,
-    modelsFolder: resolve(env.MODELS_DIR),
-    modelVersion: env.MODEL_VERSION,
-    modelLoadMs: env.MODEL_LOAD_SECONDS * 1000,
-    engine: env.ENGINE,
-    engineKernels: env.ENGINE_KERNELS,
-    engineThreads: env.ENGINE_THREADS,
-    encoder: env.ENCODER,
-    maxUploadBytes: env.MAX_UPLOAD_BYTES,
-    datasetsFolder: resolve(env.DATASETS_DIR),
-    maxDatasetBytes: env.MAX_DATASET_BYTES,
-    maxClipSeconds: env.MAX_CLIP_SECONDS,
-    batchMaxWindows: env.BATCH_MAX_WINDOWS,
-    batchMaxDelayMs: env.BATCH_MAX_DELAY_MS,
-    queueMaxWindows: env.QUEUE_MAX_WINDOWS,
-    maxConcurrentRequests: env.MAX_CONCURRENT_REQUESTS,
-    requestDeadlineMs: env.REQUEST_DEADLINE_SECONDS * 1000,
-    maxStreams: env.MAX_STREAMS,
-    streamShare: env.STREAM_SHARE_PERCENT / 100,
-    allowedOrigins: env.ALLOWED_ORIGINS,
-    allowedHosts: env.ALLOWED_HOSTS,
-    trustedProxies: env.TRUSTED_PROXIES,
-    apiKeysFile: env.API_KEYS_FILE,
-    adminKeyFolders,
-    redisUrl: env.REDIS_URL,
-    jobsFolder: resolve(env.JOBS_DIR),
-    runsFolder: resolve(env.RUNS_DIR),
-    runsKeepMs: env.RUNS_KEEP_HOURS * 3_600_000,
-    decodeThreads: env.DECODE_THREADS,
-    drainMs: env.DRAIN_SECONDS * 1000,
-    logLevel: env.LOG_LEVEL,
-  });
+  return Object.freeze({ ...values, adminKeyFolders: privateFolders(env) });
 }

@@ -26,7 +26,7 @@ function exit(code: number): void {
 }
 
 function main(): void {
-  const config = orExit(() => loadConfig(process.env));
+  const config = orExit(() => loadConfig());
   const logger = createLogger(config.logLevel);
   captureOutput(logger);
   process.on('uncaughtException', (error) => {

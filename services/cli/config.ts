@@ -9,7 +9,7 @@ export interface CliConfig {
   readonly adminKeyFolders: readonly string[];
 }
 
-export function readCliConfig(env: NodeJS.ProcessEnv): CliConfig {
+export function readCliConfig(env: NodeJS.ProcessEnv = process.env): CliConfig {
   const given = (name: string): string | undefined => (env[name] === '' ? undefined : env[name]);
   return {
     server: given('EARSHOT_SERVER') ?? 'http://127.0.0.1:8080',

@@ -26,7 +26,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${usage}\n`);
     return exitCodes.done;
   }
-  const config = readCliConfig(process.env);
+  const config = readCliConfig();
   const { stdin: input, stdout: output, stderr: errors } = process;
   const io = { input, output, errors, signal: onInterrupt() };
   const server = command.options.server ?? config.server;

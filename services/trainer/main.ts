@@ -36,7 +36,7 @@ const trainingVerbs: ReadonlySet<string> = new Set(['train', 'reproduce', 'evalu
 
 /** Terminal command: parse → run → exit code. */
 async function main([verb, ...args]: readonly string[]): Promise<void> {
-  const config = readTrainerConfig(process.env);
+  const config = readTrainerConfig();
   const output = process.stdout;
   const stop = new AbortController();
   // The first signal ends the run between two batches; a later one ends the process.

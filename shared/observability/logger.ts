@@ -1,16 +1,15 @@
+import type { LogLevel } from '../environment';
 import pino, { type Logger } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { openLogOutput, type LogOutput } from './log-output';
 
 export type { Logger };
 
-export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
-
 /**
  * Structured logs on standard output: JSON lines, or lines for people where a person is looking. A log that cannot be written
  * holds nothing up.
  */
-export function createLogger(level: (typeof logLevels)[number]): Logger {
+export function createLogger(level: LogLevel): Logger {
   const serializers = { err: describeError };
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers };
   if (level === 'silent') return pino(options);

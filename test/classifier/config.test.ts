@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '../../shared/errors/app-error';
-import { environmentKeys, loadConfig } from '../../services/classifier/config';
+import { environmentKeys, loadConfig, settings } from '../../services/classifier/config';
 
-const exampleLines = readFileSync(join(__dirname, '../../../.env.example'), 'utf8')
-  .split('\n')
-  .filter((line) => line !== '' && !line.startsWith('#'));
+const example = readFileSync(join(__dirname, '../../../.env.example'), 'utf8');
+const exampleLines = example.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 
 describe('the configuration', () => {
   it('has a default for everything: local, 8080, 25 MiB', () => {
@@ -52,6 +51,20 @@ describe('the configuration', () => {
 describe('.env.example', () => {
   it('names exactly the variables there are', () => {
     expect(exampleLines.map((line) => line.split('=')[0]).sort()).toEqual([...environmentKeys].sort());
+  });
+
+  it('says of each what its record says', () => {
+    const described = example.matchAll(/((?:^# .*\n)+)^([A-Z_]+)=/gm);
+    const texts = Array.from(described, ([, lines, name]) => [
+      name,
+      lines!
+        .trim()
+        .split('\n')
+        .map((line) => line.slice('# '.length))
+        .join(' '),
+    ]);
+    const records = Object.values(settings).map(({ name, description }) => [name, description]);
+    expect(Object.fromEntries(texts)).toEqual(Object.fromEntries(records));
   });
 
   it('shows their defaults', () => {

@@ -1,5 +1,5 @@
 import type { ViewsFrontEnd } from '../../shared/contracts/front-end';
-import type { EngineWish } from '../../shared/compute/provide/choose-engine';
+import type { EngineWish } from '../../shared/environment';
 import { loadEngine } from '../../shared/compute/provide/load-engine';
 import { createWindowScorer } from '../../shared/compute/inference/window-scorer';
 import { createMel } from '../../shared/compute/network/mel';

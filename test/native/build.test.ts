@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { buildKernels } from '../../shared/compute/provide/build-kernels';
-import { chooseEngine, defaultEngineCache } from '../../shared/compute/provide/choose-engine';
+import { chooseEngine } from '../../shared/compute/provide/choose-engine';
+import { engineCacheFolder } from '../../shared/environment';
 import { describeEngine, loadEngine } from '../../shared/compute/provide/load-engine';
 import { createNativeNetwork } from '../../shared/compute/kernels/native-network';
 import { createNetwork } from '../../shared/compute/network/create-network';
@@ -208,7 +209,7 @@ describe('the native kernels', () => {
       ...['-fsanitize=address,undefined', '-fno-sanitize=vptr', '-fno-sanitize-recover=all'],
       ...['-g1', '-O1'],
     ];
-    const cacheFolder = defaultEngineCache(process.env);
+    const cacheFolder = engineCacheFolder();
     const addon = await buildKernels({ cacheFolder, onProgress: quiet.onProgress, extraFlags });
     const library = execFileSync(process.env['CXX'] ?? 'g++', ['-print-file-name=libasan.so'], {
       encoding: 'utf8',

@@ -1,7 +1,7 @@
 import { loadKernels, type KernelsAddon } from '../../shared/compute/kernels/kernels-addon';
 import { dropoutPlaces } from '../../shared/compute/kernels/native-network';
 import { buildKernels } from '../../shared/compute/provide/build-kernels';
-import { defaultEngineCache } from '../../shared/compute/provide/choose-engine';
+import { engineCacheFolder } from '../../shared/environment';
 import { expectClose } from '../support/kernel-checks';
 import { addonBatch, noiseClips } from '../support/native-cnn';
 import { addonEnsemble, fadingChirp, smallFrontEnd } from '../support/native-ensemble';
@@ -67,7 +67,7 @@ async function clangKernels(): Promise<string> {
   process.env['CXX'] = 'clang++';
   try {
     return await buildKernels({
-      cacheFolder: defaultEngineCache(process.env),
+      cacheFolder: engineCacheFolder(),
       onProgress: () => undefined,
     });
   } finally {

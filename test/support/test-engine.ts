@@ -1,10 +1,6 @@
 import { buildKernels } from '../../shared/compute/provide/build-kernels';
-import {
-  chooseEngine,
-  defaultEngineCache,
-  type EngineChoice,
-  type EngineWish,
-} from '../../shared/compute/provide/choose-engine';
+import { chooseEngine, type EngineChoice } from '../../shared/compute/provide/choose-engine';
+import { engineCacheFolder, type EngineWish } from '../../shared/environment';
 import { loadEngine, type LoadedEngine } from '../../shared/compute/provide/load-engine';
 
 /** The engine of the tests: libtensorflow on the CPU unless a test wants another. */
@@ -26,5 +22,5 @@ export async function loadTestEngine(wish: EngineWish = 'cpu'): Promise<LoadedEn
 
 /** The addon's path; it is built unless the cache has it. */
 export async function provideTestKernels(): Promise<string> {
-  return buildKernels({ cacheFolder: defaultEngineCache(process.env), onProgress: () => undefined });
+  return buildKernels({ cacheFolder: engineCacheFolder(), onProgress: () => undefined });
 }

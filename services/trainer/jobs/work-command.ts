@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { childEnvironment } from '../../../shared/environment';
 import { createStartRun } from '../../../shared/jobs/child-run';
 import { startBullWorker } from '../../../shared/jobs/start-bull-worker';
 import { AppError } from '../../../shared/errors/app-error';
@@ -30,7 +31,7 @@ export async function workCommand(
       'Trainers take their jobs from Redis: set REDIS_URL, here and for the classifier. Without it the classifier trains by itself.';
     throw new AppError('invalid-configuration', message);
   }
-  const startRun = createStartRun(mainFile, process.env);
+  const startRun = createStartRun(mainFile, childEnvironment());
   const { redisUrl, lockTimes: times, runsFolder, modelsFolder, runsKeepMs: keepMs } = config;
   const leftovers = { runsFolder, modelsFolder, keepMs };
   const worker = startBullWorker({ redisUrl, startRun, logger, times, retention: leftovers });

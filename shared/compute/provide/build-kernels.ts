@@ -3,11 +3,12 @@ import { open, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { compilerCommand } from '../../environment';
 import { AppError } from '../../errors/app-error';
 import { ifAbsent } from '../../errors/machine-fault';
 import { usableCores } from '../../runtime/usable-cores';
 import { takeBuildLock } from './build-lock';
-import { compilerCommand, compilerToInstall } from './compiler';
+import { compilerToInstall } from './compiler';
 import { runTool } from './run-tool';
 import { scratchInCache } from './scratch-in-cache';
 
@@ -61,7 +62,7 @@ interface Compilation {
  * @throws AppError engine-unavailable with the compiler's last words, or what to install; cancelled
  */
 export async function buildKernels(options: BuildKernelsOptions): Promise<string> {
-  const [compiler, ...compilerArgs] = compilerCommand(process.env);
+  const [compiler, ...compilerArgs] = compilerCommand();
   const { signal, inBackground } = options;
   const tool = {
     ...{ purpose: 'build the native kernels', install: compilerToInstall(compiler), signal, inBackground },
@@ -136,7 +137,7 @@ async function addonPath({
 }: Pick<BuildKernelsOptions, 'cacheFolder' | 'extraFlags'>): Promise<string> {
   // Nothing of the compiler but its name: an addon built ahead is found on a machine without one.
   const key = await hashOf([
-    compilerCommand(process.env).join(' '),
+    compilerCommand().join(' '),
     ...commonFlags,
     ...extraFlags,
     ...Object.values(instructionSetFlags).flat(),

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { cacheFolder } from '../../access/cache-folder';
 import type { NetworkConfig } from '../../contracts/architecture';
+import { configureTensorflow, engineCacheFolder, type EngineWish, type KernelsWish } from '../../environment';
 import { AppError } from '../../errors/app-error';
 import { isShortage } from '../../errors/machine-fault';
 import { usableCores } from '../../runtime/usable-cores';
@@ -11,13 +11,6 @@ import { isNative } from '../kernels/is-native';
 import { findNvidiaDriver } from './nvidia-driver';
 import { findEngine, provideEngine, type NativeEngineKind, type ProvidedEngine } from './provide';
 import { tryEngine } from './try-engine';
-
-export const engineWishes = ['auto', 'cuda', 'cpu', 'wasm'] as const;
-export type EngineWish = (typeof engineWishes)[number];
-
-/** `native`: the fused CPU kernels; `reference`: TensorFlow.js; `auto`: native where it computes the network. */
-export const kernelsWishes = ['auto', 'native', 'reference'] as const;
-export type KernelsWish = (typeof kernelsWishes)[number];
 
 /** What is fetched or built before it computes. */
 export type EnginePart = 'kernels' | NativeEngineKind;
@@ -63,18 +56,10 @@ export interface ChooseOptions {
   readonly without?: ReadonlySet<EnginePart>;
 }
 
-/** `$XDG_CACHE_HOME/earshot/engine`, or what stands in for it: there libtensorflow outlives node_modules. */
-export function defaultEngineCache(env: NodeJS.ProcessEnv): string {
-  return cacheFolder('engine', env);
-}
-
 /**
  * CUDA where an NVIDIA driver is loaded; else the native kernels, alone where they compute all that the task names; else the CPU's
  * libtensorflow; else WebAssembly: the first that is there and, tried in a process of its own, loads. What is only scored does without
  * libtensorflow, 274 MB to fetch, unless it is asked for. A forced engine is provided or refused, never replaced.
- *
- * TensorFlow reads its thread count and log level from the process's environment when its library loads, in
- * whichever thread; they are set here because a worker thread's own environment is a copy that C code never sees.
  *
  * @throws AppError engine-unavailable when a forced engine cannot be had, with the reason; cancelled. Where the machine has too little
  *   of something just now (`isShortage`) that is thrown too: it says nothing of any engine, and who asks again may get the best one
@@ -161,7 +146,7 @@ async function provideCuda(options: ChooseOptions): Promise<EngineChoice> {
   if (driver.problem !== undefined) {
     throw new AppError('engine-unavailable', `ENGINE=cuda cannot be had. ${driver.problem}`);
   }
-  configureTensorflow(options);
+  configureTensorflow(options.threads);
   const choice = await provideNative('cuda', options);
   if (options.wish === 'auto') await tryEngine(choice, options.signal);
   // A GPU is faster than the kernels.
@@ -175,7 +160,7 @@ function isPassing(error: unknown): boolean {
 }
 
 function cacheOf({ cacheFolder }: ChooseOptions): string {
-  return cacheFolder ?? defaultEngineCache(process.env);
+  return cacheFolder ?? engineCacheFolder();
 }
 
 /** TensorFlow sees on which cores it may run, not how many of them it may use at a time. */
@@ -184,16 +169,9 @@ function quotaThreads(): number | undefined {
   return cores < availableParallelism() ? cores : undefined;
 }
 
-function configureTensorflow({ threads }: ChooseOptions): void {
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
-  if (threads === undefined) return;
-  process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
-  process.env['OMP_NUM_THREADS'] = String(threads);
-}
-
 /** On the CPU. @throws AppError engine-unavailable when it is forced and cannot be had; cancelled; a shortage */
 async function chooseTensorflow(options: ChooseOptions): Promise<EngineChoice> {
-  configureTensorflow(options);
+  configureTensorflow(options.threads);
   if (options.wish === 'wasm') return wasmEngine(options);
   if (options.wish !== 'auto') return provideNative('cpu', options);
   if (!(await mayTake('cpu', options))) return wasmEngine(options);

@@ -35,7 +35,7 @@ function lookFor(root: string): NvidiaDriver | undefined {
 /** In a process of its own, because a library that was loaded stays. */
 function whyNotLoaded(): string | undefined {
   const script = `process.dlopen({ exports: {} }, '${library}')`;
-  const { stderr } = spawnSync(process.execPath, ['-e', script], { env: process.env, encoding: 'utf8' });
+  const { stderr } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
   // What loads is no module of Node's, which is said otherwise.
   return /Error: (.*cannot open shared object file.*)/.exec(stderr)?.[1];
 }

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { access, mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { cacheFolder } from '../../access/cache-folder';
 import type { NetworkConfig } from '../../contracts/architecture';
 import { encoderFrontEnd } from '../../contracts/front-end';
 import { download, reasonOf } from '../../download/download';
@@ -20,11 +19,6 @@ const idleMs = 30_000;
 
 /** `auto`: from the cache, or from its public release; `off`: none; an address to fetch it from; or the path of its file. */
 export type EncoderWish = 'auto' | 'off' | (string & {});
-
-/** `$XDG_CACHE_HOME/earshot/encoder`, or what stands in for it. */
-export function defaultEncoderCache(env: NodeJS.ProcessEnv): string {
-  return cacheFolder('encoder', env);
-}
 
 /** Where a fetched encoder is kept: its name says what is in it, so another version's is never taken for it. */
 export function cachedEncoderFile(cacheFolder: string): string {

@@ -1,7 +1,8 @@
+import { readSettings } from '../../settings';
+import { childEnvironment, commonSettings, encoderCacheFolder, engineCacheFolder } from '../../environment';
 import { AppError } from '../../errors/app-error';
 import { buildKernels } from './build-kernels';
-import { defaultEngineCache } from './choose-engine';
-import { defaultEncoderCache, fetchEncoder, findEncoder } from './provide-encoder';
+import { fetchEncoder, findEncoder } from './provide-encoder';
 import { provideEngine, type NativeEngineKind, type ProvideOptions } from './provide';
 
 const question = 'Which engine? npm run engine -- kernels, cpu, or cuda.';
@@ -25,8 +26,8 @@ const kinds: ReadonlyMap<string, () => Promise<readonly string[]>> = new Map([
 
 /** A file that ENCODER names is copied into the cache, so that later starts need not be told of it. */
 async function provideEncoder(): Promise<string> {
-  const cacheFolder = defaultEncoderCache(process.env);
-  const wish = process.env['ENCODER'] ?? 'auto';
+  const cacheFolder = encoderCacheFolder();
+  const { encoder: wish } = readSettings({ encoder: commonSettings.encoder }, childEnvironment());
   if (wish === 'off') return 'ENCODER=off: no encoder';
   const found = await findEncoder('auto', cacheFolder);
   return found ?? (await fetchEncoder({ wish, cacheFolder }))!;
@@ -39,7 +40,7 @@ async function provideTensorflow(kind: NativeEngineKind): Promise<string> {
 function engineOptions(): ProvideOptions {
   let shown = '';
   return {
-    cacheFolder: defaultEngineCache(process.env),
+    cacheFolder: engineCacheFolder(),
     onProgress: (line) => {
       // A line for each step, not for each megabyte: this is read in build logs.
       const step = line.replace(/: +\d+ of/, ':');

@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { compilerCommand } from '../../environment';
 import { AppError } from '../../errors/app-error';
 import { ifAbsent } from '../../errors/machine-fault';
-import { compilerCommand, compilerToInstall } from './compiler';
+import { compilerToInstall } from './compiler';
 import { runTool } from './run-tool';
 import { scratchInCache } from './scratch-in-cache';
 import { buildStderrTap } from './stderr-tap';
@@ -208,7 +209,7 @@ async function buildBinding(folder: string, signal: AbortSignal | undefined): Pr
   const nvidiaPaths = existsSync(nvidiaFolder)
     ? (await readdir(nvidiaFolder)).map((name) => `-Wl,-rpath,$ORIGIN/nvidia/${name}/lib`)
     : [];
-  const [compiler, ...compilerArgs] = compilerCommand(process.env);
+  const [compiler, ...compilerArgs] = compilerCommand();
   await runTool(
     compiler,
     [

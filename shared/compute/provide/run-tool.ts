@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { childEnvironment } from '../../environment';
 import { AppError } from '../../errors/app-error';
 
 export interface ToolOptions {
@@ -46,7 +47,7 @@ export function runTool(command: string, args: readonly string[], options: ToolO
     const wrapper = wrapperOf(options);
     const [program, ...words] = [...wrapper, command, ...args] as [string, ...string[]];
     const tool = spawn(program, words, {
-      env: { ...process.env, ...options.env },
+      env: childEnvironment(options.env),
       stdio: ['ignore', 'pipe', 'pipe'],
       // A compiler is several processes: in a group of their own they end together.
       detached: signal !== undefined,

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
-import { compilerCommand, compilerToInstall } from './compiler';
+import { compilerCommand, tensorflowLogLevel } from '../../environment';
+import { compilerToInstall } from './compiler';
 import { runTool } from './run-tool';
 
 /** native/stderr/stderr_tap.cc */
@@ -24,7 +25,7 @@ export async function buildStderrTap(engineFolder: string, signal: AbortSignal |
   const file = join(engineFolder, tapName);
   if (existsSync(file)) return;
   const unfinished = `${file}.${process.pid}.tmp`;
-  const [compiler, ...compilerArgs] = compilerCommand(process.env);
+  const [compiler, ...compilerArgs] = compilerCommand();
   const headers = dirname(createRequire(__filename).resolve('node-api-headers/package.json'));
   try {
     await runTool(
@@ -55,8 +56,7 @@ export function loadTapped<T>(engineFolder: string, load: () => T): T {
   } finally {
     const printed = tap.stop();
     if (printed !== '') process.stderr.write(printed);
-    const level = Number(process.env['TF_CPP_MIN_LOG_LEVEL'] ?? '0');
-    tap.limitLog(join(engineFolder, 'tensorflow', 'libtensorflow_framework.so.2'), level);
+    tap.limitLog(join(engineFolder, 'tensorflow', 'libtensorflow_framework.so.2'), tensorflowLogLevel());
   }
 }
 

@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
+import { isBelowNpm } from '../../environment';
 
 export type StopSignal = 'SIGTERM' | 'SIGINT';
 
@@ -35,5 +36,5 @@ export function onStopSignal(
 
 /** Tells whether a package manager's script started this process in a terminal. */
 function isBelowNpmInTerminal(): boolean {
-  return process.env['npm_lifecycle_event'] !== undefined && isatty(0);
+  return isBelowNpm() && isatty(0);
 }
