@@ -1,16 +1,15 @@
 import type { ClipDecoder, Clip } from '../../../shared/signal/clip';
-import { gateSignal } from '../../../shared/signal/gate-signal';
-import { levelOf, type Level } from '../../../shared/signal/level';
 import { sliceWindows } from '../../../shared/signal/windows';
 import type { Outcome } from '../../../shared/batching/micro-batcher';
 import type { EventLoopQueue } from '../../../shared/batching/event-loop-queue';
 import type { Classification } from '../../../shared/contracts/classification';
 import { removesOffset, type FrontEnd } from '../../../shared/contracts/front-end';
-import { verdictOf, verdictOfWindows, verdictOptions } from '../../../shared/decision/verdict';
+import { verdictOfWindows, verdictOptions } from '../../../shared/decision/verdict';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Metrics } from '../../../shared/observability/metrics';
 import { describeModel } from './describe-model';
-import { observeWindow, type WindowObserver } from './observed-window';
+import { judgeWindows } from './judge-windows';
+import type { WindowObserver } from './observed-window';
 import type { Lease, ServedModel, WindowScores } from './loaded-model';
 
 export interface ClassifyDeps {
@@ -70,28 +69,37 @@ async function classifyWith(
   const arrived = batcher.expect();
   const startedMs = performance.now();
   const clip = await decode(deps, bytes, frontEnd, options).finally(arrived);
-  const decodedMs = performance.now();
+  const decodeMs = performance.now() - startedMs;
 
   checkHop(hopSeconds, clip, frontEnd, deps.maxWindows);
   const windows = sliceWindows(clip.samples, clip.sampleRate, frontEnd.windowSeconds, hopSeconds);
-  const outcomes = await batcher.submit(
+  const saying = { topK: options.topK, topTags: options.tags };
+  let inferenceMs = 0;
+  let queueMs = 0;
+  const judgements = await judgeWindows(
     windows.map(({ samples }) => samples),
-    { signal: options.signal, caller: options.caller },
+    {
+      ...saying,
+      manifest,
+      turns: deps.turns,
+      caller: options.caller,
+      submit: async (samples) => {
+        const submittedMs = performance.now();
+        const outcomes = await batcher.submit(samples, { signal: options.signal, caller: options.caller });
+        inferenceMs = engineMs(outcomes);
+        queueMs = Math.max(0, performance.now() - submittedMs - inferenceMs);
+        return outcomes;
+      },
+      observe: (observed) => {
+        deps.observer(manifest, observed);
+      },
+    },
   );
-  const inferenceMs = engineMs(outcomes);
-  const queueMs = Math.max(0, performance.now() - decodedMs - inferenceMs);
-
-  const saying = verdictOptions(manifest, { topK: options.topK, topTags: options.tags });
-  const levels: Level[] = [];
-  for (const { samples } of windows) {
-    levels.push(await deps.turns.run(options.caller, () => levelOf(gateSignal(samples, frontEnd))));
-  }
-  const judged = levels.map((level, index) => ({ ...outcomes[index]!.result, ...level }));
-  const overall = verdictOfWindows(judged, saying);
-  const verdicts = judged.map((window) => verdictOf(window, saying));
-  deps.observer(
-    manifest,
-    windows.map(({ samples }, index) => observeWindow(samples, levels[index]!, verdicts[index]!)),
+  // Every window is worth the model here.
+  const judged = judgements.map((judgement) => judgement!);
+  const overall = verdictOfWindows(
+    judged.map(({ scores, level }) => ({ ...scores, ...level })),
+    verdictOptions(manifest, saying),
   );
   deps.decoder.takeBack(clip);
   deps.metrics.queueSeconds.observe(queueMs / 1000);
@@ -104,10 +112,10 @@ async function classifyWith(
     windows: windows.map(({ startSeconds, endSeconds }, index) => ({
       startSeconds,
       endSeconds,
-      ...verdicts[index]!,
+      ...judged[index]!.verdict,
     })),
     ...(clip.warnings.length > 0 ? { warnings: [...clip.warnings] } : {}),
-    timings: { decodeMs: decodedMs - startedMs, queueMs, inferenceMs },
+    timings: { decodeMs, queueMs, inferenceMs },
   };
 }
 

@@ -3,12 +3,12 @@ import type { ShadowSettings } from '../../../shared/contracts/lifecycle';
 import { windowSamples } from '../../../shared/contracts/front-end';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { ShadowFigures } from '../../../shared/contracts/service-status';
-import { verdictOf, verdictOptions } from '../../../shared/decision/verdict';
 import { AppError } from '../../../shared/errors/app-error';
 import { isShortage } from '../../../shared/errors/machine-fault';
 import type { Logger } from '../../../shared/observability/logger';
 import type { Metrics } from '../../../shared/observability/metrics';
 import type { Registry, Version } from '../../../shared/registry/registry';
+import { judge } from './judge-windows';
 import type { ObservedWindow } from './observed-window';
 import type { LoadedModel } from './loaded-model';
 
@@ -117,8 +117,8 @@ export class Shadow {
       ]);
       if (this.#model !== model) return;
       const scores = { probabilities: probabilities[0]!, evidence: evidence?.[0] };
-      const judged = { ...scores, ...window.level };
-      const { label, confidence } = verdictOf(judged, verdictOptions(model.manifest, { topK: 1 }));
+      const { verdict } = judge(model.manifest, window.level, scores, { topK: 1 });
+      const { label, confidence } = verdict;
       const difference = confidence - window.confidence;
       this.#counts.difference += difference;
       this.#options.metrics.shadowConfidenceDifference.observe(difference);

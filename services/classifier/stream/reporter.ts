@@ -1,29 +1,21 @@
 import { fullScaleWarnings, type FullScaleEvent } from '../../../shared/signal/full-scale-guard';
-import { levelOf } from '../../../shared/signal/level';
 import { EventDetector, type EventChange } from '../../../shared/decision/event-detector';
-import { verdictOf, verdictOptions, type Verdict } from '../../../shared/decision/verdict';
+import type { Verdict } from '../../../shared/decision/verdict';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { DoneMessage, EventRule, StartMessage } from '../../../shared/contracts/stream';
 import type { Metrics } from '../../../shared/observability/metrics';
 import { describeModel } from '../model/describe-model';
-import { observeWindow, type WindowObserver } from '../model/observed-window';
 import type { Outbox } from './outbox';
-import type { Judgement } from './window-judge';
+import type { StreamJudgement } from './window-judge';
 
 /** After a shutdown another instance should be there in so many seconds. */
 export const drainRetrySeconds = 5;
-
-export interface ReporterDeps {
-  readonly metrics: Metrics;
-  readonly observer: WindowObserver;
-}
 
 /** Says what was judged: predictions, events and, at the end, totals. */
 export class Reporter {
   readonly #start: StartMessage;
   readonly #outbox: Outbox;
   readonly #metrics: Metrics;
-  readonly #observer: WindowObserver;
   #manifest: Manifest;
   #detector: EventDetector | undefined;
   /** End of the last window that was told of. */
@@ -37,12 +29,11 @@ export class Reporter {
   #leftOut = 0;
   readonly #limited = new Set<FullScaleEvent>();
 
-  constructor(start: StartMessage, manifest: Manifest, outbox: Outbox, { metrics, observer }: ReporterDeps) {
+  constructor(start: StartMessage, manifest: Manifest, outbox: Outbox, metrics: Metrics) {
     this.#start = start;
     this.#manifest = manifest;
     this.#outbox = outbox;
     this.#metrics = metrics;
-    this.#observer = observer;
     this.#detector = start.events === null ? undefined : detectorFor(start.events, manifest);
   }
 
@@ -67,10 +58,9 @@ export class Reporter {
     });
   }
 
-  report(judgement: Judgement, lagMs: number): void {
-    const { window, levelDbfs } = judgement;
-    const verdict = this.#verdict(judgement);
-    this.#count(judgement, verdict, lagMs);
+  report({ window, levelDbfs, judgement }: StreamJudgement, lagMs: number): void {
+    const verdict = judgement?.verdict;
+    this.#count(levelDbfs, verdict, lagMs);
     this.#outbox.send({
       type: 'prediction',
       startSeconds: window.startSeconds,
@@ -84,20 +74,10 @@ export class Reporter {
     this.#leftOut = 0;
     // Silence, and what is none of the classes, makes no event of one. Classes with thresholds of their own need no more than these.
     const isKnown = verdict !== undefined && (verdict.labels !== undefined || !verdict.unknown);
-    const known = isKnown ? judgement.scores?.probabilities : undefined;
+    const known = isKnown ? judgement?.scores.probabilities : undefined;
     const scores = known ?? new Float32Array(this.#manifest.classes.length);
     this.#atSeconds = window.endSeconds;
     this.#tell(this.#detector?.push(window.endSeconds, scores) ?? []);
-  }
-
-  /** Told to whoever looks on; undefined for a silent window, which nobody is told of. */
-  #verdict({ window, gateSignal, scores }: Judgement): Verdict | undefined {
-    if (scores === undefined) return undefined;
-    const { topK, tags: topTags } = this.#start;
-    const level = levelOf(gateSignal);
-    const verdict = verdictOf({ ...scores, ...level }, verdictOptions(this.#manifest, { topK, topTags }));
-    this.#observer(this.#manifest, [observeWindow(window.samples, level, verdict)]);
-    return verdict;
   }
 
   /** The service was too busy for `windows` windows; `unheard` is what no other window covers. */
@@ -146,7 +126,7 @@ export class Reporter {
     });
   }
 
-  #count({ levelDbfs }: Judgement, verdict: Verdict | undefined, lagMs: number): void {
+  #count(levelDbfs: number, verdict: Verdict | undefined, lagMs: number): void {
     this.#predictions++;
     this.#lagSumMs += lagMs;
     this.#maxLagMs = Math.max(this.#maxLagMs, lagMs);

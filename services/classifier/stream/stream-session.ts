@@ -27,7 +27,7 @@ import { SoundClock } from './sound/sound-clock';
 import { StreamLoad } from './stream-load';
 import { StreamResampler } from './sound/stream-resampler';
 import { fitWindow, refitWindow } from './sound/window-fit';
-import { judgeWindows } from './window-judge';
+import { judgeStreamWindows } from './window-judge';
 
 export interface SessionDeps {
   /** The native kernels, once they are known: they resample. */
@@ -124,7 +124,7 @@ export class StreamSession {
       windowSeconds: this.#windowSeconds,
       hopSeconds: start.hopSeconds,
     });
-    this.#reporter = new Reporter(start, manifest, outbox, deps);
+    this.#reporter = new Reporter(start, manifest, outbox, deps.metrics);
     // Whoever awaits `ended` hears of it; nobody else has to.
     this.#ended.promise.catch(() => undefined);
   }
@@ -325,21 +325,21 @@ export class StreamSession {
   }
 
   async #judge(group: readonly SlidingWindow[], batcher: WindowBatcher): Promise<void> {
-    const { clock, silencePace, turns } = this.#deps;
     const { signal } = this.#work;
     const { sampleRate } = this.#manifest.frontEnd;
     const arrivals = group.map(({ endSeconds }) => this.#arrivals.take(Math.round(endSeconds * sampleRate)));
-    const { caller } = this;
-    const judgements = await judgeWindows(group, {
-      ...{ frontEnd: this.#manifest.frontEnd, turns, caller, silenceDbfs: this.start.silenceDbfs },
-      submit: (windows) => {
-        this.load.judge(group.length, windows.length);
-        return batcher.submit(windows, { signal, lane: 'stream', caller });
-      },
+    const submit = (windows: readonly Float32Array[]): ReturnType<WindowBatcher['submit']> => {
+      this.load.judge(group.length, windows.length);
+      return batcher.submit(windows, { signal, lane: 'stream', caller: this.caller });
+    };
+    const judgements = await judgeStreamWindows(group, this, {
+      manifest: this.#manifest,
+      submit,
+      ...this.#deps,
     });
-    const silent = judgements.filter(({ scores }) => scores === undefined).length;
-    if (this.#isAhead && silent > 0) await silencePace.pass(silent, signal);
-    const nowMs = clock.now();
+    const silent = judgements.filter(({ judgement }) => judgement === undefined).length;
+    if (this.#isAhead && silent > 0) await this.#deps.silencePace.pass(silent, signal);
+    const nowMs = this.#deps.clock.now();
     for (const [index, judgement] of judgements.entries()) {
       if (signal.aborted) return;
       await this.#turn(() => {

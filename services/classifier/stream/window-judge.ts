@@ -1,58 +1,56 @@
-import { gateSignal } from '../../../shared/signal/gate-signal';
 import { floorDbfs, levelDbfs, loudestBlockDbfs } from '../../../shared/signal/level';
 import type { SlidingWindow } from '../../../shared/signal/sliding-windows';
-import type { EventLoopQueue } from '../../../shared/batching/event-loop-queue';
-import type { FrontEnd } from '../../../shared/contracts/front-end';
-import type { WindowBatcher, WindowScores } from '../model/loaded-model';
+import type { StartMessage } from '../../../shared/contracts/stream';
+import { judgeWindows, type JudgeOptions, type Judgement } from '../model/judge-windows';
+import type { WindowObserver } from '../model/observed-window';
 
-/** What is known of one window. */
-export interface Judgement {
+/** What is known of one window of a stream. */
+export interface StreamJudgement {
   readonly window: SlidingWindow;
-  /** The window as levels are taken of it. */
-  readonly gateSignal: Float32Array;
   /** Of what is new in it. */
   readonly levelDbfs: number;
-  /** Undefined when it was silent and nobody was asked. */
-  readonly scores: WindowScores | undefined;
+  /** Undefined when it was silent and the model was not asked. */
+  readonly judgement: Judgement | undefined;
 }
 
-export interface JudgeOptions {
-  readonly frontEnd: FrontEnd;
-  /** Below this a window is silent; null: none is. */
-  readonly silenceDbfs: number | null;
-  readonly turns: EventLoopQueue;
-  /** On whose account. */
-  readonly caller: string;
-  readonly submit: (windows: readonly Float32Array[]) => ReturnType<WindowBatcher['submit']>;
+export interface StreamJudgeDeps extends Pick<JudgeOptions, 'manifest' | 'turns' | 'submit'> {
+  readonly observer: WindowObserver;
 }
 
-/** The gate listens to the loudest block of this length. */
+/** Silence is told from sound by the loudest block of this length. */
 const blockSeconds = 0.1;
 
 /** Judges windows of one stream together; silent ones are not worth the model. */
-export async function judgeWindows(
+export async function judgeStreamWindows(
   windows: readonly SlidingWindow[],
-  { frontEnd, silenceDbfs, turns, caller, submit }: JudgeOptions,
-): Promise<Judgement[]> {
-  const block = Math.max(1, Math.round(blockSeconds * frontEnd.sampleRate));
-  const loud: SlidingWindow[] = [];
+  { start, caller }: { readonly start: StartMessage; readonly caller: string },
+  { manifest, turns, submit, observer }: StreamJudgeDeps,
+): Promise<StreamJudgement[]> {
+  const { topK, tags: topTags, silenceDbfs } = start;
+  const block = Math.max(1, Math.round(blockSeconds * manifest.frontEnd.sampleRate));
   const levels: number[] = [];
-  const signals: Float32Array[] = [];
-  for (const window of windows) {
-    await turns.run(caller, () => {
-      const signal = gateSignal(window.samples, frontEnd);
-      signals.push(signal);
-      levels.push(newLevel(signal, window));
-      if (silenceDbfs === null || loudestBlockDbfs(signal, block) >= silenceDbfs) loud.push(window);
-    });
-  }
-  const outcomes = await submit(loud.map(({ samples }) => samples));
-  const scores = new Map(loud.map((window, index) => [window, outcomes[index]!.result]));
+  const judgements = await judgeWindows(
+    windows.map(({ samples }) => samples),
+    {
+      manifest,
+      turns,
+      caller,
+      submit,
+      topK,
+      topTags,
+      observe: (judged) => {
+        for (const window of judged) observer(manifest, [window]);
+      },
+      isAudible: (signal, index) => {
+        levels.push(newLevel(signal, windows[index]!));
+        return silenceDbfs === null || loudestBlockDbfs(signal, block) >= silenceDbfs;
+      },
+    },
+  );
   return windows.map((window, index) => ({
     window,
-    gateSignal: signals[index]!,
     levelDbfs: levels[index]!,
-    scores: scores.get(window),
+    judgement: judgements[index],
   }));
 }
 
