@@ -14,7 +14,7 @@ import { openRegistry, type Registry, type Version } from '../../shared/registry
 import { collectGarbage } from '../../shared/runtime/threads/collect-garbage';
 import type { Config } from './config';
 import { Drift, driftKinds } from './model/drift';
-import type { WindowObserver } from './model/observed-window';
+import type { WindowObserver } from './model/judge-windows';
 import { createEngineChooser } from './model/engine-chooser';
 import { LoadedModel } from './model/loaded-model';
 import { ModelHost } from './model/model-host';

@@ -11,7 +11,7 @@ import type { CallerIdOf } from './access/caller-id';
 import type { OriginRules } from './access/origin';
 import type { Config } from './config';
 import type { Gate } from './access/admission';
-import type { WindowObserver } from './model/observed-window';
+import type { WindowObserver } from './model/judge-windows';
 import type { Lease, ServedModel } from './model/loaded-model';
 import { SilencePace } from './stream/sound/silence-pace';
 import { StreamRegistry } from './stream/stream-registry';

@@ -1,6 +1,6 @@
 import { levelOf } from '../../shared/signal/level';
 import { Drift } from '../../services/classifier/model/drift';
-import { observeWindow, type ObservedWindow } from '../../services/classifier/model/observed-window';
+import { observeWindow, type ObservedWindow } from '../../services/classifier/model/judge-windows';
 import type { ValidationProfile } from '../../shared/contracts/report';
 import { Metrics } from '../../shared/observability/metrics';
 import { manifest as fakeManifest } from '../support/fake-inference';

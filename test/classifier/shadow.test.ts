@@ -1,6 +1,6 @@
 import { levelOf } from '../../shared/signal/level';
 import pino from 'pino';
-import { observeWindow, type ObservedWindow } from '../../services/classifier/model/observed-window';
+import { observeWindow, type ObservedWindow } from '../../services/classifier/model/judge-windows';
 import { Shadow } from '../../services/classifier/model/shadow';
 import { Metrics } from '../../shared/observability/metrics';
 import type { Registry } from '../../shared/registry/registry';

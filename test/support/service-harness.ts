@@ -30,7 +30,7 @@ import { UploadMemory } from '../../services/classifier/http/body/upload-memory'
 import { createHttpServer } from '../../services/classifier/http/server/http-server';
 import { loadPageAssets } from '../../services/classifier/http/routes/page-assets';
 import { Drift, driftKinds } from '../../services/classifier/model/drift';
-import type { WindowObserver } from '../../services/classifier/model/observed-window';
+import type { WindowObserver } from '../../services/classifier/model/judge-windows';
 import { LoadedModel, type Lease, type WindowBatcher } from '../../services/classifier/model/loaded-model';
 import { watchJobs } from '../../services/classifier/watch-jobs';
 import { watchLoad } from '../../services/classifier/watch-load';

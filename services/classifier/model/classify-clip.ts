@@ -8,8 +8,7 @@ import { verdictOfWindows, verdictOptions } from '../../../shared/decision/verdi
 import { AppError } from '../../../shared/errors/app-error';
 import type { Metrics } from '../../../shared/observability/metrics';
 import { describeModel } from './describe-model';
-import { judgeWindows } from './judge-windows';
-import type { WindowObserver } from './observed-window';
+import { judgeWindows, type WindowObserver } from './judge-windows';
 import type { Lease, ServedModel, WindowScores } from './loaded-model';
 
 export interface ClassifyDeps {

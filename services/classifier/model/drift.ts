@@ -8,7 +8,7 @@ import {
   levelBins,
   stabilityIndex,
 } from '../../../shared/decision/distribution';
-import type { ObservedWindow } from './observed-window';
+import type { ObservedWindow } from './judge-windows';
 
 export const driftKinds = ['classes', 'confidence', 'levels'] as const;
 export type DriftKind = (typeof driftKinds)[number];

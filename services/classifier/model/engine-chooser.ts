@@ -1,4 +1,5 @@
 import type { NetworkConfig } from '../../../shared/contracts/architecture';
+import type { EngineWish, KernelsWish } from '../../../shared/environment';
 import { systemClock } from '../../../shared/runtime/clock';
 import {
   chooseEngine,
@@ -12,7 +13,6 @@ import { AppError } from '../../../shared/errors/app-error';
 import type { ChooseFor } from '../../../shared/promotion/promote-version';
 import { startInBackground } from '../../../shared/runtime/processes/start-in-background';
 import type { Logger } from '../../../shared/observability/logger';
-import type { Config } from '../config';
 import { retryOnShortage } from '../../../shared/runtime/retry-on-shortage';
 
 export interface EngineChooser {
@@ -39,12 +39,19 @@ const withoutPart: Readonly<Record<EnginePart, string>> = {
   cpu: 'cpu engine unavailable, what answers goes on',
 };
 
+/** What was asked for (shared/environment.ts). */
+export interface EngineSettings {
+  readonly engine: EngineWish;
+  readonly engineKernels: KernelsWish;
+  readonly engineThreads: number | undefined;
+}
+
 /**
  * Which engine the service computes on. Where nobody asked for a certain one, it answers on the best that is on this machine, WebAssembly at
  * least, while better ones are fetched and built behind everything else.
  */
 export function createEngineChooser(
-  { engine, engineKernels, engineThreads }: Pick<Config, 'engine' | 'engineKernels' | 'engineThreads'>,
+  { engine, engineKernels, engineThreads }: EngineSettings,
   { logger, signal, onBetter }: EngineChooserDeps,
 ): EngineChooser {
   const onProgress = sparsely((line) => {

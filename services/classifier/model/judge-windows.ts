@@ -5,7 +5,21 @@ import { verdictOf, verdictOptions, type Verdict } from '../../../shared/decisio
 import { gateSignal } from '../../../shared/signal/gate-signal';
 import { levelOf, type Level } from '../../../shared/signal/level';
 import type { WindowScores } from './loaded-model';
-import { observeWindow, type ObservedWindow } from './observed-window';
+
+/** A window that was judged, and what was said of it. */
+export interface ObservedWindow {
+  /** Mono, at the judging model's rate; not to be changed, and to be copied by who wants it for longer. */
+  readonly samples: Float32Array;
+  readonly level: Level;
+  /** The most probable class, or `unknown`. */
+  readonly label: string;
+  /** The most probable class, known or not, and its probability. */
+  readonly nearest: string;
+  readonly confidence: number;
+}
+
+/** Looks on at what is judged. It keeps nobody waiting and never throws. */
+export type WindowObserver = (manifest: Manifest, windows: readonly ObservedWindow[]) => void;
 
 /** What is known of one window. */
 export interface Judgement {
@@ -89,4 +103,12 @@ export function judge(
 ): Judgement {
   const verdict = verdictOf({ ...scores, ...level }, verdictOptions(manifest, { topK, topTags }));
   return { level, scores, verdict };
+}
+
+export function observeWindow(
+  samples: Float32Array,
+  level: Level,
+  { label, confidence, predictions }: Verdict,
+): ObservedWindow {
+  return { samples, level, label, nearest: predictions[0]!.label, confidence };
 }

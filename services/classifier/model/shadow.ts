@@ -8,8 +8,7 @@ import { isShortage } from '../../../shared/errors/machine-fault';
 import type { Logger } from '../../../shared/observability/logger';
 import type { Metrics } from '../../../shared/observability/metrics';
 import type { Registry, Version } from '../../../shared/registry/registry';
-import { judge } from './judge-windows';
-import type { ObservedWindow } from './observed-window';
+import { judge, type ObservedWindow } from './judge-windows';
 import type { LoadedModel } from './loaded-model';
 
 export interface ShadowOptions {

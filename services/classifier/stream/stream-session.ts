@@ -16,7 +16,7 @@ import { nativeResampling } from '../../../shared/compute/kernels/native-resampl
 import { AppError } from '../../../shared/errors/app-error';
 import type { Metrics } from '../../../shared/observability/metrics';
 import type { EventLoopQueue } from '../../../shared/batching/event-loop-queue';
-import type { WindowObserver } from '../model/observed-window';
+import type { WindowObserver } from '../model/judge-windows';
 import type { Lease, WindowBatcher } from '../model/loaded-model';
 import { Arrivals } from './sound/arrivals';
 import { AudioBacklog } from './sound/audio-backlog';

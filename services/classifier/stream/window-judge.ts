@@ -1,8 +1,7 @@
 import { floorDbfs, levelDbfs, loudestBlockDbfs } from '../../../shared/signal/level';
 import type { SlidingWindow } from '../../../shared/signal/sliding-windows';
 import type { StartMessage } from '../../../shared/contracts/stream';
-import { judgeWindows, type JudgeOptions, type Judgement } from '../model/judge-windows';
-import type { WindowObserver } from '../model/observed-window';
+import { judgeWindows, type JudgeOptions, type Judgement, type WindowObserver } from '../model/judge-windows';
 
 /** What is known of one window of a stream. */
 export interface StreamJudgement {
