@@ -7,14 +7,8 @@ import { describeEngine } from '../../shared/compute/provide/load-engine';
 import { summariseFolds } from '../../shared/metrics/summarise-folds';
 import { openRegistry, type Version } from '../../shared/registry/registry';
 import { writeFileAtomically } from '../../shared/runtime/write-atomically';
-import {
-  choosesEpoch,
-  evaluateEnsemble,
-  evaluateFold,
-  membersOf,
-  type FoldNetworks,
-} from './evaluate/evaluate-ensemble';
-import { evaluateRun } from './evaluate/evaluate-run';
+import { evaluateFold, evaluateVersion } from './evaluate/evaluate-version';
+import { membersOf, type FoldNetworks } from './evaluate/evaluation';
 import {
   crossValidationLines,
   evaluationLines,
@@ -28,7 +22,6 @@ import { learningPoints } from './heads/learning-curve';
 import { withOnePenalty } from './heads/with-one-penalty';
 import { type FoldSplit, foldedBySource, foldsOf, hasFewSources, splitFolds } from './data/folds';
 import { trainHeads } from './heads/train-heads';
-import { meanHistory } from './evaluate/mean-history';
 import { networksOf, publishVersion, type PublishedNetworks } from './evaluate/publish-version';
 import { adviceOn } from './report/advice';
 import type { TrainedRun } from './optimise/train';
@@ -62,19 +55,10 @@ async function trainOne(training: TrainingContext): Promise<Version> {
   const { protocol } = request;
   const split = splitFolds(dataset, protocol, protocol.blind);
   const networks = await trainFold(training, split);
-  const version = choosesEpoch(networks, training.recipe)
-    ? await publishRun(training, networks[0], split)
-    : await publishTogether(training, [{ split, networks, peers: [] }], split.test, split.protocol);
+  const version = await publish(training, [{ split, networks, peers: [] }], split.test, split.protocol);
   const folders = networks.flatMap(({ folder }) => folder ?? []);
   if (folders.length > 0) say(training, `Curves and state in ${folders.join(', ')}`);
   return version;
-}
-
-/** A network that answers alone: its best epoch. */
-async function publishRun(training: TrainingContext, run: TrainedRun, split: FoldSplit): Promise<Version> {
-  const evaluation = evaluateRun(run, split, evaluationOptions(training));
-  say(training, evaluationLines(evaluation));
-  return publish(training, networksOf(run, evaluation));
 }
 
 /**
@@ -116,7 +100,7 @@ async function crossValidate(training: TrainingContext): Promise<Version[]> {
   }));
   const test = blind ? [] : dataset.clips.filter(({ fold }) => fold === testFold);
   const protocol = { testFold, validationFold: null, trainFolds: folds };
-  return [await publishTogether(training, ofFolds, test, protocol, summaries[chosen])];
+  return [await publish(training, ofFolds, test, protocol, summaries[chosen])];
 }
 
 /**
@@ -137,28 +121,34 @@ async function leaveOneSourceOut(training: FittedTraining): Promise<Version> {
   const ofFolds = splits.map((split, index) => ({ split, networks: [runs[index]!], peers: [] }));
   const test = blind ? [] : dataset.clips.filter(({ fold }) => fold === testFold);
   const protocol = { testFold, validationFold: null, trainFolds: folds, leaveOneSourceOut: true as const };
-  return publishTogether(training, ofFolds, test, protocol);
+  return publish(training, ofFolds, test, protocol);
 }
 
-/** Networks that answer together, as one version: the last epoch of each. */
-async function publishTogether(
+/** One or several networks as one version. */
+async function publish(
   training: TrainingContext,
   folds: readonly FoldNetworks[],
   test: readonly LabelledClip[],
   protocol: Protocol,
   crossValidation?: CrossValidation,
 ): Promise<Version> {
-  const members = membersOf(folds);
-  const evaluation = evaluateEnsemble(folds, test, evaluationOptions(training));
-  say(training, `${members.length} networks together:\n${evaluationLines(evaluation)}`);
-  const [{ network, progress }] = members;
-  return publish(training, {
-    ...{ network, members: members.length, engine: progress.engine, evaluation },
-    settings: { ...progress.settings, protocol },
-    history: meanHistory(members.map((member) => member.progress.history)),
+  const { fence, config } = training;
+  const evaluation = evaluateVersion(folds, test, evaluationOptions(training));
+  const networks = networksOf(folds, evaluation);
+  const together = networks.members === 1 ? '' : `${networks.members} networks together:\n`;
+  say(training, `${together}${evaluationLines(evaluation)}`);
+  const published: PublishedNetworks = {
+    ...networks,
+    settings: { ...networks.settings, protocol },
     ...(crossValidation === undefined ? {} : { crossValidation }),
     ...drawLearningCurve(training, folds, test),
-  });
+  };
+  await fence?.assertMine();
+  const registry = openRegistry(config.modelsFolder, fence);
+  const version = await publishVersion(registry, published, await versionFacts(training));
+  for (const sentence of await adviceOn(version)) say(training, sentence);
+  say(training, `Published ${version.folder} (report.html inside)`);
+  return version;
 }
 
 /** Of heads, which are fitted in a moment; nothing for other networks. */
@@ -222,16 +212,6 @@ async function keepSummary(
   await writeFileAtomically(file, `${JSON.stringify(summary, null, 2)}\n`);
   say(training, `${crossValidationLines(summary)}\nWritten to ${file}`);
   return summary;
-}
-
-async function publish(training: TrainingContext, networks: PublishedNetworks): Promise<Version> {
-  const { fence, config } = training;
-  await fence?.assertMine();
-  const registry = openRegistry(config.modelsFolder, fence);
-  const version = await publishVersion(registry, networks, await versionFacts(training));
-  for (const sentence of await adviceOn(version)) say(training, sentence);
-  say(training, `Published ${version.folder} (report.html inside)`);
-  return version;
 }
 
 function say({ output }: Pick<CommandContext, 'output'>, text: string): void {

@@ -17,7 +17,7 @@ import { codeVersion } from './runs/code-version';
 import type { TrainerConfig } from './config';
 import { isTrainedNatively } from './optimise/learner';
 import { loadDataset, type Dataset } from './data/dataset';
-import type { EvaluationOptions } from './evaluate/evaluate-run';
+import type { EvaluationOptions } from './evaluate/evaluation';
 import type { Fence } from './runs/fence';
 import type { FoldSplit } from './data/folds';
 import type { VersionFacts } from './evaluate/publish-version';

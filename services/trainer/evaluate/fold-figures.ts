@@ -7,7 +7,7 @@ import type {
   Spread,
 } from '../../../shared/contracts/report';
 import { spread } from '../../../shared/metrics/spread';
-import type { VersionEvaluation } from './evaluate-run';
+import type { VersionEvaluation } from './evaluation';
 
 /** One fold's line in a cross-validation. */
 export function foldResult(

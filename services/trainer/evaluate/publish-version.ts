@@ -14,13 +14,13 @@ import { goldenFileName } from '../../../shared/registry/golden-file';
 import type { Registry, Version } from '../../../shared/registry/registry';
 import { reportFileName } from '../../../shared/registry/report-file';
 import { weightsFileNames, type WeightsDtype } from '../../../shared/registry/weights-file';
-import { calibrationOf, type RunEvaluation, type VersionEvaluation } from './evaluate-run';
+import { calibrationOf, membersOf, type FoldNetworks, type VersionEvaluation } from './evaluation';
+import { meanHistory } from './mean-history';
 import { parameterTable } from '../report/parameter-table';
 import { renderReportHtml } from '../report/render-report-html';
 import type { RunSettings } from '../runs/run-settings';
-import type { TrainedRun } from '../optimise/train';
 
-/** One run's best epoch, or the last epochs of several runs that answer together. */
+/** The members of a version, and what they are worth together. */
 export interface PublishedNetworks {
   readonly network: Network;
   readonly members: number;
@@ -34,10 +34,13 @@ export interface PublishedNetworks {
   readonly thresholds?: readonly number[];
 }
 
-/** A single run's best epoch, to be published. */
-export function networksOf({ network, progress }: TrainedRun, evaluation: RunEvaluation): PublishedNetworks {
-  const { settings, engine, history } = progress;
-  return { network, members: 1, settings, engine, history, evaluation };
+/** The networks of one or several folds, to be published as one version. */
+export function networksOf(folds: readonly FoldNetworks[], evaluation: VersionEvaluation): PublishedNetworks {
+  const runs = membersOf(folds);
+  const [{ network, progress }] = runs;
+  const { settings, engine } = progress;
+  const history = meanHistory(runs.map((run) => run.progress.history));
+  return { network, members: runs.length, settings, engine, history, evaluation };
 }
 
 export interface VersionFacts {

@@ -2,7 +2,7 @@ import type { JobProgress, JobRequest, JobResult } from '../../../shared/contrac
 import { jobRunsFolder } from '../../../shared/jobs/sweep-runs';
 import type { RunMessage, RunOrder } from '../../../shared/jobs/run-messages';
 import { foldsOf, splitFolds } from '../data/folds';
-import { evaluateFold } from '../evaluate/evaluate-ensemble';
+import { evaluateFold } from '../evaluate/evaluate-version';
 import { readDatasetCsv } from '../../../shared/datasets/dataset-csv';
 import { recipeFor } from '../recipes/recipes';
 import { adviceOn } from '../report/advice';

@@ -1,7 +1,7 @@
 import { createDecoderPool, mostDecodeThreads } from '../../../shared/decode/pool/decoder-pool';
 import type { LoadedEngine } from '../../../shared/compute/provide/load-engine';
 import type { FrontEnd } from '../../../shared/contracts/front-end';
-import type { EvaluationOptions } from '../evaluate/evaluate-run';
+import type { EvaluationOptions } from '../evaluate/evaluation';
 import { examplesOf } from '../optimise/predict';
 import { recordedKind } from '../evaluate/calibrate';
 import type { Dataset } from '../data/dataset';

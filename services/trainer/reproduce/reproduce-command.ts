@@ -16,7 +16,7 @@ import { configureRecipe } from '../recipes/configure-recipe';
 import { runName, type RunSettings } from '../runs/run-settings';
 import { openRunStore } from '../runs/run-store';
 import type { TextStream } from '../../../shared/observability/status-line';
-import { evaluateRun } from '../evaluate/evaluate-run';
+import { evaluateVersion } from '../evaluate/evaluate-version';
 import { trainFold } from '../train-fold';
 import {
   evaluationOptions,
@@ -102,8 +102,9 @@ function progressStream(output: TextStream, start: string): TextStream {
 
 /** Trains what is left of the run, and judges it. */
 async function trained({ training, split }: Job, output: TextStream): Promise<PublishedNetworks> {
-  const [run] = await trainFold({ ...training, output }, split);
-  return networksOf(run, evaluateRun(run, split, evaluationOptions(training)));
+  const networks = await trainFold({ ...training, output }, split);
+  const folds = [{ split, networks, peers: [] }];
+  return networksOf(folds, evaluateVersion(folds, split.test, evaluationOptions(training)));
 }
 
 async function finish(job: Job, start: string): Promise<RunResult> {
