@@ -1,5 +1,11 @@
 // The house rule of ARCHITECTURE.md, checked.
 const pureFolders = '^shared/(errors|contracts|batching|metrics|decision|encoder)/';
+// The trainer's rooms: each imports those before it, and none of them the files beside them.
+const trainerRooms = [
+  ...['options', 'data', 'runs', 'optimise', 'outliers', 'recipes', 'rejection', 'report'],
+  ...['evaluate', 'context', 'heads', 'tags', 'train', 'reproduce', 'jobs'],
+];
+
 module.exports = {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
@@ -40,6 +46,18 @@ module.exports = {
         pathNot: '^(shared/client/|shared/errors/app-error|services/classifier/page/)',
         dependencyTypesNot: ['type-only'],
       },
+    },
+    ...trainerRooms.map((room, place) => ({
+      name: `trainer-${room}-imports-rooms-before-it`,
+      severity: 'error',
+      from: { path: `^services/trainer/${room}/` },
+      to: { path: `^services/trainer/((${trainerRooms.slice(place + 1).join('|') || '-'})/|[^/]+[.]ts$)` },
+    })),
+    {
+      name: 'trainer-charts-and-markup-stand-alone',
+      severity: 'error',
+      from: { path: '^services/trainer/(report/(charts|markup)|recipes/augment)/' },
+      to: { path: '^services/trainer/(report|recipes)/[^/]+[.]ts$' },
     },
     {
       name: 'not-to-dev-dependency',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { resample } from '../shared/signal/resample';
 import { createUniform } from '../shared/runtime/random';
-import { noiseSamples } from '../services/trainer/recipes/augment/noise';
+import { noiseSamples } from '../services/trainer/outliers/noise';
 
 /** What may happen to a sound on its way to the service. Clips are mono at `sampleRate` Hz. */
 export interface Distortion {

@@ -10,11 +10,11 @@ import { foldedBySource } from './data/folds';
 import { parseTrainingRequest } from './options/command-line';
 import { answersOf, examplesOf } from './optimise/predict';
 import { answeredShares } from './evaluate/publish-version';
-import { interval, percent } from './report/format';
+import { interval, percent } from './report/markup/format';
 import { renderReportHtml } from './report/render-report-html';
 import { judgedClips, servedReport, type JudgedClips } from './evaluate/served-figures';
 import { loadNetworks } from './evaluate/version-networks';
-import { openTrainingContext, type CommandContext, type TrainingContext } from './training-context';
+import { openTrainingContext, type CommandContext, type TrainingContext } from './context/training-context';
 
 /**
  * `npm run evaluate -- VERSION`: judges a published version's own networks anew, from its weights and the recordings it was trained

@@ -7,7 +7,7 @@ import { createLogger, type Logger } from '../../shared/observability/logger';
 import { onStopSignal } from '../../shared/runtime/processes/stop-signals';
 import { openRegistry } from '../../shared/registry/registry';
 import { createStatusLine } from '../../shared/observability/status-line';
-import { readTrainerConfig } from './config';
+import { readTrainerConfig } from './options/config';
 import { downloadEsc50, esc50Url, type DownloadProgress } from './data/data-download';
 import { asksForHelp, flagOf, parseTrainingRequest, usage } from './options/command-line';
 import { evaluateCommand } from './evaluate-command';
@@ -18,8 +18,8 @@ import { configureRecipe } from './recipes/configure-recipe';
 import { describeRecipes } from './recipes/recipes';
 import { describeHolding, summarise } from './report/summary';
 import { tagsCommand } from './tags/tags-command';
-import { trainCommand } from './train-command';
-import { publishedForm } from './outliers/with-familiarity';
+import { trainCommand } from './train/train-command';
+import { publishedForm } from './rejection/with-familiarity';
 
 /** sysexits.h: what a shell script can tell apart. */
 const exitCodes = {

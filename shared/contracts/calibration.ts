@@ -54,3 +54,9 @@ export const calibrationReportSchema = z.strictObject({
   unknownTest: unknownReportSchema.optional(),
 });
 export type CalibrationReport = z.infer<typeof calibrationReportSchema>;
+
+/**
+ * The kind of a dataset's own recordings of other things, in `unknown.kinds`. They have a say in the threshold, and made sounds have
+ * none.
+ */
+export const recordedKind = 'recordings of other things';

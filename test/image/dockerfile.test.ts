@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { environmentKeys, loadConfig } from '../../services/classifier/config';
-import { readTrainerConfig } from '../../services/trainer/config';
+import { readTrainerConfig } from '../../services/trainer/options/config';
 import { projectFolder } from '../support/kubernetes';
 import { describeWith, program } from '../support/needs';
 import { ancestry, imageConfig, parseDockerfile } from './dockerfile';

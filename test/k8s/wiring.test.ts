@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { version } from '../../package.json';
-import { readTrainerConfig } from '../../services/trainer/config';
+import { readTrainerConfig } from '../../services/trainer/options/config';
 import { queueName } from '../../shared/jobs/work-queue';
 import { imageConfig, parseDockerfile } from '../image/dockerfile';
 import { checks, problemsOf, type Deployed } from '../support/deployment-checks';

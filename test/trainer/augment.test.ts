@@ -4,7 +4,7 @@ import { melFrontEnd, type LogMelFrontEnd } from '../../shared/contracts/front-e
 import { createUniform } from '../../shared/runtime/random';
 import { colour, mixInto, recordElsewhere } from '../../services/trainer/recipes/augment/augment-crop';
 import { createCropStream, type CropStream } from '../../services/trainer/recipes/augment/crop-stream';
-import { noiseSamples } from '../../services/trainer/recipes/augment/noise';
+import { noiseSamples } from '../../services/trainer/outliers/noise';
 import { speedCopy } from '../../services/trainer/recipes/augment/speed-copy';
 import { trainingSpectra } from '../../services/trainer/recipes/augment/training-spectra';
 import { warmUpThenCosine } from '../../services/trainer/recipes/schedule';

@@ -1,4 +1,5 @@
-import { choosePenalty, usualPenalty, type JudgedClip } from '../../services/trainer/heads/choose-penalty';
+import { usualPenalty } from '../../services/trainer/recipes/encoder-head';
+import { choosePenalty, type JudgedClip } from '../../services/trainer/heads/choose-penalty';
 import { createUniform } from '../../shared/runtime/random';
 
 /** Clips of two classes: the first feature tells them apart, more or less; the others are chance. */

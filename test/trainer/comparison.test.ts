@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Evaluation } from '../../shared/contracts/evaluation';
 import { meanInterval } from '../../shared/metrics/mean-interval';
-import { percent } from '../../services/trainer/report/format';
+import { percent } from '../../services/trainer/report/markup/format';
 import { intervalRule } from '../../services/trainer/report/charts/interval-rule';
 import { renderReportHtml } from '../../services/trainer/report/render-report-html';
 import { choiceRows, foldRows } from '../../services/trainer/reproduce/choices';

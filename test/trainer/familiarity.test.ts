@@ -5,7 +5,7 @@ import { melSpectrogram } from '../../shared/front-end/log-mel';
 import { melFrontEnd, type LogMelFrontEnd } from '../../shared/contracts/front-end';
 import { createUniform } from '../../shared/runtime/random';
 import { openSpectrogramCache } from '../../services/trainer/data/spectrogram-cache';
-import { fitLogistic, type LogisticModel } from '../../services/trainer/outliers/logistic-regression';
+import { fitLogistic, type LogisticModel } from '../../services/trainer/rejection/logistic-regression';
 import { madeSounds } from '../../services/trainer/outliers/made-sounds';
 import { taughtSounds } from '../../services/trainer/outliers/taught/taught-sounds';
 

@@ -1,4 +1,4 @@
-import { createProgress, type ProgressOptions } from '../../services/trainer/runs/progress';
+import { createProgress, type ProgressOptions } from '../../services/trainer/train/progress';
 import { createStatusLine } from '../../shared/observability/status-line';
 
 /** A terminal or a file, and a clock that stands still. */

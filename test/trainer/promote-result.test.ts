@@ -1,7 +1,7 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readTrainerConfig } from '../../services/trainer/config';
+import { readTrainerConfig } from '../../services/trainer/options/config';
 import { promoteResult } from '../../services/trainer/jobs/promote-result';
 import { openRegistry } from '../../shared/registry/registry';
 import { describeWithEncoder, publishedEncoderFile } from '../support/pretrained';

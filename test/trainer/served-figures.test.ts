@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openRegistry } from '../../shared/registry/registry';
 import { readReport } from '../../shared/registry/report-file';
 import { recordingOf, servedReport, type JudgedClips } from '../../services/trainer/evaluate/served-figures';
-import { percent } from '../../services/trainer/report/format';
+import { percent } from '../../services/trainer/report/markup/format';
 
 const projectFolder = join(__dirname, '../../..');
 const calibration = { temperature: 1, unknownBelow: 0.5 };

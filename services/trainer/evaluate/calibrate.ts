@@ -1,4 +1,9 @@
-import type { Calibration, CalibrationReport, UnknownReport } from '../../../shared/contracts/calibration';
+import {
+  recordedKind,
+  type Calibration,
+  type CalibrationReport,
+  type UnknownReport,
+} from '../../../shared/contracts/calibration';
 import { meanProbabilities } from '../../../shared/decision/mean-probabilities';
 import { fitTemperature } from '../../../shared/metrics/fit-temperature';
 import { reliability } from '../../../shared/metrics/reliability';
@@ -7,9 +12,6 @@ import type { ClipAnswers } from '../optimise/predict';
 
 /** What the unknown threshold is judged against: answers to sounds that are none of the classes, by kind. */
 export type OtherSounds = Readonly<Record<string, ClipAnswers>>;
-
-/** Of a dataset's own recordings of other things: they have a say in the threshold, and made sounds have none. */
-export const recordedKind = 'recordings of other things';
 
 /** Share of the validation clips that the threshold lets pass, and the least that it does for the sake of rejecting more. */
 const trueAcceptRate = 0.95;

@@ -28,7 +28,7 @@ export interface FoldNetworks {
   readonly peers: readonly TrainedRun[];
 }
 
-/** In the order in which a version holds them: fold after fold, so that they take turns at the views. */
+/** In the order in which a version holds them: fold after fold, each fold's in the order of the views. */
 export function membersOf(folds: readonly FoldNetworks[]): readonly [TrainedRun, ...TrainedRun[]] {
   return folds.flatMap(({ networks }) => networks) as [TrainedRun, ...TrainedRun[]];
 }

@@ -3,13 +3,12 @@ import { meanProbabilities } from '../../../shared/decision/mean-probabilities';
 import { fitTemperature } from '../../../shared/metrics/fit-temperature';
 import { crossEntropy } from '../../../shared/metrics/cross-entropy';
 import { spread } from '../../../shared/metrics/spread';
+import { usualPenalty } from '../recipes/encoder-head';
 import type { ClipFeatures } from './clip-features';
 import { fitHead, logitsOf, roughTolerance } from './fit-head';
 
 /** What a penalty is chosen from, half a decade apart. */
 const penaltyGrid = [10, 30, 100, 300, 1000] as const;
-/** What is taken unless clips speak against it. */
-export const usualPenalty = 100;
 /** Parts that recordings are dealt into where folds cannot judge. */
 const mostParts = 5;
 

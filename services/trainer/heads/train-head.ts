@@ -6,7 +6,7 @@ import { ownTagsName, type LinearHead } from '../../../shared/compute/network/he
 import type { FoldSplit } from '../data/folds';
 import { lossAndAccuracy } from '../optimise/predict';
 import type { TrainedRun } from '../optimise/train';
-import { settingsOf, type FittedTraining } from '../training-context';
+import { settingsOf, type FittedTraining } from '../context/training-context';
 import { choosePenalty, type PenaltyChoice } from './choose-penalty';
 import { clipFeatures } from './clip-features';
 import { fitHead, logitsOf, type HeadExample } from './fit-head';

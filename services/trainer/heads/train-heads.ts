@@ -1,7 +1,7 @@
 import { AppError } from '../../../shared/errors/app-error';
 import type { FoldSplit } from '../data/folds';
 import type { TrainedRun } from '../optimise/train';
-import type { FittedTraining } from '../training-context';
+import type { FittedTraining } from '../context/training-context';
 import { choosePenalty } from './choose-penalty';
 import { clipFeatures } from './clip-features';
 import { trainHead } from './train-head';

@@ -1,6 +1,6 @@
 import type { FoldSplit } from '../data/folds';
 import type { TrainedRun } from '../optimise/train';
-import type { FittedTraining } from '../training-context';
+import type { FittedTraining } from '../context/training-context';
 import type { PenaltyChoice } from './choose-penalty';
 import { trainHead } from './train-head';
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { readRunOrder, type RunMessage } from '../../../shared/jobs/run-messages';
 import { AppError } from '../../../shared/errors/app-error';
-import type { TrainerConfig } from '../config';
+import type { TrainerConfig } from '../options/config';
 import { runJob } from './run-job';
 
 /**

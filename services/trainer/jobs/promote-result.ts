@@ -2,7 +2,7 @@ import { chooseEngine } from '../../../shared/compute/provide/choose-engine';
 import { findEncoderFor } from '../../../shared/compute/provide/provide-encoder';
 import { AppError } from '../../../shared/errors/app-error';
 import { promoteVersion, type ChooseFor } from '../../../shared/promotion/promote-version';
-import type { CommandContext } from '../training-context';
+import type { CommandContext } from '../context/training-context';
 
 /** Puts a version through the gate; what came of it, in a sentence. A refusal, or a pinned version, is no failure of the job. */
 export async function promoteResult(

@@ -6,14 +6,14 @@ import { evaluateFold } from '../evaluate/evaluate-version';
 import { readDatasetCsv } from '../../../shared/datasets/dataset-csv';
 import { recipeFor } from '../recipes/recipes';
 import { adviceOn } from '../report/advice';
-import { trainCommand } from '../train-command';
-import { trainFold } from '../train-fold';
+import { trainCommand } from '../train/train-command';
+import { trainFold } from '../train/train-fold';
 import {
   evaluationOptions,
   openTrainingContext,
   type CommandContext,
   type FoldProgress,
-} from '../training-context';
+} from '../context/training-context';
 import { bestCombination, combinationsOf, planRuns } from './plan-runs';
 import { promoteResult } from './promote-result';
 import { trainingRequestOf } from './training-request-of';
@@ -99,10 +99,10 @@ function runTitle({ architecture, hyperparameters, protocol, seed }: JobRequest)
 }
 
 /** The epochs of all networks in turn. */
-function inAll({ history, epochs, turn, networks }: FoldProgress): JobProgress {
+function inAll({ history, epochs, networkIndex, networks }: FoldProgress): JobProgress {
   const latest = history.at(-1)!;
   const all = networks * epochs;
-  const done = turn * epochs + latest.epoch;
+  const done = networkIndex * epochs + latest.epoch;
   const seconds = history.reduce((sum, epoch) => sum + epoch.seconds, 0) / history.length;
   return { epoch: done, epochs: all, latest, secondsLeft: seconds * (all - done) };
 }

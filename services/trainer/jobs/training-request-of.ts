@@ -3,7 +3,7 @@ import type { JobHyperparameters, JobRequest } from '../../../shared/contracts/j
 import { trainingRequestSchema, type TrainingRequest } from '../../../shared/contracts/training-request';
 import { AppError } from '../../../shared/errors/app-error';
 import { marksEsc10 } from '../../../shared/datasets/dataset-csv';
-import type { TrainerConfig } from '../config';
+import type { TrainerConfig } from '../options/config';
 
 /** One run of a job as a training, which always goes on where it was. @throws AppError invalid-configuration for a list of values */
 export function trainingRequestOf(request: JobRequest, config: TrainerConfig): TrainingRequest {

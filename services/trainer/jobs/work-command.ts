@@ -4,7 +4,7 @@ import { createStartRun } from '../../../shared/jobs/child-run';
 import { startBullWorker } from '../../../shared/jobs/start-bull-worker';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Logger } from '../../../shared/observability/logger';
-import type { TrainerConfig } from '../config';
+import type { TrainerConfig } from '../options/config';
 import { parseIdleMs } from '../options/command-line';
 
 /** A child stops between two batches, then its end is told to Redis; when that is gone too, another worker finds out by itself. */

@@ -6,7 +6,8 @@ import type { NetworkConfig } from '../../../shared/contracts/architecture';
 import type { Network } from '../../../shared/compute/network/network';
 import type { Batch } from '../data/batches';
 import { createNativeLearner } from './native-learner';
-import { createState, readState, type StateValues } from './network-state';
+import type { StateValues } from '../runs/run-store';
+import { createState, readState } from './network-state';
 import { plainAdam, type OptimiserOptions } from './optimiser';
 import { trainStep, type StepResult } from './train-step';
 

@@ -3,7 +3,7 @@ import type { Scorer } from '../../../shared/compute/inference/scorer';
 import { deriveSeed } from '../../../shared/runtime/random';
 import type { WeightValues } from '../../../shared/registry/weights-file';
 import type { Batch } from '../data/batches';
-import type { StateValues } from './network-state';
+import type { StateValues } from '../runs/run-store';
 import { sliceSeed, sliceSize, type StepResult } from './train-step';
 
 /** What learner.ts asks of a learner. */

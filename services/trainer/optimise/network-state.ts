@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Network } from '../../../shared/compute/network/network';
 import { initialWeights } from '../../../shared/compute/network/initial-weights';
 import type { WeightValues } from '../../../shared/registry/weights-file';
+import type { StateValues } from '../runs/run-store';
 import type { Moments } from './adam';
 
 /** A network in training: its variables and the optimiser's. `dispose` frees them. */
@@ -14,15 +15,6 @@ export interface NetworkState {
   /** Optimiser steps taken. */
   step: number;
   dispose(): void;
-}
-
-/** The same as plain values, for a file. */
-export interface StateValues {
-  readonly step: number;
-  readonly weights: WeightValues;
-  readonly firstMoments: WeightValues;
-  readonly secondMoments: WeightValues;
-  readonly averages?: WeightValues;
 }
 
 /** The weights that are judged and published: the running means where there are any. */

@@ -62,14 +62,14 @@ export interface ClipAnswers {
 
 /**
  * The answers of networks that are averaged.
- * @param scorers take turns at the examples' views
+ * @param scorers of a version's members, in its order
  */
 export function answersOf(
   scorers: readonly Scorer[],
   examples: readonly Example[],
   classes: number,
 ): ClipAnswers {
-  const byScorer = scorers.map((scorer, turn) => predictOutputs(scorer, examples, turn));
+  const byScorer = scorers.map((scorer, memberIndex) => predictOutputs(scorer, examples, memberIndex));
   const outputs = examples.map((_, clip) => withEqualWeight(byScorer.map((rows) => rows[clip]!)));
   return {
     logits: outputs.map((rows) => rows.map((row) => classLogits(row, classes))),
@@ -86,10 +86,14 @@ export function joinAnswers(answers: readonly ClipAnswers[]): ClipAnswers {
 
 /**
  * For each example the outputs of each of its inputs, in their order.
- * @param turn of the network in its version: it has the view whose turn it is
+ * @param memberIndex of the network in its version: members have the views one after the other, then again from the first
  */
-export function predictOutputs(scorer: Scorer, examples: readonly Example[], turn = 0): Float32Array[][] {
-  const heard = examples.map(({ views }) => views[turn % views.length]!);
+export function predictOutputs(
+  scorer: Scorer,
+  examples: readonly Example[],
+  memberIndex = 0,
+): Float32Array[][] {
+  const heard = examples.map(({ views }) => views[memberIndex % views.length]!);
   const inputs = heard.flat();
   const rows: Float32Array[] = [];
   for (let start = 0; start < inputs.length; start += batchSize) {

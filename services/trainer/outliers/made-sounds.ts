@@ -1,5 +1,5 @@
 import { createUniform, deriveSeed } from '../../../shared/runtime/random';
-import { noiseSamples, type NoiseColour } from '../recipes/augment/noise';
+import { noiseSamples, type NoiseColour } from './noise';
 import { music } from './music';
 
 /** A sound that is none of the classes, mono in [−1, 1]. */

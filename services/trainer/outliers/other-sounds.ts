@@ -1,9 +1,8 @@
 import { createDecoderPool, mostDecodeThreads } from '../../../shared/decode/pool/decoder-pool';
 import type { LoadedEngine } from '../../../shared/compute/provide/load-engine';
+import { recordedKind } from '../../../shared/contracts/calibration';
 import type { FrontEnd } from '../../../shared/contracts/front-end';
-import type { EvaluationOptions } from '../evaluate/evaluation';
-import { examplesOf } from '../optimise/predict';
-import { recordedKind } from '../evaluate/calibrate';
+import { examplesOf, type Example } from '../optimise/predict';
 import type { Dataset } from '../data/dataset';
 import { madeSounds } from './made-sounds';
 import { speechSounds } from './speech';
@@ -21,7 +20,7 @@ export async function otherSounds(
   frontEnd: FrontEnd,
   engine: LoadedEngine,
   cores: number | undefined,
-): Promise<EvaluationOptions['madeSounds']> {
+): Promise<Readonly<Record<string, readonly Example[]>>> {
   const { sampleRate, windowSeconds } = frontEnd;
   const decoder = createDecoderPool({ threads: mostDecodeThreads(cores) });
   try {

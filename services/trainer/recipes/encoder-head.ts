@@ -1,6 +1,8 @@
 import { encoderFrontEnd } from '../../../shared/contracts/front-end';
-import { usualPenalty } from '../heads/choose-penalty';
 import type { FittedRecipe } from './recipe';
+
+/** The penalty that is taken unless clips speak against it. */
+export const usualPenalty = 100;
 
 /** A linear head on the pretrained encoder. Where no penalty is given, the head's training chooses one (heads/choose-penalty.ts). */
 export const encoderHead: FittedRecipe = {

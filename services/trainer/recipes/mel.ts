@@ -2,7 +2,7 @@ import type { Augmentation } from '../../../shared/contracts/augmentation';
 import { melFrontEnd, melViews } from '../../../shared/contracts/front-end';
 import type { AdamwHyperparameters } from '../../../shared/contracts/manifest';
 import { deriveSeed } from '../../../shared/runtime/random';
-import { cropFeed } from './augment/crop-feed';
+import { cropFeed } from './crop-feed';
 import type { SteppedRecipe } from './recipe';
 import { warmUpThenCosine } from './schedule';
 

@@ -1,8 +1,8 @@
+import { recordedKind } from '../../../shared/contracts/calibration';
 import { servedEvaluation, type Report } from '../../../shared/contracts/report';
 import type { Version } from '../../../shared/registry/registry';
 import { readReport } from '../../../shared/registry/report-file';
-import { recordedKind } from '../evaluate/calibrate';
-import { percent } from './format';
+import { percent } from './markup/format';
 
 /** A class of which a larger share is missed needs more recordings. */
 const tolerableMisses = 0.1;

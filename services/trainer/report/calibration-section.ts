@@ -1,6 +1,6 @@
 import type { CalibrationReport, Reliability, UnknownReport } from '../../../shared/contracts/calibration';
-import { percent } from './format';
-import { type Markup, markup } from './markup';
+import { percent } from './markup/format';
+import { type Markup, markup } from './markup/markup';
 import { reliabilityChart } from './charts/reliability-chart';
 import { unknownTable } from './tables';
 

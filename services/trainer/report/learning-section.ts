@@ -1,7 +1,7 @@
 import type { LearningCurve, LearningPoint } from '../../../shared/contracts/report';
 import { axisStyle, drawChart, titled } from './charts/draw-chart';
-import { percentSpread, tickPercent } from './format';
-import { type Markup, markup } from './markup';
+import { percentSpread, tickPercent } from './markup/format';
+import { type Markup, markup } from './markup/markup';
 import { plainTable } from './tables';
 
 /** Accuracy by recordings a class: whether more of them would help. Empty where there were too few to draw from. */

@@ -7,9 +7,9 @@ import {
   type ServedReport,
 } from '../../../shared/contracts/report';
 import { calibrationSection } from './calibration-section';
-import { interval, percent, ratio } from './format';
+import { interval, percent, ratio } from './markup/format';
 import { learningSection } from './learning-section';
-import { type Markup, markup, trusted } from './markup';
+import { type Markup, markup, trusted } from './markup/markup';
 import { curves, epochSection } from './report-sections';
 import { servedSection } from './served-section';
 import { style } from './charts/style';

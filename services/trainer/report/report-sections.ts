@@ -2,8 +2,8 @@ import type { Evaluation } from '../../../shared/contracts/evaluation';
 import type { EpochEvaluation, Report } from '../../../shared/contracts/report';
 import { confusionChart } from './charts/confusion-chart';
 import { curvesChart } from './charts/curves-chart';
-import { interval, percent, ratio, tickPercent } from './format';
-import { below, heading, type HeadingLevel, type Markup, markup } from './markup';
+import { interval, percent, ratio, tickPercent } from './markup/format';
+import { below, heading, type HeadingLevel, type Markup, markup } from './markup/markup';
 import { rocChart } from './charts/roc-chart';
 import { classTable } from './tables';
 

@@ -1,8 +1,8 @@
 import { isMultiLabel } from '../../../shared/contracts/architecture';
 import type { Protocol } from '../../../shared/contracts/manifest';
 import type { Report, ServedFigures } from '../../../shared/contracts/report';
-import { interval, percent } from './format';
-import { type Markup, markup } from './markup';
+import { interval, percent } from './markup/format';
+import { type Markup, markup } from './markup/markup';
 import { groupedTable } from './tables';
 
 /** What callers get, and by which temperature and rule each figure was made. */

@@ -7,8 +7,8 @@ import type {
   ParameterTable,
   Report,
 } from '../../../shared/contracts/report';
-import { grouped, percent, interval, percentSpread, ratio, ratioSpread } from './format';
-import { heading, type HeadingLevel, type Markup, markup } from './markup';
+import { grouped, percent, interval, percentSpread, ratio, ratioSpread } from './markup/format';
+import { heading, type HeadingLevel, type Markup, markup } from './markup/markup';
 
 type Cell = string | number | Markup;
 

@@ -1,4 +1,4 @@
-import { percent } from '../report/format';
+import { percent } from '../report/markup/format';
 import { reportOf, type Comparison, type ComparedFolds } from './comparison';
 import { reportedChoices } from './protocol';
 import type { TestedReport } from './results-file';

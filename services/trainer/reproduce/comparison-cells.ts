@@ -1,5 +1,5 @@
 import type { Evaluation } from '../../../shared/contracts/evaluation';
-import { interval, percent, percentSpread, ratio } from '../report/format';
+import { interval, percent, percentSpread, ratio } from '../report/markup/format';
 import type { ColumnGroup } from '../report/tables';
 import { intervalRule } from '../report/charts/interval-rule';
 import { reportOf, type ComparedFolds, type ComparedRun, type Comparison } from './comparison';

@@ -1,5 +1,5 @@
 import { meanInterval, type MeanInterval } from '../../../shared/metrics/mean-interval';
-import { difference, interval, percent } from '../report/format';
+import { difference, interval, percent } from '../report/markup/format';
 import { reportOf, type Comparison } from './comparison';
 import type { TestedReport } from './results-file';
 

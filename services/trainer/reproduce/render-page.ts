@@ -1,7 +1,7 @@
 import type { Evaluation } from '../../../shared/contracts/evaluation';
 import { barChart } from '../report/charts/bar-chart';
-import { interval, percent, tickPercent } from '../report/format';
-import { type Markup, markup, trusted } from '../report/markup';
+import { interval, percent, tickPercent } from '../report/markup/format';
+import { type Markup, markup, trusted } from '../report/markup/markup';
 import { curves, epochSection } from '../report/report-sections';
 import { style } from '../report/charts/style';
 import {

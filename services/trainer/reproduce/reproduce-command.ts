@@ -11,13 +11,13 @@ import {
   publishVersion,
   type PublishedNetworks,
 } from '../evaluate/publish-version';
-import { percent } from '../report/format';
+import { percent } from '../report/markup/format';
 import { configureRecipe } from '../recipes/configure-recipe';
 import { runName, type RunSettings } from '../runs/run-settings';
 import { openRunStore } from '../runs/run-store';
 import type { TextStream } from '../../../shared/observability/status-line';
 import { evaluateVersion } from '../evaluate/evaluate-version';
-import { trainFold } from '../train-fold';
+import { trainFold } from '../train/train-fold';
 import {
   evaluationOptions,
   openTrainingContext,
@@ -25,7 +25,7 @@ import {
   versionFacts,
   type CommandContext,
   type TrainingContext,
-} from '../training-context';
+} from '../context/training-context';
 import { compareFolds, reportOf, type Comparison } from './comparison';
 import {
   crossValidatedRuns,

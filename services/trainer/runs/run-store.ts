@@ -4,10 +4,9 @@ import { z } from 'zod';
 import { epochMetricsSchema } from '../../../shared/contracts/report';
 import { AppError } from '../../../shared/errors/app-error';
 import type { WeightValues } from '../../../shared/registry/weights-file';
-import type { StateValues } from '../optimise/network-state';
 import { flagOf } from '../options/command-line';
 import { runSettingsSchema } from './run-settings';
-import { readTensorFile, writeTensorFile } from '../optimise/tensor-file';
+import { readTensorFile, writeTensorFile } from './tensor-file';
 
 const progressSchema = z.strictObject({
   settings: runSettingsSchema,
@@ -20,6 +19,18 @@ const progressSchema = z.strictObject({
 });
 /** Where a run stands after its last whole epoch. */
 export type RunProgress = z.infer<typeof progressSchema>;
+
+/** A network in training as plain values: its weights and all that its next step depends on. */
+export interface StateValues {
+  /** Optimiser steps taken. */
+  readonly step: number;
+  readonly weights: WeightValues;
+  /** Of the trainable parameters' gradients. */
+  readonly firstMoments: WeightValues;
+  readonly secondMoments: WeightValues;
+  /** Running means of all weights, where the recipe keeps them. */
+  readonly averages?: WeightValues;
+}
 
 export interface SavedRun {
   readonly progress: RunProgress;

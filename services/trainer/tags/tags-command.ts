@@ -11,13 +11,13 @@ import { foldsOf } from '../data/folds';
 import { goldenOf } from '../evaluate/golden';
 import { clipFeatures } from '../heads/clip-features';
 import { publishVersion, type PublishedNetworks } from '../evaluate/publish-version';
-import { percent } from '../report/format';
+import { percent } from '../report/markup/format';
 import {
   openTrainingContext,
   versionFacts,
   type CommandContext,
   type TrainingContext,
-} from '../training-context';
+} from '../context/training-context';
 import { chooseThresholds, type Thresholds } from './choose-thresholds';
 import { evaluateTags, type NamedClip } from './evaluate-tags';
 import { matchTag } from './match-tag';

@@ -12,6 +12,8 @@ export function isNative(config: NetworkConfig): boolean {
     // The encoder is; a head on it is plain arithmetic (shared/compute/network/head.ts).
     case 'encoder':
       return true;
+    default:
+      return false;
   }
 }
 

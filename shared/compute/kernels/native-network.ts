@@ -104,6 +104,8 @@ export function createNativeNetwork(
       const mel = addon.createMel({ ...options, ...melSize(config), ...optimiser });
       return wrap(mel, names, dropoutPlaces.mel, true);
     }
+    default:
+      return undefined;
   }
 }
 

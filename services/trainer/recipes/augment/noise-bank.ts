@@ -1,7 +1,7 @@
 import { melSpectrogram, type MelSpectrogram } from '../../../../shared/front-end/log-mel';
 import { windowSamples, type LogMelFrontEnd } from '../../../../shared/contracts/front-end';
 import { createUniform, deriveSeed } from '../../../../shared/runtime/random';
-import { noiseSamples } from './noise';
+import { noiseSamples } from '../../outliers/noise';
 
 /** Spectrograms of white, pink and brown noise, each of mean frame power 1: what rooms and cheap microphones add. */
 export function noiseBank(frontEnd: LogMelFrontEnd, seed: number): MelSpectrogram[] {

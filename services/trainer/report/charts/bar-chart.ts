@@ -1,6 +1,6 @@
 import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from 'echarts';
 import { axisStyle, drawChart, titled } from './draw-chart';
-import { type Markup, markup } from '../markup';
+import { type Markup, markup } from '../markup/markup';
 
 /** A figure's two bars; `undefined` where there is no figure yet. */
 export interface BarPair {
@@ -31,30 +31,8 @@ export function barChart(
   bars: readonly BarPair[],
   { axisTitle, format, tick }: BarLabels,
 ): Markup {
-  const bar = (
-    values: readonly (number | undefined)[],
-    color: string,
-    intervals?: readonly BarPair['interval'][],
-  ) => ({
-    type: 'bar' as const,
-    data: values.map((value, index) =>
-      value === undefined ? '-' : { value, label: labelOf(value, intervals?.[index]) },
-    ),
-    silent: true,
-    barGap: '10%',
-    barCategoryGap: '30%',
-    itemStyle: { color },
-    label: {
-      show: true,
-      position: 'insideLeft' as const,
-      fontSize: 11,
-      color: 'var(--ground)',
-      formatter: ({ value }: { value: unknown }) => (typeof value === 'number' ? format(value) : ''),
-    },
-  });
-  const whiskers = bars.flatMap(({ interval }, index) =>
-    interval === undefined ? [] : [[index, interval.lower, interval.upper]],
-  );
+  const firsts = bars.map(({ first }) => ({ value: first }));
+  const seconds = bars.map(({ second, interval }) => ({ value: second, interval }));
   const chart = drawChart(
     description,
     { width: chartWidth, height: bars.length * barHeight + 64 },
@@ -77,28 +55,52 @@ export function barChart(
         axisLabel: { ...axisStyle.axisLabel, color: 'var(--ink)' },
       },
       series: [
-        bar(
-          bars.map(({ first }) => first),
-          'var(--muted)',
-        ),
-        bar(
-          bars.map(({ second }) => second),
-          'var(--first)',
-          bars.map(({ interval }) => interval),
-        ),
-        {
-          type: 'custom',
-          silent: true,
-          // Above the bars, which would hide its lower half.
-          z: 5,
-          data: whiskers,
-          encode: { x: [1, 2], y: 0 },
-          renderItem: drawWhisker,
-        },
+        barSeries(firsts, 'var(--muted)', format),
+        barSeries(seconds, 'var(--first)', format),
+        whiskerSeries(bars),
       ],
     },
   );
   return markup`<div class="scroll natural" style="--natural: ${chartWidth}px">${chart}</div>`;
+}
+
+interface Bar {
+  readonly value: number | undefined;
+  readonly interval?: BarPair['interval'];
+}
+
+function barSeries(bars: readonly Bar[], color: string, format: BarLabels['format']) {
+  return {
+    type: 'bar' as const,
+    data: bars.map(({ value, interval }) =>
+      value === undefined ? '-' : { value, label: labelOf(value, interval) },
+    ),
+    silent: true,
+    barGap: '10%',
+    barCategoryGap: '30%',
+    itemStyle: { color },
+    label: {
+      show: true,
+      position: 'insideLeft' as const,
+      fontSize: 11,
+      color: 'var(--ground)',
+      formatter: ({ value }: { value: unknown }) => (typeof value === 'number' ? format(value) : ''),
+    },
+  };
+}
+
+function whiskerSeries(bars: readonly BarPair[]) {
+  return {
+    type: 'custom' as const,
+    silent: true,
+    // Above the bars, which would hide its lower half.
+    z: 5,
+    data: bars.flatMap(({ interval }, index) =>
+      interval === undefined ? [] : [[index, interval.lower, interval.upper]],
+    ),
+    encode: { x: [1, 2], y: 0 },
+    renderItem: drawWhisker,
+  };
 }
 
 /** Where a bar's figure stands: within it, or behind it and its whisker where it has no room. */

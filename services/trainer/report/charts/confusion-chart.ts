@@ -1,7 +1,7 @@
 import type { CustomSeriesRenderItemParams, CustomSeriesRenderItemAPI } from 'echarts';
 import type { Evaluation } from '../../../../shared/contracts/evaluation';
 import { axisStyle, drawChart, titled } from './draw-chart';
-import { type Markup, markup } from '../markup';
+import { type Markup, markup } from '../markup/markup';
 
 const maxLabelWidth = 106;
 

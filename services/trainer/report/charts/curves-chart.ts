@@ -1,6 +1,6 @@
 import type { EpochMetrics } from '../../../../shared/contracts/report';
 import { axisStyle, drawChart, titled } from './draw-chart';
-import type { Markup } from '../markup';
+import type { Markup } from '../markup/markup';
 
 export interface Curves {
   readonly title: string;

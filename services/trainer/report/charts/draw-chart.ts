@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { EChartsOption, init as Init } from 'echarts';
-import { type Markup, markup, trusted } from '../markup';
+import { type Markup, markup, trusted } from '../markup/markup';
 
 /** Loaded with the first chart: an image that only serves is without it. */
 const require_ = createRequire(__filename);

@@ -1,34 +1,34 @@
 import { resolve } from 'node:path';
-import { createDecoderPool, mostDecodeThreads } from '../../shared/decode/pool/decoder-pool';
-import type { FrontEnd, View } from '../../shared/contracts/front-end';
-import type { EpochMetrics } from '../../shared/contracts/report';
-import type { TrainingRequest } from '../../shared/contracts/training-request';
-import { chooseEngine, type EngineTask } from '../../shared/compute/provide/choose-engine';
+import { createDecoderPool, mostDecodeThreads } from '../../../shared/decode/pool/decoder-pool';
+import type { FrontEnd, View } from '../../../shared/contracts/front-end';
+import type { EpochMetrics } from '../../../shared/contracts/report';
+import type { TrainingRequest } from '../../../shared/contracts/training-request';
+import { chooseEngine, type EngineTask } from '../../../shared/compute/provide/choose-engine';
 import {
   loadEngine,
   loadScoringEngine,
   withEncoder,
   type LoadedEngine,
-} from '../../shared/compute/provide/load-engine';
-import { fetchEncoder, findEncoder } from '../../shared/compute/provide/provide-encoder';
-import { AppError } from '../../shared/errors/app-error';
-import { createStatusLine, type TextStream } from '../../shared/observability/status-line';
-import { codeVersion } from './runs/code-version';
-import type { TrainerConfig } from './config';
-import { isTrainedNatively } from './optimise/learner';
-import { loadDataset, type Dataset } from './data/dataset';
-import type { EvaluationOptions } from './evaluate/evaluation';
-import type { Fence } from './runs/fence';
-import type { FoldSplit } from './data/folds';
-import type { VersionFacts } from './evaluate/publish-version';
-import { configureRecipe } from './recipes/configure-recipe';
-import type { FittedRecipe, Recipe } from './recipes/recipe';
-import { distinctName } from './recipes/recipes';
-import type { RunSettings } from './runs/run-settings';
-import { otherSounds } from './outliers/other-sounds';
+} from '../../../shared/compute/provide/load-engine';
+import { fetchEncoder, findEncoder } from '../../../shared/compute/provide/provide-encoder';
+import { AppError } from '../../../shared/errors/app-error';
+import { createStatusLine, type TextStream } from '../../../shared/observability/status-line';
+import { codeVersion } from '../runs/code-version';
+import type { TrainerConfig } from '../options/config';
+import { isTrainedNatively } from '../optimise/learner';
+import { loadDataset, type Dataset } from '../data/dataset';
+import type { EvaluationOptions } from '../evaluate/evaluation';
+import type { Fence } from '../runs/fence';
+import type { FoldSplit } from '../data/folds';
+import type { VersionFacts } from '../evaluate/publish-version';
+import { configureRecipe } from '../recipes/configure-recipe';
+import type { FittedRecipe, Recipe } from '../recipes/recipe';
+import { distinctName } from '../recipes/recipes';
+import type { RunSettings } from '../runs/run-settings';
+import { otherSounds } from '../outliers/other-sounds';
 
-/** The project's folder: this file is compiled to dist/services/trainer. */
-const projectFolder = resolve(__dirname, '..', '..', '..');
+/** The project's folder: this file is compiled to dist/services/trainer/context. */
+const projectFolder = resolve(__dirname, '..', '..', '..', '..');
 
 export interface CommandContext {
   readonly config: TrainerConfig;
@@ -46,7 +46,7 @@ export interface FoldProgress {
   /** Of each network. */
   readonly epochs: number;
   /** Networks that are trained already, and all of them. */
-  readonly turn: number;
+  readonly networkIndex: number;
   readonly networks: number;
 }
 

@@ -1,10 +1,10 @@
-import type { AdamwHyperparameters } from '../../../../shared/contracts/manifest';
-import { AppError } from '../../../../shared/errors/app-error';
-import type { Batch } from '../../data/batches';
-import { noCache, openSpectrogramCache } from '../../data/spectrogram-cache';
-import type { Feed, FeedOptions } from '../recipe';
-import { createCropStream, type CropStream } from './crop-stream';
-import { trainingSpectra } from './training-spectra';
+import type { AdamwHyperparameters } from '../../../shared/contracts/manifest';
+import { AppError } from '../../../shared/errors/app-error';
+import type { Batch } from '../data/batches';
+import { noCache, openSpectrogramCache } from '../data/spectrogram-cache';
+import type { Feed, FeedOptions } from './recipe';
+import { createCropStream, type CropStream } from './augment/crop-stream';
+import { trainingSpectra } from './augment/training-spectra';
 
 /** Augmented crops of the clips' log-mel spectrograms. @throws AppError internal for another view */
 export function cropFeed(options: FeedOptions<AdamwHyperparameters>): Feed {

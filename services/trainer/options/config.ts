@@ -1,9 +1,9 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { cacheFolder } from '../../shared/access/cache-folder';
-import { commonSettings, encoderCacheFolder } from '../../shared/environment';
-import { lockTimes, type LockTimes } from '../../shared/jobs/work-queue';
-import { optional, readSettings, setting, whole, type ValuesOf } from '../../shared/settings';
+import { cacheFolder } from '../../../shared/access/cache-folder';
+import { commonSettings, encoderCacheFolder } from '../../../shared/environment';
+import { lockTimes, type LockTimes } from '../../../shared/jobs/work-queue';
+import { optional, readSettings, setting, whole, type ValuesOf } from '../../../shared/settings';
 
 const settings = {
   ...commonSettings,

@@ -1,30 +1,30 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Protocol } from '../../shared/contracts/manifest';
-import type { CrossValidation, FoldResult } from '../../shared/contracts/report';
-import type { TrainingRequest } from '../../shared/contracts/training-request';
-import { describeEngine } from '../../shared/compute/provide/load-engine';
-import { summariseFolds } from '../../shared/metrics/summarise-folds';
-import { openRegistry, type Version } from '../../shared/registry/registry';
-import { writeFileAtomically } from '../../shared/runtime/write-atomically';
-import { evaluateFold, evaluateVersion } from './evaluate/evaluate-version';
-import { membersOf, type FoldNetworks } from './evaluate/evaluation';
+import type { Protocol } from '../../../shared/contracts/manifest';
+import type { CrossValidation, FoldResult } from '../../../shared/contracts/report';
+import type { TrainingRequest } from '../../../shared/contracts/training-request';
+import { describeEngine } from '../../../shared/compute/provide/load-engine';
+import { summariseFolds } from '../../../shared/metrics/summarise-folds';
+import { openRegistry, type Version } from '../../../shared/registry/registry';
+import { writeFileAtomically } from '../../../shared/runtime/write-atomically';
+import { evaluateFold, evaluateVersion } from '../evaluate/evaluate-version';
+import { membersOf, type FoldNetworks } from '../evaluate/evaluation';
 import {
   crossValidationLines,
   evaluationLines,
   foldResult,
   learningLines,
   seedLines,
-} from './evaluate/fold-figures';
-import type { LabelledClip } from './data/dataset';
-import { clipFeatures, type ClipFeatures } from './heads/clip-features';
-import { learningPoints } from './heads/learning-curve';
-import { withOnePenalty } from './heads/with-one-penalty';
-import { type FoldSplit, foldedBySource, foldsOf, hasFewSources, splitFolds } from './data/folds';
-import { trainHeads } from './heads/train-heads';
-import { networksOf, publishVersion, type PublishedNetworks } from './evaluate/publish-version';
-import { adviceOn } from './report/advice';
-import type { TrainedRun } from './optimise/train';
+} from '../evaluate/fold-figures';
+import type { LabelledClip } from '../data/dataset';
+import { clipFeatures, type ClipFeatures } from '../heads/clip-features';
+import { learningPoints } from '../heads/learning-curve';
+import { withOnePenalty } from '../heads/with-one-penalty';
+import { type FoldSplit, foldedBySource, foldsOf, hasFewSources, splitFolds } from '../data/folds';
+import { trainHeads } from '../heads/train-heads';
+import { networksOf, publishVersion, type PublishedNetworks } from '../evaluate/publish-version';
+import { adviceOn } from '../report/advice';
+import type { TrainedRun } from '../optimise/train';
 import { trainFold } from './train-fold';
 import {
   evaluationOptions,
@@ -33,7 +33,7 @@ import {
   type CommandContext,
   type FittedTraining,
   type TrainingContext,
-} from './training-context';
+} from '../context/training-context';
 
 /**
  * `npm run train`: data, engine, one run or one a validation fold, reports and a published version.
@@ -62,8 +62,8 @@ async function trainOne(training: TrainingContext): Promise<Version> {
 }
 
 /**
- * Every fold but the test fold validates in turn. The report's networks are only compared; networks of the other recipe
- * are published together, as one version, and only that version sees the test fold. Of several seeds the networks with the
+ * Every fold but the test fold validates in turn. Where the recipe publishes together, the networks become one version, and only
+ * that version sees the test fold; else they are only compared. Of several seeds the networks with the
  * highest mean validation accuracy are published; the others' show what averaging does.
  */
 async function crossValidate(training: TrainingContext): Promise<Version[]> {

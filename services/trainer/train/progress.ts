@@ -1,4 +1,4 @@
-import { percent } from '../report/format';
+import { percent } from '../report/markup/format';
 import type { EpochMetrics } from '../../../shared/contracts/report';
 import { createStatusLine, type TextStream } from '../../../shared/observability/status-line';
 

@@ -1,5 +1,5 @@
-import type { Spread } from '../../../shared/contracts/report';
-import type { MeanInterval } from '../../../shared/metrics/mean-interval';
+import type { Spread } from '../../../../shared/contracts/report';
+import type { MeanInterval } from '../../../../shared/metrics/mean-interval';
 
 /**
  * Points to one decimal, halves away from zero: 0.6375 is 63.8 and 0.3875 is 38.8, whatever binary fraction stands for them. One

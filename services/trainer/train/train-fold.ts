@@ -1,0 +1,123 @@
+import { viewsOf, type View } from '../../../shared/contracts/front-end';
+import type { TrainingRequest } from '../../../shared/contracts/training-request';
+import { AppError } from '../../../shared/errors/app-error';
+import type { FoldSplit } from '../data/folds';
+import { flagOf } from '../options/command-line';
+import { openRunRecords } from './run-records';
+import { planOf, type SteppedRecipe } from '../recipes/recipe';
+import { runName } from '../runs/run-settings';
+import { openRunStore, type RunStore } from '../runs/run-store';
+import { train, type TrainedRun } from '../optimise/train';
+import { trainHead } from '../heads/train-head';
+import { withFamiliarity } from '../rejection/with-familiarity';
+import { settingsOf, type TrainingContext } from '../context/training-context';
+
+/**
+ * A run for each view of the front end, one after the other, each from its beginning or from where it was stopped: networks that
+ * answer together.
+ * @throws AppError training-diverged, cancelled, invalid-configuration for an earlier run of which nobody said whether to go on with it
+ */
+export async function trainFold(
+  training: TrainingContext,
+  split: FoldSplit,
+): Promise<[TrainedRun, ...TrainedRun[]]> {
+  const [first, ...others] = viewsOf(training.frontEnd);
+  const runs: [TrainedRun, ...TrainedRun[]] = [await trainView(training, split, first, 0)];
+  for (const [index, view] of others.entries()) runs.push(await trainView(training, split, view, index + 1));
+  return runs;
+}
+
+/** @param viewIndex of the view among the front end's: which of the fold's networks is trained */
+async function trainView(
+  training: TrainingContext,
+  split: FoldSplit,
+  view: View,
+  viewIndex: number,
+): Promise<TrainedRun> {
+  const { recipe, signal } = training;
+  // A run that is finished has no batches between which it could be stopped.
+  if (signal.aborted) {
+    throw new AppError('cancelled', `Stopped between two networks; ${flagOf('resume')} continues.`);
+  }
+  if (recipe.kind === 'stepped') return trainStepped({ ...training, recipe }, split, view, viewIndex);
+  if (view.kind === 'encoder') return trainHead({ ...training, recipe }, split, view);
+  throw new AppError('internal', 'Only a head on an encoder is fitted.');
+}
+
+/** Trains from epoch to epoch, and keeps each. */
+async function trainStepped(
+  training: TrainingContext & { readonly recipe: SteppedRecipe },
+  split: FoldSplit,
+  view: View,
+  viewIndex: number,
+): Promise<TrainedRun> {
+  const { request, frontEnd, recipe, config, dataset, engine, signal } = training;
+  const { hyperparameters } = recipe;
+  const settings = { ...settingsOf(training, split, view), hyperparameters };
+  const feedOptions = {
+    seed: request.seed,
+    view,
+    classes: dataset.classes.length,
+    clips: split.train,
+    cacheFolder: config.spectrogramCacheFolder,
+  };
+  const { epochs, batchSize } = hyperparameters;
+  const store = await openFencedStore(training, runName(settings, dataset.fingerprint));
+  await prepareStore(store, request, epochs);
+  const history = (await store.load())?.progress.history ?? [];
+  const batchesPerEpoch = recipe.stepsPerEpoch(hyperparameters, split.train.length);
+  const records = await openRunRecords(store.folder, history, {
+    stream: training.output,
+    epochs,
+    batchesPerEpoch,
+  });
+  try {
+    const { classes, fingerprint: dataFingerprint } = dataset;
+    const plan = planOf(recipe, feedOptions);
+    const run = await train({
+      ...{ settings, plan, view, classes, split, dataFingerprint, engine, store, signal },
+      onBatch: ({ clipsDone, loss, accuracy }) => {
+        records.batch({ batch: Math.ceil(clipsDone / batchSize), loss, accuracy });
+      },
+      onEpoch: async (metrics, progress) => {
+        await records.epoch(metrics);
+        const networks = viewsOf(frontEnd).length;
+        training.onEpoch?.({ history: progress.history, epochs, networkIndex: viewIndex, networks });
+      },
+    });
+    return await withFamiliarity(run, recipe, feedOptions, engine);
+  } finally {
+    await records.close();
+  }
+}
+
+/** The run's store, which saves nothing more of an attempt that was overtaken. */
+async function openFencedStore({ config, fence }: TrainingContext, name: string): Promise<RunStore> {
+  const store = await openRunStore(config.runsFolder, name, fence?.attempt);
+  return {
+    ...store,
+    save: async (saved) => {
+      await fence?.assertMine();
+      await store.save(saved);
+    },
+  };
+}
+
+/** What an earlier run with the same settings left is continued or forgotten only when it is said which. */
+async function prepareStore(
+  store: RunStore,
+  { resume, fresh }: TrainingRequest,
+  epochs: number,
+): Promise<void> {
+  if (fresh) {
+    await store.clear();
+    return;
+  }
+  const earlier = await store.load();
+  if (earlier === undefined || resume) return;
+  const done = earlier.progress.history.length;
+  throw new AppError(
+    'invalid-configuration',
+    `This run exists and has ${done} of ${epochs} epochs: ${flagOf('resume')} continues it, ${flagOf('fresh')} starts it anew.`,
+  );
+}
