@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { architectures } from '../../../shared/contracts/architecture';
 import { gateChecks } from '../../../shared/contracts/lifecycle';
+import { tunableHyperparameters } from '../../../shared/contracts/training-request';
 import { commonOptions, number, parseOptions, wrongUse } from './options';
 
 const plainSchema = z.strictObject(commonOptions);
@@ -13,7 +14,7 @@ const promoteSchema = z.strictObject({
     .pipe(z.array(z.enum(gateChecks))),
 });
 const fold = number(z.int().min(1));
-const count = number(z.int().positive()).optional();
+const { epochs, stepsPerEpoch, batchSize, learningRate, dropout } = tunableHyperparameters;
 const trainSchema = z.strictObject({
   ...commonOptions,
   dataset: z.string().optional(),
@@ -22,11 +23,11 @@ const trainSchema = z.strictObject({
   'test-fold': z.union([z.literal('none').transform(() => null), fold]).optional(),
   'validation-fold': fold.default(2),
   seed: number(z.int().min(0).max(0xffffffff)).default(1),
-  epochs: count,
-  'steps-per-epoch': count,
-  'batch-size': count,
-  'learning-rate': number(z.number().positive().max(1)).optional(),
-  dropout: number(z.number().min(0).max(0.95)).optional(),
+  epochs: number(epochs).optional(),
+  'steps-per-epoch': number(stepsPerEpoch).optional(),
+  'batch-size': number(batchSize).optional(),
+  'learning-rate': number(learningRate).optional(),
+  dropout: number(dropout).optional(),
   promote: z.boolean().default(false),
   detach: z.boolean().default(false),
 });
