@@ -25,7 +25,9 @@ export function describeSchema(schema: z.ZodType): DescribedSchema {
   }
   const isSwitch = core instanceof z.ZodBoolean;
   return {
-    ...{ schema, core, isSwitch },
+    schema,
+    core,
+    isSwitch,
     form: `${formOf(core)}${form}`,
     description: description ?? '',
     defaultText: isSwitch ? undefined : defaultText,

@@ -75,7 +75,15 @@ async function trainStepped(
     const { classes, fingerprint: dataFingerprint } = dataset;
     const plan = planOf(recipe, feedOptions);
     const run = await train({
-      ...{ settings, plan, view, classes, split, dataFingerprint, engine, store, signal },
+      settings,
+      plan,
+      view,
+      classes,
+      split,
+      dataFingerprint,
+      engine,
+      store,
+      signal,
       onBatch: ({ clipsDone, loss, accuracy }) => {
         records.batch({ batch: Math.ceil(clipsDone / batchSize), loss, accuracy });
       },
