@@ -39,8 +39,9 @@ export const commonSettings = {
     'ENGINE',
     z.enum(engineWishes),
     'auto',
-    "auto: CUDA where there is a driver, else the CPU's kernels, and WebAssembly until they are " +
-      'built. cuda, cpu or wasm: that or nothing.',
+    "auto: CUDA where there is a driver, else the CPU's kernels; until these are fetched and built the best " +
+      'engine that is here already, WebAssembly at least. cuda, cpu or wasm: that or nothing, and so not ' +
+      'ready before it is here.',
   ),
   engineKernels: setting(
     'ENGINE_KERNELS',
@@ -76,7 +77,7 @@ export const commonSettings = {
       z.string().regex(/^rediss?:\/\//, 'expected redis://… or rediss://…'),
       'Where training jobs wait: a Redis that keeps what it acknowledged (appendonly yes), worked ' +
         'on by `npm run trainer` on any machine; redis://[user:password@]host[:port][/database], ' +
-        'rediss:// for TLS. Unset: JOBS_DIR, and this service trains by itself, one job at a time.',
+        'rediss:// for TLS. Unset: JOBS_DIR, and this service trains by itself, one job at a time (in containers: the image trainer, not cpu).',
     ),
     isSecret: true,
   },
