@@ -15,15 +15,15 @@ import { wavFormatName } from './codecs/wav-format';
 import { nextWav, parseWavHeader } from './codecs/wav-header';
 import { createWorkBudget } from './bytes/work-budget';
 
-/** How the machine decodes; the same for every recording. */
+/** How this machine decodes; the same for every recording. */
 export interface DecodeOptions extends FfmpegOptions {
-  /** The native kernels, where there are: they resample. */
+  /** The native kernels, for resampling; absent: TypeScript and WebAssembly. */
   readonly kernels?: KernelsChoice | undefined;
 }
 
 type Decode = (builder: ClipBuilder) => void | Promise<void>;
 
-/** A WAV file and those hung behind it, one after another. */
+/** Decodes a WAV file and those appended to it, as one recording. */
 function decodeWavs(first: Uint8Array, firstHeader: KnownWavHeader, builder: ClipBuilder): void {
   let [file, header] = [first, firstHeader];
   for (;;) {
@@ -40,7 +40,10 @@ function decodeWavs(first: Uint8Array, firstHeader: KnownWavHeader, builder: Cli
   }
 }
 
-/** @throws AppError unsupported-media, undecodable-audio where the bytes are known to be no recording, or not the whole of one */
+/**
+ * @throws AppError unsupported-media or undecodable-audio for bytes that are known to be no recording,
+ * or only a part of one
+ */
 function sniffSound(bytes: Uint8Array): Exclude<Sniffed, { kind: 'other' }> {
   const found = sniff(bytes);
   if (found.kind === 'other') throw new AppError('unsupported-media', found.sentence);
@@ -48,10 +51,9 @@ function sniffSound(bytes: Uint8Array): Exclude<Sniffed, { kind: 'other' }> {
   return found;
 }
 
-/** Finds out what the bytes are and who decodes them. */
+/** Detects the format and returns its decoder. */
 function chooseDecoder(bytes: Uint8Array, request: DecodeRequest, options: DecodeOptions): Decode {
   const found = sniffSound(bytes);
-  /** Without what stands in front. */
   const recording = 'start' in found ? bytes.subarray(found.start) : bytes;
   const throughFfmpeg =
     (input: FfmpegInput): Decode =>
@@ -86,12 +88,13 @@ function chooseDecoder(bytes: Uint8Array, request: DecodeRequest, options: Decod
 }
 
 /**
- * A recording as a mono clip at the wanted rate: sniff, decode, check, mix, resample. Works on the calling thread; services use
- * the decoder pool. Memory stays within the clip and a piece of the recording: a small file that would decode to hours
- * is refused on the way. A recording that ends too early (a broken upload, a recorder that died) is taken as far as it goes; one
- * that is damaged within is refused where its format can tell.
- * @throws AppError unsupported-media, undecodable-audio, empty-audio, non-finite-audio, clip-too-long, cancelled; storage-full or
- *   internal where the machine is at fault: no temporary folder, no descriptor, no memory
+ * Decodes a recording into a mono clip at the requested rate: detect the format, decode, check, mix,
+ * resample. It runs on the calling thread; services use the decoder pool. Memory holds only the clip and
+ * a chunk of the recording, and a small file that would decode to hours is refused on the way. A
+ * recording that ends early (a broken upload, for example) is accepted up to there; one that is damaged
+ * in between is refused where its format reveals that.
+ * @throws AppError unsupported-media, undecodable-audio, empty-audio, non-finite-audio, clip-too-long,
+ * cancelled; storage-full or internal where the machine lacks a temporary folder, descriptors or memory
  */
 export async function decode(
   bytes: Uint8Array,
@@ -111,7 +114,7 @@ export async function decode(
     return builder.finish();
   } catch (error) {
     if (error instanceof AppError || isMachineFault(error)) throw AppError.from(error);
-    // Decoders are other people's work, fed with anything: whatever else they throw is about these bytes.
+    // Decoders are third-party code with untrusted input: any other error is caused by these bytes.
     throw new AppError('undecodable-audio', 'The recording is damaged: its decoder gave up.', {
       cause: error,
     });

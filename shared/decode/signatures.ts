@@ -1,10 +1,13 @@
 import { hasTextAt, textAt, viewOf } from './bytes/bytes';
 import { childrenOf, ids, readVint, vintLength } from './containers/ebml';
 
-/** How a container is told by its first bytes. */
+/** How to recognise a container by its first bytes. */
 export interface Signature {
   readonly format: string;
-  /** What ffmpeg calls it. It is told, never asked to guess: some of its guesses open other files. */
+  /**
+   * ffmpeg's name for the container. It is passed explicitly, because some formats that ffmpeg would
+   * detect open other files.
+   */
   readonly demuxer: string;
   readonly matches: (bytes: Uint8Array, start: number) => boolean;
 }
@@ -14,8 +17,8 @@ const starts =
   (bytes: Uint8Array, start: number): boolean =>
     texts.some((text) => hasTextAt(bytes, start, text));
 
-/** Containers that ffmpeg decodes. */
-export const foreign: readonly Signature[] = [
+/** The containers that ffmpeg decodes. */
+export const ffmpegSignatures: readonly Signature[] = [
   { format: 'mp4', demuxer: 'mov', matches: isMp4 },
   { format: 'matroska', demuxer: 'matroska', matches: (bytes, start) => isEbml(bytes, start, 'matroska') },
   { format: 'webm', demuxer: 'matroska', matches: (bytes, start) => isEbml(bytes, start, 'webm') },
@@ -43,7 +46,7 @@ export function isRiff(bytes: Uint8Array, start: number, form: string): boolean 
   return starts('RIFF', 'RIFX', 'RF64', 'BW64')(bytes, start) && hasTextAt(bytes, start + 8, form);
 }
 
-/** `fLaC`, and behind it STREAMINFO as it must be. */
+/** Tells whether `fLaC` and a valid STREAMINFO header stand at `start`. */
 export function isFlac(bytes: Uint8Array, start: number): boolean {
   return hasTextAt(bytes, start, 'fLaC') && hasTextAt(bytes, start + 5, '\0\0\x22');
 }
@@ -53,11 +56,11 @@ function isAiff(bytes: Uint8Array, start: number): boolean {
 }
 
 const isMainBox = starts('ftyp', 'moov', 'mdat', 'wide', 'styp', 'moof');
-/** Boxes that writers put in front: room for an index, a preview picture. */
+/** Boxes that writers put in front: space for an index, or a preview picture. */
 const isFrontBox = starts('skip', 'free', 'pnot', 'PICT', 'pict', 'uuid', 'junk', 'prfl', 'sidx', 'emsg');
 const maxFrontBoxes = 16;
 
-/** ISO base media and QuickTime, which may go without `ftyp`. */
+/** Recognises ISO base media and QuickTime files, also without `ftyp`. */
 function isMp4(bytes: Uint8Array, start: number): boolean {
   const view = viewOf(bytes);
   let at = start;
@@ -81,17 +84,17 @@ function isEbml(bytes: Uint8Array, start: number, documentType: string): boolean
   if (sizeLength === undefined || size === undefined) return false;
   const header = bytes.subarray(sizeAt + sizeLength, sizeAt + sizeLength + size);
   const stated = [...childrenOf(header)].find(({ id }) => id === ids.documentType);
-  // Some writers fill the type up with zeros.
+  // Some writers pad the type with zeros.
   const text = stated === undefined ? '' : textAt(stated.body, 0, 32).replace(/\0.*$/s, '');
   return text === documentType || (text === '' && documentType === 'matroska');
 }
 
-/** Packets of 188 bytes, each opening with the same byte; three in a row are no accident. */
+/** Recognises packets of 188 bytes by their sync byte; three in a row are no coincidence. */
 function isTransportStream(bytes: Uint8Array, start: number): boolean {
   return [0, 188, 376].every((offset) => bytes[start + offset] === 0x47);
 }
 
-/** AAC in ADTS: so many frames in a row, of a kind. */
+/** Recognises AAC in ADTS: `count` consecutive frames of one kind. */
 export function isAdtsRun(bytes: Uint8Array, start: number, count: number): boolean {
   let at = start;
   for (let frame = 0; frame < count; frame += 1) {

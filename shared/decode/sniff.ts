@@ -1,29 +1,31 @@
 import { hasTextAt } from './bytes/bytes';
-import { leadEnd, paddingEnd } from './bytes/lead';
+import { leadingTagsEnd, zeroPaddingEnd } from './bytes/leading-tags';
 import { findMpegFrame, isFrameRun } from './codecs/mpeg-frames';
 import { createOggDemuxer } from './containers/ogg-demuxer';
 import type { OggCodec } from './containers/ogg-pages';
-import { describeOtherFile } from './bytes/other-files';
-import { foreign, isAdtsRun, isFlac, isRiff } from './signatures';
+import { describeNonAudioFile } from './bytes/non-audio-files';
+import { ffmpegSignatures, isAdtsRun, isFlac, isRiff } from './signatures';
 
-/** What a recording is. `start` is the byte where its own marker stands, behind any tags and padding. */
+/** The detected format. `start` is the offset of its marker, after any tags and padding. */
 export type Sniffed =
   | { readonly kind: 'wav' | 'flac' | 'mp3'; readonly start: number }
   | { readonly kind: 'ogg'; readonly start: number; readonly codec: OggCodec | 'broken' | undefined }
-  /** Known, but not decoded in process: ffmpeg's name for the container goes with it. */
+  /** Detected, but not decoded in process; `demuxer` is ffmpeg's name for the container. */
   | { readonly kind: 'foreign'; readonly start: number; readonly format: string; readonly demuxer: string }
-  /** Known to be no sound: a sentence about it. */
+  /** Detected as a file without audio; `sentence` describes it. */
   | { readonly kind: 'other'; readonly sentence: string }
   | { readonly kind: 'unknown' };
 
-/** How far behind tags and padding a recording is looked for. */
+/** How many bytes after tags and padding are searched for a recording. */
 const maxSearchBytes = 1 << 20;
-/** Headers of all the streams that begin together are within this. */
+/** The headers of all streams that begin together are within this many bytes. */
 const maxOggHeadBytes = 1 << 20;
-/** Frames that must follow one another before bytes in the middle of nowhere are taken for AAC. */
+/** Number of consecutive AAC frames that are required away from the expected start. */
 const adtsFramesToTrust = 4;
 
-/** The codec of an Ogg file's first sound; undefined where only streams without sound begin. */
+/**
+ * Returns the codec of an Ogg file's first audio stream; undefined where there are only other streams.
+ */
 function sniffOgg(bytes: Uint8Array, start: number): OggCodec | 'broken' | undefined {
   const demuxer = createOggDemuxer(Infinity);
   let isBroken = false;
@@ -34,19 +36,22 @@ function sniffOgg(bytes: Uint8Array, start: number): OggCodec | 'broken' | undef
   return isBroken ? 'broken' : undefined;
 }
 
-/** What begins at `start`, if that is known. */
+/** Detects the format at `start`; undefined where it is unknown. */
 function sniffAt(bytes: Uint8Array, start: number): Sniffed | undefined {
   if (isRiff(bytes, start, 'WAVE')) return { kind: 'wav', start };
   if (hasTextAt(bytes, start, 'fLaC')) return { kind: 'flac', start };
   if (hasTextAt(bytes, start, 'OggS')) return { kind: 'ogg', start, codec: sniffOgg(bytes, start) };
-  const signature = foreign.find(({ matches }) => matches(bytes, start));
+  const signature = ffmpegSignatures.find(({ matches }) => matches(bytes, start));
   if (signature !== undefined) {
     return { kind: 'foreign', start, format: signature.format, demuxer: signature.demuxer };
   }
   return isFrameRun(bytes, start, 2) ? { kind: 'mp3', start } : undefined;
 }
 
-/** Markers long or well-guarded enough to be believed amid other bytes, and how far they stand behind the beginning. */
+/**
+ * Markers that are distinctive enough to be found among other bytes, with their offset from the start of
+ * the file.
+ */
 const markers: readonly [
   text: string,
   offset: number,
@@ -62,7 +67,7 @@ const markers: readonly [
   ['\x1a\x45\xdf\xa3', 0, (bytes, start) => sniffAt(bytes, start) !== undefined],
 ];
 
-/** Where the first marker stands from `from` on and before `until`. */
+/** Returns the offset of the first marker in [`from`, `until`); `until` where there is none. */
 function findMarker(bytes: Uint8Array, from: number, until: number): number {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, until));
   let first = until;
@@ -82,9 +87,9 @@ function findAdts(bytes: Uint8Array, from: number, until: number): number {
   return -1;
 }
 
-/** A recording behind bytes that nobody knows: padding that no tag counts, a head of some program's own. */
+/** Searches for a recording after unknown bytes, such as padding or a proprietary header. */
 function search(bytes: Uint8Array, from: number): Sniffed | undefined {
-  const sound = paddingEnd(bytes, from);
+  const sound = zeroPaddingEnd(bytes, from);
   // A box begins with its length, whose first bytes may be zeros.
   const begin = Math.max(from, sound - 3);
   const end = Math.min(bytes.length, sound + maxSearchBytes);
@@ -97,15 +102,15 @@ function search(bytes: Uint8Array, from: number): Sniffed | undefined {
 }
 
 /**
- * What a file is, by its content alone: names and declared types are never looked at. Tags, the heads of HTTP answers and padding
- * of any length in front are passed over, and other bytes for up to a MiB.
+ * Detects a file's format from its content alone, ignoring names and declared types. Tags, HTTP headers
+ * and padding of any length are skipped, and up to 1 MiB of other bytes.
  */
 export function sniff(bytes: Uint8Array): Sniffed {
-  const start = leadEnd(bytes);
+  const start = leadingTagsEnd(bytes);
   const found = sniffAt(bytes, start);
   if (found !== undefined) return found;
-  const sentence = describeOtherFile(bytes, start);
+  const sentence = describeNonAudioFile(bytes, start);
   if (sentence !== undefined) return { kind: 'other', sentence };
-  // A tag may state a wrong length: then the recording stands within it.
+  // A tag may state a wrong length; the recording is then searched within it.
   return search(bytes, start) ?? (start === 0 ? undefined : search(bytes, 0)) ?? { kind: 'unknown' };
 }

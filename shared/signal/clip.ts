@@ -40,16 +40,16 @@ export interface DecodeRequest {
   /** Told of a process that decodes it, as soon as that has started. */
   readonly onChild?: (pid: number) => void;
   /** Looked at between two frames: whether the recording is not wanted any more, where a thread hears of no signal while it works. */
-  readonly isCalledOff?: () => boolean;
+  readonly isCancelled?: () => boolean;
 }
 
 /** Decodes off the calling thread. Rejects with an AppError: unsupported-media, undecodable-audio, empty-audio, non-finite-audio, clip-too-long, cancelled. */
 export interface ClipDecoder {
   decode(
     bytes: Uint8Array,
-    request: Omit<DecodeRequest, 'memory' | 'onChild' | 'isCalledOff'>,
+    request: Omit<DecodeRequest, 'memory' | 'onChild' | 'isCancelled'>,
   ): Promise<Clip>;
   /** Nobody looks at the clip any more, nor at a part of it: later ones may be put where it is. */
-  takeBack(clip: Clip): void;
+  recycle(clip: Clip): void;
   close(): Promise<void>;
 }

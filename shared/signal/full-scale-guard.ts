@@ -50,7 +50,10 @@ export function gainFor(largest: number, areWhole: boolean): number {
  * half a second of them is damage (a broken frame decodes to 2·10⁹) and muted. More of them, and whole numbers, are a sender's own
  * scale: from there on the signal is divided by a power of two, until it stays within full scale for 2 s. The output is as long as the input, and the same however the input is cut.
  */
-export function createFullScaleGuard(sampleRate: number, tell: (event: FullScaleEvent) => void): SignalStage {
+export function createFullScaleGuard(
+  sampleRate: number,
+  onEvent: (event: FullScaleEvent) => void,
+): SignalStage {
   const blockSamples = max(1, round(blockSeconds * sampleRate));
   let gain = 1;
   /** What is held back from the first sample beyond the limit on. */
@@ -92,7 +95,7 @@ export function createFullScaleGuard(sampleRate: number, tell: (event: FullScale
 
   /** Loud blocks and those behind them become silence, and what follows is faded in. */
   function muted(): Float32Array {
-    tell('muted');
+    onEvent('muted');
     const out = scaled(held.slice());
     blocks.forEach(({ isLoud }, block) => {
       const part = out.subarray(block * blockSamples, (block + 1) * blockSamples);
@@ -110,7 +113,7 @@ export function createFullScaleGuard(sampleRate: number, tell: (event: FullScale
   }
 
   function rescale(): void {
-    tell('rescaled');
+    onEvent('rescaled');
     const looked = held.subarray(0, blocks.length * blockSamples);
     gain = gainFor(max(...blocks.map(({ peak }) => peak)), areWhole(looked));
     within = 0;

@@ -11,7 +11,7 @@ export interface SignalPathOptions {
   readonly arithmetic?: ResampleArithmetic | undefined;
   /** For these rates, where it was designed elsewhere. */
   readonly filter?: ResampleFilter | undefined;
-  readonly tell: (event: FullScaleEvent) => void;
+  readonly onEvent: (event: FullScaleEvent) => void;
 }
 
 /**
@@ -24,10 +24,10 @@ export function createSignalPath({
   removeOffset,
   arithmetic,
   filter,
-  tell,
+  onEvent,
 }: SignalPathOptions): SignalStage {
   const stages: readonly SignalStage[] = [
-    createFullScaleGuard(fromHz, tell),
+    createFullScaleGuard(fromHz, onEvent),
     ...(removeOffset ? [createOffsetRemover(fromHz)] : []),
     createResampler(fromHz, toHz, arithmetic, filter),
   ];

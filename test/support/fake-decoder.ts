@@ -39,7 +39,7 @@ export class FakeDecoder implements ClipDecoder {
     return new Promise((resolve) => this.#onDecode.push(resolve));
   }
 
-  takeBack(): void {
+  recycle(): void {
     // Its clips are left to be collected.
   }
 

@@ -35,7 +35,7 @@ export class PcmDecoder implements ClipDecoder {
     return Promise.resolve({ source, sampleRate, samples, warnings: [] });
   }
 
-  takeBack(): void {
+  recycle(): void {
     // Its clips are left to be collected.
   }
 

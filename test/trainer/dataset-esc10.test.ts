@@ -68,7 +68,7 @@ describeWithEsc10('ESC-10, through the real decoder (needs ../shared/esc10)', ()
   it('comes from the cache a second time, bit for bit, without a decoder', async () => {
     const none: ClipDecoder = {
       decode: () => Promise.reject(new Error('The decoder was asked.')),
-      takeBack: () => undefined,
+      recycle: () => undefined,
       close: () => Promise.resolve(),
     };
     const again = await load(none);

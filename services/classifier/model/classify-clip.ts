@@ -100,7 +100,7 @@ async function classifyWith(
     judged.map(({ scores, level }) => ({ ...scores, ...level })),
     verdictOptions(manifest, saying),
   );
-  deps.decoder.takeBack(clip);
+  deps.decoder.recycle(clip);
   deps.metrics.queueSeconds.observe(queueMs / 1000);
   deps.metrics.predictions.inc({ class: overall.label });
   deps.metrics.predictionConfidence.observe(overall.confidence);

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { createDecoderPool, mostDecodeThreads } from '../../../shared/decode/pool/decoder-pool';
+import { createDecoderPool, maxDecodeThreads } from '../../../shared/decode/pool/decoder-pool';
 import type { FrontEnd, View } from '../../../shared/contracts/front-end';
 import type { EpochMetrics } from '../../../shared/contracts/report';
 import type { TrainingRequest } from '../../../shared/contracts/training-request';
@@ -142,7 +142,7 @@ async function loadClips(
   frontEnd: FrontEnd,
   { config, output, signal }: CommandContext,
 ): Promise<Dataset> {
-  const decoder = createDecoderPool({ threads: mostDecodeThreads(config.engineThreads) });
+  const decoder = createDecoderPool({ threads: maxDecodeThreads(config.engineThreads) });
   const line = createStatusLine(output, Date.now);
   try {
     return await loadDataset({

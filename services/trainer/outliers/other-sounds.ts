@@ -1,4 +1,4 @@
-import { createDecoderPool, mostDecodeThreads } from '../../../shared/decode/pool/decoder-pool';
+import { createDecoderPool, maxDecodeThreads } from '../../../shared/decode/pool/decoder-pool';
 import type { LoadedEngine } from '../../../shared/compute/provide/load-engine';
 import { recordedKind } from '../../../shared/contracts/calibration';
 import type { FrontEnd } from '../../../shared/contracts/front-end';
@@ -22,7 +22,7 @@ export async function otherSounds(
   cores: number | undefined,
 ): Promise<Readonly<Record<string, readonly Example[]>>> {
   const { sampleRate, windowSeconds } = frontEnd;
-  const decoder = createDecoderPool({ threads: mostDecodeThreads(cores) });
+  const decoder = createDecoderPool({ threads: maxDecodeThreads(cores) });
   try {
     const sounds = [
       // Silence is known by its level, whatever a network makes of it.

@@ -1,4 +1,7 @@
-/** Bits read from the highest of each byte down, as FLAC writes them. Beyond the end there are zeros: check `isExhausted`. */
+/**
+ * Reads bits from the most significant bit of each byte on, as in FLAC. Beyond the end it returns zeros;
+ * check `isExhausted`.
+ */
 export class BitReader {
   readonly #bytes: Uint8Array;
   readonly #limit: number;
@@ -10,7 +13,7 @@ export class BitReader {
     this.#at = byteOffset * 8;
   }
 
-  /** Whether more was read than there is. */
+  /** Whether more bits were read than there are. */
   get isExhausted(): boolean {
     return this.#at > this.#limit;
   }
@@ -20,7 +23,7 @@ export class BitReader {
     return (this.#at + 7) >>> 3;
   }
 
-  /** The next 32 bits, as a signed number, without stepping over them. */
+  /** Returns the next 32 bits as a signed number without consuming them. */
   #window(): number {
     const bytes = this.#bytes;
     const index = this.#at >>> 3;
@@ -30,7 +33,7 @@ export class BitReader {
     return shift === 0 ? word : (word << shift) | (bytes[index + 4]! >> (8 - shift));
   }
 
-  /** Unsigned, 0 to 32 bits. */
+  /** Reads an unsigned number of 0 to 32 bits. */
   read(bits: number): number {
     if (bits === 0) return 0;
     const value = this.#window() >>> (32 - bits);
@@ -38,7 +41,7 @@ export class BitReader {
     return value;
   }
 
-  /** Two's complement, 1 to 64 bits; exact up to 53. */
+  /** Reads a number in two's complement of 1 to 64 bits; exact up to 53 bits. */
   readSigned(bits: number): number {
     if (bits > 32) return this.readSigned(bits - 32) * 2 ** 32 + this.read(32);
     const value = this.#window() >> (32 - bits);
@@ -46,7 +49,7 @@ export class BitReader {
     return value;
   }
 
-  /** The number of zeros before the next one, which is stepped over. */
+  /** Counts the zero bits before the next one bit, and consumes that as well. */
   readUnary(): number {
     let zeros = 0;
     while (this.#at < this.#limit) {
@@ -62,7 +65,10 @@ export class BitReader {
     return zeros;
   }
 
-  /** `out[from…to−1]` from Rice codes with the given parameter: a unary quotient, `parameter` low bits, the sign last. */
+  /**
+   * Decodes Rice codes into `out[from…to−1]`: a unary quotient, then `parameter` low bits; the sign is
+   * the lowest bit.
+   */
   readRice(out: Float64Array, from: number, to: number, parameter: number): void {
     const scale = 2 ** parameter;
     for (let index = from; index < to && !this.isExhausted; index += 1) {

@@ -8,35 +8,47 @@ import type { ResampleArithmetic } from '../../signal/resample';
 import { createSignalPath } from '../../signal/signal-path';
 import { createWorkBudget, workNs, type WorkBudget } from './work-budget';
 
-/** What a decoder knows of its stream before the first sample. */
+/** What a decoder knows of a stream before its first sample. */
 export interface StreamFormat extends Omit<SourceFormat, 'durationSeconds'> {
-  /** Samples a channel, as the header claims; a claim too long is refused before anything is decoded. */
+  /**
+   * Samples per channel according to the header. A clip that would be too long is refused before it is
+   * decoded.
+   */
   readonly claimedSamples?: number;
 }
 
-/** Where decoders put what they decode, piece by piece. */
+/** Receives decoded samples in chunks and assembles the clip. */
 export interface ClipBuilder {
-  /** Starts a stream; a second call starts the next of a chain, at its own rate. */
+  /** Starts a stream. A further call starts the next stream of a chain, which may have another rate. */
   begin(format: StreamFormat): void;
-  /** Channels of equal length, in the order of the stream; the caller may reuse their memory afterwards. */
+  /**
+   * Adds samples: one array per channel, all of equal length. The caller may reuse the arrays
+   * afterwards.
+   */
   push(channels: readonly Float32Array[]): void;
-  /** Counts work beyond what follows from the samples (work-budget.ts). @throws AppError undecodable-audio when it is too much */
+  /**
+   * Adds to the work that does not follow from the number of samples (work-budget.ts).
+   * @throws AppError undecodable-audio when the budget is used up
+   */
   readonly spend: (nanoseconds: number) => void;
-  /** Silence in the place of so many samples a channel that are missing. */
+  /** Adds silence in place of `samples` missing samples per channel. */
   pushSilence(samples: number): void;
-  /** Samples a channel so far, of all streams. */
+  /** Samples per channel so far, over all streams. */
   readonly samples: number;
-  /** Something that whoever sent the recording should know; said once, however often it happens. */
+  /** Adds a warning for the sender of the recording; a repeated warning is kept once. */
   warn(sentence: string): void;
   finish(): Clip;
 }
 
 const minSampleRate = 4_000;
-/** Recorders of bats go up to 500 kHz. */
+/** Bat recorders use up to 500 kHz. */
 const maxSampleRate = 1_000_000;
-/** A clip at a higher rate may be as much shorter: what there is to decode is bounded, not only what is heard. */
+/**
+ * At higher rates the maximum duration shrinks in proportion, which limits the number of samples to
+ * decode.
+ */
 const fullLengthRate = 384_000;
-/** Largest number of channels that is taken; a decoder may take fewer. */
+/** Maximum number of channels; a decoder may support fewer. */
 const maxChannels = 32;
 
 function assertUsable({ sampleRate, channels }: StreamFormat): void {
@@ -67,9 +79,9 @@ function assertFinite(samples: Float32Array, firstSample: number): void {
 }
 
 /**
- * Turns decoded pieces into a clip: checks, mixes to mono and resamples as they come, so that only the clip itself and one
- * piece are in memory. Throws an AppError: undecodable-audio (rate or channels), clip-too-long, non-finite-audio, empty-audio,
- * cancelled.
+ * Builds a clip from decoded chunks. Each chunk is checked, mixed to mono and resampled when it arrives,
+ * so memory holds only the clip and one chunk. The builder throws AppError undecodable-audio (rate or
+ * channels), clip-too-long, non-finite-audio, empty-audio or cancelled.
  */
 export function createClipBuilder(
   {
@@ -78,7 +90,7 @@ export function createClipBuilder(
     memory,
     signal,
     removeOffset = false,
-    isCalledOff = () => signal?.aborted === true,
+    isCancelled = () => signal?.aborted === true,
   }: DecodeRequest,
   arithmetic?: ResampleArithmetic,
   budget: WorkBudget = createWorkBudget(Infinity),
@@ -96,19 +108,25 @@ export function createClipBuilder(
     const seconds = earlierSeconds + samples / rate;
     const takenSeconds = maxSeconds * Math.min(1, fullLengthRate / rate);
     if (seconds <= takenSeconds) return;
-    const most = Math.floor(takenSeconds * 1000) / 1000;
+    const limitSeconds = Math.floor(takenSeconds * 1000) / 1000;
     throw new AppError(
       'clip-too-long',
-      `The recording is longer than the ${most} s that are taken${rate > fullLengthRate ? ` at ${rate} Hz` : ''}; send a shorter part of it.`,
-      { details: { maxSeconds: most } },
+      `The recording is longer than the ${limitSeconds} s that are taken${rate > fullLengthRate ? ` at ${rate} Hz` : ''}; send a shorter part of it.`,
+      { details: { maxSeconds: limitSeconds } },
     );
   }
 
   function createPath(fromHz: number): NonNullable<typeof path> {
-    const tell = (event: 'muted' | 'rescaled'): void => {
+    const warnOnce = (event: 'muted' | 'rescaled'): void => {
       warnings.add(fullScaleWarnings[event]);
     };
-    const signal = createSignalPath({ fromHz, toHz: sampleRate, removeOffset, arithmetic, tell });
+    const signal = createSignalPath({
+      fromHz,
+      toHz: sampleRate,
+      removeOffset,
+      arithmetic,
+      onEvent: warnOnce,
+    });
     return { mix: createMixer(fromHz), signal };
   }
 
@@ -121,7 +139,7 @@ export function createClipBuilder(
   }
 
   function push(channels: readonly Float32Array[]): void {
-    if (isCalledOff()) throw new AppError('cancelled', 'Decoding was called off.');
+    if (isCancelled()) throw new AppError('cancelled', 'Decoding was called off.');
     if (path === undefined || current === undefined) throw new Error('push before begin');
     const [first] = channels;
     budget.spend(
@@ -135,7 +153,7 @@ export function createClipBuilder(
     output.push(path.signal.push(mono));
   }
 
-  function noSound(): AppError {
+  function emptyAudio(): AppError {
     const rates = `at ${first?.sampleRate} Hz are less than one at the ${sampleRate} Hz that are listened to`;
     const message =
       totalSamples === 0
@@ -178,7 +196,7 @@ export function createClipBuilder(
         output.reduce((sum, chunk) => sum + chunk.length, 0),
         memory,
       );
-      if (first === undefined || samples.length === 0) throw noSound();
+      if (first === undefined || samples.length === 0) throw emptyAudio();
       assertFinite(samples, 0);
       const { format, codec, sampleRate: rate, channels } = first;
       const source = { format, codec, sampleRate: rate, channels, durationSeconds: earlierSeconds };

@@ -1,44 +1,51 @@
 import { AppError } from '../../errors/app-error';
 
 /**
- * What the steps of decoding take, in nanoseconds of one core: rounded up from what was measured, and for every codec alike. They tell
- * what is out of all proportion, not what a recording takes.
+ * Duration of the steps of decoding in nanoseconds on one core, rounded up from measurements and the
+ * same for all codecs. They serve to detect excessive work and are not estimates of the decoding time.
  */
 export const workNs = {
-  /** A sample of a channel, decoded and mixed. */
+  /** A sample of one channel, decoded and mixed. */
   sample: 7,
-  /** A sample of the mix, checked and resampled. */
+  /** A sample of the mono mix, checked and resampled. */
   mixedSample: 8,
-  /** One product of a predictor. */
+  /** One multiplication of a predictor. */
   product: 0.6,
-  /** A piece of sound, however short. */
+  /** A chunk of samples of any length. */
   piece: 8_000,
-  /** A decoder that is set up. */
+  /** Setting up a decoder. */
   stream: 6e6,
-  /** An entry of a Vorbis codebook, and a number of its vector. */
+  /** An entry of a Vorbis codebook, or one number of its vector. */
   codebookEntry: 300,
   codebookValue: 20,
-  /** A filter between two rates that is designed. */
+  /** Designing a resampling filter. */
   filter: 50e6,
 } as const;
 
 /**
- * Ten minutes of two channels at 48 kHz in the densest codec take 1.5 s, ten of eight channels 2 s, whatever their bytes: silence takes
- * hardly any. What a byte adds is generous for sound that is hard to decode.
+ * Allowance per recording and per byte. Ten minutes of audio at 48 kHz in the most compact codec take
+ * 1.5 s with two channels and 2 s with eight. A byte adds a generous amount for audio that is costly to
+ * decode.
  */
 const allowanceNs = { base: 2.5e9, byte: 120 };
-/** Streams of a chain: ten seconds of speech are 20 kB. */
+/** Allowed number of chained streams. Ten seconds of speech are about 20 kB. */
 const streams = { base: 30, perByte: 1 / 8192 };
 
-/** What the decoding of a recording may cost. */
+/** Limits the work of decoding one recording. */
 export interface WorkBudget {
-  /** @throws AppError undecodable-audio when it is used up */
+  /**
+   * Adds work.
+   * @throws AppError undecodable-audio when the budget is used up
+   */
   readonly spend: (nanoseconds: number) => void;
-  /** Another stream of the recording. @throws AppError undecodable-audio when there are too many */
+  /**
+   * Counts another stream of the recording.
+   * @throws AppError undecodable-audio when there are too many
+   */
   beginStream(): void;
 }
 
-/** @param bytes of the recording: who sends more may have more done */
+/** @param bytes size of the recording; a larger recording gets a larger budget */
 export function createWorkBudget(bytes: number): WorkBudget {
   let leftNs = allowanceNs.base + bytes * allowanceNs.byte;
   let leftStreams = Math.floor(streams.base + bytes * streams.perByte);

@@ -1,7 +1,7 @@
 import { AppError } from '../../errors/app-error';
 import { viewOf } from '../bytes/bytes';
 import type { ClipBuilder } from '../bytes/clip-builder';
-import { damaged } from '../bytes/damaged';
+import { formatError } from '../bytes/format-error';
 import { createFlacFrameReader } from './decode-flac';
 import { parseStreamInfo } from './flac-header';
 import { createOggClock } from '../containers/ogg-clock';
@@ -20,17 +20,20 @@ interface StreamReader {
   free(): void;
 }
 
-/** What a page can hold is bounded, but 255 channels times 255 long packets would still be gigabytes. */
+/** A page is limited in size, but 255 channels of 255 long packets would still take gigabytes. */
 const maxOggChannels = 8;
-/** The demuxer copies what it is given: a large file goes to it in pieces. */
+/** The demuxer copies its input, so a large file is passed in slices. */
 const sliceBytes = 1 << 20;
 
-/** Where STREAMINFO stands in the first packet of FLAC in Ogg: behind the mapping's own header, `fLaC` and a block header. */
+/**
+ * Offset of STREAMINFO in the first packet of FLAC in Ogg: after the header of the mapping, `fLaC` and a
+ * block header.
+ */
 const oggStreamInfoOffset = 17;
-const leastHeadBytes = { vorbis: 30, flac: 51 } as const;
+const minHeadBytes = { vorbis: 30, flac: 51 } as const;
 
-function assertHead({ codec, head, byteOffset }: OggHead, channels: number, leastBytes: number): void {
-  if (head.length < leastBytes) throw damaged('Ogg', byteOffset, `its ${codec} header is too short`);
+function assertHead({ codec, head, byteOffset }: OggHead, channels: number, minBytes: number): void {
+  if (head.length < minBytes) throw formatError('Ogg', byteOffset, `its ${codec} header is too short`);
   if (channels <= maxOggChannels) return;
   throw new AppError(
     'undecodable-audio',
@@ -60,7 +63,7 @@ async function openOpus(head: OggHead, builder: ClipBuilder): Promise<StreamRead
 
 async function openVorbis(head: OggHead, builder: ClipBuilder): Promise<StreamReader> {
   const channels = head.head[11] ?? 0;
-  assertHead(head, channels, leastHeadBytes.vorbis);
+  assertHead(head, channels, minHeadBytes.vorbis);
   const sampleRate = viewOf(head.head).getUint32(12, true);
   builder.begin({ format: 'ogg', codec: 'vorbis', sampleRate, channels });
   const clock = createOggClock(sampleRate);
@@ -72,7 +75,7 @@ async function openVorbis(head: OggHead, builder: ClipBuilder): Promise<StreamRe
       const sound = await player.decode(page.packets, page.byteOffset);
       const samples = sound[0]?.length ?? 0;
       if (samples > 0 && sound.length < channels)
-        throw damaged('Ogg', page.byteOffset, 'a packet lacks channels');
+        throw formatError('Ogg', page.byteOffset, 'a packet lacks channels');
       const { hole, discard } = clock.place({ ...page, samples });
       if (hole > 0) builder.pushSilence(hole);
       if (samples > discard) builder.push(sound.map((channel) => channel.subarray(0, samples - discard)));
@@ -84,7 +87,7 @@ async function openVorbis(head: OggHead, builder: ClipBuilder): Promise<StreamRe
 }
 
 function openFlac(head: OggHead, builder: ClipBuilder): StreamReader {
-  assertHead(head, 0, leastHeadBytes.flac);
+  assertHead(head, 0, minHeadBytes.flac);
   const info = parseStreamInfo(head.head, oggStreamInfoOffset);
   const { sampleRate, channels, totalSamples: claimedSamples } = info;
   builder.begin({ format: 'ogg', codec: 'flac', sampleRate, channels, claimedSamples });
@@ -95,7 +98,7 @@ function openFlac(head: OggHead, builder: ClipBuilder): StreamReader {
       const frames = page.packets.filter((packet) => packet[0] === 0xff); // others are metadata
       const decoded = frames.map((packet, index) => {
         const frame = readFrame(packet, 0, page.byteOffset, page.follows || index > 0);
-        if (frame === undefined) throw damaged('Ogg', page.byteOffset, 'a FLAC frame is cut off');
+        if (frame === undefined) throw formatError('Ogg', page.byteOffset, 'a FLAC frame is cut off');
         builder.spend(frame.products * workNs.product);
         return frame.channels;
       });
@@ -105,7 +108,7 @@ function openFlac(head: OggHead, builder: ClipBuilder): StreamReader {
       for (const frame of decoded) builder.push(frame);
     },
     free() {
-      // Holds nothing.
+      // Nothing to free.
     },
   };
 }
@@ -130,7 +133,7 @@ function* piecesOf(bytes: Uint8Array): Generator<OggPiece> {
   yield* demuxer.finish();
 }
 
-/** What went wrong on the way, as the byte where it did first. */
+/** Byte offset of the first fault of each kind. */
 interface Faults {
   headless?: number;
   damaged?: number;
@@ -160,9 +163,9 @@ async function readStreams(bytes: Uint8Array, builder: ClipBuilder, faults: Faul
 }
 
 /**
- * Decodes an Ogg file with Vorbis, Opus or FLAC: the streams of a chain one after another. Pages that are missing or damaged leave
- * silence of their length, as far as the positions of those around them tell it, and a warning.
- * @throws AppError undecodable-audio, unsupported-media, and what the builder throws
+ * Decodes an Ogg file with Vorbis, Opus or FLAC, including chained streams. Missing or damaged pages
+ * become silence of the length that the positions of the neighbouring pages give, and cause a warning.
+ * @throws AppError undecodable-audio, unsupported-media, and the errors of the builder
  */
 export async function decodeOgg(bytes: Uint8Array, builder: ClipBuilder): Promise<void> {
   const faults: Faults = {};
@@ -171,7 +174,7 @@ export async function decodeOgg(bytes: Uint8Array, builder: ClipBuilder): Promis
     builder.warn('Pages of the Ogg file are damaged; their sound is left out.');
   if (hasBegun && (builder.samples > 0 || faults.damaged === undefined)) return;
   if (faults.headless !== undefined)
-    throw damaged('Ogg', faults.headless, 'its first page, with the codec’s header, is missing');
+    throw formatError('Ogg', faults.headless, 'its first page, with the codec’s header, is missing');
   const why = faults.damaged === undefined ? 'it has no whole page' : 'a page does not match its checksum';
-  throw damaged('Ogg', faults.damaged ?? 0, why);
+  throw formatError('Ogg', faults.damaged ?? 0, why);
 }

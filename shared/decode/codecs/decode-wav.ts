@@ -19,7 +19,7 @@ const readers: Readonly<Record<WavCodec, ReadSample>> = {
   pcm_s24le: (view, offset) => int24(view, offset) / 8_388_608,
   pcm_s24in32le: (view, offset) => int24(view, offset) / 8_388_608,
   pcm_s32le: (view, offset) => view.getInt32(offset, true) / 2_147_483_648,
-  // What the lower half adds is below what a float of 32 bits keeps, but for the quietest.
+  // The low 32 bits are below the precision of a 32-bit float, except for the smallest values.
   pcm_s64le: (view, offset) =>
     view.getInt32(offset + 4, true) / 2 ** 31 + view.getUint32(offset, true) / 2 ** 63,
   pcm_f32le: (view, offset) => view.getFloat32(offset, true),
@@ -36,7 +36,10 @@ const readers: Readonly<Record<WavCodec, ReadSample>> = {
 
 const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
-/** 16-bit integers that lie where, and as, this machine reads them: the commonest by far, without a call for each sample. */
+/**
+ * Converts 16-bit integers that are aligned and in the byte order of this machine, by far the most
+ * common case, without a function call per sample.
+ */
 function deinterleave16(
   integers: Int16Array,
   channels: number,
@@ -58,8 +61,8 @@ function arrayOf(length: number, memory: Float32Array | undefined): Float32Array
 }
 
 /**
- * Interleaved samples, a whole number of frames of them, as one array a channel.
- * @param memory where to put each channel, as far as it is large enough
+ * Splits interleaved samples (whole frames) into one array per channel.
+ * @param memory arrays to use for the channels, where they are large enough
  */
 export function deinterleave(
   bytes: Uint8Array,
@@ -88,27 +91,30 @@ export function deinterleave(
 }
 
 /**
- * Whether samples of 24 bits in 4 bytes lie at their top, as other programs than arecord write them: then the lowest byte is nothing
- * but zeros, and the top one more than a sign. Told from the first few thousand.
+ * Tells whether 24-bit samples in 4 bytes are left-aligned, unlike those that arecord writes: the lowest
+ * byte is always 0, and the highest is more than a sign extension. Inspects the first 64 KiB.
  */
-function liesAtTop(sound: Uint8Array): boolean {
-  const looked = Math.min(sound.length - (sound.length % 4), 1 << 16);
+function isLeftAligned(sound: Uint8Array): boolean {
+  const inspectedBytes = Math.min(sound.length - (sound.length % 4), 1 << 16);
   let isLowEmpty = true;
   let isTopSign = true;
-  for (let at = 0; at < looked; at += 4) {
+  for (let at = 0; at < inspectedBytes; at += 4) {
     isLowEmpty &&= sound[at] === 0;
     isTopSign &&= sound[at + 3] === (sound[at + 2]! >= 0x80 ? 0xff : 0) || sound[at + 3] === 0;
   }
   return isLowEmpty && !isTopSign;
 }
 
-/** Loud blocks of less than this, and so much louder than the rest, are damage rather than the file's scale. */
+/**
+ * Loud samples shorter than this in total, and this many times louder than the rest, count as damage.
+ */
 const damageSeconds = 0.1;
 const damageRatio = 1000;
 
 /**
- * By what floats are to be multiplied that a program wrote at a scale of its own, whole numbers for example; 1 for those within
- * 18 dB of full scale, and for a few that stand out of the rest: the clip's builder mutes these.
+ * Returns the factor that scales float samples to full scale, for programs that write at another scale
+ * such as whole numbers. It is 1 for samples within 18 dB of full scale, and for a few outliers, which
+ * the clip builder mutes.
  */
 function gainOfFloats(sound: Uint8Array, codec: WavCodec, sampleRate: number, frameBytes: number): number {
   const read = readers[codec];
@@ -118,7 +124,7 @@ function gainOfFloats(sound: Uint8Array, codec: WavCodec, sampleRate: number, fr
   let areWhole = true;
   for (let at = 0; at + sampleBytes <= sound.length; at += sampleBytes) {
     const size = Math.abs(read(view, at));
-    // What is no number is for the builder to refuse.
+    // The clip builder refuses NaN and infinity.
     if (!Number.isFinite(size)) return 1;
     areWhole &&= Number.isInteger(size);
     if (size > fullScaleLimit) beyond += 1;
@@ -132,25 +138,28 @@ function gainOfFloats(sound: Uint8Array, codec: WavCodec, sampleRate: number, fr
   return isDamage ? 1 : gainFor(largest, areWhole);
 }
 
-/** A piece of the file and what is made of it stay in the cache. */
-const pieceBytes = 1 << 16;
+/** Size of a chunk, so that its bytes and samples fit into the CPU cache. */
+const chunkBytes = 1 << 16;
 
-/** Of a file whose codec is one of ours. */
+/** The header of a file with a codec that is decoded here. */
 export type KnownWavHeader = WavHeader & { readonly codec: WavCodec };
 
-/** The sound of a WAV file with a codec of ours; integers become [−1, 1), floats stay as they are. */
+/**
+ * Decodes a WAV file with a known codec. Integers become [−1, 1); floats are scaled only where they use
+ * another scale.
+ */
 export function decodeWav(bytes: Uint8Array, header: KnownWavHeader, builder: ClipBuilder): void {
   const { channels, sampleRate, frameBytes, dataOffset, dataBytes } = header;
   const claimedSamples = Math.floor(dataBytes / frameBytes);
   const sound = bytes.subarray(dataOffset, dataOffset + dataBytes);
-  const codec = header.codec === 'pcm_s24in32le' && liesAtTop(sound) ? 'pcm_s32le' : header.codec;
-  // As ffmpeg calls them, whatever they are wrapped in.
+  const codec = header.codec === 'pcm_s24in32le' && isLeftAligned(sound) ? 'pcm_s32le' : header.codec;
+  // ffmpeg's name for the codec.
   const name = header.codec === 'pcm_s24in32le' ? 'pcm_s24le' : codec;
   builder.begin({ format: 'wav', codec: name, channels, sampleRate, claimedSamples });
   const isFloat = codec.startsWith('pcm_f');
   const gain = isFloat ? gainOfFloats(sound, codec, sampleRate, frameBytes) : 1;
   if (gain !== 1) builder.warn(fullScaleWarnings.rescaled);
-  const step = Math.max(1, Math.floor(pieceBytes / frameBytes)) * frameBytes;
+  const step = Math.max(1, Math.floor(chunkBytes / frameBytes)) * frameBytes;
   const memory = Array.from({ length: channels }, () => new Float32Array(step / frameBytes));
   const end = dataOffset + claimedSamples * frameBytes;
   for (let at = dataOffset; at < end; at += step) {

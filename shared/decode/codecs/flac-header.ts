@@ -1,22 +1,25 @@
-import { damaged } from '../bytes/damaged';
+import { formatError } from '../bytes/format-error';
 
-/** What STREAMINFO says of a FLAC stream. */
+/** The content of a FLAC stream's STREAMINFO block. */
 export interface FlacStreamInfo {
   readonly sampleRate: number;
   readonly channels: number;
   readonly bitsPerSample: number;
-  /** 0 when the encoder did not know. */
+  /** Per channel; 0 when the encoder did not know. */
   readonly totalSamples: number;
 }
 
 export interface FlacFrameHeader {
   readonly blockSamples: number;
-  /** 0 to 7: one more independent channels; 8 left and side, 9 side and right, 10 middle and side. */
+  /**
+   * 0 to 7: that many channels plus one, independent; 8: left and side; 9: side and right; 10: middle
+   * and side.
+   */
   readonly assignment: number;
-  /** Undefined where STREAMINFO has it. */
+  /** Undefined: as in STREAMINFO. */
   readonly sampleRate: number | undefined;
   readonly bitsPerSample: number | undefined;
-  /** Whether `number` counts samples instead of frames. */
+  /** Whether `number` counts samples; otherwise it counts frames. */
   readonly countsSamples: boolean;
   readonly number: number;
   readonly headerBytes: number;
@@ -25,9 +28,9 @@ export interface FlacFrameHeader {
 const streamInfoBytes = 34;
 export const flacMarker = 'fLaC';
 
-/** The STREAMINFO block (RFC 9639, 8.2) whose content begins at `offset`. */
+/** Parses the STREAMINFO block (RFC 9639, 8.2) whose content begins at `offset`. */
 export function parseStreamInfo(bytes: Uint8Array, offset: number): FlacStreamInfo {
-  const at = offset + 10; // behind the limits of block and frame sizes
+  const at = offset + 10; // after the limits of block and frame sizes
   const byte = (index: number): number => bytes[at + index] ?? 0;
   return {
     sampleRate: (byte(0) << 12) | (byte(1) << 4) | (byte(2) >> 4),
@@ -38,24 +41,25 @@ export function parseStreamInfo(bytes: Uint8Array, offset: number): FlacStreamIn
 }
 
 /**
- * Where the metadata of a native FLAC file ends and its sound begins; `start` is where `fLaC` stands.
+ * Returns the offset at which the metadata of a native FLAC file ends and its audio begins; `start` is
+ * the offset of `fLaC`.
  * @throws AppError undecodable-audio
  */
 export function flacSoundOffset(bytes: Uint8Array, start: number): number {
   const first = start + flacMarker.length;
   let at = first;
   for (let isLast = false; !isLast;) {
-    if (at + 4 > bytes.length) throw damaged('FLAC', bytes.length, 'it ends within its metadata');
+    if (at + 4 > bytes.length) throw formatError('FLAC', bytes.length, 'it ends within its metadata');
     const header = bytes[at]!;
     const size = (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
     const isStreamInfo = (header & 0x7f) === 0;
     if (at === first && (!isStreamInfo || size !== streamInfoBytes)) {
-      throw damaged('FLAC', at, 'it does not begin with STREAMINFO');
+      throw formatError('FLAC', at, 'it does not begin with STREAMINFO');
     }
     isLast = (header & 0x80) !== 0;
     at += 4 + size;
   }
-  if (at > bytes.length) throw damaged('FLAC', bytes.length, 'it ends within its metadata');
+  if (at > bytes.length) throw formatError('FLAC', bytes.length, 'it ends within its metadata');
   return at;
 }
 
@@ -66,13 +70,16 @@ const crc8Table = Uint8Array.from({ length: 256 }, (_, byte) => {
 });
 
 const depths = [undefined, 8, 12, undefined, 16, 20, 24, 32] as const;
-/** Hz by the header's code; 0 and 12 to 14 stand for STREAMINFO and for bytes at the header's end. */
+/**
+ * Sample rates in Hz by the code in the header. Code 0 means STREAMINFO; 12 to 14 mean bytes at the end
+ * of the header.
+ */
 const rates: Readonly<Record<number, number>> = {
   ...{ 1: 88_200, 2: 176_400, 3: 192_000, 4: 8_000, 5: 16_000, 6: 22_050 },
   ...{ 7: 24_000, 8: 32_000, 9: 44_100, 10: 48_000, 11: 96_000 },
 };
 
-/** A frame's number, coded like UTF-8 in up to seven bytes. */
+/** Reads a frame's number, which is coded like UTF-8 in up to seven bytes. */
 function readNumber(bytes: Uint8Array, at: number): { value: number; length: number } | undefined {
   const lead = bytes[at]!;
   if (lead < 0x80) return { value: lead, length: 1 };
@@ -104,18 +111,21 @@ function crc8(bytes: Uint8Array, from: number, to: number): number {
   return crc;
 }
 
-/** Whether a header may begin with these four bytes: the sync code, and nothing reserved. */
+/** Tells whether a header may begin at `at`: the sync code is there, and no reserved value is used. */
 function isPlausible(bytes: Uint8Array, at: number): boolean {
   if (bytes[at] !== 0xff || (bytes[at + 1]! & 0xfe) !== 0xf8) return false;
   const [codes, layout] = [bytes[at + 2]!, bytes[at + 3]!];
   return codes >> 4 !== 0 && (codes & 15) !== 15 && layout >> 4 <= 10 && ((layout >> 1) & 7) !== 3;
 }
 
-/** Bytes at a header's end for a block size or rate that its code alone does not tell. */
+/** Number of extra bytes at the end of the header, by the code of the block size and of the rate. */
 const blockBytes: Readonly<Record<number, number>> = { 6: 1, 7: 2 };
 const rateBytes: Readonly<Record<number, number>> = { 12: 1, 13: 2, 14: 2 };
 
-/** The frame header (RFC 9639, 9.1) at `at`; undefined unless its checksum is right and nothing in it is reserved. */
+/**
+ * Parses the frame header (RFC 9639, 9.1) at `at`.
+ * @returns undefined where the checksum is wrong or a reserved value is used
+ */
 export function parseFlacFrameHeader(bytes: Uint8Array, at: number): FlacFrameHeader | undefined {
   const number = isPlausible(bytes, at) ? readNumber(bytes, at + 4) : undefined;
   if (number === undefined) return undefined;

@@ -1,6 +1,6 @@
-import { damaged } from '../bytes/damaged';
+import { formatError } from '../bytes/format-error';
 
-/** What the four bytes of an MPEG audio frame header say (ISO/IEC 11172-3, 13818-3). */
+/** The content of a four-byte MPEG audio frame header (ISO/IEC 11172-3, 13818-3). */
 export interface MpegHeader {
   readonly codec: 'mp1' | 'mp2' | 'mp3';
   readonly sampleRate: number;
@@ -9,15 +9,15 @@ export interface MpegHeader {
   readonly frameSamples: number;
 }
 
-/** Frames that one decoder takes: they may differ in bit rate and channels, not in codec and sample rate. */
+/** Frames for one decoder. Their bit rate and channels may differ, their codec and sample rate not. */
 export interface MpegSection {
   readonly first: MpegHeader;
-  /** The most that a frame has. */
+  /** The maximum over the frames. */
   readonly channels: 1 | 2;
   readonly frames: readonly Uint8Array[];
 }
 
-// kbit/s by layer (1, 2, 3): MPEG-1, then the half-rate MPEG-2 and 2.5.
+// kbit/s by layer (1, 2, 3): first MPEG-1, then MPEG-2 and 2.5 with half the sample rate.
 const bitRates = {
   full: [
     [0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
@@ -31,10 +31,13 @@ const bitRates = {
   ],
 } as const;
 const sampleRates = [44_100, 48_000, 32_000] as const;
-/** By version code: 2.5, reserved, 2, 1. */
+/** Divisor of the sample rate by version code: 2.5, reserved, 2, 1. */
 const rateDivisors = [4, 0, 2, 1] as const;
 
-/** Version, layer, bit rate and sample rate of a header's second and third byte; undefined where one is reserved. */
+/**
+ * Reads version, layer, bit rate and sample rate from the second and third byte of a header; undefined
+ * where a value is reserved.
+ */
 function readRates(
   second: number,
   third: number,
@@ -49,7 +52,10 @@ function readRates(
   return { isHalfRate, layer: layer as 1 | 2 | 3, bitRate, sampleRate: baseRate / divisor };
 }
 
-/** The header at `at`, or undefined. Free-format streams (bit rate 0) are not understood. */
+/**
+ * Parses the header at `at`; undefined where there is none. Free-format streams (bit rate 0) are not
+ * supported.
+ */
 export function parseMpegHeader(bytes: Uint8Array, at: number): MpegHeader | undefined {
   if (at + 4 > bytes.length || bytes[at] !== 0xff || (bytes[at + 1]! & 0xe0) !== 0xe0) return undefined;
   const [second, third, fourth] = [bytes[at + 1]!, bytes[at + 2]!, bytes[at + 3]!];
@@ -71,25 +77,32 @@ export function parseMpegHeader(bytes: Uint8Array, at: number): MpegHeader | und
 
 const codecNames = { 1: 'mp1', 2: 'mp2', 3: 'mp3' } as const;
 
-const alike = (a: MpegHeader, b: MpegHeader): boolean => a.codec === b.codec && a.sampleRate === b.sampleRate;
+const areSameKind = (a: MpegHeader, b: MpegHeader): boolean =>
+  a.codec === b.codec && a.sampleRate === b.sampleRate;
 
-/** Whether `count` frames of a kind, or as many as the file has room for but two at least, follow one another from `at` on. */
+/**
+ * Tells whether `count` frames of one kind follow one another from `at` on. At the end of the file two
+ * are enough.
+ */
 export function isFrameRun(bytes: Uint8Array, at: number, count: number): boolean {
   const first = parseMpegHeader(bytes, at);
   if (first === undefined) return false;
   let next = at + first.frameBytes;
   for (let seen = 1; seen < count; seen += 1) {
     const header = parseMpegHeader(bytes, next);
-    if (header === undefined || !alike(header, first)) return seen >= 2 && next + 4 > bytes.length;
+    if (header === undefined || !areSameKind(header, first)) return seen >= 2 && next + 4 > bytes.length;
     next += header.frameBytes;
   }
   return true;
 }
 
-/** Frames that must follow one another before bytes in the middle of nowhere are taken for sound. */
+/** Number of consecutive frames that are required away from the expected start. */
 const framesToTrust = 3;
 
-/** The first frame at or after `from` and before `until`, or −1: at `from` two frames in a row do, further on it takes three. */
+/**
+ * Finds the first frame in [`from`, `until`); −1 where there is none. At `from` two consecutive frames
+ * are required, further on three.
+ */
 export function findMpegFrame(bytes: Uint8Array, from: number, until: number): number {
   if (isFrameRun(bytes, from, 2)) return from;
   for (let at = bytes.indexOf(0xff, from + 1); at >= 0 && at < until; at = bytes.indexOf(0xff, at + 1)) {
@@ -98,13 +111,13 @@ export function findMpegFrame(bytes: Uint8Array, from: number, until: number): n
   return -1;
 }
 
-/** Pieced together from so many recordings, a file is taken for damaged: each costs a decoder and a resampler. */
+/** A file with more sections counts as damaged, because each needs a decoder and a resampler. */
 const maxSections = 64;
 
 /**
- * All whole frames from `start` on, in sections: a file that was put together from several may change its codec and its sample rate.
- * What lies between frames (tags, rubbish of a broken download) is stepped over, as players do; MPEG frames carry no checksum that
- * would tell damage within them.
+ * Returns all complete frames from `start` on, in sections. A file that was joined from several may
+ * change its codec and sample rate. Other bytes between frames (tags, remains of a broken download) are
+ * skipped, as players do; MPEG frames have no checksum that would reveal damage.
  * @throws AppError undecodable-audio when the kind of frames changes too often
  */
 export function scanMpegFrames(bytes: Uint8Array, start: number): MpegSection[] {
@@ -131,7 +144,10 @@ interface Section {
   readonly frames: Uint8Array[];
 }
 
-/** The section that the frame at `at` belongs to, a new one if need be; undefined where that is hardly a frame. */
+/**
+ * Returns the section of the frame at `at`, which may be a new one; undefined where the frame is
+ * probably not one.
+ */
 function sectionOf(
   header: MpegHeader,
   sections: Section[],
@@ -139,10 +155,14 @@ function sectionOf(
   at: number,
 ): Section | undefined {
   const last = sections.at(-1);
-  if (last !== undefined && alike(header, last.first)) return last;
+  if (last !== undefined && areSameKind(header, last.first)) return last;
   if (last !== undefined && !isFrameRun(bytes, at, framesToTrust)) return undefined;
   if (sections.length === maxSections) {
-    throw damaged('MP3', at, `its sound changes more than ${maxSections} times, here to ${describe(header)}`);
+    throw formatError(
+      'MP3',
+      at,
+      `its sound changes more than ${maxSections} times, here to ${describe(header)}`,
+    );
   }
   const section: Section = { first: header, channels: header.channels, frames: [] };
   sections.push(section);

@@ -5,7 +5,7 @@ import type { OpusPiece } from './opus-demuxer';
 import { opusPacketSamples } from './opus-packet';
 import { opusRate } from './opus-player';
 
-/** Turns the pages of one Opus stream in Ogg into packets and holes; its tags are left out. */
+/** Turns the pages of one Opus stream in Ogg into packets and gaps. Its tags are dropped. */
 export function createOggOpusReader(streamCount: number): (page: OggPackets) => Generator<OpusPiece> {
   const clock: OggClock = createOggClock(opusRate);
 
@@ -18,7 +18,7 @@ export function createOggOpusReader(streamCount: number): (page: OggPackets) => 
     let left = samples;
     for (const [index, packet] of packets.entries()) {
       left -= lengths[index]!;
-      // What is discarded may reach back over several packets.
+      // Discarded samples may extend over several packets.
       const discardSamples = Math.min(lengths[index]!, Math.max(0, discard - left));
       yield { kind: 'packet', packet, discardSamples };
     }

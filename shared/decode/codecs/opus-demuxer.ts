@@ -1,17 +1,20 @@
-/** What a container with Opus gives, in order. */
+/** An element of a container with Opus, in stream order. */
 export type OpusPiece =
-  /** A stream begins: OpusHead. A container may hold one after another. */
+  /** A stream begins, with its OpusHead. A container may hold several in a row. */
   | { readonly kind: 'head'; readonly head: Uint8Array }
-  /** `discardSamples` at its end, at 48 kHz, are not to be played. */
+  /** A packet; the last `discardSamples` of it, at 48 kHz, are not played. */
   | { readonly kind: 'packet'; readonly packet: Uint8Array; readonly discardSamples: number }
-  /** Sound that is missing here, in samples at 48 kHz: silence keeps its place. */
+  /** Missing audio of this length, in samples at 48 kHz, to be replaced by silence. */
   | { readonly kind: 'hole'; readonly samples: number }
   | { readonly kind: 'end' };
 
-/** Takes a container's bytes as they come. Arrays given out are the taker's. */
+/** Takes the bytes of a container in chunks. The arrays that it yields belong to the caller. */
 export interface OpusDemuxer {
-  /** Read to its end before the next call. @throws AppError undecodable-audio, unsupported-media */
+  /**
+   * The result must be consumed before the next call.
+   * @throws AppError undecodable-audio, unsupported-media
+   */
   push(bytes: Uint8Array): Iterable<OpusPiece>;
-  /** What was held back; nothing more comes. */
+  /** Ends the input and yields what was held back. */
   finish(): Iterable<OpusPiece>;
 }

@@ -1,4 +1,7 @@
-/** Samples of one frame at 48 kHz, by the configuration number in the first byte of a packet (RFC 6716, table 2). */
+/**
+ * Returns the samples of one frame at 48 kHz, by the configuration number in the first byte of a packet
+ * (RFC 6716, table 2).
+ */
 function frameSamples(configuration: number): number {
   const milliseconds =
     configuration < 12
@@ -12,7 +15,7 @@ function frameSamples(configuration: number): number {
 const maxPacketSamples = 5760;
 const maxFrameBytes = 1275;
 
-/** A frame's length, written in one or two bytes (RFC 6716, section 3.2.1). */
+/** Reads a frame's length, which takes one or two bytes (RFC 6716, section 3.2.1). */
 function readLength(packet: Uint8Array, at: number): { bytes: number; next: number } | undefined {
   const first = packet[at];
   if (first === undefined) return undefined;
@@ -21,7 +24,7 @@ function readLength(packet: Uint8Array, at: number): { bytes: number; next: numb
   return second === undefined ? undefined : { bytes: second * 4 + first, next: at + 2 };
 }
 
-/** The padding that a packet of code 3 announces in the bytes from `at` on, and where these end. */
+/** Reads the padding length of a code 3 packet from `at` on, and the offset after it. */
 function readPadding(packet: Uint8Array, at: number): { bytes: number; next: number } | undefined {
   let bytes = 0;
   for (let next = at; ; next += 1) {
@@ -32,7 +35,7 @@ function readPadding(packet: Uint8Array, at: number): { bytes: number; next: num
   }
 }
 
-/** The lengths of all frames but the last, added up. */
+/** Returns the sum of the lengths of all frames but the last. */
 function readLengths(
   packet: Uint8Array,
   at: number,
@@ -48,8 +51,8 @@ function readLengths(
   return { bytes, next };
 }
 
-/** How many frames a packet of code 3 holds, if its lengths add up. */
-function manyFrames(packet: Uint8Array): number | undefined {
+/** Returns the number of frames of a code 3 packet; undefined where its lengths are inconsistent. */
+function frameCountOfCode3(packet: Uint8Array): number | undefined {
   const header = packet[1] ?? 0;
   const frames = header & 0x3f;
   if (frames === 0) return undefined;
@@ -77,24 +80,28 @@ function frameCount(packet: Uint8Array): number | undefined {
       return second >= 0 && second <= maxFrameBytes ? 2 : undefined;
     }
     default:
-      return manyFrames(packet);
+      return frameCountOfCode3(packet);
   }
 }
 
-/** Frames of the first of several streams in a packet, whose length is not that of the packet (RFC 6716, appendix B). */
-function framesOfFirst(packet: Uint8Array): number {
+/**
+ * Returns the number of frames of the first stream in a packet with several, whose length differs from
+ * that of the packet (RFC 6716, appendix B).
+ */
+function frameCountOfFirstStream(packet: Uint8Array): number {
   const code = packet[0]! & 3;
   return code === 3 ? (packet[1] ?? 0) & 0x3f : code === 0 ? 1 : 2;
 }
 
 /**
- * How many samples at 48 kHz an Opus packet holds; undefined for one that breaks the rules of RFC 6716, section 3.4, which no
- * decoder takes. Asked first, because how long decoding takes goes by the samples, not the bytes: three bytes can
- * hold 120 ms. Of a packet with several streams (surround) only the first one's length is looked at: all are as long.
+ * Returns the number of samples of an Opus packet at 48 kHz; undefined for a packet that violates RFC
+ * 6716, section 3.4. It is checked before decoding because the decoding time depends on the samples and
+ * not on the bytes: three bytes can hold 120 ms. In a packet with several streams (surround) all have
+ * the same duration, so only the first is inspected.
  */
 export function opusPacketSamples(packet: Uint8Array, streamCount = 1): number | undefined {
   if (packet.length === 0) return undefined;
-  const frames = streamCount === 1 ? frameCount(packet) : framesOfFirst(packet) || undefined;
+  const frames = streamCount === 1 ? frameCount(packet) : frameCountOfFirstStream(packet) || undefined;
   if (frames === undefined) return undefined;
   const samples = frames * frameSamples(packet[0]! >> 3);
   return samples <= maxPacketSamples ? samples : undefined;

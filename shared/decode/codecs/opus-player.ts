@@ -1,27 +1,28 @@
 import { OpusDecoder } from 'opus-decoder';
-import { damaged } from '../bytes/damaged';
+import { formatError } from '../bytes/format-error';
 import type { OpusHead } from './opus-head';
 import { opusPacketSamples } from './opus-packet';
 
-/** Opus always plays at 48 kHz; the rate in its header only remembers what went into the encoder. */
+/** Opus always decodes to 48 kHz; the rate in its header only states the input rate of the encoder. */
 export const opusRate = 48_000;
 
 /** Decodes one Opus stream, packet by packet. */
 export interface OpusPlayer {
   /**
-   * The sound of a packet in memory of its own, a channel each, without what is not to be played: what belongs to the encoder at the
-   * stream's start, and `discardSamples` at the packet's end. A packet that cannot be decoded is silence of its length.
-   * @throws AppError undecodable-audio when so many packets fail in a row that the stream is no Opus
+   * Decodes a packet into new arrays, one per channel. The pre-skip at the start of the stream and
+   * `discardSamples` at the end of the packet are removed. A packet that cannot be decoded becomes
+   * silence of its length.
+   * @throws AppError undecodable-audio when too many packets in a row fail
    */
   decode(packet: Uint8Array, discardSamples: number): Float32Array[];
-  /** Frees what it holds outside the heap. */
+  /** Frees its memory outside the JavaScript heap. */
   free(): void;
 }
 
-/** A second of usual packets: a damaged stretch is passed over, a stream of nothing else is not. */
+/** One second of usual packets. A shorter damaged part becomes silence. */
 const maxFailures = 50;
 
-/** Whole decibels are 256 (RFC 7845, section 5.1). */
+/** 256 steps are one decibel (RFC 7845, section 5.1). */
 function gainFactor({ outputGain }: OpusHead): number {
   return 10 ** (outputGain / (20 * 256));
 }
@@ -47,7 +48,7 @@ export async function openOpusPlayer(head: OpusHead): Promise<OpusPlayer> {
       return decoded;
     }
     failures += 1;
-    if (failures > maxFailures) throw damaged('Opus', 0, 'its packets cannot be decoded');
+    if (failures > maxFailures) throw formatError('Opus', 0, 'its packets cannot be decoded');
     const silence = new Float32Array(samples ?? 0);
     return { channelData: Array.from({ length: channels }, () => silence), samplesDecoded: silence.length };
   }

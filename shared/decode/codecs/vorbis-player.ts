@@ -1,32 +1,35 @@
 import { OggVorbisDecoder } from '@wasm-audio-decoders/ogg-vorbis';
-import { damaged } from '../bytes/damaged';
+import { formatError } from '../bytes/format-error';
 import { writePages } from '../containers/ogg-pages';
 import { readVorbisSetup, type VorbisSetup } from './vorbis-setup';
 
 /** Decodes one Vorbis stream. */
 export interface VorbisPlayer {
   /**
-   * The sound of the packets that end on a page, a channel each; empty for headers, and for the first packet, which only begins what
-   * the next one ends. @param byteOffset where the page stands, for errors
+   * Decodes the packets that end on a page, one array per channel. The result is empty for headers and
+   * for the first audio packet, which only overlaps the next.
+   * @param byteOffset offset of the page, for errors
    * @throws AppError undecodable-audio
    */
   decode(packets: readonly Uint8Array[], byteOffset: number): Promise<Float32Array[]>;
-  /** Frees what it holds outside the heap. */
+  /** Frees its memory outside the JavaScript heap. */
   free(): void;
 }
 
-/** The decoder lets a page go when a byte follows it. */
-const byteBehind = Uint8Array.of(0);
-/** A comment header of no comments: pictures in it may be larger than all the sound. */
+/** The decoder processes a page only when another byte follows it. */
+const trailingByte = Uint8Array.of(0);
+/**
+ * An empty comment header. It replaces the original, whose pictures may be larger than all the audio.
+ */
 const noComments = Uint8Array.of(3, ...Buffer.from('vorbis'), 0, 0, 0, 0, 0, 0, 0, 0, 1);
 const setupType = 5;
-/** What the decoder has room for. */
+/** Size limit of the decoder. */
 const maxPacketBytes = 131_072;
 
 /**
- * The library takes Ogg pages, not packets: it is given clean ones, made of the packets.
+ * The library takes Ogg pages and not packets, so new pages are made from the packets.
  * @param head the identification header
- * @param onSetup told what the decoder is about to build
+ * @param onSetup called with the size of the codebooks before the decoder builds them
  */
 export async function openVorbisPlayer(
   head: Uint8Array,
@@ -37,8 +40,8 @@ export async function openVorbisPlayer(
   let sequence = 0;
   let isSetUp = false;
   /**
-   * Pages of headers, which go in with the first sound. Alone the decoder has not yet written how many channels there are, and makes an
-   * array for each of as many as happen to stand in its memory.
+   * Pages of the headers, which are passed together with the first audio. Without audio the decoder has
+   * not written the number of channels yet, and would allocate arrays for an arbitrary number.
    */
   const headers: Uint8Array[] = [];
 
@@ -49,12 +52,12 @@ export async function openVorbisPlayer(
   };
 
   async function feed(packets: readonly Uint8Array[], byteOffset: number): Promise<Float32Array[]> {
-    const pages = [...headers.splice(0), ...pagesOf(packets), byteBehind];
+    const pages = [...headers.splice(0), ...pagesOf(packets), trailingByte];
     const { channelData, samplesDecoded, errors } = await decoder.decode(Buffer.concat(pages));
     const [error] = errors;
     if (error !== undefined)
-      throw damaged('Ogg', byteOffset, `a packet cannot be decoded (${error.message})`);
-    // The channels' arrays may be longer.
+      throw formatError('Ogg', byteOffset, `a packet cannot be decoded (${error.message})`);
+    // The arrays of the channels may be longer than the decoded samples.
     return samplesDecoded <= 0 ? [] : channelData.map((channel) => channel.subarray(0, samplesDecoded));
   }
 
@@ -66,7 +69,7 @@ export async function openVorbisPlayer(
         isSetUp = true;
         headers.push(...pagesOf([head]), ...pagesOf([noComments, setup]));
       }
-      // Headers have odd types, sound an even one.
+      // Header packets have odd types, audio packets even ones.
       const sound = packets.filter((packet) => packet[0]! % 2 === 0 && packet.length <= maxPacketBytes);
       return isSetUp && sound.length > 0 ? feed(sound, byteOffset) : [];
     },

@@ -1,24 +1,24 @@
 import { AppError } from '../../errors/app-error';
 
 /**
- * How much a Vorbis setup header makes its decoder build: its codebooks (Vorbis I, 3.2.1). A few bytes can ask for millions of entries,
- * which are sorted and computed in one call that nobody can stop.
+ * The size of the codebooks in a Vorbis setup header (Vorbis I, 3.2.1). A few bytes can ask for millions
+ * of entries, which the decoder sorts and computes in one call that cannot be interrupted.
  */
 export interface VorbisSetup {
   readonly entries: number;
-  /** Numbers in the vectors of all entries. */
+  /** Number of values in the vectors of all entries. */
   readonly values: number;
 }
 
-/** Encoders' codebooks have some 10,000 entries together, of some 40,000 numbers. */
-const mostEntries = 1 << 19;
-const mostValues = 1 << 21;
-const mostLength = 32;
+/** Limits. The codebooks of real encoders have about 10,000 entries with 40,000 values in total. */
+const maxEntries = 1 << 19;
+const maxValues = 1 << 21;
+const maxCodewordLength = 32;
 const codebookSync = 0x564342;
-/** Behind the packet's type and `vorbis`. */
+/** After the packet type and `vorbis`. */
 const firstByte = 7;
 
-/** Reads bits from the lowest of each byte up, as Vorbis writes them. */
+/** Reads bits from the least significant bit of each byte on, as in Vorbis. */
 class LowBitReader {
   readonly #bytes: Uint8Array;
   #at = firstByte * 8;
@@ -46,14 +46,14 @@ class LowBitReader {
   }
 }
 
-/** Bits that a number takes. */
+/** Returns the number of bits of `value`. */
 const bitsOf = (value: number): number => (value === 0 ? 0 : 32 - Math.clz32(value));
 
-/** The codewords' lengths, in order or one by one. */
+/** Skips the codeword lengths, which are stored in ascending order or entry by entry. */
 function skipLengths(reader: LowBitReader, entries: number): void {
   if (reader.read(1) === 1) {
     reader.skip(5);
-    for (let known = 0, length = 1; known < entries && length <= mostLength; length += 1) {
+    for (let known = 0, length = 1; known < entries && length <= maxCodewordLength; length += 1) {
       known += reader.read(bitsOf(entries - known));
     }
     return;
@@ -67,7 +67,7 @@ function skipLengths(reader: LowBitReader, entries: number): void {
   }
 }
 
-/** The greatest whole number whose `dimensions`-th power is at most `entries`. */
+/** Returns the greatest integer whose `dimensions`-th power is at most `entries`. */
 function lookupValues(entries: number, dimensions: number): number {
   let values = Math.floor(entries ** (1 / dimensions));
   while ((values + 1) ** dimensions <= entries) values += 1;
@@ -76,8 +76,9 @@ function lookupValues(entries: number, dimensions: number): number {
 }
 
 /**
- * What the header asks for, as far as it can be read: what is broken in it, the decoder says.
- * @throws AppError undecodable-audio when it is more than any encoder asks for
+ * Reads the size of the codebooks as far as the header can be parsed; the decoder reports other errors
+ * in it.
+ * @throws AppError undecodable-audio when it exceeds the limits
  */
 export function readVorbisSetup(setup: Uint8Array): VorbisSetup {
   const reader = new LowBitReader(setup);
@@ -88,7 +89,7 @@ export function readVorbisSetup(setup: Uint8Array): VorbisSetup {
     const entries = reader.read(24);
     allEntries += entries;
     allValues += entries * dimensions;
-    if (allEntries > mostEntries || allValues > mostValues) throw tooMuch();
+    if (allEntries > maxEntries || allValues > maxValues) throw tooLargeError();
     skipLengths(reader, entries);
     const lookup = reader.read(4);
     if (lookup === 0 || dimensions === 0) continue;
@@ -100,7 +101,7 @@ export function readVorbisSetup(setup: Uint8Array): VorbisSetup {
   return { entries: allEntries, values: allValues };
 }
 
-function tooMuch(): AppError {
+function tooLargeError(): AppError {
   return new AppError(
     'undecodable-audio',
     'The Vorbis header asks for larger tables than any encoder writes; export the recording again.',

@@ -1,5 +1,5 @@
 import { viewOf } from '../bytes/bytes';
-import { damaged } from '../bytes/damaged';
+import { formatError } from '../bytes/format-error';
 
 export type WavCodec =
   | 'pcm_u8'
@@ -19,14 +19,14 @@ export type WavCodec =
   | 'alaw'
   | 'mulaw';
 
-/** What a fmt chunk says. */
+/** The content of a fmt chunk. */
 export interface WavFormat {
-  /** Undefined for a compressed format that is none of ours; `formatTag` says which. */
+  /** Undefined for a compressed format that is not decoded here; `formatTag` identifies it. */
   readonly codec: WavCodec | undefined;
   readonly formatTag: number;
   readonly channels: number;
   readonly sampleRate: number;
-  /** Bytes of one moment in all channels. */
+  /** Bytes of one sample in all channels. */
   readonly frameBytes: number;
 }
 
@@ -34,23 +34,26 @@ const pcmTag = 1;
 const floatTag = 3;
 const extensibleTag = 0xfffe;
 const extensibleBytes = 40;
-/** The rest of a WAVE_FORMAT_EXTENSIBLE sub-format id, after the two bytes of the plain tag: the usual one, and Ambisonic B-format's. */
+/**
+ * The last 14 bytes of a WAVE_FORMAT_EXTENSIBLE sub-format id, after the two bytes of the format tag:
+ * the usual ones, and those of Ambisonic B-format.
+ */
 const subFormatTails = ['000000001000800000aa00389b71', '00002107d3118644c8c1ca000000'];
 
-/** Codecs by plain format tag and bytes a sample. */
+/** Codecs by format tag and bytes per sample. */
 const littleEndian: Readonly<Record<number, Readonly<Record<number, WavCodec>>>> = {
   1: { 1: 'pcm_u8', 2: 'pcm_s16le', 3: 'pcm_s24le', 4: 'pcm_s32le', 8: 'pcm_s64le' },
   3: { 4: 'pcm_f32le', 8: 'pcm_f64le' },
 };
-/** Of RIFX files. */
+/** For RIFX files. */
 const bigEndian: typeof littleEndian = {
   1: { 1: 'pcm_u8', 2: 'pcm_s16be', 3: 'pcm_s24be', 4: 'pcm_s32be', 8: 'pcm_s64be' },
   3: { 4: 'pcm_f32be', 8: 'pcm_f64be' },
 };
-/** A byte a sample, whatever a header says of bits: some state those of the decoded sound. */
+/** One byte per sample; some headers state the bits of the decoded samples instead. */
 const logarithmic: Readonly<Record<number, WavCodec>> = { 6: 'alaw', 7: 'mulaw' };
 
-/** Formats that only ffmpeg decodes, as people call them (RFC 2361 and Microsoft's mmreg.h). */
+/** Common names of formats that only ffmpeg decodes (RFC 2361 and Microsoft's mmreg.h). */
 const names: Readonly<Record<number, string>> = {
   ...{
     0x02: 'Microsoft ADPCM',
@@ -87,7 +90,7 @@ const names: Readonly<Record<number, string>> = {
   },
 };
 
-/** What a WAV file's compressed format is called. */
+/** Returns the name of a compressed WAV format. */
 export function wavFormatName(formatTag: number): string {
   return names[formatTag] ?? `format ${formatTag}`;
 }
@@ -109,7 +112,7 @@ function readFields(bytes: Uint8Array, offset: number, size: number, isBigEndian
   const statedTag = view.getUint16(offset, !isBigEndian);
   let formatTag = statedTag;
   if (statedTag === extensibleTag) {
-    // Some writers take the tag and leave the extension out.
+    // Some writers use the extensible tag without the extension.
     formatTag = pcmTag;
     if (size >= extensibleBytes) {
       const tail = Buffer.from(bytes.subarray(offset + 26, offset + extensibleBytes)).toString('hex');
@@ -126,8 +129,9 @@ function readFields(bytes: Uint8Array, offset: number, size: number, isBigEndian
 }
 
 /**
- * Reads a fmt chunk whose content is at `offset`. The bytes of a moment follow from samples and channels: what the chunk states of
- * them is often wrong (in bits, for one channel) and only asked for where the bits are not stated, or 24 of them may lie in 4 bytes.
+ * Parses a fmt chunk whose content is at `offset`. The frame size follows from bits and channels. The
+ * stated frame size is often wrong (in bits, or for one channel); it is used only where no bits are
+ * stated, or to detect 24 bits in 4 bytes.
  * @throws AppError undecodable-audio
  */
 export function parseWavFormat(
@@ -136,25 +140,25 @@ export function parseWavFormat(
   size: number,
   isBigEndian: boolean,
 ): WavFormat {
-  if (size < 16) throw damaged('WAV', offset, `its fmt chunk is ${size} bytes long, 16 are the least`);
+  if (size < 16) throw formatError('WAV', offset, `its fmt chunk is ${size} bytes long, 16 are the least`);
   const { statedFrameBytes, bits, ...fields } = readFields(bytes, offset, size, isBigEndian);
   const { formatTag, channels } = fields;
   if (formatTag !== pcmTag && formatTag !== floatTag) {
     const codec = channels === 0 ? undefined : logarithmic[formatTag];
     return { ...fields, codec, frameBytes: codec === undefined ? Math.max(1, statedFrameBytes) : channels };
   }
-  if (channels === 0) throw damaged('WAV', offset + 2, 'it has no channel');
-  // Odd depths (12, 20 bits) stand at the top of the next whole number of bytes.
+  if (channels === 0) throw formatError('WAV', offset + 2, 'it has no channel');
+  // Odd depths (12, 20 bits) are left-aligned in the next whole number of bytes.
   const sampleBytes = bits === 0 ? statedFrameBytes / channels : Math.ceil(bits / 8);
   const isInFour = sampleBytes === 3 && statedFrameBytes === 4 * channels;
   if (isInFour && !isBigEndian) return { ...fields, codec: 'pcm_s24in32le', frameBytes: statedFrameBytes };
   const codec = codecOf(formatTag, sampleBytes, isBigEndian);
   if (codec === undefined)
-    throw damaged('WAV', offset + 14, `format ${formatTag} has no samples of ${bits} bits`);
+    throw formatError('WAV', offset + 14, `format ${formatTag} has no samples of ${bits} bits`);
   return { ...fields, codec, frameBytes: channels * sampleBytes };
 }
 
-/** Bytes of one sample in one channel. */
+/** Returns the bytes of one sample of one channel. */
 export function sampleBytesOf(codec: WavCodec): number {
   if (codec === 'pcm_u8' || codec === 'alaw' || codec === 'mulaw') return 1;
   return codec === 'pcm_s24in32le' ? 4 : Number(codec.slice(5, 7)) / 8;

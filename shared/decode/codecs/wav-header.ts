@@ -1,11 +1,11 @@
 import { textAt, viewOf, hasTextAt } from '../bytes/bytes';
-import { damaged } from '../bytes/damaged';
+import { formatError } from '../bytes/format-error';
 import { isRiff } from '../signatures';
 import { parseWavFormat, type WavFormat } from './wav-format';
 
 export interface WavHeader extends WavFormat {
   readonly dataOffset: number;
-  /** Bytes of sound that are really there, perhaps with a broken frame at the end. */
+  /** Bytes of audio that the file really contains; the last frame may be incomplete. */
   readonly dataBytes: number;
 }
 
@@ -15,7 +15,7 @@ const isChunkId = (bytes: Uint8Array, offset: number): boolean =>
   offset + 8 <= bytes.length &&
   bytes.subarray(offset, offset + 4).every((byte) => byte >= 0x20 && byte < 0x7f);
 
-/** Whether the bytes from `offset` to the end are nothing but whole chunks. */
+/** Tells whether the bytes from `offset` to the end consist of whole chunks. */
 function isChunkSequence(bytes: Uint8Array, offset: number, isBigEndian: boolean): boolean {
   const view = viewOf(bytes);
   let at = offset;
@@ -23,24 +23,27 @@ function isChunkSequence(bytes: Uint8Array, offset: number, isBigEndian: boolean
   return at === bytes.length;
 }
 
-const writtenBehindOddChunks = ['data', 'fmt ', 'fact', 'LIST', 'bext', 'id3 '];
+const idsAfterUnpaddedChunks = ['data', 'fmt ', 'fact', 'LIST', 'bext', 'id3 '];
 
-/** Chunks start at even places, but some writers forget the padding byte after an odd one. */
+/**
+ * Returns the offset of the next chunk. Chunks start at even offsets, but some writers omit the padding
+ * byte after an odd size.
+ */
 function nextChunk(bytes: Uint8Array, start: number, size: number): number {
   const end = start + size;
-  const isPadded = size % 2 === 1 && !writtenBehindOddChunks.includes(textAt(bytes, end, 4));
+  const isPadded = size % 2 === 1 && !idsAfterUnpaddedChunks.includes(textAt(bytes, end, 4));
   return isPadded ? end + 1 : end;
 }
 
-/** A data chunk as it claims to be. */
+/** A data chunk as stated in its header. */
 interface SoundChunk {
   readonly offset: number;
   readonly claimedBytes: number;
 }
 
 /**
- * How much sound there is. Writers that stream leave a size of 0 or 0xFFFFFFFF behind, and a recording that was cut off has less
- * than it claims: both reach to the end of the file.
+ * Returns the number of bytes of audio. Streaming writers leave a size of 0 or 0xFFFFFFFF, and a
+ * truncated recording states more than it has; both extend to the end of the file.
  */
 function soundBytes(
   bytes: Uint8Array,
@@ -54,14 +57,14 @@ function soundBytes(
   return unknownSizes.includes(claimedBytes) ? available : Math.min(claimedBytes, available);
 }
 
-/** The chunks up to the first with sound, and the format where that stands behind it. */
-class Chunks {
+/** Reads the chunks up to the first one with audio, and the format where that comes later. */
+class ChunkReader {
   format: WavFormat | undefined;
   sound: SoundChunk | undefined;
   size64: number | undefined;
-  /** Where the next one begins. */
+  /** Offset of the next chunk. */
   at = 12;
-  /** Whether more chunks stand behind an empty one for sound, rather than sound whose length was never written. */
+  /** Whether an empty data chunk is followed by more chunks, and not by audio of unknown size. */
   #isEmptyAtFirst = false;
   readonly #bytes: Uint8Array;
   readonly #isBigEndian: boolean;
@@ -71,7 +74,10 @@ class Chunks {
     this.#isBigEndian = isBigEndian;
   }
 
-  /** @returns whether there was one */
+  /**
+   * Reads one chunk.
+   * @returns whether there was one
+   */
   read(): boolean {
     const [bytes, at] = [this.#bytes, this.at];
     if (at + 8 > bytes.length) return false;
@@ -87,7 +93,7 @@ class Chunks {
     return true;
   }
 
-  /** An empty chunk may stand in front of the one with the sound. */
+  /** Keeps the data chunk, unless it is empty: an empty one may precede the real one. */
   #noteSound(offset: number, claimedBytes: number): void {
     if (this.sound !== undefined && this.sound.claimedBytes > 0) return;
     if (this.sound === undefined && claimedBytes === 0)
@@ -95,7 +101,7 @@ class Chunks {
     this.sound = { offset, claimedBytes };
   }
 
-  /** Whether another chunk may change what is known. */
+  /** Whether further chunks may matter. */
   get isOpen(): boolean {
     if (this.sound === undefined || this.format === undefined) return true;
     return this.sound.claimedBytes === 0 && this.#isEmptyAtFirst;
@@ -103,26 +109,29 @@ class Chunks {
 }
 
 /**
- * Reads the header of RIFF, RF64, BW64 and (with numbers the other way round) RIFX files up to the sound: chunks in any order, unknown
- * ones, odd sizes. A file cut off within its sound is taken for what is there.
- * @throws AppError undecodable-audio, naming the byte
+ * Parses the header of a RIFF, RF64, BW64 or RIFX (big-endian) file up to the audio. Chunks may be
+ * unknown, in any order and of odd sizes. A file truncated within its audio is accepted.
+ * @throws AppError undecodable-audio with the byte offset
  */
 export function parseWavHeader(bytes: Uint8Array): WavHeader {
   const isBigEndian = hasTextAt(bytes, 0, 'RIFX');
-  const chunks = new Chunks(bytes, isBigEndian);
+  const chunks = new ChunkReader(bytes, isBigEndian);
   while (chunks.isOpen && chunks.read()) {
-    // A chunk at a time.
+    // read() takes one chunk at a time.
   }
   const { format, sound, size64 } = chunks;
   if (sound === undefined) {
-    throw damaged('WAV', Math.min(chunks.at, bytes.length), 'it ends before its data chunk');
+    throw formatError('WAV', Math.min(chunks.at, bytes.length), 'it ends before its data chunk');
   }
   if (format === undefined)
-    throw damaged('WAV', sound.offset - 8, 'it has no fmt chunk that says what its sound is');
+    throw formatError('WAV', sound.offset - 8, 'it has no fmt chunk that says what its sound is');
   return { ...format, dataOffset: sound.offset, dataBytes: soundBytes(bytes, sound, size64, isBigEndian) };
 }
 
-/** Where another WAV file begins that was hung behind the one whose sound ends at `end`; undefined where none was. */
+/**
+ * Returns the offset of another WAV file appended after audio that ends at `end`; undefined where there
+ * is none.
+ */
 export function nextWav(bytes: Uint8Array, end: number): number | undefined {
   const view = viewOf(bytes);
   let at = end;

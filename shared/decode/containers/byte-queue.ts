@@ -1,4 +1,4 @@
-/** Bytes that came in pieces, read in order. */
+/** A FIFO of bytes that arrive in chunks. */
 export class ByteQueue {
   #bytes: Uint8Array = new Uint8Array(0);
   #start = 0;
@@ -9,7 +9,7 @@ export class ByteQueue {
     return this.#end - this.#start;
   }
 
-  /** Position in the whole stream of the byte at 0. */
+  /** Offset of the first byte in the whole stream. */
   get offset(): number {
     return this.#consumed;
   }
@@ -17,7 +17,7 @@ export class ByteQueue {
   push(piece: Uint8Array): void {
     const length = this.length;
     if (this.#end + piece.length > this.#bytes.length) {
-      // What was taken away leaves room at the front; memory grows only where that will not do.
+      // Space freed at the front is used first; the memory grows only when that is not enough.
       const fits = length + piece.length <= this.#bytes.length;
       const room = fits ? this.#bytes : new Uint8Array(Math.max(2 * length, length + piece.length));
       room.set(this.#bytes.subarray(this.#start, this.#end));
@@ -29,17 +29,20 @@ export class ByteQueue {
     this.#end += piece.length;
   }
 
-  /** The byte at `index`, if it has come. */
+  /** Returns the byte at `index`; undefined while it has not arrived. */
   at(index: number): number | undefined {
     return index < this.length ? this.#bytes[this.#start + index] : undefined;
   }
 
-  /** All bytes that are here: a view that is good until the next push. */
+  /** Returns all bytes; the view is valid until the next push. */
   view(): Uint8Array {
     return this.#bytes.subarray(this.#start, this.#end);
   }
 
-  /** Takes up to `count` bytes away. @returns how many there were */
+  /**
+   * Removes up to `count` bytes.
+   * @returns how many were removed
+   */
   skip(count: number): number {
     const skipped = Math.min(count, this.length);
     this.#start += skipped;

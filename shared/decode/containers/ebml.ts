@@ -1,4 +1,4 @@
-/** The pieces that EBML (RFC 8794) is made of, and the elements of Matroska (RFC 9559) that matter here. */
+/** Element ids of EBML (RFC 8794) and of the part of Matroska (RFC 9559) that is used here. */
 export const ids = {
   ebml: 0x1a45dfa3,
   documentType: 0x4282,
@@ -25,17 +25,20 @@ export const ids = {
   discardPadding: 0x75a2,
 } as const;
 
-/** Length in bytes of the number of variable length that starts with `first`; undefined if it would exceed `most`. */
-export function vintLength(first: number | undefined, most: number): number | undefined {
+/**
+ * Returns the length in bytes of the variable-length integer that starts with `first`; undefined where
+ * it exceeds `maxLength`.
+ */
+export function vintLength(first: number | undefined, maxLength: number): number | undefined {
   if (first === undefined) return undefined;
   const length = Math.clz32(first) - 23;
-  return length <= most ? length : undefined;
+  return length <= maxLength ? length : undefined;
 }
 
 /**
- * A number of `length` bytes.
- * @param keepMarker whether the bit that tells the length belongs to it, as in an element's id
- * @returns undefined for the one with all bits set, which means unknown
+ * Reads a variable-length integer of `length` bytes.
+ * @param keepMarker whether the length marker belongs to the value, as in an element's id
+ * @returns undefined where all bits are set, which means unknown
  */
 export function readVint(
   bytes: Uint8Array,
@@ -56,12 +59,15 @@ export function readVint(
 
 export interface ElementHead {
   readonly id: number;
-  /** Bytes of its content; undefined where the writer left it open. */
+  /** Bytes of the content; undefined for an unknown size. */
   readonly size: number | undefined;
   readonly headBytes: number;
 }
 
-/** The head of the element that begins here; undefined when it is not all there, `malformed` when there can be none. */
+/**
+ * Parses the element header at the beginning of `bytes`.
+ * @returns undefined when it is incomplete, `malformed` when it is invalid
+ */
 export function parseElementHead(bytes: Uint8Array): ElementHead | 'malformed' | undefined {
   if (bytes.length === 0) return undefined;
   const idLength = vintLength(bytes[0], 4);
@@ -75,18 +81,20 @@ export function parseElementHead(bytes: Uint8Array): ElementHead | 'malformed' |
   return { id, size: readVint(bytes, idLength, sizeLength, false), headBytes };
 }
 
-/** An element's content as a whole number without sign; up to 8 bytes, exact up to 2⁵³. */
+/** Reads an element's content as an unsigned integer of up to 8 bytes; exact up to 2⁵³. */
 export function readUnsigned(body: Uint8Array): number {
   return body.reduce((value, byte) => value * 256 + byte, 0);
 }
 
-/** An element's content as a whole number in two's complement. */
+/** Reads an element's content as a signed integer. */
 export function readSigned(body: Uint8Array): number {
   const value = readUnsigned(body);
   return body.length > 0 && body[0]! >= 0x80 ? value - 256 ** body.length : value;
 }
 
-/** The elements in a master element that is all there; what is cut off at its end is left out. */
+/**
+ * Yields the elements in the content of a complete master element; an incomplete last one is dropped.
+ */
 export function* childrenOf(body: Uint8Array): Generator<{ readonly id: number; readonly body: Uint8Array }> {
   let at = 0;
   while (at < body.length) {

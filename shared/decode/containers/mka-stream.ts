@@ -1,4 +1,4 @@
-import { damaged } from '../bytes/damaged';
+import { formatError } from '../bytes/format-error';
 import { deinterleave } from '../codecs/decode-wav';
 import { viewOf } from '../bytes/bytes';
 import { ByteQueue } from './byte-queue';
@@ -12,19 +12,24 @@ export interface MkaTrack {
 }
 
 export interface MkaListener {
-  /** Once, before any sound. */
+  /** Called once, before any samples. */
   begin(track: MkaTrack): void;
-  /** Sound whose first sample belongs at `atSeconds`. */
+  /** Receives samples, one array per channel; the first sample belongs at `atSeconds`. */
   push(channels: readonly Float32Array[], atSeconds: number): void;
 }
 
 const containers: ReadonlySet<number> = new Set([ids.segment, ids.tracks, ids.cluster, ids.blockGroup]);
-/** What is not known here is passed over. */
-const wanted: ReadonlySet<number> = new Set([ids.trackEntry, ids.timestamp, ids.simpleBlock, ids.block]);
-/** ffmpeg's muxer writes milliseconds. */
+/** Elements that are read; others are skipped. */
+const relevantElements: ReadonlySet<number> = new Set([
+  ids.trackEntry,
+  ids.timestamp,
+  ids.simpleBlock,
+  ids.block,
+]);
+/** ffmpeg's muxer writes timestamps in milliseconds. */
 const tickSeconds = 0.001;
 
-/** Numbers of 4 or 8 bytes. */
+/** Reads a float of 4 or 8 bytes. */
 function readFloat(body: Uint8Array): number {
   return body.length === 4 ? viewOf(body).getFloat32(0) : viewOf(body).getFloat64(0);
 }
@@ -42,8 +47,8 @@ function readTrack(entry: Uint8Array): MkaTrack | undefined {
 }
 
 /**
- * Reads Matroska with one track of 32-bit floats that comes in pieces: what ffmpeg is made to write, because its blocks
- * have times, which samples alone do not.
+ * Parses Matroska with one track of 32-bit floats that arrives in chunks. ffmpeg is asked for this
+ * format because its blocks have timestamps, which raw samples lack.
  */
 export function createMkaStream(listener: MkaListener): { push(chunk: Uint8Array): void } {
   const queue = new ByteQueue();
@@ -53,7 +58,7 @@ export function createMkaStream(listener: MkaListener): { push(chunk: Uint8Array
   function readBlock(body: Uint8Array): void {
     const head = parseBlockHead(body);
     if (head === undefined || track === undefined)
-      throw damaged('Matroska', queue.offset, 'a block is cut off');
+      throw formatError('Matroska', queue.offset, 'a block is cut off');
     const seconds = (clusterTicks + head.relativeTicks) * tickSeconds;
     listener.push(deinterleave(body.subarray(head.bytes), 'pcm_f32le', track.channels), seconds);
   }
@@ -67,15 +72,18 @@ export function createMkaStream(listener: MkaListener): { push(chunk: Uint8Array
     }
   }
 
-  /** @returns whether there was one */
+  /**
+   * Reads one element.
+   * @returns whether there was a complete one
+   */
   function next(): boolean {
     const head = parseElementHead(queue.view());
-    if (head === 'malformed') throw damaged('Matroska', queue.offset, 'an element was expected here');
+    if (head === 'malformed') throw formatError('Matroska', queue.offset, 'an element was expected here');
     if (head === undefined) return false;
     const { id, size = 0, headBytes } = head;
     const end = headBytes + (containers.has(id) ? 0 : size);
     if (queue.length < end) return false;
-    if (wanted.has(id)) read(id, queue.view().subarray(headBytes, end));
+    if (relevantElements.has(id)) read(id, queue.view().subarray(headBytes, end));
     queue.skip(end);
     return true;
   }
@@ -84,7 +92,7 @@ export function createMkaStream(listener: MkaListener): { push(chunk: Uint8Array
     push(chunk) {
       queue.push(chunk);
       while (next()) {
-        // An element at a time.
+        // next() reads one element at a time.
       }
     },
   };

@@ -1,9 +1,9 @@
 import { hasTextAt, textAt, viewOf } from '../bytes/bytes';
 
-/** Boxes that only hold others, on the way to the descriptions of the tracks. */
+/** Boxes that contain other boxes, on the path to the sample descriptions. */
 const containers: ReadonlySet<string> = new Set(['moov', 'trak', 'mdia', 'minf', 'stbl']);
 const maxBoxes = 100_000;
-/** Of boxes in boxes below a track; `stsd` is the fourth. */
+/** Nesting of boxes below a track; `stsd` is at level four. */
 const maxDepth = 4;
 
 interface Box {
@@ -11,7 +11,10 @@ interface Box {
   readonly body: Uint8Array;
 }
 
-/** The boxes in a stretch of an ISO base media file; one that is cut off comes as far as it goes. */
+/**
+ * Yields the boxes in a part of an ISO base media file; an incomplete last one is yielded as far as it
+ * goes.
+ */
 function* boxesIn(bytes: Uint8Array): Generator<Box> {
   const view = viewOf(bytes);
   let at = 0;
@@ -26,20 +29,21 @@ function* boxesIn(bytes: Uint8Array): Generator<Box> {
   }
 }
 
-/** The handler and the descriptions of the samples (`stsd`) of one track. */
+/** Reads the handler and the sample descriptions (`stsd`) of a track. */
 function describeTrack(track: Uint8Array): { isSound: boolean; isEncrypted: boolean } {
   let isSound = false;
   let isEncrypted = false;
   for (const { type, body } of flatBoxes(track)) {
     if (type === 'hdlr') isSound ||= hasTextAt(body, 8, 'soun');
     if (type !== 'stsd') continue;
-    // Behind a version and a count; the entry's type says that its real one stands elsewhere, in the clear.
+    // The entries follow a version and a count. The type of an encrypted entry hides the type of its
+    // codec.
     for (const entry of boxesIn(body.subarray(8))) isEncrypted ||= protectedEntries.has(entry.type);
   }
   return { isSound, isEncrypted };
 }
 
-/** Common encryption, iTunes' and Audible's: sample entries that no key-less decoder can read. */
+/** Sample entries of encrypted tracks: common encryption, iTunes and Audible. */
 const protectedEntries: ReadonlySet<string> = new Set(['enca', 'drms', 'aavd']);
 
 function* flatBoxes(bytes: Uint8Array, depth = 0): Generator<Box> {
@@ -49,7 +53,7 @@ function* flatBoxes(bytes: Uint8Array, depth = 0): Generator<Box> {
   }
 }
 
-/** For each sound track of an MP4 file, in its order, whether it is encrypted. */
+/** Tells for each audio track of an MP4 file, in order, whether it is encrypted. */
 export function encryptedSoundTracks(file: Uint8Array): boolean[] {
   const tracks: boolean[] = [];
   for (const { type, body } of boxesIn(file)) {

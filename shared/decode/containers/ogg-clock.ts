@@ -1,23 +1,25 @@
 import { maxLeadSeconds } from './track-clock';
 
-/** What the position that a page states says of its sound, in samples. */
+/**
+ * The gap before a page and the padding at its end, in samples, as computed from its stated position.
+ */
 export interface PagePlace {
-  /** Sound that is missing in front of the page. */
+  /** Missing samples before the page. */
   readonly hole: number;
-  /** At the end of the page's sound, not to be played. */
+  /** Samples at the end of the page that are not played. */
   readonly discard: number;
 }
 
-/** A page of sound and what its head states. */
+/** A page with audio and the content of its header. */
 interface PageState {
   /** The stated position; negative where it has none. */
   readonly granule: number;
-  /** How many samples its packets hold. */
+  /** Samples in its packets. */
   readonly samples: number;
   readonly isLast: boolean;
-  /** Whether no page is missing in front of it. */
+  /** Whether no page is missing before it. */
   readonly follows: boolean;
-  /** Whether the stream shares its clock with others that began with it. */
+  /** Whether the stream began together with others and shares their clock. */
   readonly isAccompanied: boolean;
 }
 
@@ -25,59 +27,61 @@ export interface OggClock {
   place(page: PageState): PagePlace;
 }
 
-/** A jump beyond an hour is a broken position rather than an hour without sound. */
+/** A longer jump counts as an invalid position. */
 const maxHoleSeconds = 3600;
-/** Where no page is missing, a shorter jump is an encoder's rounding. */
-const leastJumpSeconds = 0.1;
+/** Where no page is missing, a shorter jump counts as rounding of the encoder. */
+const minJumpSeconds = 0.1;
 
 const nothing: PagePlace = { hole: 0, discard: 0 };
 
 /**
- * Compares the positions that a stream's pages state with the sound in them. Many encoders state wrong ones (in another unit, all
- * zero, from anywhere), so a position counts only while those before it agreed with the sound: then a jump forward is a hole, and
- * one backward at the end is the encoder's padding (RFC 7845, section 4.4).
- * @param unitsPerSecond of the positions
+ * Compares the positions that a stream's pages state with the samples in them. Many encoders write wrong
+ * positions (another unit, all zero, an arbitrary start), so a position counts only while the earlier
+ * ones matched the samples. Then a jump forward is a gap, and a jump back at the end is the encoder's
+ * padding (RFC 7845, section 4.4).
+ * @param unitsPerSecond the unit of the positions
  */
 export function createOggClock(unitsPerSecond: number): OggClock {
   let position: number | undefined;
-  /** Samples since `position`, on pages without one. */
-  let since = 0;
-  let agreed = false;
+  /** Samples since `position`, on pages without a position. */
+  let samplesSince = 0;
+  let hasMatched = false;
 
   /**
-   * The first position: a stream from its start counts from 0, one joined in its middle from anywhere. Where it shares its clock, as a
-   * film's sound does with the picture, it may begin late.
+   * Handles the first position. A complete stream counts from 0; a stream that was joined later has an
+   * arbitrary start. A stream that shares its clock with others, such as a film's audio, may begin late.
    */
   function begin({ granule, isLast, follows, isAccompanied }: PageState, samples: number): PagePlace {
-    agreed = granule === samples;
+    hasMatched = granule === samples;
     position = granule;
     const late = granule - samples;
-    const isLate = late >= leastJumpSeconds * unitsPerSecond && late <= maxLeadSeconds * unitsPerSecond;
+    const isLate = late >= minJumpSeconds * unitsPerSecond && late <= maxLeadSeconds * unitsPerSecond;
     if (isLate && isAccompanied && follows) return { hole: late, discard: 0 };
     return isLast && granule > 0 && granule < samples ? { hole: 0, discard: samples - granule } : nothing;
   }
 
   function isHole(jump: number, follows: boolean): boolean {
     const seconds = jump / unitsPerSecond;
-    return agreed && jump > 0 && seconds <= maxHoleSeconds && (!follows || seconds >= leastJumpSeconds);
+    return hasMatched && jump > 0 && seconds <= maxHoleSeconds && (!follows || seconds >= minJumpSeconds);
   }
 
   return {
     place(page) {
       const { granule, samples, isLast, follows } = page;
-      const held = since + samples;
-      since = granule < 0 ? held : 0;
+      const held = samplesSince + samples;
+      samplesSince = granule < 0 ? held : 0;
       if (granule < 0 || !Number.isSafeInteger(granule)) return nothing;
-      // The header's own pages state 0.
+      // Header pages state position 0.
       if (position === undefined && held === 0) return nothing;
       if (position === undefined) return begin(page, held);
       const jump = granule - position - held;
       position = granule;
       if (isHole(jump, follows)) return { hole: jump, discard: 0 };
-      const isPadding = agreed && isLast && jump < 0 && -jump <= held;
+      const isPadding = hasMatched && isLast && jump < 0 && -jump <= held;
       const discard = isPadding ? Math.min(samples, -jump) : 0;
-      // A stream from its middle has no position that its first page's could agree with: the next one decides.
-      agreed = jump === 0;
+      // The first page of a stream that was joined later has no position to compare with; the next page
+      // decides.
+      hasMatched = jump === 0;
       return { hole: 0, discard };
     },
   };

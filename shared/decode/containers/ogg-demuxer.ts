@@ -1,25 +1,25 @@
 import { hasTextAt } from '../bytes/bytes';
-import { damaged } from '../bytes/damaged';
+import { formatError } from '../bytes/format-error';
 import { findPage, oggCodec, parsePage, type OggCodec, type OggPage } from './ogg-pages';
 import { ByteQueue } from './byte-queue';
 
-/** The packets that end on a page of the stream that is heard. */
+/** The packets of the selected stream that end on one page. */
 export interface OggPackets {
   readonly kind: 'packets';
   readonly packets: readonly Uint8Array[];
   /** The position that the page states; negative where it has none. */
   readonly granule: number;
   readonly isLast: boolean;
-  /** Whether no page is missing in front of it. */
+  /** Whether no page is missing before it. */
   readonly follows: boolean;
-  /** Whether its stream began together with others, a picture's for example, and shares their clock. */
+  /** Whether its stream began together with others (such as video) and shares their clock. */
   readonly isAccompanied: boolean;
-  /** Where the page stands. */
+  /** Byte offset of the page. */
   readonly byteOffset: number;
 }
 
 export type OggPiece =
-  /** A stream with sound begins: its first packet. It replaces the one before. */
+  /** An audio stream begins, with its first packet. It replaces the previous one. */
   | {
       readonly kind: 'head';
       readonly codec: OggCodec;
@@ -27,44 +27,51 @@ export type OggPiece =
       readonly byteOffset: number;
     }
   | OggPackets
-  /** A page of a stream whose first page never came. */
+  /** A page of a stream whose first page is missing. */
   | { readonly kind: 'headless'; readonly byteOffset: number }
-  /** A damaged page was passed over. */
+  /** A damaged page was skipped. */
   | { readonly kind: 'damaged'; readonly byteOffset: number };
 
 export interface OggDemuxer {
-  /** The bytes may be cut anywhere. Read to its end before the next call. @throws AppError undecodable-audio */
+  /**
+   * Takes bytes in chunks of any size. The result must be consumed before the next call.
+   * @throws AppError undecodable-audio
+   */
   push(bytes: Uint8Array): Generator<OggPiece>;
-  /** What was held back; nothing more comes. */
+  /** Ends the input and yields what was held back. */
   finish(): Generator<OggPiece>;
 }
 
-/** Longer packets are headers with pictures, which nobody needs: they are left out. */
+/** Longer packets are headers with pictures; they are dropped. */
 const maxPacketBytes = 131_072;
-/** Streams beside the one that is heard whose numbers are kept: a film has a few. */
-const maxOthers = 64;
-/** Damaged pages may be this much larger, all together, than what holds them: `OggS` every few bytes would cost without end. */
+/** Number of other streams whose serial numbers are kept; a film has a few. */
+const maxOtherStreams = 64;
+/**
+ * Limit of the bytes in damaged pages relative to the input. Without it `OggS` every few bytes would
+ * cause unlimited work.
+ */
 const maxOverlap = 16;
 
-interface HeardStream {
+interface SelectedStream {
   readonly serial: number;
   sequence: number;
   checksum: number;
-  /** Pieces of a packet that goes on with the next page; undefined when none does. */
+  /** Parts of a packet that continues on the next page; undefined when none does. */
   partial: Uint8Array[] | undefined;
   partialBytes: number;
   ended: boolean;
 }
 
 /**
- * Ogg pages, sent whole or in pieces, as the packets of their sound: the one way in for uploads and streams. Of streams that begin
- * together the first with sound is heard, and then what is chained behind it. Taken as real writers leave it: a stream joined in its
- * middle, pages that are missing, damaged, doubled or all numbered alike, a first-page flag on any page, bytes between pages.
- * @param maxJunkBytes a run of bytes without a page that is longer than this is refused
+ * Splits Ogg pages into the packets of their audio, for uploads and streams alike. Of streams that begin
+ * together, the first audio stream is selected, and later the one chained after it. It tolerates what
+ * real writers produce: streams joined later; missing, damaged, repeated or unnumbered pages; a
+ * first-page flag on any page; and bytes between pages.
+ * @param maxJunkBytes maximum number of bytes in a row without a page
  */
 export function createOggDemuxer(maxJunkBytes: number): OggDemuxer {
   const queue = new ByteQueue();
-  let heard: HeardStream | undefined;
+  let selected: SelectedStream | undefined;
   const others = new Set<number>();
   let isGroupBeginning = false;
   let hasGroupSound = false;
@@ -78,8 +85,8 @@ export function createOggDemuxer(maxJunkBytes: number): OggDemuxer {
   }
 
   function remember({ serial, payload }: OggPage): void {
-    if (others.size < maxOthers) others.add(serial);
-    // A skeleton describes the other streams and has no clock.
+    if (others.size < maxOtherStreams) others.add(serial);
+    // A skeleton stream describes the others and has no clock.
     isAccompanied ||= !hasTextAt(payload, 0, 'fishead');
   }
 
@@ -91,21 +98,21 @@ export function createOggDemuxer(maxJunkBytes: number): OggDemuxer {
     }
     hasGroupSound = true;
     const { serial, sequence, checksum } = page;
-    heard = { serial, sequence, checksum, partial: undefined, partialBytes: 0, ended: false };
-    const [head, ...packets] = packetsOf(heard, page, true);
+    selected = { serial, sequence, checksum, partial: undefined, partialBytes: 0, ended: false };
+    const [head, ...packets] = packetsOf(selected, page, true);
     yield { kind: 'head', codec, head: head ?? page.payload.slice(), byteOffset };
-    // Some writers put everything on one page.
+    // Some writers put all packets on one page.
     const { granule, isLast } = page;
     if (packets.length > 0)
       yield { kind: 'packets', packets, granule, isLast, follows: true, isAccompanied, byteOffset };
   }
 
-  function* goOn(stream: HeardStream, page: OggPage, byteOffset: number): Generator<OggPiece> {
+  function* continueStream(stream: SelectedStream, page: OggPage, byteOffset: number): Generator<OggPiece> {
     const { sequence, checksum, granule, isLast } = page;
-    // Sent twice, as after a reconnect.
+    // The page was sent twice, for example after a reconnect.
     if (sequence > 0 && sequence === stream.sequence && checksum !== 0 && checksum === stream.checksum)
       return;
-    // Writers that do not number their pages leave the same number on all.
+    // Some writers put the same number on all pages.
     const follows = sequence === stream.sequence + 1 || sequence === stream.sequence;
     stream.sequence = sequence;
     stream.checksum = checksum;
@@ -120,9 +127,9 @@ export function createOggDemuxer(maxJunkBytes: number): OggDemuxer {
       yield* begin(page, codec, byteOffset);
       return;
     }
-    if (page.serial === heard?.serial) {
+    if (page.serial === selected?.serial) {
       isGroupBeginning = false;
-      yield* goOn(heard, page, byteOffset);
+      yield* continueStream(selected, page, byteOffset);
       return;
     }
     if (page.isFirst) {
@@ -131,22 +138,22 @@ export function createOggDemuxer(maxJunkBytes: number): OggDemuxer {
       return;
     }
     isGroupBeginning = false;
-    if (!others.has(page.serial) && heard?.ended !== false) yield { kind: 'headless', byteOffset };
+    if (!others.has(page.serial) && selected?.ended !== false) yield { kind: 'headless', byteOffset };
   }
 
   function* readAll(isEnd: boolean): Generator<OggPiece> {
     for (;;) {
       const view = queue.view();
       const at = findPage(view, 0);
-      // The bytes of a marker may be cut between two pieces.
+      // The page marker may be split between two chunks.
       queue.skip(at < 0 ? Math.max(0, view.length - (isEnd ? 0 : 3)) : at);
       if (queue.offset - pageEnd > maxJunkBytes)
-        throw damaged('Ogg', pageEnd, 'no page was found in all that follows');
+        throw formatError('Ogg', pageEnd, 'no page was found in all that follows');
       if (at < 0) return;
       const page = parsePage(queue.view(), 0);
       if (page === 'incomplete' && !isEnd) return;
       if (page === 'incomplete' || page === 'damaged') {
-        yield* passOver(page === 'damaged');
+        yield* skipPage(page === 'damaged');
         continue;
       }
       const byteOffset = queue.offset;
@@ -156,12 +163,15 @@ export function createOggDemuxer(maxJunkBytes: number): OggDemuxer {
     }
   }
 
-  /** What follows a damaged page is looked for within it: its own length may be what is damaged. */
-  function* passOver(isDamaged: boolean): Generator<OggPiece> {
+  /**
+   * Skips a damaged page. The next page is searched within it, because its length may be what is
+   * damaged.
+   */
+  function* skipPage(isDamaged: boolean): Generator<OggPiece> {
     overlap += isDamaged ? claimedBytes(queue.view()) : 0;
     if (overlap > maxOverlap * queue.offset + 2 ** 20)
-      throw damaged('Ogg', queue.offset, 'its pages do not match their checksums');
-    // A last page that is cut off is how a recording ends whose sender was stopped.
+      throw formatError('Ogg', queue.offset, 'its pages do not match their checksums');
+    // An incomplete last page is normal where the sender was stopped.
     if (isDamaged) yield { kind: 'damaged', byteOffset: queue.offset };
     queue.skip(4);
   }
@@ -182,18 +192,18 @@ function claimedBytes(page: Uint8Array): number {
   return 27 + segments + page.subarray(27, 27 + segments).reduce((sum, length) => sum + length, 0);
 }
 
-/** The packets that end on a page, each in memory of its own. */
-function packetsOf(stream: HeardStream, page: OggPage, follows: boolean): Uint8Array[] {
+/** Returns the packets that end on a page, each in new memory. */
+function packetsOf(stream: SelectedStream, page: OggPage, follows: boolean): Uint8Array[] {
   const packets: Uint8Array[] = [];
   const take = (): void => {
-    // What is too long, and what has lost its beginning, is left out. A packet without bytes has no sound.
+    // Too long packets and packets without their beginning are dropped. An empty packet has no audio.
     if (stream.partial !== undefined && stream.partialBytes > 0 && stream.partialBytes <= maxPacketBytes)
       packets.push(Buffer.concat(stream.partial, stream.partialBytes));
     stream.partial = [];
     stream.partialBytes = 0;
   };
   if (!follows) [stream.partial, stream.partialBytes] = [undefined, 0];
-  // A writer that forgets the mark of a packet's end has ended it all the same when the next page begins one.
+  // A packet that was not marked as complete ends when the next page begins a new one.
   if (!page.isContinued) take();
   let at = 0;
   for (const length of page.lacing) {
@@ -202,9 +212,9 @@ function packetsOf(stream: HeardStream, page: OggPage, follows: boolean): Uint8A
     at += length;
     if (length < 255) take();
   }
-  // What goes on with the next page must outlive this one's memory.
-  const goesOn = page.lacing.at(-1) === 255;
-  stream.partial = goesOn ? stream.partial?.map((piece) => piece.slice()) : undefined;
-  if (!goesOn) stream.partialBytes = 0;
+  // The part that continues on the next page must outlive the memory of this one.
+  const isIncomplete = page.lacing.at(-1) === 255;
+  stream.partial = isIncomplete ? stream.partial?.map((piece) => piece.slice()) : undefined;
+  if (!isIncomplete) stream.partialBytes = 0;
   return packets;
 }

@@ -1,14 +1,19 @@
-import { damaged } from '../bytes/damaged';
+import { formatError } from '../bytes/format-error';
 import { AppError } from '../../errors/app-error';
 import { createOggDemuxer, type OggPackets, type OggPiece } from './ogg-demuxer';
 import { createOggOpusReader } from '../codecs/ogg-opus';
 import type { OpusDemuxer, OpusPiece } from '../codecs/opus-demuxer';
 import { parseOpusHead } from '../codecs/opus-head';
 
-/** Many times the largest page: a stream that is no Ogg any more is told so while it lasts. */
+/**
+ * Many times the size of the largest page. A stream that stops being Ogg fails after this many bytes.
+ */
 const maxJunkBytes = 2 ** 20;
 
-/** Opus out of Ogg pages that come in pieces. Other streams beside it are left out; a new one may follow on its end. */
+/**
+ * Extracts Opus packets from Ogg pages that arrive in chunks. Other streams are dropped; a new Opus
+ * stream may follow the end of one.
+ */
 export function createOggOpusDemuxer(): OpusDemuxer {
   const demuxer = createOggDemuxer(maxJunkBytes);
   let read: ((page: OggPackets) => Generator<OpusPiece>) | undefined;
@@ -18,7 +23,7 @@ export function createOggOpusDemuxer(): OpusDemuxer {
       if (piece.kind === 'headless') {
         const missing =
           'the first page of the stream, with its codec’s header, is missing; send it from its start';
-        throw damaged('Ogg', piece.byteOffset, missing);
+        throw formatError('Ogg', piece.byteOffset, missing);
       }
       if (piece.kind === 'packets') yield* read?.(piece) ?? [];
       if (piece.kind !== 'head') continue;

@@ -4,17 +4,17 @@ export type OggCodec = 'vorbis' | 'opus' | 'flac' | 'speex';
 
 /** A page of an Ogg stream (RFC 3533, section 6). */
 export interface OggPage {
-  /** Bytes of the whole page, header and all. */
+  /** Size of the whole page, including its header. */
   readonly byteLength: number;
-  /** Position after this page in the codec's own units; −1 where no packet ends. */
+  /** Position at the end of the page in the codec's units; −1 where no packet ends. */
   readonly granule: number;
   readonly payload: Uint8Array;
-  /** Lengths of the payload's segments; a packet ends with the first that is shorter than 255. */
+  /** Lengths of the payload's segments; a packet ends with the first one below 255. */
   readonly lacing: Uint8Array;
   readonly serial: number;
   readonly sequence: number;
   readonly checksum: number;
-  /** Whether its first packet began on the page before. */
+  /** Whether its first packet began on the previous page. */
   readonly isContinued: boolean;
   readonly isFirst: boolean;
   readonly isLast: boolean;
@@ -23,7 +23,7 @@ export interface OggPage {
 const headerBytes = 27;
 const checksumAt = 22;
 
-/** CRC of RFC 3533: polynomial 0x04c11db7, most significant bit first, starting at 0. */
+/** Table for the CRC of RFC 3533: polynomial 0x04c11db7, most significant bit first, starting at 0. */
 const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte << 24;
   for (let bit = 0; bit < 8; bit += 1) crc = crc < 0 ? (crc << 1) ^ 0x04c11db7 : crc << 1;
@@ -40,8 +40,9 @@ function pageChecksum(page: Uint8Array): number {
 }
 
 /**
- * The page at `offset`, where `OggS` stands: `incomplete` when the bytes end within it, `damaged` when it is of another version
- * or does not match its checksum. A checksum of 0 counts as not written, as small encoders leave it.
+ * Parses the page at `offset`, where `OggS` stands.
+ * @returns `incomplete` when the bytes end within the page; `damaged` for another version or a wrong
+ * checksum. A checksum of 0 counts as absent, because small encoders omit it
  */
 export function parsePage(bytes: Uint8Array, offset: number): OggPage | 'incomplete' | 'damaged' {
   const segments = bytes[offset + 26];
@@ -71,7 +72,10 @@ export function parsePage(bytes: Uint8Array, offset: number): OggPage | 'incompl
   };
 }
 
-/** The codec that a stream's first packet announces; undefined for video, text and the unknown. */
+/**
+ * Returns the codec that the first packet of a stream announces; undefined for video, text and unknown
+ * codecs.
+ */
 export function oggCodec(head: Uint8Array): OggCodec | undefined {
   if (hasTextAt(head, 0, '\x01vorbis')) return 'vorbis';
   if (hasTextAt(head, 0, 'OpusHead')) return 'opus';
@@ -80,7 +84,7 @@ export function oggCodec(head: Uint8Array): OggCodec | undefined {
   return undefined;
 }
 
-/** Offset of the next page at or after `offset`, or −1. */
+/** Returns the offset of the next page at or after `offset`; −1 where there is none. */
 export function findPage(bytes: Uint8Array, offset: number): number {
   for (let at = bytes.indexOf(0x4f, offset); at >= 0; at = bytes.indexOf(0x4f, at + 1)) {
     if (hasTextAt(bytes, at, 'OggS')) return at;
@@ -90,7 +94,7 @@ export function findPage(bytes: Uint8Array, offset: number): number {
 
 const segmentsOfPage = 255;
 
-/** Packets as clean pages of one stream, as many as it takes, numbered from `sequence` on and without checksums. */
+/** Writes packets as pages of one stream, numbered from `sequence` on and without checksums. */
 export function writePages(packets: readonly Uint8Array[], sequence: number, isFirst: boolean): Uint8Array[] {
   const segments = packets.flatMap((packet) => {
     const count = Math.floor(packet.length / 255) + 1;
@@ -98,18 +102,18 @@ export function writePages(packets: readonly Uint8Array[], sequence: number, isF
   });
   const pages: Uint8Array[] = [];
   for (let at = 0; at < segments.length; at += segmentsOfPage) {
-    const some = segments.slice(at, at + segmentsOfPage);
-    const head = new Uint8Array(headerBytes + some.length);
+    const pageSegments = segments.slice(at, at + segmentsOfPage);
+    const head = new Uint8Array(headerBytes + pageSegments.length);
     head.set([0x4f, 0x67, 0x67, 0x53]);
     head[5] = (segments[at - 1]?.length === 255 ? 1 : 0) | (isFirst && at === 0 ? 2 : 0);
     head[14] = 1;
     viewOf(head).setUint32(18, sequence + pages.length, true);
-    head[26] = some.length;
+    head[26] = pageSegments.length;
     head.set(
-      some.map(({ length }) => length),
+      pageSegments.map(({ length }) => length),
       headerBytes,
     );
-    pages.push(Buffer.concat([head, ...some]));
+    pages.push(Buffer.concat([head, ...pageSegments]));
   }
   return pages;
 }

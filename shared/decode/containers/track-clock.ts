@@ -1,31 +1,35 @@
 /**
- * A track may begin this long after its recording does.
- * Where the clock starts later, the recording was joined under way.
+ * Maximum delay of a track after the start of its recording. With a larger one, the recording was joined
+ * later.
  */
 export const maxLeadSeconds = 60;
 
-/** Timestamps jitter by up to this, rounding to milliseconds included; only what is longer is a hole. */
+/**
+ * Timestamps may jitter by this much, including rounding to milliseconds; only a longer difference is a
+ * gap.
+ */
 const toleranceSeconds = 0.1;
-/** A clock that falls behind the sound by more than this was set anew. */
+/** A clock this far behind the samples was reset. */
 const resetSeconds = 0.5;
 
 /**
- * Where a track's sound belongs by its container's clock. Sound that comes later than the sound before it ends leaves a hole
- * (lost packets, a pause of the sender, a track that begins late), which is to be filled with silence, so that what
- * follows keeps its time. Sound that comes earlier is played behind what there is: nothing is left out. A clock
- * that goes back is taken for one that was set anew.
+ * Places the samples of a track by the timestamps of its container. Samples that come later than the end
+ * of the previous ones leave a gap (lost packets, a pause of the sender, a late start), which is filled
+ * with silence, so that the rest keeps its time. Samples that come earlier are appended; none are
+ * dropped. A clock that goes back counts as reset.
  */
 export class TrackClock {
   readonly #sampleRate: number;
   readonly #wrapSeconds: number;
-  /** Samples that were placed: sound and silence. */
+  /** Samples placed so far, including silence. */
   #samples = 0;
-  /** What the container's clock says at sample 0. */
+  /** The container's time at sample 0. */
   #originSeconds: number;
 
   /**
-   * @param wrapSeconds where the container's clock starts anew by itself; a jump by more than half of it was one back
-   * @param originSeconds what it says at the recording's start
+   * @param wrapSeconds period of the container's clock; a jump by more than half of it counts as a jump
+   * back
+   * @param originSeconds the container's time at the start of the recording
    */
   constructor(sampleRate: number, wrapSeconds = Infinity, originSeconds = 0) {
     this.#sampleRate = sampleRate;
@@ -33,12 +37,15 @@ export class TrackClock {
     this.#originSeconds = originSeconds;
   }
 
-  /** The length of the sound and silence placed so far. */
+  /** Duration of the samples and silence placed so far. */
   get seconds(): number {
     return this.#samples / this.#sampleRate;
   }
 
-  /** @returns samples of silence that belong before sound that starts at `seconds`, 0 being the recording's start */
+  /**
+   * @param seconds time of the next samples from the start of the recording
+   * @returns number of samples of silence before them
+   */
   holeBefore(seconds: number): number {
     const ahead = seconds - this.#originSeconds - this.seconds;
     const late = ahead > this.#wrapSeconds / 2 ? ahead - this.#wrapSeconds : ahead;
@@ -46,7 +53,7 @@ export class TrackClock {
     return late < toleranceSeconds ? 0 : Math.round(late * this.#sampleRate);
   }
 
-  /** So many samples of sound or silence were placed. */
+  /** Counts samples or silence as placed. */
   advance(samples: number): void {
     this.#samples += samples;
   }

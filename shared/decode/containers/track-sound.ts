@@ -3,11 +3,13 @@ import type { ClipBuilder } from '../bytes/clip-builder';
 import type { MkaListener, MkaTrack } from './mka-stream';
 import { maxLeadSeconds, TrackClock } from './track-clock';
 
-/** MPEG's clock has 33 bits, at 90 kHz; ffmpeg takes a clock that was set back for one that has started anew. */
+/**
+ * MPEG clocks have 33 bits at 90 kHz; ffmpeg treats a clock that was set back as one that has wrapped.
+ */
 const wrapSeconds = 2 ** 33 / 90_000;
 const clockWraps: ReadonlySet<string> = new Set(['mpegts', 'mpeg-ps']);
 
-/** −80 dBFS: what an input with nothing plugged in gives, and less than is ever heard. */
+/** −80 dBFS: the level of an input with nothing connected, and inaudible. */
 const silentBelow = 1e-4;
 const isSilent = (samples: Float32Array): boolean =>
   samples.every((sample) => sample < silentBelow && sample > -silentBelow);
@@ -15,14 +17,17 @@ const isSilent = (samples: Float32Array): boolean =>
 export interface TrackSoundOptions {
   readonly format: string;
   readonly codec: string;
-  /** Silence in front of the first track of the recording, less what its times were shifted by. */
+  /** Silence before the first track of the recording, minus the shift of its timestamps. */
   readonly leadSeconds: number;
-  /** Whether the track is passed over while it is silent, because another may be meant. */
+  /** Whether the track is skipped while it is silent, because another track may have the audio. */
   readonly mayBeSilent: boolean;
   readonly maxSeconds: number;
 }
 
-/** Puts what is decoded of one track where its times say; remembers whether there was anything to be heard. */
+/**
+ * Places the decoded samples of one track by their timestamps, and records whether any of them were
+ * audible.
+ */
 export class TrackSound implements MkaListener {
   readonly #builder: ClipBuilder;
   readonly #options: TrackSoundOptions;
@@ -37,12 +42,12 @@ export class TrackSound implements MkaListener {
     if (!options.mayBeSilent) this.#held = undefined;
   }
 
-  /** Whether something was passed on. */
+  /** Whether samples were passed on. */
   get isHeard(): boolean {
     return this.#track !== undefined && this.#held === undefined;
   }
 
-  /** Whether there was nothing but silence, which was not passed on. */
+  /** Whether there was only silence, which was not passed on. */
   get isSilent(): boolean {
     return this.#held !== undefined && this.#held > 0;
   }
@@ -85,13 +90,19 @@ export class TrackSound implements MkaListener {
     }
   }
 
-  /** Programs of one transport stream have clocks of their own: one far behind another's says nothing of this one's sound. */
+  /**
+   * Starts the clock. Each program of a transport stream has its own, so the start time of one tells
+   * nothing about another.
+   */
   #beginClock(seconds: number): void {
     if (this.#clock.seconds > 0 || !clockWraps.has(this.#options.format) || seconds <= maxLeadSeconds) return;
     this.#clock = new TrackClock(this.#track?.sampleRate ?? 1, wrapSeconds, seconds);
   }
 
-  /** Says where a hole makes a recording too long: whoever listens to it hears no such length. */
+  /**
+   * Refuses a gap that makes the recording too long, with its position, because a listener would not
+   * expect that length.
+   */
   #assertShort(hole: number): void {
     const { maxSeconds } = this.#options;
     const [from, holeSeconds] = [this.#clock.seconds, hole / (this.#track?.sampleRate ?? 1)];

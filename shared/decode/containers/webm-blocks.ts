@@ -1,20 +1,20 @@
 import { readVint, vintLength } from './ebml';
 
-/** What stands before the frames of a block (RFC 9559, section 10.1). */
+/** The header of a block, before its frames (RFC 9559, section 10.1). */
 export interface BlockHead {
   readonly track: number;
-  /** In ticks, from the cluster's timestamp on. */
+  /** In ticks relative to the timestamp of the cluster. */
   readonly relativeTicks: number;
   readonly lacing: 'none' | 'xiph' | 'fixed' | 'ebml';
-  /** Where the frames, or the lacing's own head, begin. */
+  /** Offset of the frames, or of the lacing header. */
   readonly bytes: number;
 }
 
 const lacings = ['none', 'xiph', 'fixed', 'ebml'] as const;
-/** A track number of up to 8 bytes, a time of 2, and flags. */
+/** A track number of up to 8 bytes, a timestamp of 2, and flags. */
 export const maxBlockHeadBytes = 11;
 
-/** Undefined where the block is too short to have one. */
+/** Returns undefined where the block is too short for a header. */
 export function parseBlockHead(block: Uint8Array): BlockHead | undefined {
   const numberLength = vintLength(block[0], 8);
   if (numberLength === undefined || block.length < numberLength + 3) return undefined;
@@ -26,7 +26,7 @@ export function parseBlockHead(block: Uint8Array): BlockHead | undefined {
 }
 
 interface Sizes {
-  /** Of all frames but the last. */
+  /** Sizes of all frames but the last. */
   readonly sizes: readonly number[];
   readonly end: number;
 }
@@ -48,7 +48,7 @@ function xiphSizes(block: Uint8Array, start: number, count: number): Sizes | und
   return { sizes, end: at };
 }
 
-/** The first size as it is, those behind it as differences. */
+/** Reads EBML lacing: the first size is absolute, the others are differences. */
 function ebmlSizes(block: Uint8Array, start: number, count: number): Sizes | undefined {
   const sizes: number[] = [];
   let at = start;
@@ -71,7 +71,10 @@ function fixedSizes(block: Uint8Array, start: number, count: number): Sizes | un
   return Number.isInteger(size) ? { sizes: new Array<number>(count).fill(size), end: start } : undefined;
 }
 
-/** The frames of a block, copied out of it; undefined where its lacing does not add up. Some may be empty. */
+/**
+ * Returns copies of the frames of a block, some of which may be empty; undefined where its lacing is
+ * inconsistent.
+ */
 export function framesOfBlock(block: Uint8Array, { lacing, bytes }: BlockHead): Uint8Array[] | undefined {
   if (lacing === 'none') return [block.slice(bytes)];
   const count = block[bytes];

@@ -1,6 +1,6 @@
 import { AppError } from '../../errors/app-error';
 import { hasTextAt } from '../bytes/bytes';
-import { damaged } from '../bytes/damaged';
+import { formatError } from '../bytes/format-error';
 import { maxLeadSeconds, TrackClock } from './track-clock';
 import { ByteQueue } from './byte-queue';
 import { ids, parseElementHead, readSigned, readUnsigned, type ElementHead } from './ebml';
@@ -9,7 +9,9 @@ import { opusPacketSamples } from '../codecs/opus-packet';
 import { framesOfBlock, maxBlockHeadBytes, parseBlockHead, type BlockHead } from './webm-blocks';
 import { chooseOpusTrack, parseTrackEntry, type OpusTrack, type WebmTrack } from './webm-tracks';
 
-/** Elements that only hold others: stepped into, so that children come in a flat row and nothing is counted or nested. */
+/**
+ * Elements that only contain others. Their children are processed as a flat sequence, without a stack.
+ */
 const containers: ReadonlySet<number> = new Set([
   ids.segment,
   ids.info,
@@ -20,7 +22,7 @@ const containers: ReadonlySet<number> = new Set([
 
 const blocks: ReadonlySet<number> = new Set([ids.simpleBlock, ids.block]);
 
-/** Small elements that are read whole, and how large they may be. */
+/** Small elements that are read as a whole, with the maximum size of each. */
 const readWhole: ReadonlyMap<number, number> = new Map([
   [ids.ebml, 4096],
   [ids.timestampScale, 8],
@@ -28,19 +30,24 @@ const readWhole: ReadonlyMap<number, number> = new Map([
   [ids.timestamp, 8],
   [ids.discardPadding, 8],
 ]);
-/** Of the track that is heard; blocks of others are passed over, however large. */
+/** Limit for blocks of the selected track; blocks of other tracks are skipped at any size. */
 const maxBlockBytes = 131_072;
 const maxTracks = 128;
-/** Blocks passed over in wait of a list of tracks: a minute of sound, or a moment of picture. */
+/**
+ * Maximum number of bytes in blocks before the list of tracks: a minute of audio, or a moment of video.
+ */
 const maxHeadlessBytes = 2 ** 20;
 
 const opusRate = 48_000;
 const defaultTickSeconds = 0.001;
-/** Holes in all, beside so many times the sound (a sender that sends nothing while it is quiet). */
+/**
+ * Maximum total of the gaps: this many seconds plus this many times the audio (a sender may pause while
+ * it is quiet).
+ */
 const maxHolesSeconds = 3600;
 const holesPerSound = 30;
 
-/** The error for WebM, sent or uploaded, that starts behind its header. */
+/** Returns the error for WebM, in an upload or a stream, that starts after its header. */
 export function headMissing(): AppError {
   return new AppError(
     'undecodable-audio',
@@ -48,12 +55,12 @@ export function headMissing(): AppError {
   );
 }
 
-/** Whether a stream begins with WebM's header, or with what follows it. */
+/** Tells whether a stream begins with the WebM header, or with what follows it. */
 export function isWebm(bytes: Uint8Array): boolean {
   return hasTextAt(bytes, 0, '\x1a\x45\xdf\xa3') || isWebmRest(bytes);
 }
 
-/** Whether bytes begin as a recorder's later blobs do: with a cluster, or within one with blocks. */
+/** Tells whether bytes begin like the later blobs of a recorder: with a cluster, or with blocks. */
 export function isWebmRest(bytes: Uint8Array): boolean {
   if (hasTextAt(bytes, 0, '\x1f\x43\xb6\x75')) return true;
   const head = parseElementHead(bytes);
@@ -66,13 +73,13 @@ export function isWebmRest(bytes: Uint8Array): boolean {
 
 const headMarker = Buffer.from('1a45dfa3', 'hex');
 
-/** What is known of the file that is being read; a recorder that starts anew sends another behind it. */
+/** State of the file that is being read. A recorder that restarts sends another file after it. */
 interface File {
   readonly tracks: WebmTrack[];
   track: OpusTrack | undefined;
   tickSeconds: number;
   clusterTicks: number;
-  /** What its clock says where it begins; undefined before the first block. */
+  /** The container's time at the start; undefined before the first block. */
   startSeconds: number | undefined;
   readonly clock: TrackClock;
 }
@@ -87,29 +94,32 @@ const newFile = (): File => ({
 });
 
 /**
- * Opus out of WebM (or Matroska) that comes in pieces, as recorders send it: elements of unknown size, blocks with or without
- * lacing, other tracks beside. What is not needed is passed over in constant memory. Sound that is missing by the
- * blocks' times becomes a hole.
+ * Extracts Opus from WebM or Matroska that arrives in chunks, as recorders send it: elements of unknown
+ * size, blocks with or without lacing, other tracks in between. Other elements are skipped in constant
+ * memory. Audio that is missing according to the block timestamps becomes a gap.
  */
 export function createWebmDemuxer(): OpusDemuxer {
   const queue = new ByteQueue();
   let file = newFile();
-  /** Whether a file's header came: what stands before it is the rest of another file, cut anywhere. */
+  /**
+   * Whether the header of a file has arrived. Bytes before it belong to another file, cut at any
+   * position.
+   */
   let hasHead = false;
-  /** Bytes of the element being passed over that are still to come. */
+  /** Remaining bytes of the element that is being skipped. */
   let toSkip = 0;
-  /** The last packet of a block, whose group may still say how much of it is not to be played. */
+  /** The last packet of a block. Its block group may still state how much of it is not played. */
   let held: Uint8Array | undefined;
-  /** What a group said of its block before the block came. */
+  /** Discard padding that a block group stated before its block. */
   let discardSamples = 0;
-  /** Of blocks that came before any list of tracks. */
+  /** Bytes in blocks before any list of tracks. */
   let headlessBytes = 0;
-  /** Samples of all files, at 48 kHz. */
+  /** Samples of all files at 48 kHz. */
   let holes = 0;
   let sound = 0;
 
   function fail(why: string): never {
-    throw damaged('WebM', queue.offset, why);
+    throw formatError('WebM', queue.offset, why);
   }
 
   function nextHead(): ElementHead | undefined {
@@ -130,14 +140,14 @@ export function createWebmDemuxer(): OpusDemuxer {
     yield { kind: 'head', head: file.track.head };
   }
 
-  /** When a block is heard, from the start of its file on. */
+  /** Returns the time of a block, in seconds from the start of its file. */
   function timeOf({ relativeTicks }: BlockHead): number {
     const seconds = (file.clusterTicks + relativeTicks) * file.tickSeconds;
     file.startSeconds ??= seconds > maxLeadSeconds ? seconds : 0;
     return seconds - file.startSeconds;
   }
 
-  function* keepPlace(atSeconds: number): Generator<OpusPiece> {
+  function* insertGap(atSeconds: number): Generator<OpusPiece> {
     const samples = file.clock.holeBefore(atSeconds);
     if (samples === 0) return;
     yield* release(0);
@@ -156,9 +166,9 @@ export function createWebmDemuxer(): OpusDemuxer {
   function* readBlock(block: Uint8Array, head: BlockHead, track: OpusTrack): Generator<OpusPiece> {
     const frames = framesOfBlock(block, head) ?? fail('a block’s lacing does not add up');
     const atSeconds = timeOf(head);
-    // An empty frame stands for sound that there is none of: the time of the next block keeps its place.
+    // An empty frame has no audio; the timestamp of the next block accounts for it.
     const packets = frames.filter(({ length }) => length > 0);
-    if (packets.length > 0) yield* keepPlace(atSeconds);
+    if (packets.length > 0) yield* insertGap(atSeconds);
     for (const packet of packets) {
       yield* release(0);
       held = packet;
@@ -172,7 +182,7 @@ export function createWebmDemuxer(): OpusDemuxer {
   function* readElement(id: number, body: Uint8Array): Generator<OpusPiece> {
     switch (id) {
       case ids.ebml:
-        // A recorder that was restarted sends a whole new file behind the old one.
+        // A recorder that restarts sends a complete new file after the old one.
         if (file.track !== undefined) yield { kind: 'end' };
         headlessBytes = 0;
         file = newFile();
@@ -194,30 +204,36 @@ export function createWebmDemuxer(): OpusDemuxer {
     }
   }
 
-  /** Looks for a header in what stands before it. @returns whether one is there */
+  /**
+   * Searches for a file header in the bytes before it.
+   * @returns whether one was found
+   */
   function findHead(): boolean {
     const view = queue.view();
     const at = Buffer.from(view.buffer, view.byteOffset, view.length).indexOf(headMarker);
-    // The marker may be cut between two pieces.
+    // The marker may be split between two chunks.
     headlessBytes += queue.skip(at >= 0 ? at : Math.max(0, view.length - (headMarker.length - 1)));
     if (headlessBytes > maxHeadlessBytes) throw headMissing();
     hasHead = at >= 0;
     return hasHead;
   }
 
-  function pass({ headBytes, size }: ElementHead): void {
+  function skipElement({ headBytes, size }: ElementHead): void {
     queue.skip(headBytes);
     toSkip = size ?? 0;
   }
 
-  /** Blocks without a list of tracks: a recorder that starts anew may send one yet. */
-  function passHeadless(element: ElementHead): void {
+  /** Skips a block that precedes the list of tracks; a recorder that restarts may still send one. */
+  function skipWithoutTracks(element: ElementHead): void {
     headlessBytes += element.size ?? 0;
     if (headlessBytes > maxHeadlessBytes) throw headMissing();
-    pass(element);
+    skipElement(element);
   }
 
-  /** The content of an element, taken out of the queue; undefined where it is not all there. */
+  /**
+   * Removes an element from the queue.
+   * @returns its content; undefined where it is incomplete
+   */
   function take({ headBytes, size = 0 }: ElementHead): Uint8Array | undefined {
     if (queue.length < headBytes + size) return undefined;
     const body = queue.view().slice(headBytes, headBytes + size);
@@ -225,19 +241,19 @@ export function createWebmDemuxer(): OpusDemuxer {
     return body;
   }
 
-  /** @returns whether the block is done with; false: more of it must come */
+  /** @returns whether the block was processed; false: more bytes are needed */
   function* nextBlock(element: ElementHead): Generator<OpusPiece, boolean> {
     const { headBytes, size = 0 } = element;
     const peeked = Math.min(size, maxBlockHeadBytes);
     if (queue.length < headBytes + peeked) return false;
     if (file.track === undefined) {
-      passHeadless(element);
+      skipWithoutTracks(element);
       return true;
     }
     const head = parseBlockHead(queue.view().subarray(headBytes, headBytes + peeked));
     if (head?.track !== file.track.number) {
       if (head !== undefined) timeOf(head);
-      pass(element);
+      skipElement(element);
       return true;
     }
     if (size > maxBlockBytes) fail(`a block of ${size} bytes is too large, ${maxBlockBytes} are taken`);
@@ -248,7 +264,7 @@ export function createWebmDemuxer(): OpusDemuxer {
     return true;
   }
 
-  /** @returns whether the element was dealt with; false: more of it must come */
+  /** @returns whether the element was processed; false: more bytes are needed */
   function* next(element: ElementHead): Generator<OpusPiece, boolean> {
     const { id, size, headBytes } = element;
     if (containers.has(id) || size === undefined) {
@@ -259,7 +275,7 @@ export function createWebmDemuxer(): OpusDemuxer {
     if (blocks.has(id)) return yield* nextBlock(element);
     const limit = readWhole.get(id);
     if (limit === undefined || size > limit) {
-      pass(element);
+      skipElement(element);
       return true;
     }
     const body = take(element);
@@ -276,7 +292,7 @@ export function createWebmDemuxer(): OpusDemuxer {
       for (;;) {
         toSkip -= queue.skip(toSkip);
         if (toSkip > 0) return;
-        // Some writers pad with zeros, which begin no element.
+        // Some writers pad with zeros, which never begin an element.
         while (queue.at(0) === 0) queue.skip(1);
         const element = nextHead();
         if (element === undefined || !(yield* next(element))) return;

@@ -6,13 +6,13 @@ import { childrenOf, ids, readUnsigned } from './ebml';
 /** A track as its `TrackEntry` describes it. */
 export interface WebmTrack {
   readonly number: number;
-  /** As far as it is printable. */
+  /** The printable part of the codec id. */
   readonly codec: string;
   readonly channels: number;
-  /** OpusHead, for Opus. */
+  /** For Opus: OpusHead. */
   readonly codecPrivate: Uint8Array | undefined;
   readonly encoding: 'none' | 'compressed' | 'encrypted';
-  /** Whether it is meant to be played unless another is asked for. */
+  /** Whether it is played unless the user selects another. */
   readonly isDefault: boolean;
 }
 
@@ -31,9 +31,9 @@ function fieldsOf(element: Uint8Array): Fields {
   return new Map([...childrenOf(element)].map(({ id, body }) => [id, body]));
 }
 
-function numberIn(fields: Fields, id: number, otherwise: number): number {
+function numberIn(fields: Fields, id: number, fallback: number): number {
   const body = fields.get(id);
-  return body === undefined ? otherwise : readUnsigned(body);
+  return body === undefined ? fallback : readUnsigned(body);
 }
 
 function encodingOf(fields: Fields): WebmTrack['encoding'] {
@@ -45,7 +45,7 @@ function encodingOf(fields: Fields): WebmTrack['encoding'] {
   return isEncrypted ? 'encrypted' : 'compressed';
 }
 
-/** Reads the content of a `TrackEntry`; undefined without a number. */
+/** Parses the content of a `TrackEntry`; undefined without a track number. */
 export function parseTrackEntry(entry: Uint8Array): WebmTrack | undefined {
   const fields = fieldsOf(entry);
   const number = fields.get(ids.trackNumber);
@@ -63,8 +63,8 @@ export function parseTrackEntry(entry: Uint8Array): WebmTrack | undefined {
   };
 }
 
-/** What a recorder that writes no header must mean: no delay, one stream of one channel or two. */
-function plainHead(channels: number): Uint8Array {
+/** Returns the OpusHead of a recorder that writes none: no delay, one stream of one or two channels. */
+function defaultHead(channels: number): Uint8Array {
   if (channels > 2) {
     throw new AppError(
       'undecodable-audio',
@@ -80,15 +80,15 @@ function plainHead(channels: number): Uint8Array {
 }
 
 /**
- * The track to be heard: the first with Opus of those that are on by default, else the first with Opus.
- * @throws AppError unsupported-media where there is none that can be decoded; undecodable-audio without a header
+ * Selects the first Opus track among the default tracks, or else the first Opus track.
+ * @throws AppError unsupported-media where no track can be decoded; undecodable-audio without a header
  */
 export function chooseOpusTrack(tracks: readonly WebmTrack[]): OpusTrack {
   const opus = tracks.filter(({ codec }) => codec.startsWith('A_OPUS'));
   const clear = opus.filter(({ encoding }) => encoding === 'none');
   const chosen = clear.find(({ isDefault }) => isDefault) ?? clear[0];
   if (chosen !== undefined) {
-    const head = chosen.codecPrivate ?? plainHead(chosen.channels);
+    const head = chosen.codecPrivate ?? defaultHead(chosen.channels);
     return { number: chosen.number, head, streamCount: parseOpusHead(head).streamCount };
   }
   const [other] = opus;

@@ -2,13 +2,15 @@ import { AppError } from '../../errors/app-error';
 import { isMachineFault } from '../../errors/machine-fault';
 import type { FfmpegReport } from './ffmpeg-report';
 
-/** What is known where ffmpeg gave no sound. */
+/** What is known about a recording from which ffmpeg got no audio. */
 export interface FfmpegFailure {
-  /** As the sniffer named the container and, where that is why ffmpeg is needed, the codec; empty where it knew none. */
+  /**
+   * The container, and the codec if it is the reason for using ffmpeg, as detected; empty where unknown.
+   */
   readonly input: { readonly format?: string; readonly codec?: string | undefined };
-  /** What ffmpeg said. */
+  /** The output of ffmpeg. */
   readonly report: FfmpegReport;
-  /** Of the sound tracks, whether each is encrypted; empty where that is not known. */
+  /** Whether each audio track is encrypted; empty where unknown. */
   readonly encrypted: readonly boolean[];
   readonly timeLimitSeconds: number;
 }
@@ -37,46 +39,51 @@ function missing(failure: FfmpegFailure, cause: unknown): AppError {
   );
 }
 
-/** A program that is not there, or may not be run. */
+/** Tells whether the program is missing or not executable. */
 function isMissing(caught: unknown): boolean {
   const { code, syscall, message } = caught as NodeJS.ErrnoException;
   if (message === 'Cannot find ffmpeg') return true;
   return syscall?.startsWith('spawn') === true && (code === 'ENOENT' || code === 'EACCES');
 }
 
-/** The exit code of a program whose libraries cannot be loaded, and what ffmpeg says where the system refuses it something. */
+/**
+ * Matches the exit code of a program whose libraries cannot be loaded, and ffmpeg's messages for refused
+ * system calls.
+ */
 const refusedBySystem =
   /exited with code 12[67]|Too many open files|Resource temporarily unavailable|Cannot allocate memory/;
 
-/** ffmpeg ended on these bytes: with an exit code of its own, or in a signal that a defect of its causes. */
+/**
+ * Matches an ffmpeg that failed on these bytes: with its own exit code, or with the signal of a crash.
+ */
 const endedOnRecording = /^ffmpeg (exited with code|was killed with signal SIG(SEGV|ABRT|FPE|ILL|BUS))/;
 
-/** Whether ffmpeg failed at the recording: another of its tracks may do. */
+/** Tells whether ffmpeg failed because of the recording; then another of its tracks may work. */
 export function isOfRecording(caught: unknown): boolean {
   return (
     caught instanceof Error && !refusedBySystem.test(caught.message) && endedOnRecording.test(caught.message)
   );
 }
 
-/** The names of codecs that stand in the way: those that ffmpeg does not know by the container's word for them. */
+/** Returns the names of the codecs that ffmpeg does not know, as the container names them. */
 function undecodableCodecs({ tracks }: FfmpegReport): string {
   return [...new Set(tracks.map(({ codec, tag }) => codec ?? tag ?? 'unknown'))].join(', ');
 }
 
-/** Why the recording cannot be heard, by what ffmpeg said of it; undefined where it said nothing known. */
+/** Derives the error from ffmpeg's messages; undefined where they contain nothing known. */
 function explainReport(failure: FfmpegFailure, cause: unknown): AppError | undefined {
   const { report, encrypted } = failure;
   const { text, tracks } = report;
   const format = formatOf(failure) ?? 'this';
-  const damaged = (message: string): AppError =>
+  const undecodable = (message: string): AppError =>
     new AppError('undecodable-audio', message, { cause, details: { format } });
   if (text.includes('moov atom not found')) {
-    return damaged(
+    return undecodable(
       `The ${format} recording was never finished: its index (moov), which is written last, is missing. Record it again, or restore the index with a repair tool.`,
     );
   }
   if (/corresponding trex|no tfhd was found/.test(text)) {
-    return damaged(
+    return undecodable(
       `This is a fragment of a longer ${format} recording: its beginning (moov), which says how its sound is coded, is missing. Send it with the first segment in front.`,
     );
   }
@@ -108,7 +115,10 @@ function explainReport(failure: FfmpegFailure, cause: unknown): AppError | undef
   return undefined;
 }
 
-/** A fault of the machine's or of the program's, or time that ran out; undefined where the recording is to blame. */
+/**
+ * Derives the error from a fault of the machine or program, or a timeout; undefined where the recording
+ * is the cause.
+ */
 function explainProcess(failure: FfmpegFailure, caught: Error): AppError | undefined {
   if (isMissing(caught)) return missing(failure, caught);
   if (isMachineFault(caught) || refusedBySystem.test(caught.message)) return AppError.from(caught);
@@ -121,8 +131,9 @@ function explainProcess(failure: FfmpegFailure, caught: Error): AppError | undef
 }
 
 /**
- * The error for a recording of which ffmpeg gave no sound. ffmpeg's own words stay in the cause: they name temporary files.
- * @param caught how its process ended; undefined: as if all were well
+ * Returns the error for a recording from which ffmpeg got no audio. ffmpeg's messages stay in the cause,
+ * because they name temporary files.
+ * @param caught the error of its process; undefined: it ended normally
  */
 export function explainFailure(caught: unknown, failure: FfmpegFailure): AppError {
   if (caught !== undefined && !(caught instanceof Error)) return AppError.from(caught);

@@ -1,7 +1,7 @@
 /**
- * The containers that ffmpeg may open, by its own names. All of them hold their sound themselves: playlists, manifests, session
- * descriptions and lists of files (hls, dash, sdp, concat, …), which make ffmpeg open what they name, are not among them.
- * docker/build-ffmpeg.sh builds these and no others.
+ * The containers that ffmpeg may open, by its own names. All of them contain their audio. Playlists,
+ * manifests, session descriptions and file lists (hls, dash, sdp, concat, …) are excluded because they
+ * make ffmpeg open what they name. docker/build-ffmpeg.sh builds exactly these.
  */
 export const ffmpegDemuxers = [
   ...['aac', 'ac3', 'adx', 'aiff', 'amr', 'amrnb', 'amrwb', 'ape', 'asf', 'au', 'avi', 'caf', 'dsf', 'dts'],

@@ -1,16 +1,16 @@
-/** A sound track of a recording, as ffmpeg lists it. */
+/** An audio track of a recording, as listed by ffmpeg. */
 export interface FfmpegTrack {
-  /** ffmpeg's number for it, among all tracks. */
+  /** ffmpeg's index among all tracks. */
   readonly index: number;
-  /** ffmpeg's name; undefined for one that it does not know. */
+  /** ffmpeg's name; undefined for an unknown codec. */
   readonly codec: string | undefined;
-  /** What the container calls the codec, where it says. */
+  /** The container's name for the codec, if any. */
   readonly tag: string | undefined;
-  /** Whether it is meant to be played unless another is asked for. */
+  /** Whether it is played unless the user selects another. */
   readonly isDefault: boolean;
 }
 
-/** ffmpeg's names for what others name by one of its kinds. */
+/** Common names for formats that ffmpeg names by a family. */
 const formatNames: Readonly<Record<string, string>> = {
   mov: 'mp4',
   mpeg: 'mpeg-ps',
@@ -18,7 +18,7 @@ const formatNames: Readonly<Record<string, string>> = {
   wv: 'wavpack',
 };
 
-/** As many lines are kept for the log; those that only list metadata are not. */
+/** Number of lines that are kept for the log, without those that only list metadata. */
 const maxLines = 40;
 const maxTracks = 1000;
 
@@ -27,20 +27,20 @@ const startLine = /^ {2}Duration: [^,]*, start: (-?\d+(?:\.\d+)?)/;
 const soundLine = /^ {2}Stream #0:(\d+)[^:]*: Audio: (\w+)(.*)$/;
 const tagIn = /\((\S{1,40}) \/ 0x[\dA-F]+\)/;
 
-/** What ffmpeg says of its input on its error output, which is where it lists the tracks. */
+/** Parses ffmpeg's standard error, which lists the input and its tracks. */
 export class FfmpegReport {
   /** The container; undefined before it is known. */
   format: string | undefined;
-  /** Of the earliest track, by the container's clock. */
+  /** Start of the earliest track by the container's clock. */
   startSeconds = 0;
   readonly tracks: FfmpegTrack[] = [];
-  /** Whether decoding has begun: everything about the input was said. */
+  /** Whether decoding has begun; the description of the input is complete then. */
   hasBegun = false;
-  /** Whether ffmpeg itself doubts that it knows the container. */
+  /** Whether ffmpeg reports that its detection of the container is uncertain. */
   isGuess = false;
   #lines: string[] = [];
 
-  /** Everything else that it said, the last lines of it. */
+  /** The last lines of all other output. */
   get text(): string {
     return this.#lines.join('\n');
   }
@@ -65,7 +65,7 @@ export class FfmpegReport {
   #noteTrack(line: string): void {
     const [, number, codec, more = ''] = soundLine.exec(line) ?? [];
     const index = Number(number);
-    // What belongs to several programs is listed with each.
+    // A track of several programs is listed for each.
     if (codec === undefined || this.tracks.length === maxTracks || this.#knows(index)) return;
     this.tracks.push({
       index,
@@ -81,8 +81,8 @@ export class FfmpegReport {
 }
 
 /**
- * The tracks worth trying, in this order: those that are on by default first, of known codecs.
- * @param encrypted whether each sound track is, where that is known
+ * Returns the tracks to try, in order: default tracks first, and only known codecs.
+ * @param encrypted whether each audio track is encrypted, where known
  */
 export function tracksToTry(tracks: readonly FfmpegTrack[], encrypted: readonly boolean[]): FfmpegTrack[] {
   const clear = tracks.filter(({ codec }, order) => codec !== undefined && encrypted[order] !== true);

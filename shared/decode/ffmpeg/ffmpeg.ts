@@ -15,43 +15,52 @@ import { createRecordingFolder } from './recording-folder';
 import { maxLeadSeconds } from '../containers/track-clock';
 import { TrackSound } from '../containers/track-sound';
 
-/** The only file that knows fluent-ffmpeg, which is no longer developed. */
+/** This is the only file that uses fluent-ffmpeg, which is no longer maintained. */
 
-/** What is known of a recording before ffmpeg looks at it; nothing, where the sniffer knows nothing. */
+/** What is known about a recording before ffmpeg runs; empty where its format was not detected. */
 export interface FfmpegInput {
-  /** As the clip's source will name it. */
+  /** The format to state in the clip's source. */
   readonly format?: string;
-  /** What its sound is called, where that is why ffmpeg is needed. */
+  /** The name of the codec, where it is the reason for using ffmpeg. */
   readonly codec?: string | undefined;
-  /** ffmpeg's name for the container; without it, ffmpeg finds out, among those that open no other files. */
+  /**
+   * ffmpeg's name for the container; without it ffmpeg detects it among those that open no other files.
+   */
   readonly demuxer?: string;
 }
 
 export interface FfmpegOptions {
-  /** The program; without it, `FFMPEG_PATH` or the first `ffmpeg` on the PATH. */
+  /** Path of the program; without it `FFMPEG_PATH`, or the first `ffmpeg` on the PATH. */
   readonly ffmpegPath?: string;
 }
 
-/** Starting a process takes eight: pipes' both ends. Those of the one before may not be closed yet. */
+/**
+ * Starting a process takes eight descriptors for both ends of its pipes. Those of the previous process
+ * may still be open.
+ */
 const spawnDescriptors = 16;
 const timeLimitSeconds = 30;
-/** One allocation of ffmpeg's may not be larger, whatever a header claims. */
+/** Maximum size of one allocation of ffmpeg, whatever a header states. */
 const maxAllocationBytes = 256 * 2 ** 20;
-/** A jump of the container's clock is told by the clip's builder, not evened out by ffmpeg, for which it is a fault from 10 s on. */
+/**
+ * Jumps of the container's clock are handled by the clip builder. ffmpeg would treat them as an error
+ * from 10 s on.
+ */
 const maxJumpSeconds = 1_000_000;
-/** Containers whose clock starts at 0 when the recording does. */
+/** Containers whose clock starts at 0 at the start of the recording. */
 const clockedFromZero: ReadonlySet<string> = new Set(['mp4', 'matroska', 'webm']);
 /**
- * All times are shifted by this, and back. Without a shift ffmpeg counts the time of MPEG's streams from the first sound on
- * instead of from the first picture, so that sound which begins late would come too early.
+ * Shift that is added to all timestamps and subtracted again. Without it ffmpeg counts the time of MPEG
+ * streams from the first audio and not from the first video, so that audio with a late start would come
+ * too early.
  */
 const shiftSeconds = 0.001;
-/** Tracks decoded in search of one that is not silent. */
+/** Maximum number of tracks that are decoded in search of one that is not silent. */
 const maxTracksTried = 8;
 
 /**
- * fluent-ffmpeg cannot bear a `spawn` that gets no pipes: what it throws then says nothing of the cause, and is thrown where nobody
- * catches it. Opening as many descriptors beforehand tells.
+ * Checks for free descriptors by opening as many. When spawn gets no pipes, fluent-ffmpeg throws an
+ * error without the cause, where it cannot be caught.
  * @throws the file system's error (EMFILE, ENFILE)
  */
 async function assertDescriptors(file: string): Promise<void> {
@@ -68,17 +77,17 @@ interface Recording {
   readonly input: FfmpegInput;
   readonly request: DecodeRequest;
   readonly options: FfmpegOptions;
-  /** When decoding must be over, by `performance.now()`. */
+  /** When decoding must be finished, on the clock of `performance.now()`. */
   readonly deadlineMs: number;
 }
 
-/** What fluent-ffmpeg's types leave out. */
+/** A property that the types of fluent-ffmpeg lack. */
 type RunningCommand = ffmpeg.FfmpegCommand & { readonly ffmpegProc: ChildProcess };
 
-/** How decoding one track ended. */
+/** The result of decoding one track. */
 interface Attempt {
   readonly report: FfmpegReport;
-  /** What the sound went to; undefined where the track was not wanted. */
+  /** Receiver of the samples; undefined where the track was not selected. */
   readonly sound: TrackSound | undefined;
   readonly failure: unknown;
 }
@@ -97,9 +106,9 @@ function createCommand({ file, input, options, deadlineMs }: Recording, track: s
 }
 
 /**
- * Runs ffmpeg for one track and passes its sound on as it comes.
- * @param listen asked once the tracks are known; undefined: this track is not wanted
- * @throws what the sound's taker throws, and AppError cancelled
+ * Runs ffmpeg for one track and passes its samples on as they arrive.
+ * @param listen called once the tracks are known; returns undefined when this track is not selected
+ * @throws the receiver's errors, and AppError cancelled
  */
 async function attempt(
   recording: Recording,
@@ -113,7 +122,8 @@ async function attempt(
     if (pid !== undefined) recording.request.onChild?.(pid);
   });
   const report = new FfmpegReport();
-  // Read to its end it stays open: fluent-ffmpeg takes a process that exits 20 ms after its output was closed for one that failed.
+  // Stays open after its end: fluent-ffmpeg reports a failure for a process that exits 20 ms after its
+  // output was closed.
   const output = new PassThrough({ autoDestroy: false });
   const stop = (): void => {
     command.kill('SIGKILL');
@@ -131,7 +141,7 @@ async function attempt(
       if (report.hasBegun) resolve();
     });
   });
-  // A failure also ends the output, at a time when perhaps nobody reads it yet.
+  // A failure also ends the output, possibly while nobody reads it yet.
   output.on('error', () => undefined);
   ended.catch((error: unknown) => output.destroy(error instanceof Error ? error : new Error(String(error))));
   const failureOf = (error: unknown): unknown => {
@@ -165,8 +175,8 @@ async function passOn(
 }
 
 /**
- * Decodes the first track that can be: of those that are on by default, else of all. A silent one is passed over
- * while there are others, and taken if all are.
+ * Decodes the first usable track: a default track, or else any. A silent track is skipped while there
+ * are others, and used if all are silent.
  */
 async function decodeTracks(
   recording: Recording,
@@ -189,7 +199,8 @@ async function decodeTracks(
     });
   };
 
-  // Nearly all recordings have one track: it is decoded at once, while the list of tracks is being read.
+  // Nearly all recordings have one track, so it is decoded at once, while the list of tracks is being
+  // read.
   const first = await attempt(recording, '0:a:0', (report) => {
     const [best] = report.isGuess ? [] : candidatesOf(report);
     return best !== undefined && best === report.tracks[0] ? soundOf(best, report) : undefined;
@@ -205,7 +216,7 @@ async function decodeTracks(
   conclude(attempts, recording, encrypted);
 }
 
-/** @throws AppError where there is no sound, or ffmpeg failed on the way */
+/** @throws AppError where there is no audio, or ffmpeg failed on the way */
 function conclude(attempts: readonly Attempt[], { input }: Recording, encrypted: readonly boolean[]): void {
   const last = attempts.at(-1)!;
   const silent = attempts.find(({ sound }) => sound?.isSilent === true);
@@ -223,11 +234,13 @@ function conclude(attempts: readonly Attempt[], { input }: Recording, encrypted:
 }
 
 /**
- * Decodes whatever the machine's ffmpeg can. The recording goes through a temporary file, because an MP4 may keep
- * its index at the end; only its owner can read it, and it is gone when this returns. ffmpeg opens nothing else: no network,
- * and only containers that name no other files. Sound keeps the time that the container's clock gives it.
- * @throws AppError unsupported-media (no ffmpeg, or not for this recording), undecodable-audio, empty-audio, cancelled, storage-full
- *   or internal (the machine refused something), and what the builder throws
+ * Decodes all formats of the installed ffmpeg. The recording is written to a temporary file, because an
+ * MP4 may have its index at the end. Only the owner can read the file, and it is removed before this
+ * returns. ffmpeg opens nothing else: no network, and only containers that name no other files. The
+ * audio keeps the times of the container's clock.
+ * @throws AppError unsupported-media (no ffmpeg, or not for this recording), undecodable-audio,
+ * empty-audio, cancelled, storage-full or internal (the machine refused something), and the errors of
+ * the builder
  */
 export async function decodeWithFfmpeg(
   bytes: Uint8Array,
@@ -245,7 +258,7 @@ export async function decodeWithFfmpeg(
     const encrypted = input.format === 'mp4' ? encryptedSoundTracks(bytes) : [];
     await decodeTracks({ file, input, request, options, deadlineMs }, encrypted, builder);
   } finally {
-    // Removing a folder with all that is in it would take a descriptor, of which there may be none.
+    // Removing a folder recursively needs a descriptor, and there may be none.
     await rm(file, { force: true });
     await rmdir(folder);
   }

@@ -4,12 +4,15 @@ import { createScratchFolder, sweepScratchFolders } from '../../runtime/scratch-
 
 const prefix = (): string => join(tmpdir(), 'earshot-recording-');
 
-/** For a recording that ffmpeg reads; whoever makes it takes it away. @throws the file system's error */
+/**
+ * Creates a folder for a recording that ffmpeg reads; the caller removes it.
+ * @throws the file system's error
+ */
 export function createRecordingFolder(): Promise<string> {
   return createScratchFolder(prefix());
 }
 
-/** Takes away the recordings that killed processes left. */
+/** Removes the recordings that killed processes left. */
 export function sweepRecordings(): Promise<void> {
   return sweepScratchFolders(prefix());
 }

@@ -2,12 +2,15 @@ import type { ErrorCode } from '../../errors/app-error';
 import type { Clip } from '../../signal/clip';
 import type { DecodeOptions } from '../decode';
 
-/** What the decoder pool and its threads say to each other. */
+/** A request from the decoder pool to a thread. */
 
 export interface DecodeMessage {
   readonly kind: 'decode';
-  /** Greater than those before on this thread: the number under which it can be called off (shared/runtime/threads/thread.ts). */
-  readonly piece: number;
+  /**
+   * Increasing per thread: the number with which the call can be cancelled
+   * (shared/runtime/threads/thread.ts).
+   */
+  readonly callId: number;
   readonly bytes: Uint8Array;
   readonly sampleRate: number;
   readonly maxSeconds: number;
@@ -17,25 +20,25 @@ export interface DecodeMessage {
 }
 
 /**
- * `cancel` ends a recording that waits for ffmpeg. Other decoders read between two frames, from shared
- * memory, that a recording was called off, and need no message.
+ * `cancel` ends a recording that waits for ffmpeg. Other decoders check for cancellation between two
+ * frames in shared memory, and need no message.
  */
 export type ToDecoderThread = DecodeMessage | { readonly kind: 'cancel' };
 
-/** The thread's first message: it takes recordings from now on. */
+/** The first message of a thread: it is ready for recordings. */
 export interface DecoderStarted {
   readonly kind: 'started';
-  /** The operating system's number of the thread; undefined where it cannot be told. */
+  /** The operating system's id of the thread; undefined where unknown. */
   readonly threadId: number | undefined;
 }
 
-/** The recording is decoded by a process of its own from now on. */
+/** The recording is now being decoded by a process of its own. */
 export interface DecoderChild {
   readonly kind: 'child';
   readonly pid: number;
 }
 
-/** The answer to a recording. */
+/** The reply to a recording. */
 export type DecoderReply =
   | { readonly kind: 'clip'; readonly clip: Clip }
   | {
@@ -43,9 +46,9 @@ export type DecoderReply =
       readonly code: ErrorCode;
       readonly message: string;
       readonly details: Readonly<Record<string, unknown>>;
-      /** What lay behind it, as text, for the log. */
+      /** The underlying error as text, for the log. */
       readonly cause: string | undefined;
-      /** The recording that was called off, to be decoded another time. */
+      /** The bytes of a cancelled recording, so that it can be decoded later. */
       readonly bytes?: Uint8Array;
     };
 

@@ -10,65 +10,78 @@ import type { FfmpegOptions } from '../ffmpeg/ffmpeg';
 import { sweepRecordings } from '../ffmpeg/recording-folder';
 
 export interface DecoderPoolOptions extends FfmpegOptions {
-  /** Recordings decoded at the same time. */
+  /** Number of recordings that are decoded at the same time. */
   readonly threads: number;
-  /** Beside them, so many that take long, behind them in priority; 0 unless given: all take turns at `threads` to their end. */
+  /**
+   * Number of additional threads for long recordings, at lower priority. 0 (the default): all recordings
+   * run on `threads` to their end.
+   */
   readonly longThreads?: number;
-  /** A recording that takes longer is given up. */
+  /** A recording that takes longer fails. */
   readonly timeLimitMs?: number;
-  /** The native kernels, asked for at every recording: a service learns of them while it starts. */
+  /** The native kernels, looked up for every recording, because a service gets them while it starts. */
   readonly kernels?: () => KernelsChoice | undefined;
 }
 
 /**
- * Decoding threads of a service: a core is left to the engine, and more than four are never kept busy.
- * @param cores what it may use
+ * Returns the number of decoding threads of a service: one core is left to the engine, and more than
+ * four are never busy.
+ * @param cores number of cores that it may use
  */
 export function defaultDecodeThreads(cores = usableCores()): number {
   return Math.min(4, Math.max(1, cores - 1));
 }
 
-/** Decoding threads of a program that does nothing else meanwhile; each takes some 20 MB. */
-export function mostDecodeThreads(cores = usableCores()): number {
+/**
+ * Returns the number of decoding threads of a program that does nothing else meanwhile; each takes some
+ * 20 MB.
+ */
+export function maxDecodeThreads(cores = usableCores()): number {
   return Math.min(16, cores);
 }
 
-/** Threads, and what waits for one of them. */
+/** Threads, and the queue of recordings for them. */
 interface Lane {
   readonly queue: DecodingQueue<DecodingJob>;
   readonly threads: Set<DecoderThread>;
-  readonly mostThreads: number;
+  readonly maxThreads: number;
 }
 
 /**
- * While others wait, a recording is long that takes more CPU time: the less the more of them wait, so that together they wait for 1.5 s.
- * One that takes so much time without it, `passed`, waits for something else, and is long too. What is large gives way at once to
- * what is due before it.
+ * Limits after which a recording counts as long while others wait. The CPU time limit is `total` divided
+ * by the number that wait, between `min` and `max`, so that together they wait at most 1.5 s. `elapsed`
+ * is the limit of wall time, for a recording that waits for something else. A large recording yields at
+ * once to one that is due earlier.
  */
-const longAfterMs = { most: 500, least: 150, together: 1500, passed: 1000 };
-/** How often it is looked whether one is. */
-const lookMs = 100;
-/** Memory that is kept for the next clips, rather than left to be collected as garbage: of usual ones, and a few of them. */
+const longAfterMs = { max: 500, min: 150, total: 1500, elapsed: 1000 };
+/** Interval at which the limits are checked. */
+const checkIntervalMs = 100;
+/**
+ * Buffers that are reused for later clips instead of being garbage-collected: maximum size, and maximum
+ * number.
+ */
 const spareBytes = 4 << 20;
 const maxSpare = 8;
 
-/** With these a thread says that the machine was at fault. */
+/** Error codes with which a thread reports a fault of the machine. */
 const machineCodes: readonly ErrorCode[] = ['internal', 'storage-full'];
 
 const cancelled = (): AppError => new AppError('cancelled', 'Decoding was called off.');
 
 /**
- * Decodes on threads of its own. Threads start when a job finds none idle, so that a program that decodes nothing (a run whose
- * clips are all cached) pays nothing, and stay; a service starts its first by decoding a clip before it reports ready. Callers
- * take turns (decoding-queue.ts), with as many jobs as they send: whoever faces the outside bounds what it has in flight.
+ * Decodes on threads. A thread starts when a job finds none idle, and stays; a program that decodes
+ * nothing therefore starts none. A service starts the first by decoding a clip before it reports ready.
+ * Callers are served round-robin (decoding-queue.ts) and may queue any number of jobs, so services limit
+ * the number in flight.
  *
- * Where there are threads for long recordings, one that takes long while others wait gives way to them: it goes on behind them, in
- * a thread that becomes one of those, or begins anew there when one is free. So whoever sends a short one waits for no long one.
- * What nobody waits for is decoded there too, when no caller's is.
+ * With `longThreads`, a recording that takes long while others wait yields: it continues at lower
+ * priority on a thread that becomes a long one, or starts again on a free long thread. Short recordings
+ * therefore never wait for long ones. Background jobs run there too, when no other job waits.
  *
- * The caller keeps its bytes, and a copy goes to the thread, unless they are to be consumed. A job that is called off is dropped
- * from the queue; when already running it stops within a frame. A thread that dies, or a recording that overruns the time limit, fails with
- * undecodable-audio where that is the recording's doing, else with internal. A dead thread is replaced.
+ * The caller keeps its bytes, and a copy goes to the thread, unless `consume` is set. A cancelled job is
+ * removed from the queue; a running one stops within a frame. When a thread dies or a recording exceeds
+ * the time limit, the job fails with undecodable-audio where the recording is the cause, and with
+ * internal otherwise. A dead thread is replaced.
  * @throws RangeError for fewer than one thread
  */
 export function createDecoderPool({
@@ -83,11 +96,11 @@ export function createDecoderPool({
   }
   void sweepRecordings();
   const spare: ArrayBuffer[] = [];
-  const quick: Lane = { queue: new DecodingQueue(), threads: new Set(), mostThreads: threads };
-  const long: Lane = { queue: new DecodingQueue(), threads: new Set(), mostThreads: longThreads };
+  const quick: Lane = { queue: new DecodingQueue(), threads: new Set(), maxThreads: threads };
+  const long: Lane = { queue: new DecodingQueue(), threads: new Set(), maxThreads: longThreads };
   const hasLong = longThreads > 0;
   const yielding = new Set<DecodingJob>();
-  let look: NodeJS.Timeout | undefined;
+  let checkTimer: NodeJS.Timeout | undefined;
   let closing: Promise<void> | undefined;
 
   const laneOf = (thread: DecoderThread): Lane => (long.threads.has(thread) ? long : quick);
@@ -108,7 +121,7 @@ export function createDecoderPool({
     const lane = laneOf(thread);
     const result = resultOf(reply);
     const isMachine = result instanceof AppError && machineCodes.includes(result.code);
-    // A WebAssembly module that could not be had once is remembered as missing for as long as its thread lives.
+    // A WebAssembly module that failed to load once is remembered as missing for the life of the thread.
     if (isMachine) {
       lane.threads.delete(thread);
       void thread.end();
@@ -124,24 +137,24 @@ export function createDecoderPool({
   function onLost(thread: DecoderThread, job: DecodingJob | undefined, cause: unknown): void {
     laneOf(thread).threads.delete(thread);
     if (job !== undefined) yielding.delete(job);
-    job?.settle(isMemoryUsedUp(cause) ? broughtDown(cause) : AppError.from(cause));
+    job?.settle(isMemoryUsedUp(cause) ? decoderCrash(cause) : AppError.from(cause));
     dispatch();
   }
 
   function dispatch(): void {
     if (closing !== undefined) return;
     serve(quick);
-    // A recording that gives way comes in a moment, perhaps before all that waits.
+    // A recording that yields arrives in a moment, and may be due before those that wait.
     if (yielding.size === 0) serve(long);
-    if (hasLong && quick.queue.size > 0) look ??= setTimeout(giveWay, lookMs).unref();
+    if (hasLong && quick.queue.size > 0) checkTimer ??= setTimeout(yieldLongJobs, checkIntervalMs).unref();
   }
 
-  /** Gives the lane's threads what waits for them. */
+  /** Assigns waiting jobs to the threads of a lane. */
   function serve(lane: Lane): void {
-    const { queue, threads: all, mostThreads } = lane;
+    const { queue, threads: all, maxThreads } = lane;
     while (queue.size > 0) {
       const idle = idleOf(lane);
-      if (idle === undefined && all.size >= mostThreads) return;
+      if (idle === undefined && all.size >= maxThreads) return;
       const job = queue.next(jobsOf(lane))!;
       try {
         (idle ?? startThread(lane)).run(job, spare.pop(), { ...options, kernels: kernels() });
@@ -151,29 +164,29 @@ export function createDecoderPool({
     }
   }
 
-  /** Recordings that take long give way to those that wait. */
-  function giveWay(): void {
-    look = undefined;
-    const { most, least, together, passed } = longAfterMs;
-    const limitMs = Math.max(least, Math.min(most, together / quick.queue.size));
+  /** Moves recordings that take long out of the way of those that wait. */
+  function yieldLongJobs(): void {
+    checkTimer = undefined;
+    const { max, min, total, elapsed } = longAfterMs;
+    const limitMs = Math.max(min, Math.min(max, total / quick.queue.size));
     for (const thread of [...quick.threads]) {
       const { job } = thread;
       if (quick.queue.size === 0 || job === undefined) continue;
-      const isLong = thread.usedMs >= limitMs || thread.workedMs >= passed;
-      if (isLong || quick.queue.hasBefore(job)) moveBack(thread);
+      const isLong = thread.usedMs >= limitMs || thread.workedMs >= elapsed;
+      if (isLong || quick.queue.hasBefore(job)) moveToLong(thread);
     }
     dispatch();
   }
 
-  function moveBack(thread: DecoderThread): void {
+  function moveToLong(thread: DecoderThread): void {
     const idle = idleOf(long);
-    if (idle === undefined && long.threads.size >= long.mostThreads) {
+    if (idle === undefined && long.threads.size >= long.maxThreads) {
       yielding.add(thread.job!);
-      thread.callOff();
+      thread.cancel();
       const unwanted = [...long.threads].find(({ job }) => job?.isBackground === true);
       if (unwanted === undefined) return;
       yielding.add(unwanted.job!);
-      unwanted.callOff();
+      unwanted.cancel();
       return;
     }
     if (idle !== undefined) {
@@ -189,11 +202,11 @@ export function createDecoderPool({
   function cancel(job: DecodingJob): void {
     const waited = quick.queue.remove(job) || long.queue.remove(job);
     job.settle(cancelled());
-    if (!waited) [...quick.threads, ...long.threads].find((thread) => thread.job === job)?.callOff();
+    if (!waited) [...quick.threads, ...long.threads].find((thread) => thread.job === job)?.cancel();
   }
 
   async function closeAll(): Promise<void> {
-    clearTimeout(look);
+    clearTimeout(checkTimer);
     const all = [...quick.threads, ...long.threads];
     const jobs = [...quick.queue.removeAll(), ...long.queue.removeAll(), ...jobsOf(quick), ...jobsOf(long)];
     for (const job of jobs) job.settle(cancelled());
@@ -223,9 +236,9 @@ export function createDecoderPool({
         dispatch();
       });
     },
-    takeBack({ samples: { buffer } }) {
-      const isWorthIt = buffer instanceof ArrayBuffer && buffer.byteLength <= spareBytes;
-      if (isWorthIt && spare.length < maxSpare) spare.push(buffer);
+    recycle({ samples: { buffer } }) {
+      const isReusable = buffer instanceof ArrayBuffer && buffer.byteLength <= spareBytes;
+      if (isReusable && spare.length < maxSpare) spare.push(buffer);
     },
     close() {
       closing ??= closeAll();
@@ -240,12 +253,15 @@ function resultOf(reply: DecoderReply): Clip | AppError {
   return new AppError(code, message, { details, cause: cause === undefined ? undefined : new Error(cause) });
 }
 
-/** Its own memory, which is bounded: what another recording needs, or the machine has, does not matter. */
+/**
+ * Tells whether a thread exceeded its own memory limit, which does not depend on other recordings or the
+ * machine.
+ */
 function isMemoryUsedUp(cause: unknown): boolean {
   return (cause as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
 }
 
-function broughtDown(cause: unknown): AppError {
+function decoderCrash(cause: unknown): AppError {
   const message = 'The recording brought its decoder down; it is damaged or beyond what is taken here.';
   return new AppError('undecodable-audio', message, { cause });
 }

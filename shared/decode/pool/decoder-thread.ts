@@ -6,29 +6,32 @@ import { Thread } from '../../runtime/threads/thread';
 import type { Clip, DecodeRequest } from '../../signal/clip';
 import type { DecodeOptions } from '../decode';
 import type { DecoderReply, FromDecoderThread, ToDecoderThread } from './decoder-messages';
-import type { Waiting } from './decoding-queue';
+import type { QueueEntry } from './decoding-queue';
 
-/** A recording and who waits for it. */
-export interface DecodingJob extends Waiting {
-  /** With whoever decodes, and back from there when it is called off. */
+/** A recording and its caller. */
+export interface DecodingJob extends QueueEntry {
+  /** Transferred to the thread, and back when the job is cancelled. */
   bytes: Uint8Array;
-  readonly request: Omit<DecodeRequest, 'memory' | 'onChild' | 'isCalledOff'>;
-  /** Answers its caller; again: does nothing. */
+  readonly request: Omit<DecodeRequest, 'memory' | 'onChild' | 'isCancelled'>;
+  /** Answers the caller; further calls do nothing. */
   readonly settle: (result: Clip | AppError) => void;
   isSettled: boolean;
 }
 
 export interface DecoderThreadEvents {
-  /** It has answered, and is free. */
+  /** The thread has replied and is free. */
   readonly onReply: (thread: DecoderThread, job: DecodingJob, reply: DecoderReply) => void;
-  /** It is gone, or hangs and was set aside, with the job if it had one. */
+  /** The thread has died, or hangs and was set aside; `job` is the one that it had. */
   readonly onLost: (thread: DecoderThread, job: DecodingJob | undefined, cause: unknown) => void;
 }
 
-/** Longer than ffmpeg is given, so that a slow ffmpeg is ended by its own thread, which also clears up after it. */
+/** Longer than the time limit of ffmpeg, so that the thread itself ends a slow ffmpeg and cleans up. */
 export const defaultTimeLimitMs = 45_000;
-/** A thread sees within a frame that its recording was called off; ending ffmpeg and removing its file take longer. One that takes longer still hangs. */
-const timeoutMs = 5_000;
+/**
+ * A thread notices a cancellation within a frame; ending ffmpeg and removing its file take longer. A
+ * thread that exceeds this hangs.
+ */
+const cancelTimeoutMs = 5_000;
 const resourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
 
 /** A thread that decodes one recording at a time. */
@@ -40,10 +43,10 @@ export class DecoderThread {
   #id: number | undefined;
   #job: DecodingJob | undefined;
   #isLost = false;
-  #behind = false;
-  /** Of its recordings so far. */
-  #pieces = 0;
-  #isCallingOff = false;
+  #hasLowPriority = false;
+  /** Number of its recordings so far, as the id of the latest call. */
+  #lastCallId = 0;
+  #isCancelling = false;
   #startedMs = Infinity;
   /** CPU time that the thread had used before its recording. */
   #usedBeforeMs = 0;
@@ -54,7 +57,7 @@ export class DecoderThread {
   constructor(events: DecoderThreadEvents, timeLimitMs: number) {
     this.#events = events;
     this.#timeLimitMs = timeLimitMs;
-    // The decoders print their troubles; what matters of them comes back as errors.
+    // The decoders print messages; what matters of them comes back as errors.
     const options = { resourceLimits, stdout: true, stderr: true };
     this.#thread = new Thread(join(__dirname, 'decoder-worker.js'), undefined, options);
     const { worker } = this.#thread;
@@ -75,14 +78,14 @@ export class DecoderThread {
     return this.#job;
   }
 
-  /** How long it has been at its recording, its own start left out. */
+  /** Time since it began its recording, in milliseconds, without its own start. */
   get workedMs(): number {
     return Math.max(0, performance.now() - this.#startedMs);
   }
 
   /**
-   * CPU time that its recording has used, the process's that decodes it included: on a busy machine more time passes. Where the system
-   * does not tell it is the time that has passed.
+   * CPU time that its recording has used, in milliseconds, including that of its child process. Where
+   * the system does not tell, the elapsed time.
    */
   get usedMs(): number {
     const ownMs = this.#cpuMs();
@@ -91,10 +94,10 @@ export class DecoderThread {
     return ownMs - this.#usedBeforeMs + childMs;
   }
 
-  /** @param memory where to put the clip, if it fits */
+  /** @param memory a buffer for the clip, used if it is large enough */
   run(job: DecodingJob, memory: ArrayBuffer | undefined, options: DecodeOptions): void {
     this.#job = job;
-    this.#isCallingOff = false;
+    this.#isCancelling = false;
     this.#startedMs = this.#hasStarted ? performance.now() : Infinity;
     this.#usedBeforeMs = this.#cpuMs() ?? 0;
     const { worker } = this.#thread;
@@ -102,33 +105,33 @@ export class DecoderThread {
     this.#timer = setTimeout(() => {
       const message = `Decoding took more than ${this.#timeLimitMs / 1000} s and was stopped.`;
       job.settle(new AppError('undecodable-audio', message));
-      this.callOff();
+      this.cancel();
     }, this.#timeLimitMs);
     const { sampleRate, maxSeconds, removeOffset, consume } = job.request;
-    const bytes = consume === true ? movable(job.bytes) : new Uint8Array(job.bytes);
+    const bytes = consume === true ? withOwnBuffer(job.bytes) : new Uint8Array(job.bytes);
     const message: ToDecoderThread = {
-      ...{ kind: 'decode', piece: ++this.#pieces, bytes, sampleRate, maxSeconds, removeOffset },
+      ...{ kind: 'decode', callId: ++this.#lastCallId, bytes, sampleRate, maxSeconds, removeOffset },
       ...{ memory, options },
     };
     worker.postMessage(message, memory === undefined ? [bytes.buffer] : [bytes.buffer, memory]);
   }
 
-  /** It answers within a frame; one that does not in time is lost. */
-  callOff(): void {
-    if (this.#job === undefined || this.#isCallingOff) return;
-    this.#isCallingOff = true;
-    this.#thread.cancelUpTo(this.#pieces);
+  /** Cancels the recording. A thread that does not reply in time is lost. */
+  cancel(): void {
+    if (this.#job === undefined || this.#isCancelling) return;
+    this.#isCancelling = true;
+    this.#thread.cancelUpTo(this.#lastCallId);
     this.#thread.worker.postMessage({ kind: 'cancel' } satisfies ToDecoderThread);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#lose(new Error('It does not end.'));
       void this.#thread.end(0);
-    }, timeoutMs);
+    }, cancelTimeoutMs);
   }
 
-  /** From now on, and for good, behind those that did not: a thread that stepped back may not step forward again. */
+  /** Lowers the priority of the thread for good; an unprivileged thread cannot raise it again. */
   lowerPriority(): void {
-    this.#behind = true;
+    this.#hasLowPriority = true;
     // A process that was started before has the thread's old priority.
     for (const id of [this.#id, this.#childId]) if (id !== undefined) lowerThreadPriority(id, 'others');
   }
@@ -136,7 +139,7 @@ export class DecoderThread {
   async end(): Promise<void> {
     this.#isLost = true;
     clearTimeout(this.#timer);
-    await this.#thread.end(timeoutMs);
+    await this.#thread.end(cancelTimeoutMs);
   }
 
   #take(message: FromDecoderThread): void {
@@ -145,12 +148,12 @@ export class DecoderThread {
       this.#id = message.threadId;
       this.#startedMs = performance.now();
       this.#usedBeforeMs = this.#cpuMs() ?? 0;
-      if (this.#behind) this.lowerPriority();
+      if (this.#hasLowPriority) this.lowerPriority();
       return;
     }
     if (message.kind === 'child') {
       this.#childId = message.pid;
-      if (this.#behind) this.lowerPriority();
+      if (this.#hasLowPriority) this.lowerPriority();
       return;
     }
     const job = this.#free();
@@ -178,8 +181,11 @@ export class DecoderThread {
   }
 }
 
-/** The bytes where they have a buffer to themselves, a copy elsewhere: Node keeps small buffers of many owners in one. */
-function movable(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+/**
+ * Returns the bytes if they own their buffer, and a copy otherwise: Node keeps small buffers of several
+ * owners in one.
+ */
+function withOwnBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const { buffer } = bytes;
   const isWhole = buffer instanceof ArrayBuffer && bytes.byteLength === buffer.byteLength;
   return isWhole ? new Uint8Array(buffer) : new Uint8Array(bytes);

@@ -5,7 +5,7 @@ import { isCancelled, receive } from '../../runtime/threads/thread-side';
 import { decode } from '../decode';
 import type { DecodeMessage, FromDecoderThread, ToDecoderThread } from './decoder-messages';
 
-/** A thread of the decoder pool: one recording at a time, cancelled on demand. */
+/** A thread of the decoder pool. It decodes one recording at a time, which can be cancelled. */
 
 if (parentPort === null) throw new Error('decoder-worker is started by the decoder pool');
 const port = parentPort;
@@ -13,7 +13,7 @@ lowerPriority('answers');
 let current: AbortController | undefined;
 
 async function answer({
-  piece,
+  callId,
   bytes,
   sampleRate,
   maxSeconds,
@@ -26,7 +26,7 @@ async function answer({
     const onChild = (pid: number): void => {
       port.postMessage({ kind: 'child', pid } satisfies FromDecoderThread);
     };
-    const called = { signal, onChild, isCalledOff: () => isCancelled(piece) };
+    const called = { signal, onChild, isCancelled: () => isCancelled(callId) };
     const request = { sampleRate, maxSeconds, removeOffset, memory, ...called };
     const clip = await decode(bytes, request, options);
     const message: FromDecoderThread = { kind: 'clip', clip };

@@ -1,33 +1,35 @@
-/** What waits to be decoded, as far as its turn depends on it. */
-export interface Waiting {
+/** The properties of a waiting recording that determine its order. */
+export interface QueueEntry {
   readonly caller: string;
-  /** Nobody waits for the answer. */
+  /** Whether no caller waits for the result. */
   readonly isBackground: boolean;
-  /** When it would be its turn among its caller's own, as `dueMs` says. */
+  /** Determines the order among the recordings of one caller; see `dueMs`. */
   readonly dueMs: number;
 }
 
 const msPerByte = 500 / 1e6;
 
 /**
- * When a recording is due that came at `arrivedMs`: a large one lets small ones pass that come so much later, half a second a megabyte.
- * @param arrivedMs on a clock that never goes back
+ * Returns when a recording is due. A large one yields to smaller ones that arrive up to half a second
+ * per megabyte later.
+ * @param arrivedMs on a monotonic clock
  */
 export function dueMs(arrivedMs: number, lengthBytes: number): number {
   return arrivedMs + lengthBytes * msPerByte;
 }
 
 /**
- * Recordings that wait for a decoder. Callers take turns: next is a recording of the caller of whom the fewest are being
- * decoded, of several the one who was longest not served, so that no caller has more than half of the decoders while others wait.
- * Of a caller's recordings the oldest comes first, except that large ones let small ones pass for a while: behind one address many
- * people may be, and who sends a large recording waits longer in any case. What nobody waits for comes when no caller does.
+ * Recordings that wait for a decoder. The next one belongs to the caller with the fewest recordings
+ * being decoded; among equal ones, to the caller that was served least recently. No caller therefore has
+ * more than half of the decoders while others wait. Among the recordings of one caller the oldest is
+ * first, except that large ones yield to small ones for a while: many people may share one address, and
+ * the sender of a large recording waits longer anyway. Background recordings come when no others wait.
  */
-export class DecodingQueue<Item extends Waiting> {
+export class DecodingQueue<Item extends QueueEntry> {
   readonly #items: Item[] = [];
-  /** Callers that wait, by the number of the turn in which each was served last. */
+  /** For each caller that waits, the number of the turn in which it was served last. */
   readonly #served = new Map<string, number>();
-  #turns = 0;
+  #turnCount = 0;
 
   get size(): number {
     return this.#items.length;
@@ -37,12 +39,12 @@ export class DecodingQueue<Item extends Waiting> {
     this.#items.push(item);
   }
 
-  /** Whether something waits that is due before this one. */
-  hasBefore({ dueMs: otherMs }: Waiting): boolean {
+  /** Tells whether a recording waits that is due before this one. */
+  hasBefore({ dueMs: otherMs }: QueueEntry): boolean {
     return this.#items.some((item) => item.dueMs < otherMs);
   }
 
-  /** @returns whether it waited */
+  /** @returns whether it was waiting */
   remove(item: Item): boolean {
     const index = this.#items.indexOf(item);
     if (index < 0) return false;
@@ -54,8 +56,11 @@ export class DecodingQueue<Item extends Waiting> {
     return this.#items.splice(0);
   }
 
-  /** Takes out whose turn it is. @param running what is being decoded now */
-  next(running: readonly Waiting[]): Item | undefined {
+  /**
+   * Removes and returns the next recording.
+   * @param running the recordings that are being decoded now
+   */
+  next(running: readonly QueueEntry[]): Item | undefined {
     const callers = new Map<string, Item>();
     for (const item of this.#items) {
       const isBefore = item.dueMs < (callers.get(item.caller)?.dueMs ?? Infinity);
@@ -64,15 +69,15 @@ export class DecodingQueue<Item extends Waiting> {
     const first = [...callers.values()].sort((a, b) => this.#compare(a, b, running))[0] ?? this.#items[0];
     if (first === undefined) return undefined;
     this.remove(first);
-    this.#served.set(first.caller, ++this.#turns);
-    // Of callers that are gone nothing is kept.
+    this.#served.set(first.caller, ++this.#turnCount);
+    // Forgets callers that have nothing waiting.
     for (const caller of this.#served.keys()) {
       if (caller !== first.caller && !callers.has(caller)) this.#served.delete(caller);
     }
     return first;
   }
 
-  #compare(a: Item, b: Item, running: readonly Waiting[]): number {
+  #compare(a: Item, b: Item, running: readonly QueueEntry[]): number {
     const of = ({ caller }: Item): number => running.filter((other) => other.caller === caller).length;
     const last = ({ caller }: Item): number => this.#served.get(caller) ?? 0;
     return of(a) - of(b) || last(a) - last(b);

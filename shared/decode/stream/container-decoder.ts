@@ -1,5 +1,5 @@
 import { AppError } from '../../errors/app-error';
-import { damaged } from '../bytes/damaged';
+import { formatError } from '../bytes/format-error';
 import { concatenate } from '../../signal/concatenate';
 import { createMixer } from '../../signal/mono';
 import { findPage } from '../containers/ogg-pages';
@@ -11,13 +11,13 @@ import { openOpusPlayer, opusRate, type OpusPlayer } from '../codecs/opus-player
 import type { Piece, StreamDecoder } from './stream-decoder';
 import { createWebmDemuxer, isWebm } from '../containers/webm-demuxer';
 
-/** Packets decoded at a time: at most 0.5 s of sound. */
+/** Maximum number of samples per piece, 0.5 s. */
 const pieceSamples = opusRate / 2;
 
-/** So many bytes tell what a stream is. */
-const sniffedBytes = 16;
+/** Number of bytes that are needed to detect the container. */
+const minSniffBytes = 16;
 
-/** The error for what is no container that streams come in; an MP4, as some browsers record it, above all. */
+/** Returns the error for an unsupported container, above all MP4, which some browsers record. */
 function unknownContainer(bytes: Uint8Array): AppError {
   const found = sniff(bytes);
   const format = found.kind === 'foreign' ? found.format : found.kind;
@@ -30,7 +30,10 @@ function unknownContainer(bytes: Uint8Array): AppError {
   );
 }
 
-/** WebM or Ogg with Opus, told apart by its first bytes, decoded by libopus as it comes. */
+/**
+ * Decodes a stream of WebM or Ogg with Opus as it arrives, using libopus. The container is detected from
+ * the first bytes.
+ */
 export function createContainerDecoder(): StreamDecoder {
   let demuxer: OpusDemuxer | undefined;
   let start = new Uint8Array(0);
@@ -38,9 +41,9 @@ export function createContainerDecoder(): StreamDecoder {
   const mix = createMixer(opusRate);
 
   function recognise(bytes: Uint8Array): OpusDemuxer | undefined {
-    if (bytes.length < sniffedBytes) return undefined;
+    if (bytes.length < minSniffBytes) return undefined;
     if (isWebm(bytes)) return createWebmDemuxer();
-    // A listener who joins may get the end of a page first.
+    // A listener who joins later may first get the end of a page.
     if (findPage(bytes, 0) >= 0) return createOggOpusDemuxer();
     throw unknownContainer(bytes);
   }
@@ -67,7 +70,7 @@ export function createContainerDecoder(): StreamDecoder {
     };
     for (const piece of pieces) {
       if (piece.kind === 'packet') {
-        if (player === undefined) throw damaged('Opus', 0, 'a packet comes before its header');
+        if (player === undefined) throw formatError('Opus', 0, 'a packet comes before its header');
         const sound = mix(player.decode(piece.packet, piece.discardSamples));
         ready.push(sound);
         samples += sound.length;

@@ -5,7 +5,10 @@ import { Thread } from '../../runtime/threads/thread';
 import type { ContainerFailure, FromContainerThread, ToContainerThread } from './container-messages';
 import type { Piece, StreamDecoder } from './stream-decoder';
 
-/** Decodes streams in containers, all on one thread of its own: foreign bytes and WebAssembly stay off the caller's. */
+/**
+ * Decodes all streams in containers on one thread, so that untrusted bytes and WebAssembly stay off the
+ * calling thread.
+ */
 export interface ContainerThread {
   open(): StreamDecoder;
   close(): Promise<void>;
@@ -14,8 +17,8 @@ export interface ContainerThread {
 const resourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
 
 /**
- * The thread starts with the first stream. Should it die, its streams fail with internal, for it cannot be told which of them did it,
- * and the next starts another.
+ * Starts the thread with the first stream. If the thread dies, all its streams fail with internal,
+ * because the cause cannot be attributed to one, and the next stream starts a new thread.
  */
 export function createContainerThread(): ContainerThread {
   let thread: Thread | undefined;
@@ -39,13 +42,13 @@ export function createContainerThread(): ContainerThread {
   }
 
   function startThread(): Thread {
-    // libopus prints its troubles; what matters of them comes back as errors.
+    // libopus prints messages; what matters of them comes back as errors.
     const options = { resourceLimits, stdout: true, stderr: true };
     const started = new Thread(join(__dirname, 'container-worker.js'), undefined, options);
     const { worker } = started;
     worker.stdout.resume();
     worker.stderr.resume();
-    // It keeps nobody's process alive: whoever has streams has sockets.
+    // The thread does not keep the process alive; the sockets of the streams do.
     worker.unref();
     worker.on('message', settle);
     worker.on('error', (error) => {

@@ -6,7 +6,7 @@ import { createContainerDecoder } from './container-decoder';
 import type { FromContainerThread, ToContainerThread } from './container-messages';
 import type { Piece, StreamDecoder } from './stream-decoder';
 
-/** The thread in which all streams in containers are decoded, a piece of one at a time. */
+/** The thread that decodes all streams in containers, one piece of one stream at a time. */
 
 if (parentPort === null) throw new Error('container-worker is started by the container thread');
 const port = parentPort;
@@ -30,7 +30,7 @@ async function next(request: Exclude<ToContainerThread, { step: 'close' }>): Pro
   if (request.step === 'push') current.pieces = current.decoder.push(request.bytes);
   if (request.step === 'finish') current.pieces = current.decoder.finish();
   const result = await current.pieces?.next();
-  // Closed while a decoder was being loaded: freed now that nothing is under way.
+  // The stream was closed while its decoder was loading; it is freed now.
   if (current.closed) current.decoder.close();
   return result?.done === false ? result.value : undefined;
 }
@@ -48,7 +48,10 @@ async function answer(request: Exclude<ToContainerThread, { step: 'close' }>): P
   port.postMessage(reply, sound === undefined ? [] : [sound.buffer as ArrayBuffer]);
 }
 
-/** The decoder is other people’s work, fed with anything: what it throws is about these bytes, unless the machine is at fault. */
+/**
+ * Attributes an error of the decoder, which is third-party code with untrusted input, to the stream,
+ * unless the machine is at fault.
+ */
 function toAppError(caught: unknown): AppError {
   if (caught instanceof AppError || isMachineFault(caught)) return AppError.from(caught);
   const message = 'The stream is damaged: its decoder gave up.';

@@ -5,7 +5,9 @@ import { ByteQueue } from '../containers/byte-queue';
 import type { Piece, StreamDecoder } from './stream-decoder';
 
 const pieceSeconds = 0.5;
-/** Samples of all channels in a piece at most: what one piece costs is bounded at any rate. */
+/**
+ * Maximum number of samples of all channels in a piece, which limits the cost of a piece at any rate.
+ */
 const pieceSamples = 16_384;
 const { min, floor } = Math;
 
@@ -19,7 +21,7 @@ const samples: Readonly<Record<'pcm_s16le' | 'pcm_f32le', Sample>> = {
   pcm_f32le: { bytes: 4, read: (view, at) => view.getFloat32(at, true) },
 };
 
-/** Interleaved PCM; a sample, or a frame of channels, may be cut anywhere. A last frame that is not whole is left out. */
+/** Decodes interleaved PCM that arrives in chunks of any size. An incomplete last frame is dropped. */
 export function createPcmDecoder(
   encoding: 'pcm_s16le' | 'pcm_f32le',
   sampleRate: number,
@@ -54,16 +56,16 @@ export function createPcmDecoder(
   }
 
   return {
-    // eslint-disable-next-line @typescript-eslint/require-await -- other decoders wait for their code to load
+    // eslint-disable-next-line @typescript-eslint/require-await -- other decoders load code
     async *push(bytes) {
       queue.push(bytes);
       while (queue.length >= frameBytes) yield next();
     },
     async *finish() {
-      // A frame cut off has no sound.
+      // An incomplete frame has no audio.
     },
     close() {
-      // Holds nothing.
+      // Nothing to free.
     },
   };
 }

@@ -1,18 +1,21 @@
-/** A piece of mono sound, at most about half a second. */
+/** A piece of mono audio of at most about half a second. */
 export interface Piece {
   readonly sampleRate: number;
   readonly samples: Float32Array;
 }
 
 /**
- * Turns a stream's bytes, cut anywhere, into mono sound at the sender's rate, in small pieces: between two of them the caller
- * may wait, so that a small message that holds hours of sound stops nobody else.
+ * Decodes a stream's bytes, in chunks of any size, into mono audio at the sender's rate. It yields small
+ * pieces, so that a small message with hours of audio does not block other streams.
  */
 export interface StreamDecoder {
-  /** Read to its end before the next call. @throws AppError undecodable-audio, unsupported-media, non-finite-audio */
+  /**
+   * The result must be consumed before the next call.
+   * @throws AppError undecodable-audio, unsupported-media, non-finite-audio
+   */
   push(bytes: Uint8Array): AsyncGenerator<Piece, void, undefined>;
-  /** What was held back; nothing more comes. */
+  /** Ends the input and yields what was held back. */
   finish(): AsyncGenerator<Piece, void, undefined>;
-  /** Frees what it holds outside the heap. Once; nothing may be under way. */
+  /** Frees memory outside the JavaScript heap. Call it once, when no other call is in progress. */
   close(): void;
 }

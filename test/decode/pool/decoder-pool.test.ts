@@ -37,7 +37,7 @@ describe('createDecoderPool', () => {
   it('puts later clips where earlier ones were that were given back, and only there', async () => {
     await using({ threads: 1 }, async (pool) => {
       const [kept, given] = [await pool.decode(wavOf(0.3), request), await pool.decode(wavOf(0.3), request)];
-      pool.takeBack(given);
+      pool.recycle(given);
       // Shorter than what was given back, and the one after it longer than all.
       for (const seconds of [0.2, 0.4]) {
         const { samples } = await pool.decode(wavOf(seconds), request);

@@ -66,7 +66,10 @@ export class StreamResampler {
       if (this.#current !== undefined) take(this.#current.signal.finish());
       const { arithmetic, removeOffset, tell } = this.#options;
       const rates = { fromHz, toHz, arithmetic: arithmetic(), filter };
-      this.#current = { fromHz, signal: createSignalPath({ ...rates, removeOffset: removeOffset(), tell }) };
+      this.#current = {
+        fromHz,
+        signal: createSignalPath({ ...rates, removeOffset: removeOffset(), onEvent: tell }),
+      };
     }
     take(this.#current.signal.push(samples));
     return true;
