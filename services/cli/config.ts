@@ -1,11 +1,11 @@
 import { privateFolders } from '../../shared/access/private-folder';
 
-/** What the command line takes from its environment. */
+/** Settings that the command line reads from environment variables. */
 export interface CliConfig {
   readonly server: string;
-  /** Kept out of the command line, where every user of a machine could read it. */
+  /** Not an option: every user of the machine could read it in the list of processes. */
   readonly apiKey: string | undefined;
-  /** Where services of this user leave their admin keys. */
+  /** Folders in which services of this user store their admin keys. */
   readonly adminKeyFolders: readonly string[];
 }
 

@@ -19,7 +19,7 @@ import { listenCommand } from './commands/listen-command';
 import { changeServingCommand, modelsCommand } from './commands/models-command';
 import { usage } from './arguments/options';
 
-/** Terminal command: parse → run → exit code. */
+/** Parses the arguments and runs the command. @returns the exit code */
 async function main(args: readonly string[]): Promise<number> {
   const command = parseCommand(args);
   if (command.verb === 'help') {
@@ -41,7 +41,9 @@ async function main(args: readonly string[]): Promise<number> {
   return listenCommand(client, command.stdin, command.options, io);
 }
 
-/** The commands of admins. The key is the one that was given, or the one that the server left for its user. */
+/**
+ * Runs an admin command, with the key of EARSHOT_API_KEY or the one that the server stored for its user.
+ */
 async function administer(
   command: AdminCommand,
   server: string,
@@ -78,7 +80,10 @@ function run(
   return changeServingCommand(admin, client, command, io);
 }
 
-/** The first Ctrl-C ends the work in good order; a later one does not wait. */
+/**
+ * A signal that aborts at the first Ctrl-C, so that the command ends in good order; a second one kills
+ * it.
+ */
 function onInterrupt(): AbortSignal {
   const stop = new AbortController();
   onStopSignal(() => {
@@ -87,7 +92,7 @@ function onInterrupt(): AbortSignal {
   return stop.signal;
 }
 
-// Whoever reads the lines may stop reading (`| head`): there is nobody left to work for.
+// The reader of the output may close it early (`| head`); the command then ends.
 process.stdout.on('error', () => process.exit(exitCodes.done));
 
 main(process.argv.slice(2)).then(
@@ -98,7 +103,7 @@ main(process.argv.slice(2)).then(
     const error = AppError.from(caught);
     process.stderr.write(`${error.message}\n`);
     for (const line of problemLines(error)) process.stderr.write(`  ${line}\n`);
-    // A bug is shown whole; everything expected has said what to do.
+    // Bugs are shown with their stack; messages of expected errors already say what to do.
     if (error.code === 'internal')
       process.stderr.write(`${String((error.cause as Error).stack ?? error.cause)}\n`);
     process.exitCode = exitCodeOf(error);

@@ -27,22 +27,22 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 it('reads once for all who ask at once, and again what changed a moment ago', async () => {
-  await Promise.all([1, 2, 3].map(() => readings.of(folder)));
+  await Promise.all([1, 2, 3].map(() => readings.get(folder)));
   expect(reads).toBe(1);
-  await readings.of(folder);
+  await readings.get(folder);
   expect(reads).toBe(2);
 });
 
 it('reads what has not changed for a while no more, until a place of it changes', async () => {
   await setTimeout(2100);
-  await readings.of(folder);
-  await readings.of(folder);
+  await readings.get(folder);
+  await readings.get(folder);
   expect(reads).toBe(1);
   await writeFile(join(folder, 'audio', 'new.wav'), 'x');
-  await readings.of(folder);
+  await readings.get(folder);
   expect(reads).toBe(2);
   await utimes(join(folder, 'list.csv'), 1, 1);
-  await readings.of(folder);
+  await readings.get(folder);
   expect(reads).toBe(3);
 });
 
@@ -51,6 +51,6 @@ it('asks again after a failure', async () => {
     reads++;
     return reads === 1 ? Promise.reject(new Error('EMFILE')) : Promise.resolve(reading);
   });
-  await expect(readings.of(folder)).rejects.toThrow('EMFILE');
-  expect(await readings.of(folder)).toBe(reading);
+  await expect(readings.get(folder)).rejects.toThrow('EMFILE');
+  expect(await readings.get(folder)).toBe(reading);
 });

@@ -1,19 +1,20 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { BlockList, isIP, isIPv6 } from 'node:net';
 
-/** As much of a request as says where it comes from. */
+/** The parts of a request from which the caller's address is read. */
 export interface AddressedRequest {
   readonly headers: IncomingHttpHeaders;
   readonly socket: { readonly remoteAddress?: string | undefined };
 }
 
-/** Where a request comes from: an IPv4 address, or an IPv6 network of 64 bits as `2001:db8:0:1::/64`. */
+/** Returns a request's source: an IPv4 address, or an IPv6 network of 64 bits as `2001:db8:0:1::/64`. */
 export type AddressOf = (request: AddressedRequest) => string;
 
-/** Proxies whose word on their callers is taken. */
+/** Proxies whose `X-Forwarded-*` headers are believed. */
 export type TrustedProxies = Pick<BlockList, 'check'>;
 
 /**
+ * Parses TRUSTED_PROXIES.
  * @param list addresses, or networks as `10.0.0.0/8`, with commas between them; empty: no proxy
  * @returns undefined for a list that is not well-formed
  */
@@ -23,9 +24,9 @@ export function parseTrustedProxies(list: string): TrustedProxies | undefined {
     if (entry === '') continue;
     const [address = '', bits, ...rest] = entry.split('/');
     const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-    const most = family === 'ipv6' ? 128 : 32;
-    const length = bits === undefined ? most : Number(bits);
-    const isLength = /^\d{1,3}$/.test(bits ?? '0') && length <= most;
+    const maxLength = family === 'ipv6' ? 128 : 32;
+    const length = bits === undefined ? maxLength : Number(bits);
+    const isLength = /^\d{1,3}$/.test(bits ?? '0') && length <= maxLength;
     if (isIP(address) === 0 || !isLength || rest.length > 0) return undefined;
     proxies.addSubnet(address, length, family);
   }
@@ -33,11 +34,12 @@ export function parseTrustedProxies(list: string): TrustedProxies | undefined {
 }
 
 /**
- * Reads the address that a request came from. `X-Forwarded-For` is believed as far as trusted proxies wrote it: each adds at the end
- * whom it heard, so the last address that is no trusted proxy's is the caller's, and what stands before it is the caller's own claim.
+ * Reads the address that a request came from. Each proxy appends to `X-Forwarded-For` the address from
+ * which it received the request. The list is therefore read from its end: addresses of trusted proxies
+ * are skipped, and the first other address is the caller's. Entries before that one may be forged.
  */
 export function createAddressOf(proxies: TrustedProxies): AddressOf {
-  /** Of connections: asking the socket costs more than all else here. */
+  /** The peer's address of each connection: reading it from the socket is the slowest step here. */
   const peers = new WeakMap<object, string>();
   return ({ headers, socket }) => {
     let address = peers.get(socket) ?? plainAddress(socket.remoteAddress ?? '');
@@ -58,7 +60,7 @@ export function isTrusted(proxies: TrustedProxies, address: string): boolean {
   return family !== 0 && proxies.check(address, family === 6 ? 'ipv6' : 'ipv4');
 }
 
-/** An address without port, brackets and zone; of an IPv4 address in IPv6's clothes, the IPv4 address. */
+/** An address without port, brackets and zone. An IPv4-mapped IPv6 address becomes the IPv4 address. */
 export function plainAddress(text: string): string {
   const bare = text
     .trim()
@@ -69,7 +71,10 @@ export function plainAddress(text: string): string {
   return withPort ?? mapped ?? bare;
 }
 
-/** One subscriber has a network of 64 bits at least (RFC 6177): more addresses than could be counted one by one. */
+/**
+ * The unit in which callers are counted: an IPv4 address, or the first 64 bits of an IPv6 address. One
+ * subscriber has at least a /64 (RFC 6177), so single IPv6 addresses do not tell subscribers apart.
+ */
 export function networkOf(address: string): string {
   if (!isIPv6(address)) return address === '' ? 'unknown' : address;
   const [front = '', back] = address.split('::');
@@ -82,7 +87,7 @@ export function networkOf(address: string): string {
 
 function groupsOf(text: string): string[] {
   const groups = text === '' ? [] : text.split(':');
-  // An IPv4 address at the end stands for two groups, which are never among the first four.
+  // A dotted IPv4 address at the end stands for the last two groups; only the first four are used.
   return groups.flatMap((group) =>
     group.includes('.') ? ['0', '0'] : [Number.parseInt(group, 16).toString(16)],
   );

@@ -3,19 +3,22 @@ import { removeAdminKey, writeAdminKey, type Place } from '../../../shared/acces
 import { AppError } from '../../../shared/errors/app-error';
 import type { Logger } from '../../../shared/observability/logger';
 
-/** The admin key that this start of the service made for itself, where its operator gave it none. */
+/** The admin key that the service generates at its start when its operator has configured none. */
 export interface AdminKey {
-  /** Of the key, whose plain text only its file has. */
+  /** SHA-256 of the key in hex. The key itself is only in its file. */
   readonly sha256: string;
-  /** Leaves the key for the service's own user to find, by where the service listens. Never fails: what goes wrong is logged. */
+  /**
+   * Writes the key to a file that the service's own user can find by the address the service listens on.
+   * Never rejects: a failure is logged.
+   */
   publish(place: Place): Promise<void>;
-  /** Takes it away again, for the service is about to end. */
+  /** Removes the file, when the service is about to end. */
   withdraw(): Promise<void>;
 }
 
 /**
- * A new key at each start: one that was read from an old file opens nothing.
- * @param folders where it may be kept, the best place first
+ * Generates a new key at each start, so that the key in an old file is not accepted.
+ * @param folders where the file may be written, the preferred folder first
  */
 export function createAdminKey(folders: readonly string[], logger: Logger): AdminKey {
   const key = randomBytes(32).toString('base64url');

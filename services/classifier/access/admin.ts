@@ -3,8 +3,8 @@ import { anyone, type Caller, type Identify } from './api-keys';
 import type { OriginRules, PageRequest } from './origin';
 
 /**
- * Lets through who may change what is served and trained: whoever sends an admin key, of `API_KEYS_FILE` or the one
- * that the service made at its start.
+ * Returns the caller of a request that may change what is served and trained. The request must carry an
+ * admin key: one of `API_KEYS_FILE`, or the one that the service generated at its start.
  * @throws AppError unauthorized, rate-limited, forbidden
  */
 export type AssertAdmin = (request: PageRequest) => Caller;
@@ -13,7 +13,7 @@ export function createAssertAdmin(identify: Identify, origins: OriginRules): Ass
   return (request) => {
     const { headers } = request;
     const caller = identify(headers);
-    // A page of another host has no business here, whatever key it was given.
+    // Pages of other origins are refused even with a valid key.
     if (!origins.isOwn(request)) {
       throw new AppError('forbidden', 'Pages of other origins may change nothing here, whatever their key.');
     }

@@ -8,47 +8,55 @@ import type { ServiceStatus } from '../../../shared/contracts/service-status';
 import type { OverloadCause } from '../../../shared/observability/metrics';
 
 export interface GateOptions {
-  /** Recordings being decoded or classified at most. */
+  /** Largest number of recordings that are decoded or classified at a time. */
   readonly maxRequests: number;
-  /** Open streams at most. */
+  /** Largest number of open streams. */
   readonly maxStreams: number;
   readonly engine: () => { readonly status: 'starting' | 'ready' | 'unavailable'; readonly reason?: string };
-  /** Whether the queue before the engine is full for a caller, and how long its next recording would wait there. */
+  /**
+   * Whether the engine's queue is full for a caller, and how long its next recording would wait there.
+   */
   readonly queue: (caller: string) => { readonly full: boolean; readonly waitMs: number };
-  /** Whether open streams use all of the engine that is for them, and this caller half of it. */
+  /**
+   * Whether open streams use their whole share of the engine and this caller uses half of that share.
+   */
   readonly streamsFull: (caller: string) => boolean;
-  /** A newcomer that would wait longer is refused at once: it would not be answered in time. */
+  /** A recording whose predicted wait is longer is refused at once. */
   readonly maxWaitMs: number;
   readonly clock: Clock;
   readonly onRefused?: (cause: OverloadCause) => void;
 }
 
-/** A recording on its way through. */
+/** An admitted recording. */
 export interface Ticket {
   /**
-   * Its body is here and the work begins, as soon as there is a place.
-   * @throws AppError overloaded when it cannot be answered in time any more; the signal's reason
+   * To be called when the body has arrived; resolves when the recording may be decoded.
+   * @throws AppError overloaded when it can no longer be answered in time; the signal's reason
    */
   work(signal: AbortSignal): Promise<void>;
-  /** To be called when it is answered or given up; further calls do nothing. */
+  /** To be called when the recording is answered or abandoned; further calls do nothing. */
   leave(answered: boolean): void;
 }
 
-/** Seconds after which a caller may try again, where nothing better is known. */
+/** Seconds after which a caller may try again, where no better estimate exists. */
 const retrySeconds = { starting: 2, unavailable: 2, draining: 5, full: 1, streams: 10 } as const;
 
 /**
- * Predictions are no promises: the pace falls where refusals begin to take time, or another caller comes. So many times what is
- * predicted must be allowed.
+ * A recording is refused when this factor times its predicted time exceeds the allowed time. The actual
+ * time can be longer than predicted, because refusals take time too and other callers may arrive.
  */
-const margin = 2;
-
-/** Most bodies are here so soon behind their heads: until then each has a place kept. One that takes longer gets one when it is here. */
-const promptMs = 100;
+const predictionMargin = 2;
 
 /**
- * Who may come in: decided before the first byte of a body is read, or of a stream; counted until they leave. Callers are told
- * apart as access/caller-id.ts does; where others wait, none has more than half of anything.
+ * How long a place is reserved for a recording whose head has arrived and whose body has not. Most
+ * bodies arrive sooner; a later one takes a place when it has arrived.
+ */
+const reservationMs = 100;
+
+/**
+ * Admission control for recordings and streams. It decides before the first byte of a body or a stream
+ * is read, and counts what it has admitted until that ends. While other callers wait, no caller (see
+ * access/caller-id.ts) gets more than half of the places.
  */
 export class Gate {
   readonly #options: GateOptions;
@@ -67,17 +75,17 @@ export class Gate {
     this.#streams = new SharedPlaces(options.maxStreams, options.clock);
   }
 
-  /** Aborts, with `draining`, when the service begins to shut down: for what would go on for too long. */
+  /** Aborts with `draining` when the service begins to shut down; ends what could go on for long. */
   get closing(): AbortSignal {
     return this.#closing.signal;
   }
 
-  /** Recordings that were let in and not answered yet. */
+  /** Number of recordings that were admitted and not answered yet. */
   get inside(): number {
     return this.#inside;
   }
 
-  /** Open streams. */
+  /** Number of open streams. */
   get streams(): number {
     return this.#streams.taken;
   }
@@ -89,10 +97,11 @@ export class Gate {
   }
 
   /**
-   * Lets a recording in.
-   * @param caller on whose account
+   * Admits a recording.
+   * @param caller the account (access/caller-id.ts)
    * @param deadlineMs how long its sender will wait for the answer
-   * @throws AppError starting, engine-unavailable, draining or overloaded, with details.retryAfterSeconds
+   * @throws AppError starting, engine-unavailable, draining or overloaded, with
+   *   details.retryAfterSeconds
    */
   enter(caller: string, deadlineMs = this.#options.maxWaitMs): Ticket {
     this.#refuseUnlessReady();
@@ -102,9 +111,9 @@ export class Gate {
     this.#refuseLate(caller, allowedMs);
     this.#inside++;
     const unexpect = this.#places.expect(caller);
-    const stopExpecting = this.#options.clock.setTimer(unexpect, promptMs);
-    let here = false;
-    let left = false;
+    const stopExpecting = this.#options.clock.setTimer(unexpect, reservationMs);
+    let bodyArrived = false;
+    let hasLeft = false;
     let release = (): void => undefined;
     return {
       work: async (signal) => {
@@ -112,19 +121,19 @@ export class Gate {
         unexpect();
         this.#refuseLate(caller, allowedMs);
         if (this.#places.isCrowded) throw this.#overloaded(caller, 'places');
-        here = true;
+        bodyArrived = true;
         this.#throughput.enter(caller);
         release = await this.#places.take(caller, signal);
-        // Whoever gave up meanwhile has left already.
-        if (left) release();
+        // The caller may have given up while it waited for the place.
+        if (hasLeft) release();
       },
       leave: (answered) => {
-        if (left) return;
-        left = true;
+        if (hasLeft) return;
+        hasLeft = true;
         stopExpecting();
         unexpect();
         release();
-        if (here) this.#throughput.leave(caller, answered);
+        if (bodyArrived) this.#throughput.leave(caller, answered);
         this.#inside--;
         if (this.#inside === 0) this.#emptied?.resolve(undefined);
       },
@@ -132,19 +141,20 @@ export class Gate {
   }
 
   /**
-   * Lets a stream in; another may have to give up its place for it.
-   * @param caller on whose account
-   * @returns what to call, once, when it is over
-   * @throws AppError starting, engine-unavailable, draining or overloaded, with details.retryAfterSeconds
+   * Admits a stream; another stream may be displaced for it.
+   * @param caller the account (access/caller-id.ts)
+   * @returns a function to be called when the stream has ended
+   * @throws AppError starting, engine-unavailable, draining or overloaded, with
+   *   details.retryAfterSeconds
    */
   enterStream(caller: string, holder: Holder): () => void {
     this.assertStreamRoom(caller);
     const leave = this.#streams.take(caller, holder);
     if (leave === undefined) throw this.#tooManyStreams();
-    let left = false;
+    let hasLeft = false;
     return () => {
-      if (left) return;
-      left = true;
+      if (hasLeft) return;
+      hasLeft = true;
       leave();
       this.#streamsEnded++;
     };
@@ -163,7 +173,7 @@ export class Gate {
     }
   }
 
-  /** Lets nobody in any more; resolves when the last recording is answered. */
+  /** Stops admitting; resolves when the last recording is answered. */
   async drain(): Promise<void> {
     this.#emptied ??= deferred<undefined>();
     const { reason } = this.status;
@@ -182,10 +192,10 @@ export class Gate {
   }
 
   #refuseLate(caller: string, allowedMs: number): void {
-    if (this.#predictMs(caller) * margin > allowedMs) throw this.#overloaded(caller, 'late');
+    if (this.#predictMs(caller) * predictionMargin > allowedMs) throw this.#overloaded(caller, 'late');
   }
 
-  /** How long a recording of this caller's that came now would take to be answered, by the answers of late. */
+  /** Predicted time to answer a recording of this caller that arrives now, from recent answers. */
   #predictMs(caller: string): number {
     const { waitMs } = this.#options.queue(caller);
     return Math.max(waitMs, this.#throughput.predictMs(caller, this.#places.heldBy(caller)));
@@ -199,7 +209,7 @@ export class Gate {
     });
   }
 
-  /** A place comes free as often as streams have ended so far; nobody waits longer than a minute for it. */
+  /** Retry-After is the mean time between two streams' ends so far, from 1 s to 60 s. */
   #tooManyStreams(): AppError {
     const { clock } = this.#options;
     const meanSeconds = clock.now() / 1000 / Math.max(1, this.#streamsEnded);

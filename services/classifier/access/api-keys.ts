@@ -6,7 +6,7 @@ import { keyProtocolPrefix } from '../../../shared/contracts/stream';
 import { AppError } from '../../../shared/errors/app-error';
 import { TokenBucket } from './token-bucket';
 
-/** `API_KEYS_FILE`: who may use the service. Keys stand in it as hashes, so that the file alone opens nothing. */
+/** `API_KEYS_FILE`: who may use the service. It holds hashes, so keys cannot be read from the file. */
 const apiKeysSchema = z.strictObject({
   keys: z
     .array(
@@ -22,12 +22,12 @@ const apiKeysSchema = z.strictObject({
     .max(1000),
 });
 
-/** Who asks. */
+/** The account that a request belongs to. */
 export interface Caller {
   readonly name: string;
-  /** Streams it may have open at once. */
+  /** Largest number of streams that it may have open. */
   readonly maxStreams: number;
-  /** May it change what is served and trained? */
+  /** Whether it may change what is served and trained. */
   readonly admin: boolean;
 }
 
@@ -36,39 +36,47 @@ export interface CallerHeaders {
   readonly 'sec-websocket-protocol'?: string | undefined;
 }
 
-/** Finds out who asks and counts it. @throws AppError unauthorized, rate-limited (details: retryAfterSeconds) */
+/**
+ * Identifies the caller and counts the request against its rate limit.
+ * @throws AppError unauthorized, rate-limited (details: retryAfterSeconds)
+ */
 export type Identify = (headers: CallerHeaders) => Caller;
 
-/** Who sends no key, or one that is not known, where none is asked for. */
+/** A caller without a known key, where the service requires no key. */
 export const anyone: Caller = { name: 'anyone', maxStreams: Infinity, admin: false };
 
-/** Of the key that the service made at its start; no key of a file can have this name. */
+/** Name of the caller with the generated admin key. The blank keeps it apart from names of the file. */
 const localAdmin = 'local admin';
-/** Requests; more than a command line makes. */
+/** Requests a minute with the generated key; far more than the command line sends. */
 const localPerMinute = 6000;
 
-/** The keys of `API_KEYS_FILE`, or undefined where there is no such file and everybody is let in. */
+/** The keys of `API_KEYS_FILE`; undefined where there is no such file and every caller is admitted. */
 export type ApiKeys = z.infer<typeof apiKeysSchema>['keys'] | undefined;
 
 /**
- * @param made sha256 of the admin key that the service made at its start; absent: it made none
+ * Creates the function that identifies callers by their keys.
+ * @param localAdminSha256 SHA-256 (hex) of the admin key that the service generated, if it did
  */
-export function createIdentify(keys: ApiKeys, clock: Clock, made?: string): Identify {
+export function createIdentify(keys: ApiKeys, clock: Clock, localAdminSha256?: string): Identify {
   const callers = (keys ?? []).map(({ name, sha256, requestsPerMinute, streams, admin }) => ({
     hash: Buffer.from(sha256, 'hex'),
     caller: { name, maxStreams: streams, admin },
     bucket: new TokenBucket(requestsPerMinute, clock),
   }));
-  if (made !== undefined) {
+  if (localAdminSha256 !== undefined) {
     const caller = { name: localAdmin, maxStreams: Infinity, admin: true };
-    callers.push({ hash: Buffer.from(made, 'hex'), caller, bucket: new TokenBucket(localPerMinute, clock) });
+    callers.push({
+      hash: Buffer.from(localAdminSha256, 'hex'),
+      caller,
+      bucket: new TokenBucket(localPerMinute, clock),
+    });
   }
   return (headers) => {
     const key = presentedKey(headers);
     if (key === undefined && keys === undefined) return anyone;
     if (key === undefined) throw unauthorized('Send your API key: Authorization: Bearer KEY.');
     const hash = createHash('sha256').update(key).digest();
-    // Every key is compared, in constant time: how long it takes tells nothing of which was nearly right.
+    // All keys are compared in constant time, so the response time does not reveal a partial match.
     const [match] = callers.filter((known) => timingSafeEqual(known.hash, hash));
     if (match === undefined && keys === undefined) return anyone;
     if (match === undefined) throw unauthorized('This API key is not known here.');
@@ -85,7 +93,7 @@ export function createIdentify(keys: ApiKeys, clock: Clock, made?: string): Iden
   };
 }
 
-/** @throws AppError invalid-configuration when the file cannot be used */
+/** Reads and checks the file. @throws AppError invalid-configuration when it cannot be used */
 export function readApiKeys(file: string | undefined): ApiKeys {
   if (file === undefined) return undefined;
   let content: unknown;
@@ -101,7 +109,10 @@ export function readApiKeys(file: string | undefined): ApiKeys {
   throw new AppError('invalid-configuration', `API_KEYS_FILE=${file} is not valid:\n${problems.join('\n')}`);
 }
 
-/** As `Authorization: Bearer KEY`; a browser, which cannot set that on a WebSocket, offers it as a subprotocol. */
+/**
+ * The key of `Authorization: Bearer KEY`. Browsers cannot set this header on a WebSocket and offer the
+ * key as a subprotocol instead.
+ */
 function presentedKey(headers: CallerHeaders): string | undefined {
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
   const offered = (headers['sec-websocket-protocol'] ?? '')

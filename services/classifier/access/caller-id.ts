@@ -2,8 +2,8 @@ import { createAddressOf, type AddressedRequest, type TrustedProxies } from './a
 import { anyone, type Caller } from './api-keys';
 
 /**
- * On whose account a request goes where callers share what there is: its key's, or, of a caller without a key, its address's
- * (see createAddressOf). Two requests of one account never count as two callers.
+ * Returns the account of a request, by which capacity is shared among callers: its key's name, or
+ * without a key its address (see createAddressOf).
  */
 export type CallerIdOf = (caller: Caller, request: AddressedRequest) => string;
 

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { AppError } from '../../../shared/errors/app-error';
 import { isTrusted, plainAddress, type TrustedProxies } from './address';
 
-/** As much of a request as says on whose behalf a browser makes it. */
+/** The parts of a request that tell which page a browser sends it for. */
 export interface PageRequest {
   readonly method?: string | undefined;
   readonly headers: IncomingHttpHeaders;
@@ -12,23 +12,26 @@ export interface PageRequest {
 export interface OriginSettings {
   /** Other origins whose pages may use the service, as `normaliseOrigin` writes them; `*` for any. */
   readonly allowedOrigins: readonly string[];
-  /** Names under which a service on loopback may be asked besides its own; `*` for any. */
+  /** Host names, besides its own, by which a service on loopback may be addressed; `*` for any. */
   readonly allowedHosts: readonly string[];
-  /** Whether the service listens for its own machine only. */
+  /** Whether the service listens on a loopback address only. */
   readonly isLoopback: boolean;
   /** Proxies whose `X-Forwarded-Host` is believed. */
   readonly trustedProxies: TrustedProxies;
 }
 
-/** Whose pages may ask. Browsers say for whom they ask; other clients send no Origin, and are what keys are for. */
+/**
+ * Decides which pages may use the service, by the headers with which browsers name a request's origin.
+ * Clients other than browsers send no Origin; only keys restrict them.
+ */
 export interface OriginRules {
   /**
-   * @returns the other origin that the request comes from, and whose pages may; undefined for the service's own pages and for
-   *   what is no browser
-   * @throws AppError forbidden for pages of other origins, and for names by which nobody calls this service
+   * Checks a request's origin and host name.
+   * @returns the allowed foreign origin; undefined for the service's own pages and for other clients
+   * @throws AppError forbidden for pages of other origins, and for a Host that is not this service's
    */
   admit(request: PageRequest): string | undefined;
-  /** Whether it comes from the service's own pages, or from no page. */
+  /** Whether the request comes from one of the service's own pages, or from no page. */
   isOwn(request: PageRequest): boolean;
 }
 
@@ -36,7 +39,7 @@ export function createOriginRules(settings: OriginSettings): OriginRules {
   const { allowedOrigins, isLoopback } = settings;
   const isOwn = (request: PageRequest): boolean => {
     const { origin, 'sec-fetch-site': site } = request.headers;
-    // Pages cannot write this header, and old browsers, and those that ask over plain http, leave it out.
+    // Pages cannot set this header. Old browsers, and requests over plain http, do not carry it.
     if (site === 'same-origin') return true;
     if (origin !== undefined) return ownHosts(request, settings).includes(hostOf(origin));
     return site === undefined || site === 'none' || isLink(request);
@@ -59,14 +62,16 @@ export function createOriginRules(settings: OriginSettings): OriginRules {
   };
 }
 
-/** The same text for the same origin: without a slash at its end and without the scheme's own port. `null` is one, too. */
+/**
+ * Canonical form of an origin: lower case, without trailing slash and default port. `null` stays `null`.
+ */
 export function normaliseOrigin(origin: string): string {
   const [, scheme, host] = /^([a-z][a-z0-9+.-]*):\/\/([^/]*)\/*$/.exec(origin.trim().toLowerCase()) ?? [];
   if (scheme === undefined || host === undefined) return origin.trim().toLowerCase();
   return `${scheme}://${withoutPort(host, scheme)}`;
 }
 
-/** An origin's host, and its port unless that goes without saying; empty where it has none. */
+/** An origin's host, with its port unless that is the scheme's default; empty where it has no host. */
 function hostOf(origin: string): string {
   return /^https?:\/\/(.+)$/.exec(normaliseOrigin(origin))?.[1] ?? '';
 }
@@ -77,7 +82,10 @@ function withoutPort(host: string, scheme: string): string {
   return port !== undefined && host.endsWith(port) ? host.slice(0, -port.length) : host;
 }
 
-/** What an origin of the service's own pages has for a host. The scheme is not known behind a proxy for TLS. */
+/**
+ * The hosts that the origins of the service's own pages may have. Behind a TLS proxy the scheme is not
+ * known, so the default ports of both schemes are removed.
+ */
 function ownHosts({ headers, socket }: PageRequest, { trustedProxies }: OriginSettings): string[] {
   const hosts = [headers.host];
   if (isTrusted(trustedProxies, plainAddress(socket?.remoteAddress ?? ''))) {
@@ -89,12 +97,12 @@ function ownHosts({ headers, socket }: PageRequest, { trustedProxies }: OriginSe
     .flatMap((host) => ['http', 'https'].map((scheme) => withoutPort(host!.toLowerCase(), scheme)));
 }
 
-/** Of what several proxies wrote, what the nearest one did. */
+/** The last entry of a header's list: the one that the nearest proxy wrote. */
 function lastOf(value: string | string[] | undefined): string | undefined {
   return value?.toString().split(',').at(-1)?.trim();
 }
 
-/** Someone followed a link, or typed the address: the page with the link learns nothing of the answer. */
+/** Whether a user followed a link. The page with the link cannot read the answer, so this is allowed. */
 function isLink({ method, headers }: PageRequest): boolean {
   const isDocument = headers['sec-fetch-dest'] === 'document';
   return method === 'GET' && headers['sec-fetch-mode'] === 'navigate' && isDocument;
@@ -103,8 +111,9 @@ function isLink({ method, headers }: PageRequest): boolean {
 const loopbackName = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /**
- * Whether a service on loopback is meant by this Host. A page that has its own name lead to 127.0.0.1 (DNS rebinding) is no
- * other origin to the browser, but it cannot hide the name. Names without a dot are nobody's in the public DNS.
+ * Whether a Host header may name a service on loopback. In a DNS rebinding attack a page's own name
+ * resolves to 127.0.0.1, so the browser sees no foreign origin, but the Host header shows that name.
+ * Names without a dot are allowed: nobody can register them in the public DNS.
  */
 function isKnownHost(host: string | undefined, allowed: readonly string[]): boolean {
   if (host === undefined || host === '' || allowed.includes('*')) return true;
@@ -123,7 +132,7 @@ function unknownHost(host: string): AppError {
   );
 }
 
-/** Whether an address to listen on is this machine's alone. */
+/** Whether an address to listen on is reachable from this machine only. */
 export function isLoopbackAddress(host: string): boolean {
   return loopbackName.test(host.toLowerCase()) || /^(::1|::ffff:127(\.\d{1,3}){3})$/i.test(host);
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../shared/runtime/clock';
 
-/** So many requests a minute on average; as many as fit into ten seconds of it may come at once. */
+/** Limits requests to a mean rate a minute. A burst may be as large as ten seconds' worth of it. */
 export class TokenBucket {
   readonly #perMs: number;
   readonly #capacity: number;
@@ -16,7 +16,7 @@ export class TokenBucket {
     this.#filledMs = clock.now();
   }
 
-  /** @returns 0 for a request that may go on, or the milliseconds until it may */
+  /** Takes a token. @returns 0 if there was one, else the milliseconds until there will be one */
   take(): number {
     const nowMs = this.#clock.now();
     this.#tokens = Math.min(this.#capacity, this.#tokens + (nowMs - this.#filledMs) * this.#perMs);

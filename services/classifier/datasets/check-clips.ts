@@ -7,30 +7,35 @@ import { isUsersFault } from '../../../shared/datasets/file-index';
 import { AppError } from '../../../shared/errors/app-error';
 import type { ClipList } from './describe-dataset';
 
-/** What is known of a dataset's clips. */
+/** State and result of a check of a dataset's clips. */
 export interface ClipCheck {
   readonly state: 'running' | 'done';
   readonly checked: number;
   readonly problems: DatasetProblems;
 }
 
-/** Decodes every clip once, one at a time, so that recordings that callers wait for are hardly held up. */
+/** Decodes every clip once, one clip at a time, so that callers' recordings are hardly delayed. */
 export interface ClipChecks {
-  /** What is known by now; begins a check when there is none of the folder as it is. */
-  of(folder: string, state: string): ClipCheck;
+  /**
+   * Returns the check of a folder in its present state; begins one if there is none.
+   * @param folderState changes when the folder's content does (DatasetReading.state)
+   */
+  get(folder: string, folderState: string): ClipCheck;
   close(): Promise<void>;
 }
 
-/** What would take much of the service's memory to decode is left to the trainer. */
+/**
+ * Larger files are not checked here, because decoding them takes much memory; the trainer decodes them.
+ */
 const maxCheckedBytes = 128 * 2 ** 20;
-/** Any rate will do to see whether a clip can be decoded. */
+/** Hz. Any rate will do to find out whether a clip can be decoded. */
 const sampleRate = 16_000;
-/** The results of so many datasets are remembered. */
+/** Number of datasets whose results are remembered. */
 const maxRemembered = 1000;
 
-interface Running {
-  /** Changes when the folder does. */
-  readonly of: string;
+interface Check {
+  /** Changes when the folder's content does. */
+  readonly folderState: string;
   state: 'running' | 'done';
   checked: number;
   readonly problems: ProblemList;
@@ -39,47 +44,46 @@ interface Running {
 export interface ClipChecksDeps {
   readonly decoder: ClipDecoder;
   readonly list: (folder: string) => Promise<ClipList>;
-  /** A check could not be made, for what is not the recordings' fault; the next who asks begins it again. */
+  /** Called when a check failed for a reason other than the recordings; the next `get` repeats it. */
   readonly onFault: (error: unknown, folder: string) => void;
 }
 
 export function createClipChecks({ decoder, list, onFault }: ClipChecksDeps): ClipChecks {
-  const checks = new Map<string, Running>();
+  const checks = new Map<string, Check>();
   const stop = new AbortController();
   const { signal } = stop;
-  let last: Promise<void> = Promise.resolve();
+  let lastCheck: Promise<void> = Promise.resolve();
 
-  const isWanted = (folder: string, check: Running): boolean =>
-    !signal.aborted && checks.get(folder) === check;
-  const run = async (check: Running, folder: string): Promise<void> => {
+  const isWanted = (folder: string, check: Check): boolean => !signal.aborted && checks.get(folder) === check;
+  const run = async (check: Check, folder: string): Promise<void> => {
     if (!isWanted(folder, check)) return;
     const { filenames, files, state } = await list(folder);
-    if (state !== check.of) {
-      // Changed since: whoever asks again begins another check.
+    if (state !== check.folderState) {
+      // The folder has changed since; the next `get` begins another check.
       checks.delete(folder);
       return;
     }
-    for (const [at, file] of files.entries()) {
+    for (const [index, file] of files.entries()) {
       if (!isWanted(folder, check)) return;
       const problem = await problemOf(path.join(folder, file), decoder, signal);
-      if (problem !== undefined) check.problems.add(`${shownValue(filenames[at]!)}: ${problem}`);
+      if (problem !== undefined) check.problems.add(`${shownValue(filenames[index]!)}: ${problem}`);
       check.checked++;
     }
     check.state = 'done';
   };
   return {
-    of: (folder, state) => {
-      const begun = checks.get(folder);
-      if (begun?.of === state) return begun;
-      const check: Running = { of: state, state: 'running', checked: 0, problems: new ProblemList() };
+    get: (folder, folderState) => {
+      const existing = checks.get(folder);
+      if (existing?.folderState === folderState) return existing;
+      const check: Check = { folderState, state: 'running', checked: 0, problems: new ProblemList() };
       if (checks.size >= maxRemembered) checks.delete([...checks.keys()][0]!);
       checks.set(folder, check);
-      last = last
+      lastCheck = lastCheck
         .then(() => run(check, folder))
         .catch((caught: unknown) => {
           if (!isWanted(folder, check)) return;
           checks.delete(folder);
-          // It cannot be read any more, as whoever asks is told.
+          // The dataset has become unreadable; describing it reports that.
           if (caught instanceof AppError && caught.code === 'invalid-dataset') return;
           onFault(caught, folder);
         });
@@ -87,7 +91,7 @@ export function createClipChecks({ decoder, list, onFault }: ClipChecksDeps): Cl
     },
     close: async () => {
       stop.abort();
-      await last;
+      await lastCheck;
     },
   };
 }
@@ -100,8 +104,13 @@ async function problemOf(
   try {
     if ((await stat(file)).size > maxCheckedBytes) return undefined;
     const bytes = await readFile(file);
-    const background = { isBackground: true, consume: true };
-    await decoder.decode(bytes, { sampleRate, maxSeconds: maxClipSeconds, signal, ...background });
+    await decoder.decode(bytes, {
+      sampleRate,
+      maxSeconds: maxClipSeconds,
+      signal,
+      isBackground: true,
+      consume: true,
+    });
     return undefined;
   } catch (caught) {
     if (isUsersFault(caught)) return `it cannot be read (${caught.code})`;

@@ -3,26 +3,29 @@ import { AppError } from '../../../shared/errors/app-error';
 
 const maxNameBytes = 200;
 const maxDepth = 8;
-/** Names that mean a device on Windows, whatever their extension. */
+/** Names that Windows reserves for devices, whatever their extension. */
 const deviceName = /^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$/i;
 const archiveName = /\.(zip|tar|t?gz|bz2|xz|zst|7z|rar)$/i;
 
-/** A name as senders write it, on whatever system, with its folders separated by `/`. */
+/**
+ * Normalises a file name of any system: folders are separated by `/`. Names with `..` stay as they are.
+ */
 export function tidyName(name: string): string {
   const slashed = name.replaceAll('\\', '/');
   return slashed === '' || slashed.split('/').includes('..') ? slashed : path.posix.normalize(slashed);
 }
 
 /**
- * Lets a tidy file name pass that leads nowhere and can be read on every system, but for colons, which recorders write into times
- * of day; folders are separated by `/`.
+ * Checks a file name that tidyName has normalised: it must be relative, stay within its folder and be
+ * valid on every system. Colons are allowed, although Windows refuses them: recorders write them into
+ * times.
  * @throws AppError malformed-request
  */
 export function assertClipName(name: string): void {
-  const refused = reasonAgainst(name);
-  if (refused === undefined) return;
+  const reason = reasonAgainst(name);
+  if (reason === undefined) return;
   const shown = JSON.stringify(name.slice(0, maxNameBytes));
-  throw new AppError('malformed-request', `The file name ${shown} is not taken: ${refused}.`);
+  throw new AppError('malformed-request', `The file name ${shown} is not taken: ${reason}.`);
 }
 
 function reasonAgainst(name: string): string | undefined {
@@ -31,8 +34,8 @@ function reasonAgainst(name: string): string | undefined {
   if (parts.includes('..')) return 'it leads out of the folder';
   if (/[\p{Cc}\ufffd]/u.test(name)) return 'it holds a control character or one that is no text';
   if (parts.length > maxDepth) return `it lies more than ${maxDepth} folders deep`;
-  const inPart = parts.map(reasonAgainstPart).find((reason) => reason !== undefined);
-  if (inPart !== undefined) return inPart;
+  const partReason = parts.map(reasonAgainstPart).find((reason) => reason !== undefined);
+  if (partReason !== undefined) return partReason;
   return archiveName.test(name) ? 'archives within a dataset are not unpacked' : undefined;
 }
 

@@ -7,37 +7,40 @@ interface Remembered {
   readonly stamp: string;
 }
 
-/** A file that changed so recently may change again within its time stamp's precision. */
+/**
+ * A reading is remembered only if its files are older than this: a file that changed more recently may
+ * change again without a new time stamp.
+ */
 const settledMs = 2000;
 const maxRemembered = 1000;
-/** Asked of the file system at a time. */
+/** Number of `stat` calls at a time. */
 const statsAtOnce = 32;
 
 /**
- * What was read of datasets, by folder: one that did not change is not read again, and one that is asked for while it is being
- * read is read once.
+ * Cache of dataset readings by folder. A dataset that did not change is not read again, and concurrent
+ * requests for one dataset share one reading.
  */
 export class DatasetReadings {
   readonly #read: (folder: string) => Promise<DatasetReading>;
   readonly #remembered = new Map<string, Remembered>();
-  readonly #asked = new Map<string, Promise<DatasetReading>>();
+  readonly #pending = new Map<string, Promise<DatasetReading>>();
 
   constructor(read: (folder: string) => Promise<DatasetReading>) {
     this.#read = read;
   }
 
-  /** @throws as `read` does */
-  async of(folder: string): Promise<DatasetReading> {
-    const begun = this.#asked.get(folder);
-    if (begun !== undefined) return begun;
-    const asked = this.#find(folder).finally(() => this.#asked.delete(folder));
-    this.#asked.set(folder, asked);
-    return asked;
+  /** Returns the reading of a folder. @throws what the constructor's `read` throws */
+  async get(folder: string): Promise<DatasetReading> {
+    const running = this.#pending.get(folder);
+    if (running !== undefined) return running;
+    const pending = this.#find(folder).finally(() => this.#pending.delete(folder));
+    this.#pending.set(folder, pending);
+    return pending;
   }
 
   forget(folder: string): void {
     this.#remembered.delete(folder);
-    this.#asked.delete(folder);
+    this.#pending.delete(folder);
   }
 
   async #find(folder: string): Promise<DatasetReading> {
@@ -53,7 +56,7 @@ export class DatasetReadings {
     if (reading.places.length === 0) return reading;
     const after = await stampOf(folder, ['']);
     const { stamp, newestMs } = await stampOf(folder, reading.places);
-    // Another dataset may have come under the name of one that was deleted meanwhile.
+    // The dataset may have been deleted meanwhile and another one created under its name.
     if (before.stamp === after.stamp && newestMs < startedMs - settledMs) {
       const [oldest] = this.#remembered.keys();
       if (this.#remembered.size >= maxRemembered && oldest !== undefined) this.#remembered.delete(oldest);
@@ -63,15 +66,18 @@ export class DatasetReadings {
   }
 }
 
-/** Another one when a place was changed, came or went: a folder changes when a file in it comes or goes. */
+/**
+ * Text that changes when one of the places is changed, added or removed. A folder's own time stamp
+ * changes when a file in it is added or removed.
+ */
 async function stampOf(
   folder: string,
   places: readonly string[],
 ): Promise<{ stamp: string; newestMs: number }> {
   const parts: string[] = [];
   let newestMs = 0;
-  for (let at = 0; at < places.length; at += statsAtOnce) {
-    const group = places.slice(at, at + statsAtOnce);
+  for (let start = 0; start < places.length; start += statsAtOnce) {
+    const group = places.slice(start, start + statsAtOnce);
     const found = await Promise.all(
       group.map((place) => stat(path.join(folder, place)).catch(() => undefined)),
     );

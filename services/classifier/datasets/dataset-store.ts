@@ -14,15 +14,17 @@ import { DatasetReadings } from './dataset-readings';
 import type { DatasetThread } from './dataset-thread';
 import { Intake, syncFolders, type IntakeLimits } from './intake';
 
-/** The datasets in a folder: one folder each, uploaded or put there by hand. */
+/** The datasets in a folder, one subfolder each; they are uploaded or copied there by hand. */
 export interface DatasetStore {
   list(): Promise<DatasetList>;
   /** @throws AppError not-found */
   describe(name: string): Promise<DatasetDetails>;
-  /** @throws AppError malformed-request for a bad name, conflict when there is one, overloaded */
+  /** Checks that a name is valid and unused. @throws AppError malformed-request, conflict, overloaded */
   assertFree(name: string): Promise<void>;
   /**
-   * Takes a dataset in, whole or not at all: it appears by one rename when all of it is on the disk and its CSV is right.
+   * Stores a dataset atomically: a single rename makes it visible, after all of it is on the disk and
+   * its CSV has been checked.
+   * @param fill adds the sent files to the intake
    * @throws AppError conflict, invalid-dataset (details.problems), storage-full; whatever `fill` throws
    */
   receive(
@@ -38,10 +40,10 @@ export interface DatasetStore {
 }
 
 const maxDatasets = 1000;
-/** Uploads at a time. */
+/** Largest number of uploads at a time. */
 const maxIntakes = 4;
 const scratchPrefix = '.intake-';
-/** What another machine on the same folder left behind: no upload takes so long. */
+/** Age at which a scratch folder of another machine counts as abandoned: no upload takes so long. */
 const abandonedMs = 24 * 3_600_000;
 
 export interface DatasetStoreDeps {
@@ -78,11 +80,11 @@ export function createDatasetStore(
   };
   const describe = async (name: string): Promise<DatasetDetails> => {
     const path = await folderOf(name);
-    const { problems, places, state, ...counts } = await readings.of(path);
+    const { problems, places, state, ...counts } = await readings.get(path);
     const isReadable = places.length > 0;
     // It may have been deleted while it was read.
     if (!isReadable) await folderOf(name);
-    const check = isReadable ? checks.of(path, state) : nothingToCheck;
+    const check = isReadable ? checks.get(path, state) : nothingToCheck;
     const all = new ProblemList();
     all.addAll(problems);
     all.addAll(check.problems);
@@ -97,7 +99,7 @@ export function createDatasetStore(
   const assertFree = async (name: string): Promise<void> => {
     const parsed = datasetNameSchema.safeParse(name);
     if (!parsed.success) throw new AppError('malformed-request', `name: ${parsed.error.issues[0]!.message}.`);
-    if (await exists(join(root, name))) throw taken(name);
+    if (await exists(join(root, name))) throw nameTaken(name);
     if (intakes >= maxIntakes) {
       throw new AppError('overloaded', 'Other datasets are being sent; try again when they are here.', {
         details: { retryAfterSeconds: 30 },
@@ -114,7 +116,7 @@ export function createDatasetStore(
     list: async () => {
       const datasets: DatasetList['datasets'] = [];
       for (const name of await names()) {
-        const found = await describe(name).catch(unlessDeleted);
+        const found = await describe(name).catch(ignoreNotFound);
         if (found === undefined) continue;
         const { clips, classCount, foldCount, problemCount } = found;
         datasets.push({ name, clips, classCount, foldCount, problemCount });
@@ -131,20 +133,20 @@ export function createDatasetStore(
         await fill(intake);
         const content = await intake.complete(signal);
         const { problems } = await thread.describe(content, signal);
-        if (problems.count > 0) throw invalid(problems);
+        if (problems.count > 0) throw invalidDataset(problems);
         signal.throwIfAborted();
         await syncFolders(content);
         await rename(content, join(root, name)).catch((caught: unknown) => {
-          throw isTaken(caught) ? taken(name) : caught;
+          throw isTaken(caught) ? nameTaken(name) : caught;
         });
         await syncFolder(root);
         return await describe(name);
       } catch (caught) {
-        throw translate(caught);
+        throw toStorageError(caught);
       } finally {
         intakes--;
         await intake.close();
-        // A file may still be opened in it.
+        // A file in it may still be being opened, hence the retries.
         await rm(scratch, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 }).catch(
           (err: unknown) => {
             logger.error(
@@ -159,7 +161,7 @@ export function createDatasetStore(
       const path = await folderOf(name);
       const scratch = newScratch();
       readings.forget(path);
-      // Gone for everybody at once; a link goes, what it leads to stays.
+      // The rename removes the dataset at once. Of a symbolic link only the link is removed.
       await rename(path, scratch);
       await syncFolder(root);
       await rm(scratch, { recursive: true, force: true });
@@ -177,7 +179,10 @@ export function createDatasetStore(
   };
 }
 
-/** Of a process that is gone; one that had our number is: in a container every start has the same. */
+/**
+ * Whether the process that made a scratch folder has ended. A folder with our own process ID is from an
+ * earlier start: in a container every start has the same ID.
+ */
 async function isAbandoned(root: string, name: string): Promise<boolean> {
   const own = `${scratchPrefix}${hostname()}-`;
   if (name.startsWith(own)) {
@@ -188,12 +193,16 @@ async function isAbandoned(root: string, name: string): Promise<boolean> {
   return found !== undefined && Date.now() - found.mtimeMs > abandonedMs;
 }
 
-/** @throws the file system's errors, other than that there is no such folder */
+/** Names in a folder; none where it does not exist. @throws the file system's other errors */
 async function entriesOf(folder: string): Promise<string[]> {
   return readdir(folder).catch(ifAbsent([]));
 }
 
-/** @throws AppError storage-full where the folder of all datasets cannot be made, or nothing in it; a shortage as it is */
+/**
+ * Creates a scratch folder.
+ * @throws AppError storage-full where DATASETS_DIR cannot be created or written to; a full disk or a
+ *   shortage of file handles as it is
+ */
 async function makeScratch(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
     if (isShortage(cause) || isDiskFull(cause)) throw cause;
@@ -212,13 +221,13 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-function unlessDeleted(caught: unknown): undefined {
+function ignoreNotFound(caught: unknown): undefined {
   if (AppError.from(caught).code !== 'not-found') throw caught;
 }
 
 const nothingToCheck: ClipCheck = { state: 'done', checked: 0, problems: new ProblemList() };
 
-function taken(name: string): AppError {
+function nameTaken(name: string): AppError {
   return new AppError('conflict', `There is a dataset ${name} already: delete it, or choose another name.`);
 }
 
@@ -226,14 +235,14 @@ function isTaken(caught: unknown): boolean {
   return ['EEXIST', 'ENOTEMPTY', 'ENOTDIR'].includes((caught as NodeJS.ErrnoException).code ?? '');
 }
 
-function invalid({ shown, count }: DatasetProblems): AppError {
+function invalidDataset({ shown, count }: DatasetProblems): AppError {
   const found = count === 1 ? 'a problem' : `${count} problems; the first`;
   return new AppError('invalid-dataset', `The dataset has ${found}: ${shown[0]!}.`, {
     details: { problems: shown.map((message) => ({ at: 'dataset', message })) },
   });
 }
 
-function translate(caught: unknown): unknown {
+function toStorageError(caught: unknown): unknown {
   if (!isDiskFull(caught)) return caught;
   return new AppError('storage-full', 'There is no room for this dataset; nothing of it was kept.', {
     cause: caught,

@@ -1,12 +1,12 @@
 import { answerCalls } from '../../../shared/runtime/threads/answer-calls';
 import { describeDataset, listClips, type ClipList, type DatasetReading } from './describe-dataset';
-import { unpackArchive, type UnpackOrder, type Unpacked } from './unpack-archive';
+import { unpackArchive, type UnpackRequest, type Unpacked } from './unpack-archive';
 
-/** What the thread of datasets is asked. */
+/** Requests to the dataset thread. */
 export type DatasetCall =
   | { readonly kind: 'describe'; readonly folder: string }
   | { readonly kind: 'list'; readonly folder: string }
-  | ({ readonly kind: 'unpack' } & UnpackOrder);
+  | ({ readonly kind: 'unpack' } & UnpackRequest);
 
 export type DatasetAnswer = DatasetReading | ClipList | Unpacked;
 

@@ -8,21 +8,21 @@ import { ProblemList, type DatasetProblems } from '../../../shared/datasets/data
 import { hashRepeats, repeatWarnings, sizesOf } from '../../../shared/datasets/repeats';
 import { AppError } from '../../../shared/errors/app-error';
 
-/** What is known of a dataset before any clip is decoded. */
+/** What a dataset's CSV and file list tell, before any clip is decoded. */
 export interface DatasetReading extends Omit<DatasetDetails, 'name' | 'problems' | 'problemCount' | 'check'> {
   readonly problems: DatasetProblems;
-  /** The CSV and all folders, relative to the dataset's; none where it could not be read. */
+  /** Paths of the CSV and of all folders, relative to the dataset; empty if it could not be read. */
   readonly places: readonly string[];
-  /** Another one when the CSV or the list of clips is another. */
+  /** A hash that changes when the CSV or the list of clips does. */
   readonly state: string;
 }
 
-/** A dataset's recordings, for whoever decodes them. */
+/** The recordings of a dataset, to be decoded. */
 export interface ClipList {
   readonly state: string;
-  /** As the CSV names them. */
+  /** The names in the CSV. */
   readonly filenames: readonly string[];
-  /** Relative to the dataset's folder, as the disk has them. */
+  /** The paths on the disk, relative to the dataset's folder, in the same order. */
   readonly files: readonly string[];
 }
 
@@ -30,7 +30,8 @@ type PlacedRow = DatasetRow & { readonly file: string };
 
 /**
  * Reads a dataset's CSV, finds its recordings and counts them.
- * @throws whatever is not the dataset's fault; what `assertWanted` throws
+ * @returns problems instead of counts where the CSV cannot be read
+ * @throws errors that are not the dataset's fault; what `assertWanted` throws
  */
 export function describeDataset(folder: string, assertWanted: () => void): DatasetReading {
   let listing: DatasetListing;
@@ -41,7 +42,7 @@ export function describeDataset(folder: string, assertWanted: () => void): Datas
   }
   const { classes, problems, warnings } = classesOf(listing);
   const all = new ProblemList();
-  for (const some of [listing.problems, problems, listing.missing]) all.addAll(some);
+  for (const list of [listing.problems, problems, listing.missing]) all.addAll(list);
   const placed = placedRows(listing);
   const sizes = sizesOf(folder, filesOf(placed));
   return {
@@ -58,7 +59,10 @@ export function describeDataset(folder: string, assertWanted: () => void): Datas
   };
 }
 
-/** @throws AppError invalid-dataset; what is not the dataset's fault; what `assertWanted` throws */
+/**
+ * Lists a dataset's recordings.
+ * @throws AppError invalid-dataset; errors that are not the dataset's fault; what `assertWanted` throws
+ */
 export function listClips(folder: string, assertWanted: () => void): ClipList {
   const listing = readDatasetCsv(folder, { assertWanted });
   const placed = placedRows(listing);
@@ -84,16 +88,16 @@ function stateOf(folder: string, { csvName, rows }: DatasetListing, sizes: reado
   return hash.digest('hex');
 }
 
-/** A list of more classes than a manifest holds is refused, and need not be told whole. */
-const maxTold = 1000;
+/** A manifest cannot hold more classes; a longer list is refused, and reported up to this length. */
+const maxListedClasses = 1000;
 
-/** Counts a class and fold. */
+/** Counts the clips of each class and fold. */
 function countClips(
   { rows }: DatasetListing,
   classes: readonly string[],
 ): Pick<DatasetDetails, 'clips' | 'classCount' | 'foldCount' | 'classes'> {
-  const told = classes.slice(0, maxTold).map((name) => ({ name, clips: 0, folds: emptyCounts() }));
-  const byName = new Map(told.map((entry) => [entry.name, entry]));
+  const listed = classes.slice(0, maxListedClasses).map((name) => ({ name, clips: 0, folds: emptyCounts() }));
+  const byName = new Map(listed.map((entry) => [entry.name, entry]));
   for (const { category, fold } of rows) {
     const entry = byName.get(category);
     if (entry === undefined) continue;
@@ -101,7 +105,7 @@ function countClips(
     entry.folds[fold] = (entry.folds[fold] ?? 0) + 1;
   }
   const foldCount = new Set(rows.map(({ fold }) => fold)).size;
-  return { clips: rows.length, classCount: classes.length, foldCount, classes: told };
+  return { clips: rows.length, classCount: classes.length, foldCount, classes: listed };
 }
 
 function emptyCounts(): Record<string, number> {
@@ -110,12 +114,19 @@ function emptyCounts(): Record<string, number> {
 
 function unreadable(problems: DatasetProblems): DatasetReading {
   return {
-    ...{ clips: 0, classCount: 0, foldCount: 0, foldsMade: false, classes: [] },
-    ...{ problems, warnings: [], places: [], state: '' },
+    clips: 0,
+    classCount: 0,
+    foldCount: 0,
+    foldsMade: false,
+    classes: [],
+    problems,
+    warnings: [],
+    places: [],
+    state: '',
   };
 }
 
-/** What `invalid-dataset` says of itself. */
+/** The problems that an `invalid-dataset` error carries in its details. */
 function problemsOf(caught: unknown): DatasetProblems {
   if (!(caught instanceof AppError) || caught.code !== 'invalid-dataset') throw caught;
   const shown = caught.details['problems'] as string[];

@@ -13,14 +13,14 @@ import { assertClipName, tidyName } from './clip-name';
 import type { DatasetThread } from './dataset-thread';
 
 export interface IntakeLimits {
-  /** Of a dataset, packed and unpacked. */
+  /** Largest size of a dataset, packed and unpacked. */
   readonly maxBytes: number;
   readonly maxFiles: number;
 }
 
 /**
- * A dataset on its way in: a folder that nobody else sees, filled file by file, each on the disk before it counts. Files of a form
- * and those of an archive go through the same checks, and to the same places.
+ * A dataset being received. Its files are written one by one into a private scratch folder and flushed
+ * to the disk. Files of a form and files of an archive pass the same checks and get the same paths.
  */
 export class Intake {
   readonly #content: string;
@@ -31,9 +31,9 @@ export class Intake {
   #bytes = 0;
   #hasArchive = false;
   #closed = false;
-  /** The folders that are made, one after the other. */
+  /** Settles when all folders requested so far are made; they are made one after the other. */
   #folders: Promise<unknown> = Promise.resolve();
-  /** What is being written. */
+  /** Streams that are being written. */
   readonly #contents = new Set<Readable>();
 
   constructor(scratch: string, limits: IntakeLimits, unpack: DatasetThread['unpack']) {
@@ -44,13 +44,14 @@ export class Intake {
   }
 
   /**
-   * A file of a form: a recording, or the CSV. What operating systems add of their own is let pass and not kept.
+   * Stores a file of a form: a recording, or the CSV. Files that operating systems add (`.DS_Store`) are
+   * read and discarded.
    * @throws AppError malformed-request, payload-too-large; the stream's own error
    */
   async addFile(sentName: string, content: Readable): Promise<void> {
     const name = tidyName(sentName);
     if (isClutter(name)) {
-      await pipeline(content, nowhere());
+      await pipeline(content, discard());
       return;
     }
     assertClipName(name);
@@ -63,8 +64,8 @@ export class Intake {
   }
 
   /**
-   * Nothing is written from now on: parts that are still on their way are given up. Resolves when the
-   * folder can be removed, and will not be made again.
+   * Stops writing and destroys the streams of parts that are still arriving. Resolves when no more
+   * folder will be made, so that the scratch folder can be removed.
    */
   async close(): Promise<void> {
     this.#closed = true;
@@ -82,7 +83,7 @@ export class Intake {
     if (this.#closed) throw new AppError('cancelled', 'The upload was given up.');
   }
 
-  /** The one archive that holds everything. @throws AppError as addFile */
+  /** Stores the archive that holds the whole dataset. @throws AppError as addFile */
   async addArchive(content: Readable): Promise<void> {
     if (this.#hasArchive) throw new AppError('malformed-request', 'Send one archive at a time.');
     this.#hasArchive = true;
@@ -90,8 +91,8 @@ export class Intake {
   }
 
   /**
-   * Unpacks the archive, if that is what was sent.
-   * @returns the folder that becomes the dataset; one folder around everything is left out
+   * Unpacks the archive, if one was sent.
+   * @returns the folder that becomes the dataset: where a single folder holds all files, that folder
    * @throws AppError malformed-request
    */
   async complete(signal: AbortSignal): Promise<string> {
@@ -106,8 +107,8 @@ export class Intake {
     }
     if (!this.#hasArchive) return join(this.#content, this.#names.top ?? '');
     await mkdir(this.#content, { recursive: true });
-    const order = { zipFile: this.#archive, folder: this.#content, ...this.#limits };
-    const { top } = await this.#unpack(order, signal);
+    const request = { zipFile: this.#archive, folder: this.#content, ...this.#limits };
+    const { top } = await this.#unpack(request, signal);
     return join(this.#content, top ?? '');
   }
 
@@ -132,7 +133,7 @@ export class Intake {
   }
 }
 
-/** Every folder below is on the disk, with the names in it. */
+/** Flushes a folder and all folders below it to the disk, so that the names in them survive a crash. */
 export async function syncFolders(folder: string): Promise<void> {
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     if (entry.isDirectory()) await syncFolders(join(folder, entry.name));
@@ -140,7 +141,7 @@ export async function syncFolders(folder: string): Promise<void> {
   await syncFolder(folder);
 }
 
-function nowhere(): Writable {
+function discard(): Writable {
   return new Writable({
     write: (_chunk, _encoding, done) => {
       done();

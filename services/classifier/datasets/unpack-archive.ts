@@ -4,7 +4,7 @@ import { unzip } from '../../../shared/datasets/unzip';
 import { AppError } from '../../../shared/errors/app-error';
 import { assertClipName } from './clip-name';
 
-export interface UnpackOrder {
+export interface UnpackRequest {
   readonly zipFile: string;
   readonly folder: string;
   readonly maxBytes: number;
@@ -12,23 +12,26 @@ export interface UnpackOrder {
 }
 
 export interface Unpacked {
-  /** The one folder that all files lie in, if they do. */
+  /** The single top-level folder that holds all files; undefined if there is none. */
   readonly top: string | undefined;
 }
 
-/** How often a long piece of work looks whether it is still wanted. */
-const lookEveryMs = 100;
+/** How often `assertWanted` is called during unpacking. */
+const pollMs = 100;
 
-/** Unpacks what is not an operating system's own. @throws AppError malformed-request; what `assertWanted` throws */
-export async function unpackArchive(order: UnpackOrder, assertWanted: () => void): Promise<Unpacked> {
+/**
+ * Unpacks a zip file, without the files that operating systems add.
+ * @throws AppError malformed-request; what `assertWanted` throws
+ */
+export async function unpackArchive(request: UnpackRequest, assertWanted: () => void): Promise<Unpacked> {
   const unwanted = new AbortController();
-  const look = setInterval(() => {
+  const poll = setInterval(() => {
     try {
       assertWanted();
     } catch (caught) {
       unwanted.abort(caught);
     }
-  }, lookEveryMs);
+  }, pollMs);
   const names = new FileNames();
   const place = (name: string): string | undefined => {
     if (isClutter(name)) return undefined;
@@ -37,12 +40,12 @@ export async function unpackArchive(order: UnpackOrder, assertWanted: () => void
     return name;
   };
   try {
-    await unzip({ ...order, place: () => place, flush: true, signal: unwanted.signal });
+    await unzip({ ...request, place: () => place, flush: true, signal: unwanted.signal });
     return { top: names.top };
   } catch (caught) {
     if (!(caught instanceof AppError) || caught.code !== 'malformed-request') throw caught;
     throw new AppError('malformed-request', `The archive is refused: ${caught.message}`, { cause: caught });
   } finally {
-    clearInterval(look);
+    clearInterval(poll);
   }
 }

@@ -1,13 +1,14 @@
 import type { EarshotClient } from '../../../shared/client/client.js';
 import { byId } from './elements/dom.js';
-import { errorWords } from './elements/words.js';
+import { errorText } from './elements/text.js';
 
-const [wellMs, unwellMs] = [30_000, 2000];
+/** Polling intervals while the service is ready, and while it is not. */
+const [readyPollMs, notReadyPollMs] = [30_000, 2000];
 
-/** Keeps the line at the top true: whether the service is there, and which model answers. */
+/** Polls the service and shows at the top of the page whether it is ready and which model serves. */
 export interface ServiceWatch {
-  /** There is reason to think that it has changed. */
-  look(): void;
+  /** Polls now, because the state has probably changed. */
+  refresh(): void;
 }
 
 export function watchService(client: EarshotClient): ServiceWatch {
@@ -17,32 +18,32 @@ export function watchService(client: EarshotClient): ServiceWatch {
     line.dataset['state'] = state;
     if (line.textContent !== words) line.textContent = words;
   };
-  const ask = async (): Promise<number> => {
+  const poll = async (): Promise<number> => {
     try {
       const { status, reason } = await client.status();
       if (status !== 'ready') {
         show('waiting', reason);
-        return unwellMs;
+        return notReadyPollMs;
       }
       const { served } = await client.models();
       show('ready', served === null ? 'Ready' : `Ready: ${served.version}`);
       line.title = served === null ? '' : `Computed on ${served.engine}`;
-      return wellMs;
+      return readyPollMs;
     } catch (error) {
-      show('away', errorWords(error));
-      return unwellMs;
+      show('away', errorText(error));
+      return notReadyPollMs;
     }
   };
-  const look = (): void => {
+  const refresh = (): void => {
     clearTimeout(timer);
-    // A page in the background has nobody to tell; it looks again when it is shown.
+    // A hidden page does not poll; it polls again when it becomes visible.
     if (document.hidden) return;
-    void ask().then((pauseMs) => {
+    void poll().then((pauseMs) => {
       clearTimeout(timer);
-      timer = setTimeout(look, pauseMs);
+      timer = setTimeout(refresh, pauseMs);
     });
   };
-  document.addEventListener('visibilitychange', look);
-  look();
-  return { look };
+  document.addEventListener('visibilitychange', refresh);
+  refresh();
+  return { refresh };
 }

@@ -1,7 +1,7 @@
 import { clientMessageSchema, type ClientMessage } from '../../../shared/contracts/stream';
 import { AppError } from '../../../shared/errors/app-error';
 
-/** A text frame as a message. @throws AppError malformed-request that lists each problem */
+/** Parses a text frame. @throws AppError malformed-request that lists each problem */
 export function parseClientMessage(text: string): ClientMessage {
   const parsed = clientMessageSchema.safeParse(parseJson(text));
   if (parsed.success) return parsed.data;

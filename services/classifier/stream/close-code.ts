@@ -1,7 +1,7 @@
 import { closeCodes, type CloseCode } from '../../../shared/contracts/stream';
 import type { ErrorCode } from '../../../shared/errors/app-error';
 
-/** The one place where a code becomes a close code. What is not listed is our own fault. */
+/** Maps error codes to WebSocket close codes. A code that is not listed is an internal error. */
 const codes: Partial<Record<ErrorCode, CloseCode>> = {
   'malformed-request': closeCodes.malformed,
   'wrong-order': closeCodes.policy,

@@ -6,28 +6,31 @@ import type {
 } from '../../../shared/contracts/stream';
 import { AppError } from '../../../shared/errors/app-error';
 
-/** Where messages go: a connection, as far as the outbox knows it. */
+/** The part of a connection that the outbox uses. */
 export interface Sink {
   send(text: string): void;
-  /** Bytes handed over that its client has not taken yet. */
+  /** Bytes that were sent and that the client has not read yet. */
   readonly bufferedBytes: number;
 }
 
 type Numbered = PredictionMessage | EventMessage | NoticeMessage | DoneMessage;
 type WithoutSeq<M> = M extends unknown ? Omit<M, 'seq'> : never;
-/** A message before it got its number; to a prediction’s `skipped` is added what a slow client does not get. */
+/**
+ * A message without its sequence number. The outbox increases a prediction's `skipped` by the
+ * predictions that a slow client does not get.
+ */
 export type Draft = WithoutSeq<Numbered>;
 
-/** Beyond this a client counts as slow: of its predictions only the newest waits. */
+/** With more unread bytes than this a client counts as slow, and only its newest prediction waits. */
 const maxBufferedBytes = 64 * 1024;
-/** Messages kept for a resume, of predictions and of all else. */
+/** Messages kept for a resume: so many predictions, and so many other messages. */
 const maxKept = 256;
-/** Messages other than predictions that may wait for a slow client; they are never left out. */
+/** Messages that may wait for a slow client. Only predictions are replaced by newer ones. */
 const maxPending = 1000;
 
 /**
- * Numbers a stream's messages, keeps the latest for a client that comes back, and holds back when the client reads too
- * slowly: then a newer prediction takes the place of an older one, and everything else waits its turn.
+ * Numbers a stream's messages and sends them. It keeps the latest ones for a client that resumes. For a
+ * client that reads too slowly it queues messages; a newer prediction then replaces an older one.
  */
 export class Outbox {
   #sink: Sink | undefined;
@@ -40,12 +43,15 @@ export class Outbox {
     return this.#seq;
   }
 
-  /** Whether the client has been handed everything. */
+  /** Whether all messages were sent. */
   get isEmpty(): boolean {
     return this.#pending.length === 0;
   }
 
-  /** @throws AppError overloaded when the client has left too much unread */
+  /**
+   * Sends or queues a message.
+   * @throws AppError overloaded when too many messages wait for the client
+   */
   send(draft: Draft): void {
     const message = { ...draft, seq: ++this.#seq };
     const kept = message.type === 'prediction' ? this.#predictions : this.#others;
@@ -56,7 +62,7 @@ export class Outbox {
     this.flush();
   }
 
-  /** Hands over what waited, as far as the client takes it; to be called when it took some. */
+  /** Sends queued messages while the client is not slow; to be called when the client has read some. */
   flush(): void {
     while (this.#sink !== undefined && this.#sink.bufferedBytes <= maxBufferedBytes) {
       const next = this.#pending.shift();
@@ -65,12 +71,15 @@ export class Outbox {
     }
   }
 
-  /** A first connection. */
+  /** Connects the stream's first connection. */
   attach(sink: Sink): void {
     this.#sink = sink;
   }
 
-  /** A client that came back gets at once what it missed. @throws AppError wrong-order for a `lastSeq` yet to come */
+  /**
+   * Connects a client that resumes, and sends it the messages after `lastSeq`.
+   * @throws AppError wrong-order for a `lastSeq` that was not sent yet
+   */
   resume(sink: Sink, lastSeq: number): void {
     if (lastSeq > this.#seq) {
       throw new AppError('wrong-order', `lastSeq is ${lastSeq}, and ${this.#seq} was the last message sent.`);
@@ -85,7 +94,7 @@ export class Outbox {
     if (lost > 0) this.send(messagesLost(lost));
   }
 
-  /** The connection is gone; another may follow. */
+  /** Disconnects a connection that was lost; another may follow. */
   detach(sink: Sink): void {
     if (this.#sink !== sink) return;
     this.#sink = undefined;
@@ -93,10 +102,10 @@ export class Outbox {
   }
 
   #enqueue(message: Numbered): void {
-    const last = this.#pending.findIndex(({ type }) => type === 'prediction');
-    const older = this.#pending[last];
+    const index = this.#pending.findIndex(({ type }) => type === 'prediction');
+    const older = this.#pending[index];
     if (message.type === 'prediction' && older?.type === 'prediction') {
-      this.#pending.splice(last, 1);
+      this.#pending.splice(index, 1);
       message.skipped += older.skipped + 1;
     }
     if (this.#pending.length >= maxPending) {

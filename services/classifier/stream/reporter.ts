@@ -8,26 +8,26 @@ import { describeModel } from '../model/describe-model';
 import type { Outbox } from './outbox';
 import type { StreamJudgement } from './window-judge';
 
-/** After a shutdown another instance should be there in so many seconds. */
+/** Seconds after which a client may reconnect when the service shuts down. */
 export const drainRetrySeconds = 5;
 
-/** Says what was judged: predictions, events and, at the end, totals. */
+/** Turns the judgements of a stream's windows into messages: predictions, events and finally totals. */
 export class Reporter {
   readonly #start: StartMessage;
   readonly #outbox: Outbox;
   readonly #metrics: Metrics;
   #manifest: Manifest;
   #detector: EventDetector | undefined;
-  /** End of the last window that was told of. */
+  /** End of the last window that was reported. */
   #atSeconds = 0;
   #predictions = 0;
   #silent = 0;
   #droppedSeconds = 0;
   #lagSumMs = 0;
   #maxLagMs = 0;
-  /** Windows left out since the last prediction. */
-  #leftOut = 0;
-  readonly #limited = new Set<FullScaleEvent>();
+  /** Windows skipped since the last prediction. */
+  #skippedWindows = 0;
+  readonly #reportedFullScale = new Set<FullScaleEvent>();
 
   constructor(start: StartMessage, manifest: Manifest, outbox: Outbox, metrics: Metrics) {
     this.#start = start;
@@ -37,7 +37,10 @@ export class Reporter {
     this.#detector = start.events === null ? undefined : detectorFor(start.events, manifest);
   }
 
-  /** Another model judges from now on. Where its classes are others, what is going on ends: nobody could tell when it does. */
+  /**
+   * Switches to another model. If its classes or thresholds differ, events that last are ended here,
+   * because the new model cannot tell when they end.
+   */
   changeModel(manifest: Manifest): void {
     const { classes } = manifest;
     if (
@@ -45,7 +48,7 @@ export class Reporter {
       this.#detector !== undefined &&
       this.#start.events !== null
     ) {
-      this.#tell(this.#detector.finish(this.#atSeconds));
+      this.#sendEvents(this.#detector.finish(this.#atSeconds));
       this.#detector = detectorFor(this.#start.events, manifest, this.#detector.events);
     }
     this.#manifest = manifest;
@@ -69,23 +72,27 @@ export class Reporter {
       ...(verdict ?? { unknown: false, label: 'silence', confidence: null, predictions: [] }),
       level: Math.round(levelDbfs * 10) / 10,
       lagMs: Math.round(lagMs * 10) / 10,
-      skipped: this.#leftOut,
+      skipped: this.#skippedWindows,
     });
-    this.#leftOut = 0;
-    // Silence, and what is none of the classes, makes no event of one. Classes with thresholds of their own need no more than these.
+    this.#skippedWindows = 0;
+    // Silent and `unknown` windows count as no class for events. In a multi-label version each class has
+    // a threshold of its own, which the detector applies.
     const isKnown = verdict !== undefined && (verdict.labels !== undefined || !verdict.unknown);
     const known = isKnown ? judgement?.scores.probabilities : undefined;
     const scores = known ?? new Float32Array(this.#manifest.classes.length);
     this.#atSeconds = window.endSeconds;
-    this.#tell(this.#detector?.push(window.endSeconds, scores) ?? []);
+    this.#sendEvents(this.#detector?.push(window.endSeconds, scores) ?? []);
   }
 
-  /** The service was too busy for `windows` windows; `unheard` is what no other window covers. */
-  leftOut(
+  /**
+   * Reports windows that were skipped because the service is overloaded.
+   * @param unheard the sound that no other window covers
+   */
+  reportSkipped(
     windows: number,
     unheard: { readonly startSeconds: number; readonly endSeconds: number } | undefined,
   ): void {
-    this.#leftOut += windows;
+    this.#skippedWindows += windows;
     if (unheard === undefined) return;
     const seconds = unheard.endSeconds - unheard.startSeconds;
     this.#droppedSeconds += seconds;
@@ -100,15 +107,17 @@ export class Reporter {
     });
   }
 
-  /** Samples far beyond full scale were dealt with; each way is said once. */
-  limited(event: FullScaleEvent): void {
-    if (this.#limited.has(event)) return;
-    this.#limited.add(event);
+  /**
+   * Sends a notice that samples far beyond full scale were corrected; once for each kind of correction.
+   */
+  reportFullScale(event: FullScaleEvent): void {
+    if (this.#reportedFullScale.has(event)) return;
+    this.#reportedFullScale.add(event);
     this.#outbox.send({ type: 'notice', notice: 'beyond-full-scale', message: fullScaleWarnings[event] });
   }
 
   finish(reason: DoneMessage['reason'], audioSeconds: number, receivedBytes: number): void {
-    this.#tell(this.#detector?.finish(audioSeconds) ?? []);
+    this.#sendEvents(this.#detector?.finish(audioSeconds) ?? []);
     this.#outbox.send({
       type: 'done',
       reason,
@@ -142,7 +151,7 @@ export class Reporter {
     this.#metrics.predictionConfidence.observe(verdict.confidence);
   }
 
-  #tell(changes: readonly EventChange[]): void {
+  #sendEvents(changes: readonly EventChange[]): void {
     for (const change of changes) {
       if (change.event === 'started') this.#metrics.streamEvents.inc({ class: change.label });
       this.#outbox.send({ type: 'event', ...change });
@@ -154,7 +163,7 @@ function detectorFor(rule: EventRule, { classes, calibration }: Manifest, events
   return new EventDetector(rule, classes, { eventsBefore, thresholds: calibration?.thresholds });
 }
 
-/** Whether a detector of one version's classes serves the other's. */
+/** Whether two versions have the same classes and thresholds, so that one event detector serves both. */
 function detectsAlike(one: Manifest, other: Manifest): boolean {
   const ruleOf = ({ classes, calibration }: Manifest): string =>
     JSON.stringify([classes, calibration?.thresholds]);

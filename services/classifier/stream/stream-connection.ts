@@ -18,34 +18,38 @@ import type { StreamSession } from './stream-session';
 export interface ConnectionOptions {
   readonly registry: StreamRegistry;
   readonly caller: Caller;
-  /** On whose account (access/caller-id.ts). */
+  /** The account (access/caller-id.ts). */
   readonly callerId: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** From the handshake to `start`, and from one message with audio to the next. */
+  /** Time allowed from the handshake to `start`. */
   readonly startMs: number;
+  /** Time allowed from one message with audio to the next. */
   readonly idleMs: number;
 }
 
-/** What `ws` closes with for a frame that it refuses. */
+/** The close codes that `ws` sends for frames that it refuses, by its error codes. */
 const codesOfBrokenFrames: Readonly<Record<string, number>> = {
   WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: closeCodes.tooBig,
   WS_ERR_INVALID_UTF8: closeCodes.malformed,
   WS_ERR_TOO_MANY_BUFFERED_PARTS: closeCodes.policy,
 };
-/** Control messages are small; a larger one is no message. */
+/** Largest text message in bytes; valid ones are much smaller. */
 const maxTextBytes = 16 * 1024;
-/** Bytes in the session's queue at which reading stops, and goes on again. */
+/** Bytes in the session's queue above which reading pauses, and below which it resumes. */
 const pauseBytes = 512 * 1024;
 const resumeBytes = 128 * 1024;
 /** What `ws` reports for a connection that ended without a close frame (RFC 6455, section 7.1.5). */
-const lostCode = 1006;
-/** A client that leaves so much unread gets no more pongs. */
+const abnormalClosure = 1006;
+/** A client with more unread bytes gets no pongs. */
 const maxUnreadBytes = 64 * 1024;
-/** Pings in a row that may stay without any sign of life. */
-const maxMisses = 2;
+/** Number of successive pings after which a client that sent nothing is disconnected. */
+const maxUnansweredPings = 2;
 
-/** One WebSocket: the order of messages, patience with its client, and how it ends. All else is the session's. */
+/**
+ * One WebSocket. It checks the order of messages, applies timeouts and backpressure, and closes the
+ * socket with the right code. The audio is processed by the session.
+ */
 export class StreamConnection {
   readonly #socket: WebSocket;
   readonly #options: ConnectionOptions;
@@ -55,13 +59,13 @@ export class StreamConnection {
   };
   readonly #cancelStart: () => void;
   #session: StreamSession | undefined;
-  #heardMs: number;
-  #misses = 0;
+  #lastAudioMs: number;
+  #unansweredPings = 0;
   #draining = false;
-  /** All that the session had to say is in its outbox. */
+  /** Whether the session has ended, so that its last message is in the outbox. */
   #finished = false;
-  /** A close frame was sent. */
-  #over = false;
+  /** Whether a close frame was sent, or the connection ended. */
+  #isClosing = false;
   #sentCode: number | undefined;
 
   constructor(socket: WebSocket, options: ConnectionOptions) {
@@ -77,18 +81,18 @@ export class StreamConnection {
         return socket.bufferedAmount;
       },
     };
-    this.#heardMs = options.clock.now();
+    this.#lastAudioMs = options.clock.now();
     this.#cancelStart = options.clock.setTimer(() => {
-      if (this.#session === undefined) this.#fail(tooQuiet(options.startMs, 'No start'));
+      if (this.#session === undefined) this.#fail(timeoutError(options.startMs, 'No start'));
     }, options.startMs);
     socket.on('message', (data, isBinary) => {
-      this.#misses = 0;
+      this.#unansweredPings = 0;
       this.#guard(() => {
         this.#receive(data, isBinary);
       });
     });
     socket.on('pong', () => {
-      this.#misses = 0;
+      this.#unansweredPings = 0;
     });
     socket.on('ping', (data) => {
       if (socket.bufferedAmount <= maxUnreadBytes) socket.pong(data);
@@ -96,9 +100,9 @@ export class StreamConnection {
     socket.on('close', (code) => {
       this.#closed(code);
     });
-    // A frame too large, broken UTF-8, a broken protocol: ws closes by itself, with the code for it.
+    // For an oversized frame, invalid UTF-8 or a protocol error, ws closes the connection by itself.
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#over = true;
+      this.#isClosing = true;
       this.#sentCode ??= codesOfBrokenFrames[error.code ?? ''];
       if (this.#session !== undefined) options.registry.end(this.#session, this.#release);
     });
@@ -109,49 +113,54 @@ export class StreamConnection {
     return this.#sentCode;
   }
 
-  /** How much of its place the stream makes use of, from 0 to 1. */
+  /** Seconds of sound that the stream sends a second, from 0 to 1 (StreamLoad.use). */
   get use(): number {
     return this.#session?.load.use ?? 0;
   }
 
-  /** Another gets this stream's place. */
+  /** Ends the stream, because another caller gets its place. */
   giveUp(): void {
     const message = 'All streams are taken, and others need a place more; try again in 10 s.';
     this.#fail(new AppError('overloaded', message, { details: { retryAfterSeconds: 10 } }));
   }
 
-  /** To be called regularly: pings, and gives up a client that showed no sign of life since the last two pings. */
+  /**
+   * To be called at intervals: pings the client, and disconnects one that did not react to two pings.
+   */
   heartbeat(): void {
-    // While we do not read, a pong could not be heard.
+    // While reading is paused, a pong could not be received.
     if (this.#socket.isPaused) return;
     const { clock, idleMs } = this.#options;
-    if (this.#session?.isEnding === false && clock.now() - this.#heardMs > idleMs) {
-      this.#fail(tooQuiet(idleMs, 'No audio'));
+    if (this.#session?.isEnding === false && clock.now() - this.#lastAudioMs > idleMs) {
+      this.#fail(timeoutError(idleMs, 'No audio'));
     }
-    if (this.#misses >= maxMisses) {
+    if (this.#unansweredPings >= maxUnansweredPings) {
       this.#socket.terminate();
       return;
     }
-    this.#misses++;
+    this.#unansweredPings++;
     this.#socket.ping();
   }
 
-  /** The service stops: the client gets its last result and `done`, then the connection closes. */
+  /**
+   * Ends the stream for a shutdown: the client gets its last result and `done`, then close code 1001.
+   */
   drain(): void {
     this.#draining = true;
     if (this.#session !== undefined) this.#session.end('draining');
     else this.#close(closeCodes.draining, 'shutting down');
   }
 
-  /** Ends at once. */
+  /** Ends the connection at once, without a close frame. */
   terminate(): void {
     this.#socket.terminate();
   }
 
   #receive(data: RawData, isBinary: boolean): void {
-    // After `stop` nothing more is expected: a recorder's last blob may still come, or a second `stop`. To refuse
-    // it would lose the results that are due. While the service shuts down, what live clients send has no place.
-    if (this.#over || this.#session?.isEnding === true) return;
+    // What arrives after `stop` is ignored: a recorder's last blob, or a second `stop`. Refusing it
+    // would lose results that are due. During a shutdown, what live clients go on sending is ignored
+    // too.
+    if (this.#isClosing || this.#session?.isEnding === true) return;
     const bytes = data as Buffer;
     if (isBinary) {
       this.#receiveAudio(bytes);
@@ -188,15 +197,15 @@ export class StreamConnection {
   #receiveAudio(bytes: Buffer): void {
     const session = this.#session;
     if (session === undefined) throw new AppError('wrong-order', 'Audio came before start.');
-    this.#heardMs = this.#options.clock.now();
+    this.#lastAudioMs = this.#options.clock.now();
     session.push(bytes);
     if (session.queuedBytes > pauseBytes) this.#socket.pause();
   }
 
   #adopt(session: StreamSession): void {
     this.#session = session;
-    this.#heardMs = this.#options.clock.now();
-    session.onRoom = () => {
+    this.#lastAudioMs = this.#options.clock.now();
+    session.onQueueDrained = () => {
       if (this.#socket.isPaused && session.queuedBytes < resumeBytes) this.#socket.resume();
     };
     session.ended.then(
@@ -211,9 +220,9 @@ export class StreamConnection {
     if (this.#draining) session.end('draining');
   }
 
-  /** The client took something: more may follow, or the end. */
+  /** Called when a message was written: sends queued messages, or closes after the last one. */
   #sent(): void {
-    if (this.#session === undefined || this.#over) return;
+    if (this.#session === undefined || this.#isClosing) return;
     this.#guard(() => {
       this.#session?.outbox.flush();
     });
@@ -230,17 +239,17 @@ export class StreamConnection {
     }
   }
 
-  /** Says what is wrong and ends the connection, and with it the stream unless another connection has it. */
+  /** Sends the error and closes; ends the stream too, unless another connection has resumed it. */
   #fail(error: AppError): void {
-    if (this.#over) return;
+    if (this.#isClosing) return;
     const { code, message, details } = error;
-    const ours = closeCodeOf(code) === closeCodes.internal;
-    if (ours) this.#options.logger.error({ err: error }, 'stream failed on our side');
+    const isInternal = closeCodeOf(code) === closeCodes.internal;
+    if (isInternal) this.#options.logger.error({ err: error }, 'stream failed on our side');
     const retryAfterSeconds = details['retryAfterSeconds'];
     this.#send({
       type: 'error',
       code,
-      message: ours ? 'Something went wrong on our side.' : message,
+      message: isInternal ? 'Something went wrong on our side.' : message,
       ...(typeof retryAfterSeconds === 'number' ? { retryAfterSeconds } : {}),
     });
     this.#close(closeCodeOf(code), code);
@@ -252,26 +261,26 @@ export class StreamConnection {
   }
 
   #close(code: number, reason: string): void {
-    this.#over = true;
+    this.#isClosing = true;
     this.#sentCode = code;
-    // Paused, it would never hear the client's own close.
+    // A paused socket would not receive the client's close frame.
     if (this.#socket.isPaused) this.#socket.resume();
     this.#socket.close(code, reason);
   }
 
-  /** A client that leaves properly is done with its stream; one whose connection was lost may come back. */
+  /** A client that closes properly ends its stream; one whose connection was lost may resume it. */
   #closed(code: number): void {
-    this.#over = true;
+    this.#isClosing = true;
     this.#cancelStart();
     const session = this.#session;
     if (session === undefined) return;
     const { registry } = this.#options;
     session.outbox.detach(this.#sink);
-    if (code === lostCode) registry.detach(session, this.#release);
+    if (code === abnormalClosure) registry.detach(session, this.#release);
     else registry.end(session, this.#release);
   }
 }
 
-function tooQuiet(ms: number, what: string): AppError {
+function timeoutError(ms: number, what: string): AppError {
   return new AppError('request-timeout', `${what} came for ${ms / 1000} s.`);
 }

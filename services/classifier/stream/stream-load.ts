@@ -1,37 +1,40 @@
 import type { Clock } from '../../../shared/runtime/clock';
 import { RecentRate } from '../../../shared/batching/recent-rate';
 
-/** What a stream really asks of the service, by the sound of the last ten seconds or so. */
+/** Measures the load that a stream causes, over about the last ten seconds. */
 export class StreamLoad {
   readonly #hopSeconds: number;
-  /** Seconds of sound. */
-  readonly #heard: RecentRate;
+  /** Seconds of sound received. */
+  readonly #received: RecentRate;
   readonly #windows: RecentRate;
   readonly #loud: RecentRate;
 
   constructor(hopSeconds: number, clock: Clock) {
     this.#hopSeconds = hopSeconds;
-    this.#heard = new RecentRate(clock);
+    this.#received = new RecentRate(clock);
     this.#windows = new RecentRate(clock);
     this.#loud = new RecentRate(clock);
   }
 
-  hear(seconds: number): void {
-    this.#heard.add(seconds);
+  addSound(seconds: number): void {
+    this.#received.add(seconds);
   }
 
-  /** @param loud how many of the windows the engine is asked for */
-  judge(windows: number, loud: number): void {
+  /** @param loud how many of the windows are not silent, and so go to the engine */
+  addWindows(windows: number, loud: number): void {
     this.#windows.add(windows);
     this.#loud.add(loud);
   }
 
-  /** Seconds of sound in a second, at most 1: what comes faster than real time gets what is left over. */
+  /**
+   * Seconds of sound received a second; at most 1, as senders faster than real time have no claim to
+   * more.
+   */
   get use(): number {
-    return Math.min(1, this.#heard.perSecond);
+    return Math.min(1, this.#received.perSecond);
   }
 
-  /** Windows a second that the engine is asked for. */
+  /** Windows a second that go to the engine. */
   get windowsPerSecond(): number {
     const windows = this.#windows.perSecond;
     const loudShare = windows > 0 ? this.#loud.perSecond / windows : 1;

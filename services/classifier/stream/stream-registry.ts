@@ -8,21 +8,23 @@ import { StreamSession, type SessionDeps, type SessionLimits } from './stream-se
 
 export interface RegistryOptions extends SessionDeps {
   readonly limits: SessionLimits & ReadyMessage['limits'];
-  /** Streams without a connection that are kept at most. */
+  /** Largest number of streams without a connection that are kept. */
   readonly maxDetached: number;
-  /** Windows a second that streams may ask for in all; undefined while that is not known. */
+  /** Windows a second that all streams together may send to the engine; undefined while unknown. */
   readonly maxWindowsPerSecond: () => number | undefined;
 }
 
 interface Entry {
   readonly session: StreamSession;
   readonly owner: string;
-  /** Ends the connection that has the stream now. */
+  /** Closes the connection that holds the stream; undefined while there is none. */
   release: (() => void) | undefined;
   cancelExpiry: (() => void) | undefined;
 }
 
-/** Every stream, with a connection or without one: begins them, hands them to clients that come back, and lets them go. */
+/**
+ * Holds all streams, connected or not: begins them, resumes them for returning clients and removes them.
+ */
 export class StreamRegistry {
   readonly #options: RegistryOptions;
   readonly #entries = new Map<string, Entry>();
@@ -31,26 +33,27 @@ export class StreamRegistry {
     this.#options = options;
   }
 
-  /** Streams, with and without a connection. */
+  /** Number of streams, connected or not. */
   get size(): number {
     return this.#entries.size;
   }
 
   /**
-   * Whether there is no room for one more prediction a second; an empty house has room, for longer hops at least. A caller that
-   * uses less than half of the engine's share has room where others use all of it: callers take turns there.
+   * Whether the streams' share of the engine has no room for one more window a second. Without any load
+   * there is always room. A caller that uses less than half of the share has room even if others use all
+   * of it, because the engine's queue serves callers in turn.
    */
   isFull(caller: string): boolean {
     return this.#windowsPerSecond() > 0 && !this.#hasRoom(1, caller);
   }
 
   #hasRoom(windowsPerSecond: number, caller: string): boolean {
-    const most = this.#options.maxWindowsPerSecond() ?? Infinity;
-    if (this.#windowsPerSecond() + windowsPerSecond <= most) return true;
-    return this.#windowsPerSecond(caller) + windowsPerSecond <= most / 2;
+    const maxPerSecond = this.#options.maxWindowsPerSecond() ?? Infinity;
+    if (this.#windowsPerSecond() + windowsPerSecond <= maxPerSecond) return true;
+    return this.#windowsPerSecond(caller) + windowsPerSecond <= maxPerSecond / 2;
   }
 
-  /** Windows a second that connected streams really ask of the engine: all, or a caller's. */
+  /** Windows a second that connected streams send to the engine: of all callers, or of one. */
   #windowsPerSecond(caller?: string): number {
     let sum = 0;
     for (const { session, release } of this.#entries.values()) {
@@ -61,8 +64,9 @@ export class StreamRegistry {
   }
 
   /**
-   * @param callerId on whose account
-   * @param release ends the connection when another takes the stream over
+   * Begins a stream.
+   * @param callerId the account (access/caller-id.ts)
+   * @param release closes the connection when another one resumes the stream
    * @throws AppError malformed-request, overloaded, engine-unavailable
    */
   begin(
@@ -89,9 +93,9 @@ export class StreamRegistry {
   }
 
   /**
-   * Gives a stream to a client that came back. The connection that still holds it is closed: its client is here.
-   * What was missed is not sent yet: see Outbox.resume.
-   * @throws AppError not-found when there is no such stream of this caller’s (any more)
+   * Gives a stream to a client that resumes it. A connection that still holds it is closed. Missed
+   * messages are sent afterwards, by Outbox.resume.
+   * @throws AppError not-found when this caller has no such stream (any more)
    */
   resume({ streamId }: ResumeMessage, caller: Caller, release: () => void): StreamSession {
     const entry = this.#entries.get(streamId);
@@ -110,26 +114,26 @@ export class StreamRegistry {
     return entry.session;
   }
 
-  /** The connection is lost: the stream is kept for a while. */
+  /** Keeps a stream whose connection was lost for `resumeSeconds`. */
   detach(session: StreamSession, release: () => void): void {
     const entry = this.#entries.get(session.id);
     if (entry?.release !== release) return;
     entry.release = undefined;
-    session.onRoom = () => undefined;
+    session.onQueueDrained = () => undefined;
     const { clock, limits, maxDetached } = this.#options;
     entry.cancelExpiry = clock.setTimer(() => {
       this.#remove(session);
     }, limits.resumeSeconds * 1000);
     const detached = [...this.#entries.values()].filter((other) => other.release === undefined);
-    if (detached.length > maxDetached) this.#remove(oldestOfGreediest(detached).session);
+    if (detached.length > maxDetached) this.#remove(oldestOfLargestCaller(detached).session);
   }
 
-  /** The connection that holds the stream is done with it; another's say is not heard. */
+  /** Removes a stream, if it is still held by the connection with this `release`. */
   end(session: StreamSession, release: () => void): void {
     if (this.#entries.get(session.id)?.release === release) this.#remove(session);
   }
 
-  /** Lets go of everything. */
+  /** Removes all streams. */
   close(): void {
     for (const { session } of [...this.#entries.values()]) this.#remove(session);
   }
@@ -137,7 +141,7 @@ export class StreamRegistry {
   #remove(session: StreamSession): void {
     this.#entries.get(session.id)?.cancelExpiry?.();
     this.#entries.delete(session.id);
-    session.onRoom = () => undefined;
+    session.onQueueDrained = () => undefined;
     session.abort(new AppError('cancelled', 'The stream is over.'));
   }
 
@@ -159,8 +163,8 @@ export class StreamRegistry {
   }
 }
 
-/** The caller that has the most loses its oldest. */
-function oldestOfGreediest(entries: readonly Entry[]): Entry {
+/** The oldest stream of the caller with the most streams. */
+function oldestOfLargestCaller(entries: readonly Entry[]): Entry {
   const counts = new CallerCounts();
   for (const { session } of entries) counts.add(session.caller, 1);
   return entries.find(({ session }) => session.caller === counts.callerWithMost)!;

@@ -37,14 +37,17 @@ export interface StreamServerOptions {
 }
 
 export interface StreamServer {
-  /** Every client gets its last result, `done` and close code 1001; resolves when the last connection is closed. */
+  /**
+   * Every client gets its last result, `done` and close code 1001; resolves when the last connection is
+   * closed.
+   */
   drain(): Promise<void>;
   /** Ends what is left at once. */
   close(): void;
 }
 
-/** A stream that was let in, from its handshake on. */
-interface Admission {
+/** An admitted stream, from its handshake on. */
+interface AdmittedStream {
   readonly caller: Caller;
   readonly callerId: string;
   connection: StreamConnection | undefined;
@@ -52,12 +55,14 @@ interface Admission {
 }
 
 export const streamPath = '/stream';
-/** A frame in more fragments than a recorder would ever make is a way to use up memory. */
+/** Largest number of fragments of a message; more would only serve to use up memory. */
 const maxFragments = 1024;
-/** How long a client may take to answer a close frame. */
+/** Milliseconds that a client may take to answer a close frame. */
 const closeTimeout = 5000;
 
-/** Puts `/stream` on an HTTP server: who may open one, how many, and that none is left half-open. */
+/**
+ * Serves `/stream` on an HTTP server: checks and admits handshakes, counts streams and pings clients.
+ */
 export function createStreamServer(server: Server, options: StreamServerOptions): StreamServer {
   const { gate, identify, metrics, logger, clock } = options;
   const connections = new Set<StreamConnection>();
@@ -66,15 +71,16 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
-    // Audio does not shrink, and a deflate window for each connection would be memory for nothing.
+    // Audio hardly compresses, and a deflate window for each connection would cost memory.
     perMessageDeflate: false,
-    // A read of 64 KiB can hold thousands of messages: other sockets have their turn between two of them.
+    // A read of 64 KiB can hold thousands of messages; other sockets are served between two of them.
     allowSynchronousEvents: false,
-    // Answered as far as the client reads (stream-connection.ts).
+    // StreamConnection answers pings, unless the client reads too slowly.
     autoPong: false,
     maxPayload: options.maxMessageBytes,
+    // A spread, because the declarations of ws do not list closeTimeout yet.
     ...{ maxFragments, maxBufferedChunks: 16 * maxFragments, closeTimeout },
-    // Never the one that carries a key.
+    // The subprotocol that carries an API key is never selected.
     handleProtocols: (protocols) => (protocols.has(streamProtocol) ? streamProtocol : false),
   });
   sockets.on('wsClientError', ({ message }, socket) => {
@@ -89,7 +95,7 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
   }, options.pingMs);
   heartbeat.unref();
 
-  function admit(request: IncomingMessage): Admission {
+  function admit(request: IncomingMessage): AdmittedStream {
     options.origins.admit(request);
     const caller = identify(request.headers);
     const callerId = options.callerIdOf(caller, request);
@@ -99,7 +105,7 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
         details: { retryAfterSeconds: 10 },
       });
     }
-    const admission: Admission = { caller, callerId, connection: undefined, leave: () => undefined };
+    const admission: AdmittedStream = { caller, callerId, connection: undefined, leave: () => undefined };
     const leaveGate = gate.enterStream(callerId, {
       get use() {
         return admission.connection?.use ?? 0;
@@ -120,7 +126,7 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
     return admission;
   }
 
-  function open(socket: WebSocket, admission: Admission): void {
+  function open(socket: WebSocket, admission: AdmittedStream): void {
     const { registry, startMs, idleMs } = options;
     const { caller, callerId, leave } = admission;
     const requestId = randomUUID();
@@ -150,7 +156,7 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
   }
 
   function handshake(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    let admission: Admission;
+    let admission: AdmittedStream;
     try {
       admission = admit(request);
     } catch (caught) {
@@ -158,7 +164,7 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
       return;
     }
     const { leave } = admission;
-    // A handshake that ws itself refuses, or that is cut off, ends with its socket.
+    // If ws refuses the handshake or the client disconnects, the place is freed when the socket closes.
     socket.once('close', leave);
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('close', leave);
@@ -191,7 +197,10 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
   };
 }
 
-/** Whether a request asks for the one upgrade that there is, where it is to be had. Of several offers, it is the one taken. */
+/**
+ * Whether a request asks for a WebSocket at `/stream`. If so, its `Upgrade` header, which may offer
+ * several protocols, is reduced to `websocket`.
+ */
 function isHandshake(request: IncomingMessage): boolean {
   const { method, headers } = request;
   const offers = (headers.upgrade ?? '').split(',').map((offer) => offer.trim().toLowerCase());
@@ -210,7 +219,7 @@ function refuse(
   headers: Readonly<Record<string, string>> = {},
 ): void {
   const problem = problemOf(error, randomUUID());
-  // At the handshake it is the service that is full, not the client that asks too often.
+  // 503 and not 429: the service is full; the client has not sent too many requests.
   if (error.code === 'overloaded') problem.status = 503;
   metrics.rejected.inc({ reason: error.code });
   const { requestId, status, code } = problem;

@@ -30,9 +30,9 @@ import { fitWindow, refitWindow } from './sound/window-fit';
 import { judgeStreamWindows } from './window-judge';
 
 export interface SessionDeps {
-  /** The native kernels, once they are known: they resample. */
+  /** The native kernels, used for resampling; undefined until they are available. */
   readonly kernels?: () => KernelsChoice | undefined;
-  /** The model that answers now. @throws AppError starting */
+  /** A lease on the model that serves now. @throws AppError starting */
   readonly lease: () => Lease;
   readonly observer: WindowObserver;
   readonly containers: ContainerThread;
@@ -45,29 +45,31 @@ export interface SessionDeps {
 }
 
 export interface SessionLimits {
-  /** Audio that may wait to be judged. A sender ahead of the clock is made to wait. */
+  /** Audio that may wait to be judged. A sender faster than real time is held back beyond it. */
   readonly bufferedSeconds: number;
-  /** A live sender's window that waited longer is left out, with those before it. */
+  /** Of a live sender, a window that has waited longer is skipped. */
   readonly maxLagMs: number;
 }
 
-/** Windows of one stream judged together when it is behind. */
-const windowsAtOnce = 8;
-/** A sender so far ahead of the clock does not send live: it can be made to wait. */
-const aheadSeconds = 2;
+/** Largest number of windows of one stream that are judged together. */
+const maxGroupWindows = 8;
+/** A sender that is further ahead of the clock does not send live, and can be held back. */
+const liveAheadSeconds = 2;
 
 /**
- * One stream: bytes in, messages out. It owns everything that is remembered of the stream (decoder, resampler, windows, what the
- * events hang on), knows neither sockets nor the protocol's order, and outlives a lost connection.
+ * One stream: bytes in, messages out. It owns the stream's state (decoder, resampler, windows, events),
+ * knows neither sockets nor the order of protocol messages, and outlives a lost connection.
  *
- * Bytes wait in a queue and are worked off one after another; windows are judged beside that, in groups, one group at a time.
- * Who sends faster than real time (a file) is held up while `bufferedSeconds` wait; who sends live never is: when the engine
- * cannot keep up, windows are left out instead. Everything that computes does so in pieces of a few milliseconds (see Turns).
+ * Messages with audio are queued and processed one after another. Windows are judged concurrently with
+ * that, one group at a time. A sender faster than real time (a file) is held back while
+ * `bufferedSeconds` wait. A live sender is never held back: when the engine cannot keep up, windows are
+ * skipped instead. Computation is split into pieces of a few milliseconds, which streams run in turn
+ * (see EventLoopQueue).
  */
 export class StreamSession {
   readonly id = randomUUID();
   readonly start: StartMessage;
-  /** On whose account (access/caller-id.ts). */
+  /** The account (access/caller-id.ts). */
   readonly caller: string;
   readonly outbox: Outbox;
   readonly load: StreamLoad;
@@ -88,9 +90,9 @@ export class StreamSession {
   #working = false;
   #judging: Promise<void> | undefined;
   #ending: DoneMessage['reason'] | undefined;
-  #room: Deferred<undefined> | undefined;
-  /** Called when bytes were taken from the queue. */
-  onRoom: () => void = () => undefined;
+  #bufferRoom: Deferred<undefined> | undefined;
+  /** Called when bytes were removed from the queue. */
+  onQueueDrained: () => void = () => undefined;
 
   /** @throws AppError malformed-request when the window does not suit the model */
   constructor(start: StartMessage, caller: string, outbox: Outbox, deps: SessionDeps, limits: SessionLimits) {
@@ -115,8 +117,8 @@ export class StreamSession {
       ...{ filters: deps.filters, turns: deps.turns, caller, signal: this.#work.signal },
       arithmetic: () => this.#arithmetic,
       removeOffset: () => removesOffset(this.#manifest.frontEnd),
-      tell: (event) => {
-        this.#reporter.limited(event);
+      onFullScale: (event) => {
+        this.#reporter.reportFullScale(event);
       },
     });
     this.#windows = new SlidingWindows({
@@ -125,11 +127,11 @@ export class StreamSession {
       hopSeconds: start.hopSeconds,
     });
     this.#reporter = new Reporter(start, manifest, outbox, deps.metrics);
-    // Whoever awaits `ended` hears of it; nobody else has to.
+    // Prevents an unhandled rejection where nobody awaits `ended`.
     this.#ended.promise.catch(() => undefined);
   }
 
-  /** The model that judges. */
+  /** Manifest of the model that judges now. */
   get manifest(): Manifest {
     return this.#manifest;
   }
@@ -146,17 +148,17 @@ export class StreamSession {
     return this.#receivedBytes;
   }
 
-  /** Whether no more audio is taken. */
+  /** Whether further audio is ignored. */
   get isEnding(): boolean {
     return this.#ending !== undefined;
   }
 
-  /** Settles when `done` was sent; rejects with what ended the stream before. */
+  /** Resolves when `done` is in the outbox; rejects with the error that ended the stream earlier. */
   get ended(): Promise<undefined> {
     return this.#ended.promise;
   }
 
-  /** Audio, cut anywhere. The bytes are the session's from now on. */
+  /** Takes audio, cut at any byte. The caller must not use the bytes any more. */
   push(bytes: Uint8Array): void {
     if (this.isEnding || this.#work.signal.aborted) return;
     this.#receivedBytes += bytes.byteLength;
@@ -164,18 +166,18 @@ export class StreamSession {
     this.#run();
   }
 
-  /** No more audio comes: what is there is judged, and `done` sent. */
+  /** Ends the audio: what was received is judged, then `done` is sent. */
   end(reason: DoneMessage['reason']): void {
     this.#ending ??= reason;
     this.#run();
   }
 
-  /** Drops everything. */
+  /** Ends the stream at once and discards its audio. */
   abort(reason: AppError): void {
     if (this.#work.signal.aborted) return;
     this.#work.abort(reason);
     this.#backlog.clear();
-    this.#room?.resolve(undefined);
+    this.#bufferRoom?.resolve(undefined);
     this.#ended.reject(reason);
     if (!this.#working) this.#decoder.close();
   }
@@ -183,7 +185,7 @@ export class StreamSession {
   #run(): void {
     if (this.#working || this.#work.signal.aborted) return;
     this.#working = true;
-    this.#workOff()
+    this.#processBacklog()
       .catch((error: unknown) => {
         this.abort(AppError.from(error));
       })
@@ -194,100 +196,103 @@ export class StreamSession {
       });
   }
 
-  async #workOff(): Promise<void> {
-    await this.#backlog.workOff(async ({ bytes, arrivedMs }) => {
-      // Those before it were done with: there is room.
-      this.onRoom();
-      await this.#hearAll(this.#decoder.push(bytes), arrivedMs);
+  async #processBacklog(): Promise<void> {
+    await this.#backlog.drain(async ({ bytes, arrivedMs }) => {
+      // The message before this one is done, so the queue has shrunk.
+      this.onQueueDrained();
+      await this.#processPieces(this.#decoder.push(bytes), arrivedMs);
     });
-    this.onRoom();
+    this.onQueueDrained();
     if (this.#ending !== undefined && !this.#work.signal.aborted) await this.#finish(this.#ending);
   }
 
-  /** A small message can hold hours of sound: when the stream is over, nobody waits for it any more. */
-  async #hearAll(pieces: AsyncGenerator<Piece, void, undefined>, arrivedMs: number): Promise<void> {
+  /** Processes what a message decodes to, which may be hours of sound; stops when the stream is over. */
+  async #processPieces(pieces: AsyncGenerator<Piece, void, undefined>, arrivedMs: number): Promise<void> {
     while (!this.#work.signal.aborted) {
-      const next = await this.#turn(() => pieces.next());
+      const next = await this.#runInTurn(() => pieces.next());
       if (next.done === true) return;
-      await this.#hear(next.value, arrivedMs);
+      await this.#processPiece(next.value, arrivedMs);
     }
     await pieces.return();
   }
 
-  /** Does a piece of work when it is this caller's turn. */
-  #turn<T>(piece: () => T): Promise<Awaited<T>> {
+  /** Runs a short piece of work when it is this caller's turn. */
+  #runInTurn<T>(piece: () => T): Promise<Awaited<T>> {
     return this.#deps.turns.run(this.caller, piece) as Promise<Awaited<T>>;
   }
 
   async #finish(reason: DoneMessage['reason']): Promise<void> {
     const nowMs = this.#deps.clock.now();
-    await this.#hearAll(this.#decoder.finish(), nowMs);
-    this.#take(this.#resampler.finish(), nowMs);
+    await this.#processPieces(this.#decoder.finish(), nowMs);
+    this.#addSamples(this.#resampler.finish(), nowMs);
     await this.#judging;
     await this.#judgeWith(() => {
       const last = this.#windows.finish();
       return Promise.resolve(last === undefined ? [] : [last]);
     });
     if (this.#work.signal.aborted) return;
-    this.#reporter.finish(reason, this.#heardSeconds, this.#receivedBytes);
+    this.#reporter.finish(reason, this.#receivedSeconds, this.#receivedBytes);
     this.#work.abort(new AppError('cancelled', 'The stream is over.'));
     this.#ended.resolve(undefined);
   }
 
-  get #heardSeconds(): number {
+  get #receivedSeconds(): number {
     return this.#windows.receivedSamples / this.#manifest.frontEnd.sampleRate;
   }
 
-  /** Whether the sender sends faster than sound goes by. */
+  /** Whether the sender is faster than real time. */
   get #isAhead(): boolean {
-    return this.#soundClock.aheadSeconds > aheadSeconds;
+    return this.#soundClock.aheadSeconds > liveAheadSeconds;
   }
 
-  async #hear(piece: Piece, arrivedMs: number): Promise<void> {
+  async #processPiece(piece: Piece, arrivedMs: number): Promise<void> {
     const toHz = (): number => this.#manifest.frontEnd.sampleRate;
     await this.#resampler.push(piece, toHz, (samples) => {
-      this.#take(samples, arrivedMs);
+      this.#addSamples(samples, arrivedMs);
     });
     const { metrics } = this.#deps;
     const seconds = piece.samples.length / piece.sampleRate;
-    this.#soundClock.hear(seconds);
-    this.load.hear(seconds);
+    this.#soundClock.advance(seconds);
+    this.load.addSound(seconds);
     metrics.streamAudioSeconds.inc(seconds);
     metrics.streamClippedSeconds.inc(clippedShare(piece.samples) * seconds);
     while (this.#isAhead && this.#windows.waitingSeconds > this.#limits.bufferedSeconds && this.#judging) {
-      this.#room = deferred<undefined>();
-      await this.#room.promise;
+      this.#bufferRoom = deferred<undefined>();
+      await this.#bufferRoom.promise;
     }
   }
 
-  #take(samples: Float32Array, arrivedMs: number): void {
+  #addSamples(samples: Float32Array, arrivedMs: number): void {
     this.#windows.push(samples);
-    this.#arrivals.note(this.#windows.receivedSamples, arrivedMs);
+    this.#arrivals.add(this.#windows.receivedSamples, arrivedMs);
     this.#judging ??= this.#judgeAll()
       .catch((error: unknown) => {
         this.abort(AppError.from(error));
       })
       .finally(() => {
         this.#judging = undefined;
-        this.#room?.resolve(undefined);
+        this.#bufferRoom?.resolve(undefined);
       });
   }
 
   async #judgeAll(): Promise<void> {
     const next = async (): Promise<SlidingWindow[]> => {
-      this.#leaveOutTheLate();
+      this.#skipLateWindow();
       const windows: SlidingWindow[] = [];
-      while (windows.length < windowsAtOnce) {
-        const window = await this.#turn(() => this.#windows.take());
+      while (windows.length < maxGroupWindows) {
+        const window = await this.#runInTurn(() => this.#windows.take());
         if (window === undefined) break;
         windows.push(window);
       }
       return windows;
     };
-    while (!this.#work.signal.aborted && (await this.#judgeWith(next))) this.#room?.resolve(undefined);
+    while (!this.#work.signal.aborted && (await this.#judgeWith(next))) this.#bufferRoom?.resolve(undefined);
   }
 
-  /** Judges what `take` gives with the model that answers now. @returns whether there was anything */
+  /**
+   * Judges the windows that `take` returns with the model that serves now.
+   * @returns whether there were any
+   */
   async #judgeWith(take: () => Promise<readonly SlidingWindow[]>): Promise<boolean> {
     const { model, release } = this.#deps.lease();
     try {
@@ -305,7 +310,10 @@ export class StreamSession {
     return kernels && nativeResampling(kernels);
   }
 
-  /** What was heard and not judged yet goes to the new model, at its rate. @throws AppError conflict when it hears too little at once */
+  /**
+   * Switches to another model. Sound that was not judged yet is converted to its sample rate.
+   * @throws AppError conflict when its window is shorter than the stream's hop
+   */
   #changeModel(manifest: Manifest): void {
     const { sampleRate: fromHz } = this.#manifest.frontEnd;
     const { sampleRate: toHz } = manifest.frontEnd;
@@ -329,7 +337,7 @@ export class StreamSession {
     const { sampleRate } = this.#manifest.frontEnd;
     const arrivals = group.map(({ endSeconds }) => this.#arrivals.take(Math.round(endSeconds * sampleRate)));
     const submit = (windows: readonly Float32Array[]): ReturnType<WindowBatcher['submit']> => {
-      this.load.judge(group.length, windows.length);
+      this.load.addWindows(group.length, windows.length);
       return batcher.submit(windows, { signal, lane: 'stream', caller: this.caller });
     };
     const judgements = await judgeStreamWindows(group, this, {
@@ -342,19 +350,19 @@ export class StreamSession {
     const nowMs = this.#deps.clock.now();
     for (const [index, judgement] of judgements.entries()) {
       if (signal.aborted) return;
-      await this.#turn(() => {
+      await this.#runInTurn(() => {
         this.#reporter.report(judgement, Math.max(0, nowMs - (arrivals[index] ?? nowMs)));
       });
     }
   }
 
-  #leaveOutTheLate(): void {
+  #skipLateWindow(): void {
     const { sampleRate } = this.#manifest.frontEnd;
     const nextEnd = Math.round(this.#windows.nextEndSeconds * sampleRate);
     if (nextEnd > this.#windows.receivedSamples || this.#isAhead) return;
     const arrivedMs = this.#arrivals.take(nextEnd) ?? Infinity;
     if (this.#deps.clock.now() - arrivedMs <= this.#limits.maxLagMs) return;
     const skipped = this.#windows.skip(1);
-    this.#reporter.leftOut(skipped.windows, skipped.unheard);
+    this.#reporter.reportSkipped(skipped.windows, skipped.unheard);
   }
 }

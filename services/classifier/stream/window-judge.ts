@@ -3,12 +3,12 @@ import type { SlidingWindow } from '../../../shared/signal/sliding-windows';
 import type { StartMessage } from '../../../shared/contracts/stream';
 import { judgeWindows, type JudgeOptions, type Judgement, type WindowObserver } from '../model/judge-windows';
 
-/** What is known of one window of a stream. */
+/** The result for one window of a stream. */
 export interface StreamJudgement {
   readonly window: SlidingWindow;
-  /** Of what is new in it. */
+  /** Level of the samples that are not in the window before. */
   readonly levelDbfs: number;
-  /** Undefined when it was silent and the model was not asked. */
+  /** Undefined for a silent window, which does not go to the model. */
   readonly judgement: Judgement | undefined;
 }
 
@@ -16,10 +16,13 @@ export interface StreamJudgeDeps extends Pick<JudgeOptions, 'manifest' | 'turns'
   readonly observer: WindowObserver;
 }
 
-/** Silence is told from sound by the loudest block of this length. */
+/** Silence is decided by the level of the loudest block of this length. */
 const blockSeconds = 0.1;
 
-/** Judges windows of one stream together; silent ones are not worth the model. */
+/**
+ * Judges windows of one stream together. Only windows that are not silent go to the model.
+ * @returns a judgement for each window, in their order
+ */
 export async function judgeStreamWindows(
   windows: readonly SlidingWindow[],
   { start, caller }: { readonly start: StartMessage; readonly caller: string },

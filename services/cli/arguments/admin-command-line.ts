@@ -90,13 +90,13 @@ const parsers: Readonly<Record<AdminCommand['verb'], Parse>> = {
   unpin: parseWithServed('unpin'),
 };
 
-/** A command that only admins may give, or that shows what they change; undefined when it is none. */
+/** Parses an admin command; undefined for another verb. @throws AppError malformed-request */
 export function parseAdminCommand(verb: string, args: readonly string[]): AdminCommand | undefined {
   const known = Object.entries(parsers).find(([name]) => name === verb);
   return known?.[1](args);
 }
 
-/** Without a version: the one that serves. */
+/** Parses a command about one version; without one it is about the version that serves. */
 function parseWithServed(verb: 'rollback' | 'unpin'): Parse {
   return (args) => {
     const { options, rest } = parseOptions(plainSchema, args);
@@ -130,6 +130,10 @@ function parseDatasets(args: readonly string[]): AdminCommand {
   return { verb: 'datasets', action, name, paths, options };
 }
 
-function assertRest(rest: readonly string[], least: number, most: number, what: string): void {
-  if (rest.length < least || rest.length > most) throw wrongUse(`${what}.`);
+/**
+ * Checks the number of arguments besides options.
+ * @throws AppError malformed-request with the message
+ */
+function assertRest(rest: readonly string[], min: number, max: number, message: string): void {
+  if (rest.length < min || rest.length > max) throw wrongUse(`${message}.`);
 }

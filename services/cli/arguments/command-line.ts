@@ -11,7 +11,10 @@ export type Command =
   | { readonly verb: 'listen'; readonly stdin: boolean; readonly options: ListenOptions }
   | AdminCommand;
 
-/** @throws AppError malformed-request that says what is wrong, and how it is done */
+/**
+ * Parses the command line.
+ * @throws AppError malformed-request that names the mistake and shows the usage
+ */
 export function parseCommand([verb, ...args]: readonly string[]): Command {
   if (verb === undefined) throw wrongUse('Say what to do.');
   if (verb === 'help' || verb === '--help' || args.includes('--help')) return { verb: 'help' };

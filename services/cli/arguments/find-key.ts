@@ -1,16 +1,20 @@
 import { networkInterfaces } from 'node:os';
 import { readAdminKeys } from '../../../shared/access/admin-key-file';
 
-/** A server that this user administers, and the key for it. */
+/** A server of this user, and its admin key. */
 export interface FoundKey {
-  /** The server by the very address that its key was left for: a name could lead to somebody else's program. */
+  /**
+   * The server's URL, with the address that its key was stored for instead of a name: a name could
+   * resolve to another user's program.
+   */
   readonly server: string;
   readonly key: string;
 }
 
 /**
- * The admin key of a service that this user runs on this machine; undefined when there is none for this address.
- * @param folders where services leave their keys
+ * Finds the admin key of a service that this user runs on this machine.
+ * @param folders in which services store their keys
+ * @returns undefined when there is no key for this address
  */
 export async function findKey(server: string, folders: readonly string[]): Promise<FoundKey | undefined> {
   const url = new URL(server);
@@ -26,20 +30,22 @@ export async function findKey(server: string, folders: readonly string[]): Promi
   return undefined;
 }
 
-/** How a service that is bound to `address` is reached by who asks for `asked`; undefined: that is not it. */
+/**
+ * The host by which the service bound to `address` is reached; undefined if `asked` does not mean it.
+ */
 function hostFor(asked: string, address: string): string | undefined {
   const bound = address.includes(':') ? `[${address}]` : address;
   if (asked === bound) return asked;
-  const everywhere = ownLoopback.get(bound);
-  if (asked === 'localhost') return everywhere ?? (loopback.test(bound) ? bound : undefined);
-  if (everywhere === undefined) return undefined;
-  // Who listens on every IPv4 address leaves those of IPv6 to others.
+  const wildcardLoopback = ownLoopback.get(bound);
+  if (asked === 'localhost') return wildcardLoopback ?? (loopback.test(bound) ? bound : undefined);
+  if (wildcardLoopback === undefined) return undefined;
+  // A service on every IPv4 address does not listen on IPv6 addresses.
   if (bound === '0.0.0.0' && asked.startsWith('[')) return undefined;
   return loopback.test(asked) || isOwnAddress(asked) ? asked : undefined;
 }
 
 const loopback = /^(127(\.\d{1,3}){3}|\[::1\])$/;
-/** What stands for every address, and the loopback address of its kind. */
+/** The wildcard addresses, each with the loopback address of its family. */
 const ownLoopback = new Map([
   ['0.0.0.0', '127.0.0.1'],
   ['[::]', '[::1]'],

@@ -42,7 +42,7 @@ promote:
 
 EARSHOT_API_KEY holds the key, where the server asks for one. An admin key for a server of this user on this machine is found by itself.`;
 
-/** A number in words. */
+/** Schema of an option whose text is a number. */
 export function number(schema: z.ZodNumber): z.ZodPipe<z.ZodCoercedNumber, z.ZodNumber> {
   return z.coerce.number().pipe(schema);
 }
@@ -51,14 +51,14 @@ export const commonOptions = {
   server: z.url({ protocol: /^https?$/, error: 'expected an address like http://127.0.0.1:8080' }).optional(),
   json: z.boolean().default(false),
 };
-const hearingOptions = {
+const classifyingOptions = {
   ...commonOptions,
   top: number(z.int().min(1).max(1000)).default(3),
   hop: number(z.number().min(0.1).max(60)).optional(),
 };
-export const classifySchema = z.strictObject(hearingOptions);
+export const classifySchema = z.strictObject(classifyingOptions);
 export const listenSchema = z.strictObject({
-  ...hearingOptions,
+  ...classifyingOptions,
   predictions: z.boolean().default(false),
   device: z.string().optional(),
   'sample-rate': number(z.int().min(4000).max(1_000_000)).optional(),
@@ -66,10 +66,10 @@ export const listenSchema = z.strictObject({
   channels: number(z.int().min(1).max(8)).default(1),
 });
 
-/** Options without a value. */
+/** Names of the options without a value. */
 const flags = ['json', 'predictions', 'cross-validate', 'promote', 'detach'];
 
-/** @throws AppError malformed-request that names each option that is wrong */
+/** Parses options by a schema. @throws AppError malformed-request that names each invalid option */
 export function parseOptions<T extends z.ZodObject>(
   schema: T,
   args: readonly string[],

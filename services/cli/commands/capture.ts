@@ -3,20 +3,23 @@ import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { AppError } from '../../../shared/errors/app-error';
 
-/** Raw PCM from somewhere. */
+/** A source of raw PCM: a microphone or standard input. */
 export interface Capture {
   /** Hz. */
   readonly sampleRate: number;
   readonly audio: Readable;
-  /** Settles when the sound is over. @throws AppError not-found when the microphone could not be opened */
+  /**
+   * Resolves when the sound has ended; rejects with AppError not-found if the microphone could not be
+   * opened.
+   */
   readonly ended: Promise<void>;
   close(): void;
 }
 
-/** Hz; what sound cards run at. */
+/** Hz; the usual rate of sound cards. */
 const sampleRate = 48_000;
 
-/** Programs that know the system's microphones, in the order in which they are tried: mono, 16 bits. */
+/** Programs that record a microphone as mono 16-bit PCM, in the order in which they are tried. */
 const programs: readonly (readonly [command: string, args: (device: string) => string[]])[] = [
   [
     'arecord',
@@ -32,7 +35,7 @@ const programs: readonly (readonly [command: string, args: (device: string) => s
 ];
 
 /**
- * Opens a microphone through the first program that this machine has.
+ * Opens a microphone with the first of these programs that is installed.
  * @throws AppError not-found when it has none
  */
 export async function captureMicrophone(device = 'default'): Promise<Capture> {
@@ -56,15 +59,17 @@ export async function captureMicrophone(device = 'default'): Promise<Capture> {
 }
 
 async function endOf(child: ChildProcessByStdio<null, Readable, Readable>, command: string): Promise<void> {
-  let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-2000)));
+  let stderrText = '';
+  child.stderr
+    .setEncoding('utf8')
+    .on('data', (text: string) => (stderrText = (stderrText + text).slice(-2000)));
   const [code] = (await once(child, 'close')) as [number | null];
-  // Both end with a status of their own when interrupted: that is no failure.
+  // An interrupted program ends with a status other than 0, which is not a failure.
   if (code === 0 || code === null || child.killed) return;
-  throw new AppError('not-found', `${command} could not record: ${lastLine(said)}`);
+  throw new AppError('not-found', `${command} could not record: ${lastLine(stderrText)}`);
 }
 
-/** The programs tell the history of a failure first and what it came to last. */
+/** The last line of a program's messages: the one that states the failure. */
 function lastLine(text: string): string {
   return text.trim().split('\n').at(-1)!;
 }

@@ -7,15 +7,15 @@ import { AppError } from '../../../shared/errors/app-error';
 import type { CommandIo } from '../output/command-io';
 import type { ClassifyOptions } from '../arguments/command-line';
 import { exitCodeOf, exitCodes } from '../output/exit-codes';
-import { failureLine, heardWords } from '../output/lines';
+import { failureLine, classificationText } from '../output/lines';
 
-/** Files under way at a time: enough that the service never waits for this side, few enough to leave room for others. */
-const atOnce = 4;
-const attempts = 5;
+/** Requests at a time: enough to keep the service busy, few enough to leave room for other clients. */
+const maxConcurrent = 4;
+const maxAttempts = 5;
 
 /**
- * A line for each file, in the order given; what cannot be classified gets its reason on standard error.
- * @returns the exit status: that of the first file that failed
+ * Classifies files and prints a line for each, in their order. Failures are printed on standard error.
+ * @returns the exit status of the first file that failed, or 0
  */
 export async function classifyCommand(
   client: EarshotClient,
@@ -26,15 +26,17 @@ export async function classifyCommand(
   const answers: Promise<Classification>[] = [];
   let status: number = exitCodes.done;
   for (const [index, file] of files.entries()) {
-    for (let next = answers.length; next < Math.min(files.length, index + atOnce); next += 1) {
+    for (let next = answers.length; next < Math.min(files.length, index + maxConcurrent); next += 1) {
       const answer = classifyFile(client, files[next]!, options, io);
-      // Its failure is reported when its turn comes.
+      // A rejection is handled below, when the loop reaches this file.
       answer.catch(() => undefined);
       answers.push(answer);
     }
     try {
       const answer = await answers[index]!;
-      const line = options.json ? JSON.stringify({ file, ...answer }) : `${file}: ${heardWords(answer)}`;
+      const line = options.json
+        ? JSON.stringify({ file, ...answer })
+        : `${file}: ${classificationText(answer)}`;
       io.output.write(`${line}\n`);
     } catch (caught) {
       const error = AppError.from(caught);
@@ -42,7 +44,7 @@ export async function classifyCommand(
       if (status === exitCodes.done) status = exitCodeOf(error);
       if (options.json) io.output.write(`${JSON.stringify({ file, error: errorFacts(error) })}\n`);
       else io.errors.write(`${failureLine(file, error)}\n`);
-      // Nobody will answer for the other files either.
+      // The service is not there, so the other files would fail too.
       if (error.code === 'unreachable') return status;
     }
   }
@@ -62,8 +64,8 @@ async function classifyFile(
     } catch (caught) {
       const { code, details } = AppError.from(caught);
       const busy = code === 'overloaded' || code === 'starting';
-      if (!busy || attempt === attempts) throw caught;
-      // The service says when it will have room.
+      if (!busy || attempt === maxAttempts) throw caught;
+      // The service states when it expects to have room.
       await pause(Number(details['retryAfterSeconds'] ?? 1) * 1000, undefined, { signal });
     }
   }

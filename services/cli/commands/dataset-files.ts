@@ -5,8 +5,8 @@ import type { DatasetFile } from '../../../shared/client/admin-client';
 import { AppError } from '../../../shared/errors/app-error';
 
 /**
- * What is to be sent of these paths: a zip as it is, or files. Those of a folder have their names below it; hidden ones stay
- * behind. Nothing is read into memory before it is sent.
+ * Opens the files of a dataset for sending: a single zip as it is, else all files. Files in a folder are
+ * named by their paths below it; hidden files are left out. Files are read only while they are sent.
  * @throws AppError not-found, malformed-request
  */
 export async function openDatasetFiles(paths: readonly string[]): Promise<Blob | readonly DatasetFile[]> {
@@ -39,7 +39,7 @@ async function filesBelow(folder: string, prefix: string): Promise<NamedPath[]> 
   return found;
 }
 
-/** @throws AppError not-found that names what is not there or may not be read */
+/** Whether a path is a folder. @throws AppError not-found where it does not exist or cannot be read */
 async function isFolder(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory();

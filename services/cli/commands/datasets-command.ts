@@ -6,7 +6,7 @@ import { openDatasetFiles } from './dataset-files';
 import { exitCodes } from '../output/exit-codes';
 import { counted } from '../output/lines';
 
-/** `earshot datasets`: lists them, brings one, removes one. */
+/** `earshot datasets`: lists the datasets, adds one or removes one. */
 export async function datasetsCommand(
   client: AdminClient,
   { action, name, paths, options }: Extract<AdminCommand, { readonly verb: 'datasets' }>,
@@ -21,14 +21,16 @@ export async function datasetsCommand(
     for (const warning of details.warnings) errors.write(`Warning: ${warning}\n`);
   } else {
     const { datasets } = await client.datasets();
-    for (const one of datasets) output.write(`${options.json ? JSON.stringify(one) : summaryLine(one)}\n`);
+    for (const dataset of datasets) {
+      output.write(`${options.json ? JSON.stringify(dataset) : summaryLine(dataset)}\n`);
+    }
     if (datasets.length === 0)
       errors.write('There are no datasets; earshot datasets add NAME PATH… brings one.\n');
   }
   return exitCodes.done;
 }
 
-/** `kitchen: 40 clips, 2 classes, 5 folds`, and what is wrong with it. */
+/** `kitchen: 40 clips, 2 classes, 5 folds`, and the number of problems if there are any. */
 function summaryLine({
   name,
   clips,
@@ -36,9 +38,13 @@ function summaryLine({
   foldCount,
   problemCount,
 }: DatasetList['datasets'][number]): string {
-  const holds = [counted(clips, 'clip'), counted(classCount, 'class', 'classes'), counted(foldCount, 'fold')];
-  if (problemCount > 0) holds.push(counted(problemCount, 'problem'));
-  return `${name}: ${holds.join(', ')}`;
+  const counts = [
+    counted(clips, 'clip'),
+    counted(classCount, 'class', 'classes'),
+    counted(foldCount, 'fold'),
+  ];
+  if (problemCount > 0) counts.push(counted(problemCount, 'problem'));
+  return `${name}: ${counts.join(', ')}`;
 }
 
 function detailsLine(details: DatasetDetails): string {

@@ -7,7 +7,7 @@ import { exitCodeOf, exitCodes } from '../output/exit-codes';
 import { jobLine, percent } from '../output/lines';
 import { watchJob } from './watch-job';
 
-/** `earshot train`: asks for a job, and shows how it goes. */
+/** `earshot train`: submits a job and shows its progress. */
 export async function trainCommand(
   client: AdminClient,
   options: TrainOptions,
@@ -19,7 +19,7 @@ export async function trainCommand(
   return exitCodes.done;
 }
 
-/** `earshot jobs`: lists them, shows, follows, cancels or resumes one. */
+/** `earshot jobs`: lists the jobs, or shows, follows, cancels or resumes one. */
 export async function jobsCommand(
   client: AdminClient,
   { action, id, options: { json } }: Extract<AdminCommand, { readonly verb: 'jobs' }>,
@@ -28,7 +28,7 @@ export async function jobsCommand(
   if (action === 'follow') return followCommand(client, id, json, io);
   if (action === 'list') {
     for (const job of await client.jobs()) {
-      // The runs of a cross-validation or a grid are in its own line.
+      // The runs of a cross-validation or a grid are shown in the line of their parent.
       if (json || job.parent === undefined) io.output.write(`${json ? JSON.stringify(job) : jobLine(job)}\n`);
     }
     return exitCodes.done;
@@ -43,7 +43,7 @@ export async function jobsCommand(
   return exitCodes.done;
 }
 
-/** Until the job has ended: the versions that it made, a line each; Ctrl-C leaves the job to the service. */
+/** Waits until the job has ended and prints its versions, a line each. Ctrl-C does not end the job. */
 async function followCommand(
   client: AdminClient,
   id: string,
@@ -56,7 +56,7 @@ async function followCommand(
     return exitCodes.interrupted;
   }
   if (job.state !== 'finished') {
-    errors.write(`${endWords(job)}\n`);
+    errors.write(`${failureText(job)}\n`);
     const code = errorCodes.find((known) => known === job.error?.code);
     return code === undefined ? exitCodes.tryLater : exitCodeOf({ code });
   }
@@ -71,13 +71,14 @@ async function followCommand(
   return exitCodes.done;
 }
 
-function endWords({ id, state, error }: Job): string {
+function failureText({ id, state, error }: Job): string {
   const why = error === undefined ? '' : `: ${error.message}`;
   return `The job ${state === 'failed' ? 'failed' : 'was cancelled'}${why} (earshot jobs resume ${id})`;
 }
 
 function requestOf(options: TrainOptions): NewJob {
-  // Recordings for a head are few: all of them teach and judge in turn.
+  // A head is trained on few recordings, so by default every fold validates in turn and none is held
+  // out.
   const isHead = options.architecture === 'encoder';
   const hyperparameters = {
     epochs: options.epochs,

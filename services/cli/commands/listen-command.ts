@@ -6,15 +6,17 @@ import { captureMicrophone, type Capture } from './capture';
 import type { ListenOptions } from '../arguments/command-line';
 import type { CommandIo } from '../output/command-io';
 import { exitCodes } from '../output/exit-codes';
-import { createHearing, type Hearing } from './hearing';
+import { createStreamPrinter, type StreamPrinter } from './stream-printer';
 
-/** How long the last answers may take. */
-const lastAnswersMs = 30_000;
+/** Time allowed for the last results after the end of the sound. */
+const stopTimeoutMs = 30_000;
 
 /**
- * Sends sound until it ends or Ctrl-C, and prints what is heard; then the totals, on standard error.
- * @param stdin the sound is standard input, else a microphone
- * @throws AppError unreachable when there is no service to begin with; what the service refuses; not-found for a microphone
+ * Sends sound until it ends or Ctrl-C is pressed, and prints the results; then the totals, on standard
+ * error.
+ * @param stdin whether the sound is standard input; else a microphone is opened
+ * @throws AppError unreachable when the service is not there at the start; not-found without a
+ *   microphone; the service's own errors
  */
 export async function listenCommand(
   client: EarshotClient,
@@ -22,12 +24,16 @@ export async function listenCommand(
   options: ListenOptions,
   { input, output, errors, signal }: CommandIo,
 ): Promise<number> {
-  // A wrong address is said at once; later the connection may come and go.
+  // Fails at once for a wrong address. A connection that is lost later is opened again.
   await client.status();
   const capture = stdin ? captureInput(input, options) : await captureMicrophone(options.device);
   const settings = settingsOf(options, stdin, capture.sampleRate);
-  const hearing = createHearing({ ...options, bytesPerSecond: bytesPerSecond(settings)! }, output, errors);
-  const { onMessage, onState } = hearing;
+  const printer = createStreamPrinter(
+    { ...options, bytesPerSecond: bytesPerSecond(settings)! },
+    output,
+    errors,
+  );
+  const { onMessage, onState } = printer;
   const stream = client.openStream({ settings, onMessage, onState });
   const closeCapture = (): void => {
     capture.close();
@@ -35,12 +41,12 @@ export async function listenCommand(
   if (signal.aborted) closeCapture();
   signal.addEventListener('abort', closeCapture);
   try {
-    await sendAll(capture, stream, hearing, stdin);
+    await sendAll(capture, stream, printer, stdin);
     await capture.ended;
-    hearing.end(await stream.stop(lastAnswersMs));
+    printer.end(await stream.stop(stopTimeoutMs));
     return exitCodes.done;
   } catch (error) {
-    if (hearing.audioSeconds > 0) hearing.end(undefined);
+    if (printer.audioSeconds > 0) printer.end(undefined);
     throw error;
   } finally {
     stream.close();
@@ -48,22 +54,25 @@ export async function listenCommand(
   }
 }
 
-/** A file may come faster than it is judged, and is held back; a microphone cannot be. */
+/**
+ * Sends all audio. Standard input may be faster than the service and is held back; a microphone cannot
+ * be.
+ */
 async function sendAll(
   capture: Capture,
   stream: AudioStream,
-  hearing: Hearing,
-  holdBack: boolean,
+  printer: StreamPrinter,
+  applyBackpressure: boolean,
 ): Promise<void> {
   try {
     for await (const chunk of capture.audio as AsyncIterable<Uint8Array>) {
       stream.send(new Uint8Array(chunk));
-      hearing.sent(chunk.byteLength);
-      if (holdBack) await stream.drained();
-      if (hearing.failure !== undefined) throw hearing.failure;
+      printer.sent(chunk.byteLength);
+      if (applyBackpressure) await stream.drained();
+      if (printer.failure !== undefined) throw printer.failure;
     }
   } catch (error) {
-    // Ctrl-C closes standard input in the middle of reading it.
+    // Ctrl-C closes standard input while it is read, which raises this error.
     if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
   }
 }

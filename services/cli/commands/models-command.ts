@@ -9,7 +9,7 @@ import { percent } from '../output/lines';
 
 type ChangeCommand = Extract<AdminCommand, { readonly verb: 'promote' | 'rollback' | 'pin' | 'unpin' }>;
 
-/** `earshot models`: a line a version. */
+/** `earshot models`: prints a line for each version. */
 export async function modelsCommand(client: EarshotClient, json: boolean, io: CommandIo): Promise<number> {
   const list = await client.models({ signal: io.signal });
   if (json) io.output.write(`${JSON.stringify(list)}\n`);
@@ -20,7 +20,7 @@ export async function modelsCommand(client: EarshotClient, json: boolean, io: Co
   return exitCodes.done;
 }
 
-/** `earshot promote`, `rollback`, `pin` and `unpin`: which version serves from now on. */
+/** `earshot promote`, `rollback`, `pin` and `unpin`: changes which version serves. */
 export async function changeServingCommand(
   admin: AdminClient,
   client: EarshotClient,
@@ -45,15 +45,15 @@ async function changeServing(
   const { current, pinned } = await client.models();
   if (command.verb === 'rollback') {
     const version = command.version ?? current;
-    if (version === null) throw nothing('No version was promoted yet: there is none to roll back to.');
+    if (version === null) throw conflict('No version was promoted yet: there is none to roll back to.');
     return admin.rollBack(version);
   }
   const version = command.version ?? pinned;
-  if (version === null) throw nothing('No version is pinned.');
+  if (version === null) throw conflict('No version is pinned.');
   return admin.unpin(version);
 }
 
-function nothing(message: string): AppError {
+function conflict(message: string): AppError {
   return new AppError('conflict', message);
 }
 
@@ -61,9 +61,9 @@ function nothing(message: string): AppError {
 function modelLine(model: ModelSummary, pinned: string | null): string {
   const { version, status, reason, validationAccuracy: validation, testAccuracy: test } = model;
   const state = version === pinned ? `${status}, pinned` : status;
-  const worth = [
+  const accuracies = [
     ...(validation === undefined ? [] : [`validation ${percent(validation)}`]),
     ...(test === undefined ? [] : [`test ${percent(test)}`]),
   ];
-  return [version, state, reason ?? worth.join(', ')].filter((part) => part !== '').join('  ');
+  return [version, state, reason ?? accuracies.join(', ')].filter((part) => part !== '').join('  ');
 }

@@ -6,22 +6,22 @@ import { createStatusLine, type TextStream } from '../../../shared/observability
 import { jobLine, runsLine } from '../output/lines';
 
 export interface WatchOptions {
-  /** How it goes: one changing line on a terminal, elsewhere a line for each epoch. */
+  /** Receives the progress: one changing line on a terminal, elsewhere a line for each epoch. */
   readonly errors: TextStream;
-  /** Gets every change as JSON. */
+  /** Receives every state of the job as JSON. */
   readonly output?: TextStream;
   readonly signal: AbortSignal;
 }
 
-/** Of a cross-validation or a grid each run has an epoch of its own: they are asked for so often. */
-const runsMs = 2000;
-/** The most that the service lists. */
+/** Interval at which the runs of a cross-validation or a grid are polled. */
+const runsPollMs = 2000;
+/** Largest number of jobs that the service lists. */
 const maxJobs = 500;
 
 /**
- * Shows a job until it has ended.
- * @returns the job at its end; undefined when the signal came first
- * @throws AppError what the service refuses
+ * Shows a job's progress until it has ended.
+ * @returns the ended job; undefined when the signal aborted first
+ * @throws AppError the service's errors
  */
 export async function watchJob(
   client: AdminClient,
@@ -37,18 +37,18 @@ export async function watchJob(
     else status.print(text);
   };
   const ended = new AbortController();
-  const either = AbortSignal.any([signal, ended.signal]);
+  const stopRuns = AbortSignal.any([signal, ended.signal]);
   let runs: Promise<void> | undefined;
   let latest: Job | undefined;
   try {
-    const onAway = ({ message }: AppError): void => {
+    const onDisconnect = ({ message }: AppError): void => {
       status.print(`${message} Reconnecting…`);
     };
-    for await (const job of client.followJob(id, { signal, onAway })) {
+    for await (const job of client.followJob(id, { signal, onAway: onDisconnect })) {
       latest = job;
       output?.write(`${JSON.stringify(job)}\n`);
       show(jobLine(job));
-      if (job.children !== undefined) runs ??= watchRuns(client, id, show, either);
+      if (job.children !== undefined) runs ??= watchRuns(client, id, show, stopRuns);
     }
     return latest;
   } catch (caught) {
@@ -61,7 +61,9 @@ export async function watchJob(
   }
 }
 
-/** Never fails: what cannot be asked now is asked again. */
+/**
+ * Shows the state of a job's runs until the signal aborts. Never rejects: a failed request is repeated.
+ */
 async function watchRuns(
   client: AdminClient,
   id: string,
@@ -73,6 +75,6 @@ async function watchRuns(
     const jobs = await client.jobs({ limit: maxJobs }).catch(() => []);
     const runs = jobs.filter(({ parent }) => parent === id);
     if (runs.length > 0 && !ended()) show(runsLine(id, runs));
-    await pause(runsMs, undefined, { signal }).catch(() => undefined);
+    await pause(runsPollMs, undefined, { signal }).catch(() => undefined);
   }
 }

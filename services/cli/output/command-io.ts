@@ -4,10 +4,10 @@ import type { TextStream } from '../../../shared/observability/status-line';
 /** What a command reads from and writes to. */
 export interface CommandIo {
   readonly input: Readable;
-  /** What was asked for. */
+  /** For results. */
   readonly output: TextStream;
-  /** How it goes, and what went wrong. */
+  /** For progress and errors. */
   readonly errors: TextStream;
-  /** Ctrl-C. */
+  /** Aborts at Ctrl-C. */
   readonly signal: AbortSignal;
 }

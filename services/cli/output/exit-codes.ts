@@ -1,6 +1,8 @@
 import type { AppError, ErrorCode } from '../../../shared/errors/app-error';
 
-/** As in sysexits.h, so that a script can tell what went wrong; and a shell's own for Ctrl-C. */
+/**
+ * Exit codes of sysexits.h, so that scripts can tell errors apart; 130 after Ctrl-C, as shells have it.
+ */
 export const exitCodes = {
   done: 0,
   software: 70,
@@ -15,7 +17,7 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
-/** The one place where a code becomes an exit status. */
+/** Exit codes of error codes. */
 const statuses: Partial<Record<ErrorCode, number>> = {
   'malformed-request': exitCodes.usage,
   'invalid-configuration': exitCodes.usage,
@@ -28,7 +30,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'invalid-dataset': exitCodes.data,
   'invalid-checkpoint': exitCodes.data,
   'training-diverged': exitCodes.data,
-  // What is there already, or what the gate refuses.
+  // Something exists already, or the promotion gate refuses.
   conflict: exitCodes.cannotCreate,
   'storage-full': exitCodes.inputOutput,
   'not-found': exitCodes.noInput,

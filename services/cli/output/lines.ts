@@ -4,38 +4,39 @@ import type { Problem } from '../../../shared/contracts/problem';
 import type { DoneMessage, EventMessage, PredictionMessage } from '../../../shared/contracts/stream';
 import type { AppError } from '../../../shared/errors/app-error';
 
-/** What an answer comes to, and the classes with their probabilities. */
-export interface Heard {
+/** The part of an answer that is printed. */
+export interface PrintedAnswer {
   readonly label: string;
-  /** Where several classes may be heard at once: all that are. */
+  /** Of a multi-label version: all classes that are heard. */
   readonly labels?: readonly Prediction[] | undefined;
   readonly predictions: readonly Prediction[];
-  /** AudioSet's, where the model has them. */
+  /** AudioSet tags, if the model has them. */
   readonly tags?: readonly Prediction[] | undefined;
 }
 
 /**
- * `dog 99.7 %, rooster 0.2 %`; of several that are heard at once all of these. Where the answer is none of the classes (`unknown`, `silence`), it comes first and the
- * classes are what was nearest: `unknown, sounds like Siren (rain 65.0 %, sea_waves 12.1 %)`.
+ * Formats an answer as `dog 99.7 %, rooster 0.2 %`; of a multi-label version all classes that are heard.
+ * Where the answer is no class (`unknown`, `silence`), it comes first and the nearest classes follow:
+ * `unknown, sounds like Siren (rain 65.0 %, sea_waves 12.1 %)`.
  */
-export function heardWords({ label, labels = [], predictions, tags }: Heard): string {
-  if (labels.length > 0) return classWords(labels);
-  const classes = classWords(predictions);
+export function classificationText({ label, labels = [], predictions, tags }: PrintedAnswer): string {
+  if (labels.length > 0) return classList(labels);
+  const classes = classList(predictions);
   if (classes === '') return label;
   if (predictions[0]!.label === label) return classes;
   const hint = tags?.[0] === undefined ? '' : `, sounds like ${tags[0].label}`;
   return `${label}${hint} (${classes})`;
 }
 
-function classWords(classes: readonly Prediction[]): string {
-  return classes.map((one) => `${one.label} ${percent(one.probability)}`).join(', ');
+function classList(classes: readonly Prediction[]): string {
+  return classes.map((entry) => `${entry.label} ${percent(entry.probability)}`).join(', ');
 }
 
 export function failureLine(file: string, { message }: AppError): string {
   return `${file}: ${message}`;
 }
 
-/** `0:03.5  dog` when it starts; `0:06.2  dog ended after 2.7 s (97.0 %)`. */
+/** `0:03.5  dog` for a start; `0:06.2  dog ended after 2.7 s (97.0 %)` for an end. */
 export function eventLine({
   event,
   label,
@@ -48,10 +49,10 @@ export function eventLine({
   return `${position(offsetSeconds)}  ${label} ended after ${length} s (${percent(peakConfidence)})`;
 }
 
-/** What is heard now, how loud, and how late this is known. */
+/** A prediction: its time, its classes, the level and the lag. */
 export function nowLine(message: PredictionMessage): string {
   const { endSeconds, level, lagMs } = message;
-  return `${position(endSeconds)}  ${heardWords(message)}  (${level.toFixed(0)} dB, ${lagMs.toFixed(0)} ms)`;
+  return `${position(endSeconds)}  ${classificationText(message)}  (${level.toFixed(0)} dB, ${lagMs.toFixed(0)} ms)`;
 }
 
 export interface Totals {
@@ -82,29 +83,29 @@ export function counted(count: number, noun: string, plural = `${noun}s`): strin
 
 /** `4f1c…  running  mel on kitchen  epoch 3/40, validation 81.2 %, 240 s left` */
 export function jobLine({ id, state, request, progress, result, error }: Job): string {
-  const what = `${request.architecture}${request.dataset === undefined ? '' : ` on ${request.dataset}`}`;
-  const how =
-    error?.message ?? result?.versions.join(', ') ?? (progress === undefined ? '' : progressWords(progress));
-  return [id, state, what, how].filter((part) => part !== '').join('  ');
+  const subject = `${request.architecture}${request.dataset === undefined ? '' : ` on ${request.dataset}`}`;
+  const outcome =
+    error?.message ?? result?.versions.join(', ') ?? (progress === undefined ? '' : progressText(progress));
+  return [id, state, subject, outcome].filter((part) => part !== '').join('  ');
 }
 
-/** How the runs of a cross-validation or a grid go: those that are done, and how far the others are. */
+/** The runs of a cross-validation or a grid: how many are done, and the progress of those that run. */
 export function runsLine(id: string, runs: readonly Job[]): string {
   const done = runs.filter(({ state }) => state === 'finished').length;
   const running = runs.flatMap(({ state, progress }) =>
-    state === 'running' && progress !== undefined ? [progressWords(progress)] : [],
+    state === 'running' && progress !== undefined ? [progressText(progress)] : [],
   );
   return [id, 'running', `${done} of ${counted(runs.length, 'run')} done`, ...running].join('  ');
 }
 
-function progressWords({ epoch, epochs, latest, secondsLeft }: JobProgress): string {
+function progressText({ epoch, epochs, latest, secondsLeft }: JobProgress): string {
   const parts = [`epoch ${epoch}/${epochs}`];
   if (latest !== undefined) parts.push(`validation ${percent(latest.validationAccuracy)}`);
   if (secondsLeft !== undefined) parts.push(`${Math.ceil(secondsLeft)} s left`);
   return parts.join(', ');
 }
 
-/** Of a refusal that names several things that are wrong: each of them. */
+/** The problems of an error that lists several; none if it has only one, which is in its message. */
 export function problemLines({ details }: AppError): string[] {
   const problems = (details['problems'] ?? []) as NonNullable<Problem['problems']>;
   return problems.length < 2 ? [] : problems.map(({ message }) => message);

@@ -163,10 +163,10 @@ it('a sender that paused may be a few seconds ahead of the clock afterwards, how
   const sound = new SoundClock(clock);
   for (let k = 0; k < 100; k += 1) {
     await clock.advance(100);
-    sound.hear(0.1);
+    sound.advance(0.1);
   }
   expect(sound.aheadSeconds).toBeCloseTo(0, 5);
   await clock.advance(3_600_000);
-  sound.hear(60);
+  sound.advance(60);
   expect(sound.aheadSeconds).toBeCloseTo(55, 5);
 });

@@ -6,9 +6,9 @@ import { byId, create, showProblem } from '../elements/dom.js';
 import type { KeyForm } from '../elements/key-form.js';
 import { sampleUrl, samples } from './samples.js';
 import { readSound } from './waveform.js';
-import { errorWords, labelWords, percent } from '../elements/words.js';
+import { errorText, labelText, percent } from '../elements/text.js';
 
-/** The lower half of the page: a recording that is dropped, chosen or one of the samples. */
+/** The lower half of the page: classifies a recording that is dropped, chosen or one of the samples. */
 export function createClipPanel(client: EarshotClient, keyForm: KeyForm): void {
   const drop = byId('drop', HTMLElement);
   const file = byId('file', HTMLInputElement);
@@ -16,7 +16,7 @@ export function createClipPanel(client: EarshotClient, keyForm: KeyForm): void {
   const view = createClipView();
   let current: AbortController | undefined;
 
-  /** The newest wish counts: what was asked before is called off. */
+  /** Classifies a recording; a request that is still running is aborted. */
   const classify = async (name: string, load: (signal: AbortSignal) => Promise<Blob>): Promise<void> => {
     current?.abort();
     const { signal } = (current = new AbortController());
@@ -32,12 +32,12 @@ export function createClipPanel(client: EarshotClient, keyForm: KeyForm): void {
       ]);
       signal.throwIfAborted();
       view.show(name, recording, sound, answer);
-      announce(`${name}: ${labelWords(answer.label)}, ${percent(answer.confidence)}`);
+      announce(`${name}: ${labelText(answer.label)}, ${percent(answer.confidence)}`);
     } catch (error) {
       if (signal.aborted) return;
       view.hide();
       if (AppError.from(error).code === 'unauthorized') keyForm.ask();
-      showProblem(problem, `${name}: ${errorWords(error)}`);
+      showProblem(problem, `${name}: ${errorText(error)}`);
     }
     drop.setAttribute('aria-busy', 'false');
   };
@@ -47,7 +47,7 @@ export function createClipPanel(client: EarshotClient, keyForm: KeyForm): void {
 
   file.addEventListener('change', () => {
     classifyFile(file.files?.[0]);
-    // The same file may be chosen again.
+    // Reset, so that choosing the same file again raises an event.
     file.value = '';
   });
   byId('samples', HTMLElement).append(
@@ -69,7 +69,7 @@ async function fetchSample(name: string, signal: AbortSignal): Promise<Blob> {
   return response.blob();
 }
 
-/** A file may be dropped anywhere on the page; elsewhere the browser would leave the page to open it. */
+/** Accepts files dropped anywhere on the page; without this the browser would navigate to the file. */
 function acceptDrops(place: HTMLElement, onFile: (file: File | undefined) => void): void {
   const over = (event: DragEvent): void => {
     event.preventDefault();

@@ -4,15 +4,17 @@ import { byId } from '../elements/dom.js';
 import { createPlayer } from './player.js';
 import { createWaveform } from './waveform.js';
 import { createWindowsView } from './windows-view.js';
-import { detailWords, labelWords, nearestSounds, seconds } from '../elements/words.js';
+import { detailText, labelText, nearestSounds, seconds } from '../elements/text.js';
 
 export const shownClasses = 3;
-/** So wide a window must be at least, for its name to be read; more of them make the track scroll. */
+/**
+ * Least width of a window's button, so that its name can be read; the track scrolls if it is too long.
+ */
 const windowPixels = 72;
 
-type Judged = Pick<Classification, 'label' | 'labels' | 'confidence' | 'predictions' | 'tags'>;
+type ShownResult = Pick<Classification, 'label' | 'labels' | 'confidence' | 'predictions' | 'tags'>;
 
-/** What came of a recording: its name, its sound, its windows. */
+/** Shows a recording and its classification: name, result, waveform and windows. */
 export interface ClipView {
   show(name: string, recording: Blob, sound: AudioBuffer | undefined, answer: Classification): void;
   hide(): void;
@@ -26,11 +28,11 @@ export function createClipView(): ClipView {
   const waveform = createWaveform(canvas);
   let shown: { readonly name: string; readonly answer: Classification } | undefined;
 
-  const showResult = (caption: string, judged: Judged): void => {
+  const showResult = (caption: string, result: ShownResult): void => {
     byId('clip-name', HTMLElement).textContent = caption;
-    byId('clip-label', HTMLElement).textContent = labelWords(judged.label);
-    byId('clip-detail', HTMLElement).textContent = detailWords(judged);
-    showBars(bars, nearestSounds(judged), shownClasses);
+    byId('clip-label', HTMLElement).textContent = labelText(result.label);
+    byId('clip-detail', HTMLElement).textContent = detailText(result);
+    showBars(bars, nearestSounds(result), shownClasses);
   };
   const windows = createWindowsView((chosen) => {
     if (shown === undefined) return;

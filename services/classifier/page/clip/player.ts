@@ -1,13 +1,13 @@
 import { byId } from '../elements/dom.js';
-import { clockTime } from '../elements/words.js';
+import { clockTime } from '../elements/text.js';
 
-/** Plays the recording, and shows where in it. */
+/** Plays a recording and shows the position. */
 export interface Player {
   load(recording: Blob, durationSeconds: number): void;
   seek(seconds: number): void;
 }
 
-/** @param onPosition where it is, in seconds, as it plays */
+/** @param onPosition called with the position in seconds while the recording plays */
 export function createPlayer(onPosition: (seconds: number) => void): Player {
   const audio = new Audio();
   const button = byId('play', HTMLButtonElement);

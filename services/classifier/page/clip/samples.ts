@@ -1,4 +1,4 @@
-/** Recordings to try, in `samples/`; every one is CC0 (samples/README.md). */
+/** Sample recordings in `samples/`; all of them are CC0 (samples/README.md). */
 export const samples: readonly { readonly file: string; readonly words: string }[] = [
   { file: 'dog.ogg', words: 'Dog' },
   { file: 'rooster.ogg', words: 'Rooster' },
@@ -8,7 +8,7 @@ export const samples: readonly { readonly file: string; readonly words: string }
   { file: 'clock_tick.ogg', words: 'Clock tick' },
 ];
 
-/** They lie beside the page's scripts, under the same changing folder. */
+/** URL of a sample. Samples are served below the same versioned folder as the page's scripts. */
 export function sampleUrl(file: string): URL {
   return new URL(`../../../../samples/${file}`, import.meta.url);
 }

@@ -1,17 +1,17 @@
 import type { Classification } from '../../../../shared/contracts/classification.js';
 import { byId, create } from '../elements/dom.js';
-import { labelWords, percent, seconds } from '../elements/words.js';
+import { labelText, percent, seconds } from '../elements/text.js';
 
 type WindowResult = Classification['windows'][number];
 
-/** The windows of a recording, as buttons below the sound that they judge. */
+/** Shows the windows of a recording as buttons below the waveform. */
 export interface WindowsView {
   show(windows: readonly WindowResult[], durationSeconds: number): void;
-  /** Marks the windows that hear this moment. */
+  /** Marks the windows that contain a position. */
   mark(positionSeconds: number): void;
 }
 
-/** @param onChosen the window that was chosen, or nothing when the choice was taken back */
+/** @param onChosen called with the chosen window, or undefined when the choice is cancelled */
 export function createWindowsView(onChosen: (chosen: WindowResult | undefined) => void): WindowsView {
   const bar = byId('windows', HTMLElement);
   let shown: readonly WindowResult[] = [];
@@ -25,7 +25,7 @@ export function createWindowsView(onChosen: (chosen: WindowResult | undefined) =
     });
     onChosen(index === undefined ? undefined : shown[index]);
   };
-  /** One stop of the Tab key for all; the arrows move within. */
+  /** The buttons are one stop of the Tab key; the arrow keys move the focus among them. */
   const focus = (index: number): void => {
     buttons.forEach((button, place) => (button.tabIndex = place === index ? 0 : -1));
     buttons[index]?.focus();
@@ -66,18 +66,18 @@ export function createWindowsView(onChosen: (chosen: WindowResult | undefined) =
   };
 }
 
-/** Neighbours overlap by half, so that odd ones go into a lane of their own. */
+/** A window's button. Neighbouring windows overlap by half, so odd ones are in a second lane. */
 function windowButton(window: WindowResult, index: number, duration: number): HTMLButtonElement {
   const { startSeconds, endSeconds, label, confidence, labels = [] } = window;
-  const button = create('button', 'window', labelWords(label));
+  const button = create('button', 'window', labelText(label));
   button.type = 'button';
   button.tabIndex = index === 0 ? 0 : -1;
   button.dataset['lane'] = String(index % 2);
   button.style.setProperty('--from', String(startSeconds / duration));
   button.style.setProperty('--to', String(Math.min(1, endSeconds / duration)));
   button.style.setProperty('--confidence', String(confidence));
-  const others = labels.slice(1).map((one) => `, ${labelWords(one.label)}, ${percent(one.probability)}`);
-  const words = `${seconds(startSeconds)} to ${seconds(endSeconds)}: ${labelWords(label)}, ${percent(confidence)}${others.join('')}`;
+  const others = labels.slice(1).map((other) => `, ${labelText(other.label)}, ${percent(other.probability)}`);
+  const words = `${seconds(startSeconds)} to ${seconds(endSeconds)}: ${labelText(label)}, ${percent(confidence)}${others.join('')}`;
   button.setAttribute('aria-label', words);
   button.setAttribute('aria-pressed', 'false');
   button.title = words;

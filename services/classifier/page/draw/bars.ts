@@ -1,15 +1,15 @@
 import type { Prediction } from '../../../../shared/contracts/classification.js';
 import { create } from '../elements/dom.js';
-import { labelWords, percent } from '../elements/words.js';
+import { labelText, percent } from '../elements/text.js';
 
-/** The most probable sounds as bars, best first; rows are kept, so that bars glide and nothing jumps. */
+/** Shows predictions as bars, the most probable first. Rows are reused, so that changes are animated. */
 export function showBars(list: HTMLElement, predictions: readonly Prediction[], count: number): void {
   while (list.children.length < count) list.append(newRow());
   while (list.children.length > count) list.lastElementChild!.remove();
   [...list.children].forEach((row, index) => {
     const { label, probability } = predictions[index] ?? { label: undefined, probability: 0 };
     const [name, bar, number] = row.children as unknown as [HTMLElement, HTMLElement, HTMLElement];
-    name.textContent = label === undefined ? '–' : labelWords(label);
+    name.textContent = label === undefined ? '–' : labelText(label);
     number.textContent = label === undefined ? '' : percent(probability);
     bar.style.setProperty('--share', String(probability));
   });

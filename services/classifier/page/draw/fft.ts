@@ -1,11 +1,18 @@
-/** A Fourier transform of a fixed size, a power of two, with what it needs computed beforehand. */
+/** A Fourier transform of a fixed size, a power of two, with precomputed tables. */
 export interface Fft {
   readonly size: number;
-  /** Power of the bins 0 … size/2 of a real signal of `size` samples, into `power`; the samples stay as they are. */
+  /**
+   * Computes the power spectrum of a real signal.
+   * @param samples `size` samples, not changed
+   * @param power receives the power of the bins 0 … size/2
+   */
   powerSpectrum(samples: Float32Array, power: Float32Array): void;
 }
 
-/** Radix 2, decimation in time (Cooley and Tukey, 1965), iterative, in double precision. */
+/**
+ * Iterative radix-2 transform, decimation in time (Cooley and Tukey, 1965), in double precision.
+ * @throws RangeError for a size that is no power of two
+ */
 export function createFft(size: number): Fft {
   const bits = Math.log2(size);
   if (!Number.isInteger(bits) || bits < 1) throw new RangeError(`expected a power of two, got ${size}`);

@@ -1,4 +1,8 @@
-/** 256 colours from quiet to loud, packed as a canvas' pixels are: taken from the style sheet, so both schemes have their own. */
+/**
+ * Reads the colours of the spectrogram, which the style sheet has for both colour schemes.
+ * @returns 256 colours from quiet to loud, packed as canvas pixels (ABGR)
+ * @throws TypeError for a colour that is not of the form #rrggbb
+ */
 export function readPalette(): Uint32Array {
   const style = getComputedStyle(document.documentElement);
   const stops = [0, 1, 2, 3, 4].map((index) =>

@@ -1,54 +1,60 @@
 import { columnsPerSecond, spectrumRows } from './spectrum.js';
 
-export interface HeardSpan {
+/** A sound event in the picture. */
+export interface EventSpan {
   readonly words: string;
   readonly onsetSeconds: number;
   readonly offsetSeconds: number | undefined;
-  /** Sounds that overlap lie one below the other: from 0 to `mostLanes` − 1. */
+  /** Row below the spectrogram, from 0 to `maxLanes` − 1; overlapping events are in different rows. */
   readonly lane: number;
 }
 
+/** Draws the scrolling spectrogram and the events below it. */
 export interface ScopePainter {
-  /** Columns added since the picture was cleared. */
+  /** Number of columns added since the picture was cleared. */
   readonly columns: number;
   add(column: Uint8Array): void;
   clear(): void;
-  /** Adapts to the canvas' size and to new colours; nothing that was seen is lost. */
+  /** Adapts to the canvas' size and to new colours; the columns are kept. */
   fit(palette: Uint32Array): void;
-  /** @param head the column at the right edge; standing still, new columns replace old ones from left to right */
-  paint(head: number, spans: readonly HeardSpan[], still: boolean): void;
+  /**
+   * @param head the newest column that is shown, with its fraction
+   * @param still false: the picture scrolls and `head` is at the right edge; true: it does not scroll,
+   *   and new columns replace old ones from left to right
+   */
+  paint(head: number, spans: readonly EventSpan[], still: boolean): void;
 }
 
-/** Room for two sounds at once is always there; for more it is made when they are heard. */
-const fewestLanes = 2;
-export const mostLanes = 4;
+/** Rows for events: there is always room for two; more are added when needed. */
+const minLanes = 2;
+export const maxLanes = 4;
 const laneHeight = 26;
-const waitingColumns = 8;
+const hiddenColumns = 8;
 const [tickSeconds, tickColumns] = [5, 5 * columnsPerSecond];
 
 export function createScopePainter(canvas: HTMLCanvasElement): ScopePainter {
-  const screen = canvas.getContext('2d', { alpha: false })!;
-  /** The spectrogram at one pixel a column; column c lies at c modulo its width. */
+  const context = canvas.getContext('2d', { alpha: false })!;
+  /** The spectrogram at one pixel a column, as a ring buffer: column c is at x = c modulo the width. */
   const ring = document.createElement('canvas');
-  const ink = ring.getContext('2d', { alpha: false })!;
+  const ringContext = ring.getContext('2d', { alpha: false })!;
   let palette = new Uint32Array(256);
   let levels: (Uint8Array | undefined)[] = [];
   let count = 0;
   let width = 1;
-  /** A little wider than what is seen: the newest columns wait outside until the picture has moved on. */
-  let turn = 1;
+  /** Width of the ring. It exceeds the visible width by the newest columns, which are not shown yet. */
+  let ringWidth = 1;
 
   const paintColumn = (column: number): void => {
-    const image = ink.createImageData(1, spectrumRows);
+    const image = ringContext.createImageData(1, spectrumRows);
     const pixels = new Uint32Array(image.data.buffer);
-    const values = levels[column % turn];
+    const values = levels[column % ringWidth];
     for (let row = 0; row < spectrumRows; row += 1) {
       pixels[spectrumRows - 1 - row] = palette[values?.[row] ?? 0]!;
     }
-    ink.putImageData(image, column % turn, 0);
+    ringContext.putImageData(image, column % ringWidth, 0);
   };
   const blank = (): void => {
-    for (let column = 0; column < turn; column += 1) paintColumn(column);
+    for (let column = 0; column < ringWidth; column += 1) paintColumn(column);
   };
 
   return {
@@ -56,7 +62,7 @@ export function createScopePainter(canvas: HTMLCanvasElement): ScopePainter {
       return count;
     },
     add(column) {
-      levels[count % turn] = column;
+      levels[count % ringWidth] = column;
       paintColumn(count);
       count += 1;
     },
@@ -67,33 +73,34 @@ export function createScopePainter(canvas: HTMLCanvasElement): ScopePainter {
     },
     fit(colours) {
       width = Math.max(1, canvas.clientWidth);
-      const newTurn = width + waitingColumns;
-      const kept = Array.from({ length: Math.min(turn, newTurn, count) }, (_, back) => {
-        return [count - 1 - back, levels[(count - 1 - back) % turn]] as const;
+      const newRingWidth = width + hiddenColumns;
+      const kept = Array.from({ length: Math.min(ringWidth, newRingWidth, count) }, (_, back) => {
+        return [count - 1 - back, levels[(count - 1 - back) % ringWidth]] as const;
       });
       palette = colours as Uint32Array<ArrayBuffer>;
-      turn = newTurn;
+      ringWidth = newRingWidth;
       levels = [];
-      for (const [column, values] of kept) levels[column % turn] = values;
-      [ring.width, ring.height] = [turn, spectrumRows];
+      for (const [column, values] of kept) levels[column % ringWidth] = values;
+      [ring.width, ring.height] = [ringWidth, spectrumRows];
       canvas.width = Math.round(canvas.clientWidth * devicePixelRatio);
       canvas.height = Math.round(canvas.clientHeight * devicePixelRatio);
       blank();
     },
     paint(head, spans, still) {
       const colours = readColours(canvas);
-      const lanes = spans.reduce((most, { lane }) => Math.max(most, lane + 1), fewestLanes);
+      const lanes = spans.reduce((most, { lane }) => Math.max(most, lane + 1), minLanes);
       const height = canvas.clientHeight - lanes * laneHeight - 4;
-      // Standing still, the picture fills from the left and starts over; moving, its right edge is now.
+      // A still picture is filled from the left and starts over; a scrolling one ends at the newest
+      // column.
       const left = still ? Math.floor(Math.max(0, head - 1) / width) * width : head - width;
-      screen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-      screen.fillStyle = colours.surface;
-      screen.fillRect(0, 0, canvas.clientWidth, canvas.clientHeight);
-      // What lies right of a standing picture's cursor is from its last turn.
+      context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+      context.fillStyle = colours.surface;
+      context.fillRect(0, 0, canvas.clientWidth, canvas.clientHeight);
+      // Right of the cursor, a still picture shows its previous pass.
       if (still) paintRing(height, left - width, left, left - width);
       if (still) {
-        screen.fillStyle = colours.surface;
-        screen.fillRect(0, 0, head - left, height);
+        context.fillStyle = colours.surface;
+        context.fillRect(0, 0, head - left, height);
       }
       paintRing(height, Math.max(0, left), head, left);
       paintTicks(colours, height, left, head, still);
@@ -102,33 +109,33 @@ export function createScopePainter(canvas: HTMLCanvasElement): ScopePainter {
     },
   };
 
-  /** The columns of a range, of which column `left` is at the canvas' left edge. */
+  /** Draws the columns [from, to); column `left` is at the canvas' left edge. */
   function paintRing(height: number, from: number, to: number, left: number): void {
-    let at = Math.max(from, 0, count - turn);
+    let at = Math.max(from, 0, count - ringWidth);
     while (at < to) {
-      const place = at % turn;
-      const length = Math.min(to - at, turn - place);
-      screen.drawImage(ring, place, 0, length, spectrumRows, at - left, 0, length, height);
+      const place = at % ringWidth;
+      const length = Math.min(to - at, ringWidth - place);
+      context.drawImage(ring, place, 0, length, spectrumRows, at - left, 0, length, height);
       at += length;
     }
   }
 
   function paintTicks(colours: Colours, height: number, left: number, head: number, still: boolean): void {
     if (count === 0 || still) return;
-    screen.lineJoin = 'round';
-    screen.font = `11px ${colours.font}`;
-    screen.textAlign = 'center';
-    screen.textBaseline = 'top';
+    context.lineJoin = 'round';
+    context.font = `11px ${colours.font}`;
+    context.textAlign = 'center';
+    context.textBaseline = 'top';
     for (let back = tickColumns; back < width - 20; back += tickColumns) {
       const x = head - back - left;
-      screen.fillStyle = colours.grid;
-      screen.fillRect(x, 0, 1, height);
+      context.fillStyle = colours.grid;
+      context.fillRect(x, 0, 1, height);
       const words = `−${(back / tickColumns) * tickSeconds} s`;
-      screen.lineWidth = 4;
-      screen.strokeStyle = colours.surface;
-      screen.strokeText(words, x, 6);
-      screen.fillStyle = colours.tick;
-      screen.fillText(words, x, 6);
+      context.lineWidth = 4;
+      context.strokeStyle = colours.surface;
+      context.strokeText(words, x, 6);
+      context.fillStyle = colours.tick;
+      context.fillText(words, x, 6);
     }
   }
 
@@ -137,31 +144,31 @@ export function createScopePainter(canvas: HTMLCanvasElement): ScopePainter {
     height: number,
     left: number,
     head: number,
-    spans: readonly HeardSpan[],
+    spans: readonly EventSpan[],
   ): void {
-    screen.font = `600 13px ${colours.font}`;
-    screen.textAlign = 'left';
-    screen.textBaseline = 'middle';
+    context.font = `600 13px ${colours.font}`;
+    context.textAlign = 'left';
+    context.textBaseline = 'middle';
     for (const { words, onsetSeconds, offsetSeconds, lane } of spans) {
       const from = Math.max(-8, onsetSeconds * columnsPerSecond - left);
       const to = Math.min(width, Math.min(head, (offsetSeconds ?? Infinity) * columnsPerSecond) - left);
       if (to - from < 2) continue;
       const top = height + 4 + lane * laneHeight;
-      screen.save();
-      screen.beginPath();
-      screen.roundRect(from, top, to - from - 1, laneHeight - 3, 6);
-      screen.clip();
-      screen.fillStyle = colours.span;
-      screen.fillRect(from, top, to - from, laneHeight);
-      screen.fillStyle = colours.spanText;
-      screen.fillText(words, Math.max(8, from + 8), top + (laneHeight - 3) / 2 + 1);
-      screen.restore();
+      context.save();
+      context.beginPath();
+      context.roundRect(from, top, to - from - 1, laneHeight - 3, 6);
+      context.clip();
+      context.fillStyle = colours.span;
+      context.fillRect(from, top, to - from, laneHeight);
+      context.fillStyle = colours.spanText;
+      context.fillText(words, Math.max(8, from + 8), top + (laneHeight - 3) / 2 + 1);
+      context.restore();
     }
   }
 
   function paintCursor(colours: Colours, height: number, x: number): void {
-    screen.fillStyle = colours.cursor;
-    screen.fillRect(x - 1, 0, 2, height);
+    context.fillStyle = colours.cursor;
+    context.fillRect(x - 1, 0, 2, height);
   }
 }
 

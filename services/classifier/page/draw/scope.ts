@@ -1,16 +1,16 @@
 import { byId, prefersDark, prefersReducedMotion } from '../elements/dom.js';
 import { readPalette } from './palette.js';
-import { createScopePainter, mostLanes, type HeardSpan } from './scope-painter.js';
+import { createScopePainter, maxLanes, type EventSpan } from './scope-painter.js';
 import { columnsPerSecond, createSpectrumAnalyser, type SpectrumAnalyser } from './spectrum.js';
 
-/** The picture of the last seconds: pitch over time, and below it what was heard when. */
+/** The spectrogram of the last seconds, with the detected events below it. */
 export interface Scope {
-  /** Empties the picture; what follows is sound of this rate. */
+  /** Clears the picture and starts it. @param sampleRate of the sound that follows, in Hz */
   start(sampleRate: number): void;
   push(samples: Float32Array): void;
-  /** An event, new or with a new end; `offsetSeconds` undefined while it lasts. */
-  mark(id: string, span: Omit<HeardSpan, 'lane'>): void;
-  /** The picture stays as it is. */
+  /** Adds or updates an event; `offsetSeconds` is undefined while it lasts. */
+  mark(id: string, span: Omit<EventSpan, 'lane'>): void;
+  /** Stops the animation; the picture stays. */
   stop(): void;
 }
 
@@ -21,10 +21,10 @@ export function createScope(): Scope {
   let hopSamples = 1;
   let samplesSeen = 0;
   let running = false;
-  /** Where the picture's right edge is, in columns: follows the sound smoothly, which comes in chunks. */
+  /** The column at the picture's right edge. It moves evenly, although the sound arrives in chunks. */
   let head = 0;
   let drawnAt = 0;
-  const spans = new Map<string, HeardSpan>();
+  const spans = new Map<string, EventSpan>();
 
   const draw = (now: number): void => {
     const newest = painter.columns;
@@ -65,7 +65,7 @@ export function createScope(): Scope {
       if (analyser === undefined) return;
       let at = 0;
       while (at < samples.length) {
-        // Up to the next column's end, so that columns lie evenly in time however the sound is cut.
+        // Samples up to the end of the next column, so that columns are evenly spaced in time.
         const due = Math.round((painter.columns + 1) * hopSamples) - samplesSeen;
         const taken = Math.min(due, samples.length - at);
         recent.copyWithin(0, taken);
@@ -91,11 +91,11 @@ export function createScope(): Scope {
   };
 }
 
-/** The first lane in which nothing sounds any more at that moment; the last where none is free. */
-function freeLane(spans: readonly HeardSpan[], atSeconds: number): number {
-  for (let lane = 0; lane < mostLanes - 1; lane += 1) {
+/** The first lane that is free at a time; the last lane if none is. */
+function freeLane(spans: readonly EventSpan[], atSeconds: number): number {
+  for (let lane = 0; lane < maxLanes - 1; lane += 1) {
     const taken = spans.some((span) => span.lane === lane && (span.offsetSeconds ?? Infinity) > atSeconds);
     if (!taken) return lane;
   }
-  return mostLanes - 1;
+  return maxLanes - 1;
 }

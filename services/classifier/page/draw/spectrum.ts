@@ -2,13 +2,16 @@ import { createFft } from './fft.js';
 
 /** Rows of the picture, lowest pitch first. */
 export const spectrumRows = 96;
-/** Columns of the picture a second; each is a pixel of the style sheet's wide. */
+/** Columns of the picture a second; a column is one CSS pixel wide. */
 export const columnsPerSecond = 50;
 const [lowestHz, highestHz] = [60, 12_000];
-/** What is drawn as nothing, and as everything, in dB below a full-scale sine. */
+/** Levels of the darkest and the brightest colour, in dB relative to a full-scale sine. */
 const [floorDb, ceilingDb] = [-96, -18];
 
-/** Turns the newest `size` samples into a column of the spectrogram: 0 … 255 a row, on a logarithmic pitch axis. */
+/**
+ * Turns the newest `size` samples into a column of the spectrogram: 0 … 255 a row, on a logarithmic
+ * pitch axis.
+ */
 export interface SpectrumAnalyser {
   readonly size: number;
   column(samples: Float32Array): Uint8Array;
@@ -38,7 +41,9 @@ export function createSpectrumAnalyser(sampleRate: number, size = 2048): Spectru
   };
 }
 
-/** Where each row begins, in bins with their fraction; the last entry is where the highest row ends. */
+/**
+ * Lower edge of each row in fractional FFT bins; the last entry is the upper edge of the highest row.
+ */
 function rowEdges(sampleRate: number, size: number): number[] {
   const highest = Math.min(highestHz, sampleRate / 2);
   return Array.from({ length: spectrumRows + 1 }, (_, row) => {
@@ -47,7 +52,10 @@ function rowEdges(sampleRate: number, size: number): number[] {
   });
 }
 
-/** The largest bin in a range; between two bins where the range holds none, as low rows are finer than bins. */
+/**
+ * The largest power in a range of bins. A range without a whole bin, as low rows have, is interpolated
+ * between its two neighbours.
+ */
 function peakBetween(power: Float32Array, from: number, to: number): number {
   const first = Math.ceil(from);
   const last = Math.min(power.length - 1, Math.ceil(to) - 1);

@@ -1,6 +1,8 @@
 import { byId } from './dom.js';
 
-/** Says to those who listen to the page what others see; the same words twice in a row are said once. */
+/**
+ * Writes a text into the page's ARIA live region, for screen readers; a repeated text is not read again.
+ */
 export function announce(words: string): void {
   const place = byId('announcer', HTMLElement);
   if (place.textContent !== words) place.textContent = words;

@@ -1,11 +1,11 @@
-/** The element that the document is known to have. */
+/** Finds an element by its id. @throws TypeError where the page has none of this kind */
 export function byId<T extends Element>(id: string, kind: abstract new () => T): T {
   const found = document.getElementById(id);
   if (found instanceof kind) return found;
   throw new TypeError(`The page has no ${kind.name} with the id ${id}.`);
 }
 
-/** A new element with a class and its content. */
+/** Creates an element with a class and content. */
 export function create<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   className: string,
@@ -17,10 +17,10 @@ export function create<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Says what went wrong, in words, where it went wrong; with nothing, that it is well again. */
+/** Shows an error message at a place of the page; undefined hides it. */
 export function showProblem(place: HTMLElement, words: string | undefined): void {
   place.hidden = words === undefined;
-  // Setting the same text again would have it read out again.
+  // Setting the same text again would make screen readers repeat it.
   if (words !== undefined && place.textContent !== words) place.textContent = words;
 }
 

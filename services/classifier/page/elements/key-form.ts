@@ -1,10 +1,10 @@
 import { announce } from './announcer.js';
 import { byId } from './dom.js';
 
-/** Asks for an API key when the service does, and keeps it as long as the page is open. */
+/** Asks for an API key when the service requires one, and keeps it while the page is open. */
 export interface KeyForm {
   readonly key: string | undefined;
-  /** The service refused what came without a key, or with this one. */
+  /** Shows the form, after the service has refused a request without a key or with this one. */
   ask(): void;
 }
 

@@ -1,13 +1,15 @@
-/** Runs on the audio thread: gathers what the microphone gives, mixed to mono, and hands it on in chunks. */
+/** Runs on the audio thread: mixes the microphone's channels to mono and posts the samples in chunks. */
 
-/* The audio thread's own globals, which the DOM library does not describe. */
+/* Globals of the audio thread that TypeScript's DOM library does not declare. */
 declare abstract class AudioWorkletProcessor {
   readonly port: MessagePort;
   abstract process(inputs: readonly (readonly Float32Array[])[]): boolean;
 }
 declare function registerProcessor(name: string, processor: new () => AudioWorkletProcessor): void;
 
-/** About 21 ms at 48 kHz: short beside what a person notices, long beside the cost of a message. */
+/**
+ * Samples in a chunk, about 21 ms at 48 kHz: too short to be noticed, long enough to need few messages.
+ */
 const chunkSamples = 1024;
 
 class CaptureProcessor extends AudioWorkletProcessor {
@@ -21,12 +23,12 @@ class CaptureProcessor extends AudioWorkletProcessor {
       for (const channel of channels) sum += channel[index]!;
       this.#chunk[this.#filled] = sum / channels.length;
       this.#filled += 1;
-      if (this.#filled === chunkSamples) this.#handOver();
+      if (this.#filled === chunkSamples) this.#postChunk();
     }
     return true;
   }
 
-  #handOver(): void {
+  #postChunk(): void {
     this.port.postMessage(this.#chunk, [this.#chunk.buffer]);
     this.#chunk = new Float32Array(chunkSamples);
     this.#filled = 0;

@@ -1,12 +1,14 @@
 import { byId } from '../elements/dom.js';
 
 const [lowestDb, highestDb] = [-60, 0];
-/** How fast the needle falls: quick enough to show a clap, slow enough to be read. */
+/** Fall rate of the bar: fast enough to show a clap, slow enough to be read. */
 const fallDbPerSecond = 30;
 const peakHoldSeconds = 1;
-const spokenEveryMs = 250;
+const textIntervalMs = 250;
 
-/** Shows how loud it is, as it comes; the figure is the root mean square, 0 dB a square wave of full scale. */
+/**
+ * Shows the level of incoming sound: its root mean square in dB, where a full-scale square wave is 0 dB.
+ */
 export interface LevelMeter {
   show(samples: Float32Array, sampleRate: number): void;
   reset(): void;
@@ -18,7 +20,7 @@ export function createLevelMeter(): LevelMeter {
   let shownDb = lowestDb;
   let peakDb = lowestDb;
   let peakAge = 0;
-  let spokenAt = 0;
+  let textUpdatedMs = 0;
 
   const draw = (): void => {
     meter.style.setProperty('--level', String(share(shownDb)));
@@ -32,8 +34,8 @@ export function createLevelMeter(): LevelMeter {
       peakAge += seconds;
       if (db >= peakDb || peakAge > peakHoldSeconds) [peakDb, peakAge] = [Math.max(db, lowestDb), 0];
       draw();
-      if (performance.now() - spokenAt < spokenEveryMs) return;
-      spokenAt = performance.now();
+      if (performance.now() - textUpdatedMs < textIntervalMs) return;
+      textUpdatedMs = performance.now();
       const rounded = Math.round(shownDb);
       meter.setAttribute('aria-valuenow', String(rounded));
       meter.setAttribute('aria-valuetext', `${rounded} decibels`);

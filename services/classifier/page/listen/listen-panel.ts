@@ -4,22 +4,22 @@ import type { StreamMessage } from '../../../../shared/client/stream-contract.js
 import { announce } from '../elements/announcer.js';
 import { createArrivalClock, type ArrivalClock } from './arrival-clock.js';
 import { byId, showProblem } from '../elements/dom.js';
-import { createHeardSounds } from './heard-sounds.js';
+import { createSoundEvents } from './sound-events.js';
 import type { KeyForm } from '../elements/key-form.js';
 import { createLevelMeter } from './level-meter.js';
-import { startListening, type Listening } from './listening.js';
+import { startListening, type ListeningSession } from './listening-session.js';
 import { createLiveView, shownClasses } from './live-view.js';
 import { MicrophoneError } from './microphone.js';
 import { createScope } from '../draw/scope.js';
 import type { ServiceWatch } from '../service-watch.js';
-import { errorWords, passingErrorWords, seconds } from '../elements/words.js';
+import { errorText, transientErrorText, seconds } from '../elements/text.js';
 
 const hopSeconds = 0.5;
-/** For so much sound a notice stays to be read. */
+/** Seconds of sound for which a notice stays visible. */
 const noticeSeconds = 8;
 type Phase = 'idle' | 'opening' | 'listening' | 'stopping';
 
-/** The upper half of the page: everything that the Listen button sets going. */
+/** The upper half of the page: everything that the Listen button controls. */
 export function createListenPanel(client: EarshotClient, keyForm: KeyForm, watch: ServiceWatch): void {
   const button = byId('listen', HTMLButtonElement);
   const buttonText = byId('listen-text', HTMLElement);
@@ -27,15 +27,15 @@ export function createListenPanel(client: EarshotClient, keyForm: KeyForm, watch
   const meter = createLevelMeter();
   const view = createLiveView();
   const scope = createScope();
-  const heard = createHeardSounds(scope);
+  const events = createSoundEvents(scope);
   let phase: Phase = 'idle';
-  let listening: Listening | undefined;
+  let session: ListeningSession | undefined;
   let clock: ArrivalClock | undefined;
   let soundSeconds = 0;
   let judgedSeconds = 0;
   let noticeUntilSeconds = 0;
 
-  const enter = (next: Phase): void => {
+  const setPhase = (next: Phase): void => {
     phase = next;
     const words = { idle: 'Listen', opening: 'Opening…', listening: 'Stop', stopping: 'Stopping…' };
     buttonText.textContent = words[next];
@@ -44,16 +44,16 @@ export function createListenPanel(client: EarshotClient, keyForm: KeyForm, watch
     button.setAttribute('aria-busy', String(next === 'opening' || next === 'stopping'));
   };
 
-  const rest = (caption: string, words: string | undefined): void => {
-    listening = undefined;
-    heard.breakOff(judgedSeconds);
+  const showStopped = (caption: string, words: string | undefined): void => {
+    session = undefined;
+    events.endAll(judgedSeconds);
     scope.stop();
     meter.reset();
-    enter('idle');
+    setPhase('idle');
     showProblem(problem, words);
     if (words === undefined) announce('Stopped listening.');
-    const sounds = heard.count === 1 ? '1 sound' : `${heard.count} sounds`;
-    view.say(
+    const sounds = events.count === 1 ? '1 sound' : `${events.count} sounds`;
+    view.showStatus(
       caption,
       words === undefined ? 'Thank you' : 'Not listening',
       `${seconds(soundSeconds)} of sound, ${sounds} heard.`,
@@ -65,39 +65,43 @@ export function createListenPanel(client: EarshotClient, keyForm: KeyForm, watch
       case 'connecting':
         break;
       case 'open':
-        watch.look();
+        watch.refresh();
         showProblem(problem, undefined);
         break;
       case 'waiting':
-        watch.look();
-        showProblem(problem, passingErrorWords(state.reason));
-        view.say('Not connected', 'One moment', 'What is heard now is judged when the server is back.');
+        watch.refresh();
+        showProblem(problem, transientErrorText(state.reason));
+        view.showStatus(
+          'Not connected',
+          'One moment',
+          'What is heard now is judged when the server is back.',
+        );
         break;
       case 'ended':
         if (state.reason?.code === 'unauthorized') keyForm.ask();
-        // A Stop that was pressed ends below, with thanks.
+        // After Stop was pressed, stop() shows the end.
         if (phase !== 'stopping')
-          rest('Stopped', state.reason === undefined ? undefined : errorWords(state.reason));
+          showStopped('Stopped', state.reason === undefined ? undefined : errorText(state.reason));
     }
   };
 
   const onMessage = (message: StreamMessage): void => {
     switch (message.type) {
       case 'ready':
-        if (!message.resumed) heard.breakOff(judgedSeconds);
+        if (!message.resumed) events.endAll(judgedSeconds);
         break;
       case 'prediction':
         judgedSeconds = message.endSeconds;
         if (judgedSeconds > noticeUntilSeconds) showProblem(problem, undefined);
-        view.predict(message, clock?.since(message.endSeconds));
+        view.showPrediction(message, clock?.elapsedMs(message.endSeconds));
         break;
       case 'event':
-        heard.show(message);
+        events.show(message);
         break;
       case 'notice':
         showProblem(problem, message.message);
         noticeUntilSeconds = judgedSeconds + noticeSeconds;
-        watch.look();
+        watch.refresh();
         break;
       case 'done':
         break;
@@ -105,26 +109,30 @@ export function createListenPanel(client: EarshotClient, keyForm: KeyForm, watch
   };
 
   const start = async (): Promise<void> => {
-    enter('opening');
+    setPhase('opening');
     showProblem(problem, undefined);
-    view.say('One moment', 'Opening the microphone', 'The browser may ask whether this page may listen.');
+    view.showStatus(
+      'One moment',
+      'Opening the microphone',
+      'The browser may ask whether this page may listen.',
+    );
     soundSeconds = judgedSeconds = noticeUntilSeconds = 0;
     try {
-      listening = await startListening(
+      session = await startListening(
         client,
         { hopSeconds, topK: shownClasses },
         {
           onOpen: (sampleRate) => {
             clock = createArrivalClock(sampleRate);
-            heard.clear();
+            events.clear();
             byId('scope-empty', HTMLElement).hidden = true;
             scope.start(sampleRate);
-            view.say('Listening', 'Listening…', 'The first answer comes after a second of sound.');
+            view.showStatus('Listening', 'Listening…', 'The first answer comes after a second of sound.');
             announce('Listening.');
           },
           onSamples: (samples, sampleRate) => {
             soundSeconds += samples.length / sampleRate;
-            clock?.heard(samples.length);
+            clock?.addChunk(samples.length);
             meter.show(samples, sampleRate);
             scope.push(samples);
           },
@@ -135,26 +143,26 @@ export function createListenPanel(client: EarshotClient, keyForm: KeyForm, watch
           },
         },
       );
-      enter('listening');
+      setPhase('listening');
     } catch (error) {
-      const words = error instanceof MicrophoneError ? error.message : errorWords(error);
-      enter('idle');
+      const words = error instanceof MicrophoneError ? error.message : errorText(error);
+      setPhase('idle');
       showProblem(problem, words);
-      view.say('Ready', 'Not listening', 'What keeps the page from listening is said below.');
+      view.showStatus('Ready', 'Not listening', 'What keeps the page from listening is said below.');
     }
   };
 
-  const stop = async (because?: string): Promise<void> => {
-    if (listening === undefined || phase === 'stopping') return;
-    enter('stopping');
-    await listening.stop();
-    rest('Stopped', because);
+  const stop = async (problemText?: string): Promise<void> => {
+    if (session === undefined || phase === 'stopping') return;
+    setPhase('stopping');
+    await session.stop();
+    showStopped('Stopped', problemText);
   };
 
   button.addEventListener('click', () => {
     if (phase === 'idle') void start();
     else if (phase === 'listening') void stop();
   });
-  // A page that goes away leaves nothing running on the server.
+  // Ends the stream when the user leaves the page.
   window.addEventListener('pagehide', () => void stop());
 }

@@ -1,15 +1,15 @@
 import type { PredictionMessage } from '../../../../shared/contracts/stream.js';
 import { showBars } from '../draw/bars.js';
 import { byId } from '../elements/dom.js';
-import { detailWords, isKnown, labelWords, nearestSounds } from '../elements/words.js';
+import { detailText, isKnown, labelText, nearestSounds } from '../elements/text.js';
 
 export const shownClasses = 3;
 
-/** The large words: what is heard now, how surely, and how late this is known. */
+/** Shows in large letters what is heard now, with the confidence and the lag. */
 export interface LiveView {
-  predict(message: PredictionMessage, lagMs: number | undefined): void;
-  /** In place of a prediction: what is going on. */
-  say(caption: string, label: string, detail: string): void;
+  showPrediction(message: PredictionMessage, lagMs: number | undefined): void;
+  /** Shows the state of the page in place of a prediction. */
+  showStatus(caption: string, label: string, detail: string): void;
 }
 
 export function createLiveView(): LiveView {
@@ -22,26 +22,26 @@ export function createLiveView(): LiveView {
   showBars(bars, [], shownClasses);
 
   return {
-    predict(message, lagMs) {
-      // Where each class has a threshold of its own, what reaches it is heard.
+    showPrediction(message, lagMs) {
+      // In a multi-label version every class that reaches its threshold counts as heard.
       const isSure = message.labels !== undefined || (message.confidence ?? 0) >= 0.6;
       hearing.dataset['state'] = isKnown(message) && isSure ? 'sure' : 'unsure';
       caption.textContent = 'Hearing';
-      label.textContent = labelWords(message.label);
-      detail.textContent = detailWords(message);
+      label.textContent = labelText(message.label);
+      detail.textContent = detailText(message);
       showBars(bars, nearestSounds(message), shownClasses);
-      lag.textContent = lagMs === undefined ? '–' : lagWords(lagMs);
+      lag.textContent = lagMs === undefined ? '–' : lagText(lagMs);
     },
-    say(captionWords, labelText, detailWords) {
+    showStatus(newCaption, newLabel, newDetail) {
       hearing.dataset['state'] = 'idle';
-      caption.textContent = captionWords;
-      label.textContent = labelText;
-      detail.textContent = detailWords;
+      caption.textContent = newCaption;
+      label.textContent = newLabel;
+      detail.textContent = newDetail;
       lag.textContent = '–';
     },
   };
 }
 
-function lagWords(ms: number): string {
+function lagText(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }

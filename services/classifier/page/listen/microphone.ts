@@ -2,14 +2,17 @@
 export interface Microphone {
   /** Hz. */
   readonly sampleRate: number;
-  /** What it is called. */
+  /** The browser's name for it. */
   readonly name: string;
-  /** From now on, and with what came since it was opened: mono, in [−1, 1]. */
+  /**
+   * Starts to deliver samples, mono in [−1, 1], including those captured since the microphone was
+   * opened.
+   */
   listen(onSamples: (samples: Float32Array) => void): void;
   close(): void;
 }
 
-/** The browser's own name for why there is no microphone, said in words that tell what to do. */
+/** Messages that tell users what to do, by the name of the browser's error. */
 const sentences: Readonly<Record<string, string>> = {
   NotAllowedError:
     'The browser does not let this page use the microphone. Allow it beside the address, then press Listen again.',
@@ -19,15 +22,16 @@ const sentences: Readonly<Record<string, string>> = {
   OverconstrainedError: 'This microphone cannot be used for listening. Choose another one in the browser.',
 };
 
-/** A failure that has its words already. */
+/** An error whose message is meant for users. */
 export class MicrophoneError extends Error {
   override readonly name = 'MicrophoneError';
 }
 
 /**
- * Opens the default microphone, without the filters that telephony puts in: they would remove what is to be heard.
- * @param onLost it was unplugged, or its permission was taken back
- * @throws MicrophoneError, in words
+ * Opens the default microphone. The browser's filters for telephony are off, as they would remove sounds
+ * other than speech.
+ * @param onLost called when the microphone was unplugged or its permission was withdrawn
+ * @throws MicrophoneError with a message for users
  */
 export async function openMicrophone(onLost: () => void): Promise<Microphone> {
   const media = await askForMicrophone();
@@ -62,13 +66,13 @@ export async function openMicrophone(onLost: () => void): Promise<Microphone> {
 async function startCapture(context: AudioContext, media: MediaStream): Promise<MessagePort> {
   await context.audioWorklet.addModule(new URL('capture-worklet.js', import.meta.url));
   const capture = new AudioWorkletNode(context, 'capture', { numberOfInputs: 1, numberOfOutputs: 1 });
-  // A node that leads nowhere may be left out; this one plays nothing.
+  // A browser may skip nodes that are not connected to the destination; this one outputs silence.
   context.createMediaStreamSource(media).connect(capture).connect(context.destination);
   await resume(context);
   return capture.port;
 }
 
-/** What a browser needs to start its clock; Firefox waits for ever where nothing can play sound. */
+/** Time allowed to start the audio clock; Firefox waits forever where there is no audio output. */
 const timeoutMs = 8000;
 
 async function resume(context: AudioContext): Promise<void> {
@@ -80,7 +84,7 @@ async function resume(context: AudioContext): Promise<void> {
 }
 
 async function askForMicrophone(): Promise<MediaStream> {
-  // Browsers hide microphones from pages that others on the way could have changed.
+  // Browsers offer the microphone only to pages that were transferred securely.
   if (!window.isSecureContext || !('mediaDevices' in navigator)) {
     throw new MicrophoneError(
       'Browsers give the microphone only to pages that came over https, or from this very machine (localhost).',

@@ -1,4 +1,4 @@
-/** Samples in [−1, 1] as 16-bit little-endian PCM; what is louder is clipped. */
+/** Converts samples in [−1, 1] to 16-bit little-endian PCM; larger values are clipped. */
 export function toPcm16(samples: Float32Array): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(samples.length * 2);
   const view = new DataView(bytes.buffer);

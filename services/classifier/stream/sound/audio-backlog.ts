@@ -3,15 +3,15 @@ interface Message {
   readonly arrivedMs: number;
 }
 
-/** What a message takes beside its bytes: a flood of empty ones counts too. */
+/** Memory of a message beside its bytes, so that a flood of empty messages counts too. */
 const messageOverheadBytes = 64;
 
-/** A stream's messages that came in and were not worked off yet. */
+/** Queue of a stream's messages with audio that were not processed yet. */
 export class AudioBacklog {
   #messages: Message[] = [];
   #bytes = 0;
 
-  /** What they take in memory, that of the one being worked off included. */
+  /** Memory of the queued messages, including the one that is being processed. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -25,8 +25,8 @@ export class AudioBacklog {
     this.#messages.push({ bytes, arrivedMs });
   }
 
-  /** Works them off one after another, those that come meanwhile too. */
-  async workOff(work: (message: Message) => Promise<void>): Promise<void> {
+  /** Processes the messages one after another, including those that arrive meanwhile. */
+  async drain(work: (message: Message) => Promise<void>): Promise<void> {
     for (let next = this.#messages.shift(); next !== undefined; next = this.#messages.shift()) {
       await work(next);
       this.#bytes = Math.max(0, this.#bytes - next.bytes.byteLength - messageOverheadBytes);

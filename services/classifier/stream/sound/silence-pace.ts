@@ -1,30 +1,31 @@
 import type { Clock } from '../../../../shared/runtime/clock';
 
-/** What a silent window costs while nobody knows what a window costs on the engine, and at least. */
-const unknownMs = 10;
-const leastMs = 2;
+/** Time charged for a silent window while the engine's time for a window is unknown. */
+const defaultMs = 10;
+/** Least time charged for a silent window. */
+const minMs = 2;
 
 /**
- * Silent windows are answered without the engine. A sender that sends faster than real time is made to wait for them as if they had
- * been there, all such senders together: else silence could be sent as fast as it can be read, and what is done for each second of it
- * would take the whole event loop.
+ * Limits the rate of silent windows of senders that are faster than real time. Silent windows do not go
+ * to the engine. Such senders wait for them as long as the engine would have taken, all senders in one
+ * queue. Without this limit, processing silence as fast as it can be read would occupy the event loop.
  */
 export class SilencePace {
   readonly #clock: Clock;
   readonly #engineMs: () => number;
   #freeAtMs = 0;
 
-  /** @param engineMs what a window costs on the engine; 0 while that is not known */
+  /** @param engineMs the engine's time for a window; 0 while unknown */
   constructor(clock: Clock, engineMs: () => number) {
     this.#clock = clock;
     this.#engineMs = engineMs;
   }
 
-  /** Resolves when so many silent windows have had their time, or the signal aborts. */
+  /** Resolves when the time of so many silent windows has passed, or when the signal aborts. */
   async pass(windows: number, signal: AbortSignal): Promise<void> {
     const nowMs = this.#clock.now();
-    const eachMs = Math.max(leastMs, this.#engineMs() || unknownMs);
-    this.#freeAtMs = Math.max(nowMs, this.#freeAtMs) + windows * eachMs;
+    const windowMs = Math.max(minMs, this.#engineMs() || defaultMs);
+    this.#freeAtMs = Math.max(nowMs, this.#freeAtMs) + windows * windowMs;
     const waitMs = this.#freeAtMs - nowMs;
     if (signal.aborted) return;
     await new Promise<void>((resolve) => {

@@ -1,24 +1,26 @@
 import type { Clock } from '../../../../shared/runtime/clock';
 
-/** A sender that was silent for longer does not make up for all of it faster than real time. */
+/** A sender that has paused may catch up at most this much faster than real time. */
 const creditMs = 5000;
 
-/** How far the sound that came in is ahead of the clock: a live sender's is not, a file's is. */
+/**
+ * Measures how far received sound is ahead of real time: not at all from a live sender, far from a file.
+ */
 export class SoundClock {
   readonly #clock: Clock;
-  #heardUntilMs: number;
+  #receivedUntilMs: number;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#heardUntilMs = clock.now();
+    this.#receivedUntilMs = clock.now();
   }
 
-  hear(seconds: number): void {
-    this.#heardUntilMs = Math.max(this.#heardUntilMs, this.#clock.now() - creditMs) + 1000 * seconds;
+  advance(seconds: number): void {
+    this.#receivedUntilMs = Math.max(this.#receivedUntilMs, this.#clock.now() - creditMs) + 1000 * seconds;
   }
 
-  /** Negative for a sender that is behind. */
+  /** Seconds ahead of real time; negative for a sender that is behind. */
   get aheadSeconds(): number {
-    return (this.#heardUntilMs - this.#clock.now()) / 1000;
+    return (this.#receivedUntilMs - this.#clock.now()) / 1000;
   }
 }

@@ -9,16 +9,19 @@ import type { EventLoopQueue } from '../../../../shared/batching/event-loop-queu
 export interface StreamResamplerOptions {
   readonly filters: FilterDesigner;
   readonly turns: EventLoopQueue;
-  /** On whose account. */
+  /** The account (access/caller-id.ts). */
   readonly caller: string;
   readonly signal: AbortSignal;
   readonly arithmetic: () => ResampleArithmetic | undefined;
-  /** Whether the model that hears wants a constant offset taken away. */
+  /** Whether the present model's front end removes a constant offset. */
   readonly removeOffset: () => boolean;
-  readonly tell: (event: FullScaleEvent) => void;
+  readonly onFullScale: (event: FullScaleEvent) => void;
 }
 
-/** Brings one stream's sound to the model's rate and into shape (see createSignalPath), whatever rates it comes in and whatever model takes over meanwhile. */
+/**
+ * Converts one stream's sound to the model's rate and conditions it (see createSignalPath). The rate of
+ * the sound and the model may change at any time.
+ */
 export class StreamResampler {
   readonly #options: StreamResamplerOptions;
   #current: { readonly fromHz: number; readonly signal: SignalStage } | undefined;
@@ -28,8 +31,9 @@ export class StreamResampler {
   }
 
   /**
-   * @param toHz the model's rate, asked again when it is this stream's turn
-   * @param take is given the samples in that turn; nobody is where the stream is over meanwhile
+   * Converts a piece of sound when it is this caller's turn.
+   * @param toHz the model's rate, read again in that turn
+   * @param take receives the samples in that turn; not called if the stream has ended meanwhile
    */
   async push(piece: Piece, toHz: () => number, take: (samples: Float32Array) => void): Promise<void> {
     const { turns, caller, signal } = this.#options;
@@ -39,21 +43,21 @@ export class StreamResampler {
     }
   }
 
-  /** What was held back; the next sound begins anew. */
+  /** Returns the samples that the filters still hold. Further sound starts with fresh filters. */
   finish(): Float32Array {
     const rest = this.#current?.signal.finish() ?? new Float32Array(0);
     this.#current = undefined;
     return rest;
   }
 
-  /** Undefined where none is needed. */
+  /** Designs the filter for a change of rate; undefined where none is needed. */
   async #filterFor(fromHz: number, toHz: number): Promise<ResampleFilter | undefined> {
     if (this.#current?.fromHz === fromHz || fromHz === toHz) return undefined;
     const { filters, caller, signal } = this.#options;
     return filters.design(fromHz, toHz, caller, signal);
   }
 
-  /** @returns false where another model, at another rate than the filter is for, has taken over */
+  /** @returns false if the model's rate has changed, so that the filter is not for it */
   #resample(
     { sampleRate: fromHz, samples }: Piece,
     toHz: number,
@@ -64,7 +68,7 @@ export class StreamResampler {
       const wanted = fromHz === toHz ? undefined : reducedRatio(fromHz, toHz);
       if (wanted?.up !== filter?.up || wanted?.down !== filter?.down) return false;
       if (this.#current !== undefined) take(this.#current.signal.finish());
-      const { arithmetic, removeOffset, tell } = this.#options;
+      const { arithmetic, removeOffset, onFullScale: tell } = this.#options;
       const rates = { fromHz, toHz, arithmetic: arithmetic(), filter };
       this.#current = {
         fromHz,

@@ -2,7 +2,10 @@ import type { Manifest } from '../../../../shared/contracts/manifest';
 import type { StartMessage } from '../../../../shared/contracts/stream';
 import { AppError } from '../../../../shared/errors/app-error';
 
-/** The window that a stream asks for, in seconds. @throws AppError malformed-request when it does not suit the model */
+/**
+ * The length of a stream's windows in seconds.
+ * @throws AppError malformed-request when the model cannot take it
+ */
 export function fitWindow(start: StartMessage, { frontEnd }: Manifest): number {
   const windowSeconds = start.windowSeconds ?? frontEnd.windowSeconds;
   if (windowSeconds > frontEnd.windowSeconds) {
@@ -16,7 +19,11 @@ export function fitWindow(start: StartMessage, { frontEnd }: Manifest): number {
   return windowSeconds;
 }
 
-/** … and what is left of it when another model takes over. @throws AppError conflict when parts would go unheard */
+/**
+ * The length of a stream's windows, in seconds, after a change of the model: the present one, or the new
+ * model's if that is shorter.
+ * @throws AppError conflict when it is shorter than the hop, so that parts would go unheard
+ */
 export function refitWindow(
   { hopSeconds }: StartMessage,
   currentSeconds: number,

@@ -4,8 +4,8 @@ import type { StreamMessage } from '../../../../shared/client/stream-contract.js
 import { openMicrophone } from './microphone.js';
 import { toPcm16 } from './pcm.js';
 
-export interface ListeningHandlers {
-  /** The microphone is open; what comes has this rate in Hz. */
+export interface SessionHandlers {
+  /** Called when the microphone is open, with its sample rate in Hz. */
   readonly onOpen: (sampleRate: number) => void;
   readonly onSamples: (samples: Float32Array, sampleRate: number) => void;
   readonly onMessage: (message: StreamMessage) => void;
@@ -13,26 +13,26 @@ export interface ListeningHandlers {
   readonly onMicrophoneLost: () => void;
 }
 
-export interface ListeningSettings {
+export interface SessionSettings {
   readonly hopSeconds: number;
   readonly topK: number;
 }
 
-/** Microphone in, messages out, until closed. */
-export interface Listening {
-  /** Closes the microphone, waits for the last answers. */
+/** Streams the microphone to the service until stopped. */
+export interface ListeningSession {
+  /** Closes the microphone and waits for the last results. Never rejects. */
   stop(): Promise<void>;
 }
 
-/** How long the last answers may take; whoever pressed Stop does not want to wait for a lost server. */
-const lastAnswersMs = 4000;
+/** Time allowed for the last results after Stop; short, because the server may be gone. */
+const stopTimeoutMs = 4000;
 
-/** @throws MicrophoneError, in words */
+/** Opens the microphone and the stream. @throws MicrophoneError with a message for users */
 export async function startListening(
   client: EarshotClient,
-  settings: ListeningSettings,
-  handlers: ListeningHandlers,
-): Promise<Listening> {
+  settings: SessionSettings,
+  handlers: SessionHandlers,
+): Promise<ListeningSession> {
   const microphone = await openMicrophone(handlers.onMicrophoneLost);
   const { sampleRate } = microphone;
   handlers.onOpen(sampleRate);
@@ -51,8 +51,8 @@ export async function startListening(
   return {
     async stop() {
       microphone.close();
-      // Why it ended otherwise, the state has told.
-      await stream.stop(lastAnswersMs).catch(() => undefined);
+      // A failure has been reported by onState already.
+      await stream.stop(stopTimeoutMs).catch(() => undefined);
     },
   };
 }

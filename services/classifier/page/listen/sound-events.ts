@@ -1,22 +1,26 @@
 import type { EventMessage } from '../../../../shared/contracts/stream.js';
 import { announce } from '../elements/announcer.js';
 import { byId } from '../elements/dom.js';
-import { createHeardList } from './heard-list.js';
+import { createEventList } from './event-list.js';
 import type { Scope } from '../draw/scope.js';
-import { labelWords } from '../elements/words.js';
+import { labelText } from '../elements/text.js';
 
-/** What was heard, in the list, in the picture and aloud. */
-export interface HeardSounds {
-  /** Sounds since it was emptied. */
+/** Shows the detected sounds in the list and in the picture, and announces them to screen readers. */
+export interface SoundEvents {
+  /** Number of sounds since `clear`. */
   readonly count: number;
   show(event: EventMessage): void;
-  /** The service knows the sounds that last no more: they end here, and what comes is a stream of its own. */
-  breakOff(atSeconds: number): void;
+  /**
+   * Ends all sounds that last, because their stream has ended. Events that follow belong to a new
+   * stream.
+   * @param atSeconds position of the end
+   */
+  endAll(atSeconds: number): void;
   clear(): void;
 }
 
-export function createHeardSounds(scope: Scope): HeardSounds {
-  const list = createHeardList();
+export function createSoundEvents(scope: Scope): SoundEvents {
+  const list = createEventList();
   const picture = byId('scope', HTMLCanvasElement);
   const lasting = new Map<string, EventMessage>();
   let stream = 0;
@@ -25,15 +29,15 @@ export function createHeardSounds(scope: Scope): HeardSounds {
   const draw = (id: string, event: EventMessage): void => {
     const { label, onsetSeconds, offsetSeconds } = event;
     list.show(id, event);
-    scope.mark(id, { words: labelWords(label), onsetSeconds, offsetSeconds: offsetSeconds ?? undefined });
+    scope.mark(id, { words: labelText(label), onsetSeconds, offsetSeconds: offsetSeconds ?? undefined });
   };
   return {
     get count() {
       return count;
     },
     show(event) {
-      const words = labelWords(event.label);
-      // Streams number their sounds each from 1.
+      const words = labelText(event.label);
+      // Every stream numbers its events from 1.
       const id = `${stream}.${event.eventId}`;
       draw(id, event);
       if (event.event === 'started') {
@@ -43,7 +47,7 @@ export function createHeardSounds(scope: Scope): HeardSounds {
       announce(`${words}, ${event.event}`);
       picture.setAttribute('aria-label', `Spectrogram of the last seconds; last heard: ${words}`);
     },
-    breakOff(atSeconds) {
+    endAll(atSeconds) {
       for (const [id, event] of lasting) {
         draw(id, { ...event, event: 'ended', offsetSeconds: Math.max(event.onsetSeconds, atSeconds) });
       }

@@ -1,48 +1,48 @@
 import type { Prediction } from '../../../../shared/contracts/classification.js';
 import { AppError, type ErrorCode } from '../../../../shared/errors/app-error.js';
 
-/** Labels that are no class of the model: what it says of windows without sound, or without a sound that it knows. */
+/** Labels that are no classes: for windows without sound, and for windows without a known sound. */
 export const silenceLabel = 'silence';
 export const unknownLabel = 'unknown';
 
-/** A label as people write it: `crying_baby` is «Crying baby». */
-export function labelWords(label: string): string {
+/** Text for a label: `crying_baby` becomes «Crying baby». */
+export function labelText(label: string): string {
   if (label === silenceLabel) return 'Silence';
   if (label === unknownLabel) return 'Something else';
   const words = label.replaceAll('_', ' ');
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** What was heard, as far as words for it depend on it. */
-interface Heard {
+/** The parts of a result that its description depends on. */
+interface DescribedResult {
   readonly label: string;
   readonly confidence: number | null;
-  /** Where several sounds may be heard at once: all that are. */
+  /** Of a multi-label version: all classes that are heard. */
   readonly labels?: readonly Prediction[] | undefined;
   readonly tags?: readonly Prediction[] | undefined;
 }
 
 /**
- * What the bars show: the sounds that are heard where there may be several, else the likeliest classes; of what is none of them
- * AudioSet's words for it, where the model has them.
+ * The entries for the bars: of a multi-label version the classes that are heard, else the most probable
+ * classes. For an unknown sound they are its AudioSet tags, if the model has them.
  */
 export function nearestSounds({
   label,
   labels,
   predictions,
   tags,
-}: Heard & { readonly predictions: readonly Prediction[] }): readonly Prediction[] {
+}: DescribedResult & { readonly predictions: readonly Prediction[] }): readonly Prediction[] {
   if (label === unknownLabel && tags !== undefined) return tags;
   return labels !== undefined && labels.length > 0 ? labels : predictions;
 }
 
 /** Whether the label is a class of the model. */
-export function isKnown({ label }: Pick<Heard, 'label'>): boolean {
+export function isKnown({ label }: Pick<DescribedResult, 'label'>): boolean {
   return label !== silenceLabel && label !== unknownLabel;
 }
 
-/** How sure the model is, for those who do not read percentages too; and what else is heard at the same time. */
-export function detailWords({ label, labels, confidence, tags }: Heard): string {
+/** Describes the confidence in words and in percent, and lists what else is heard at the same time. */
+export function detailText({ label, labels, confidence, tags }: DescribedResult): string {
   if (label === silenceLabel) return 'Too quiet to name a sound.';
   if (label === unknownLabel) {
     const nearest = tags?.[0];
@@ -50,17 +50,17 @@ export function detailWords({ label, labels, confidence, tags }: Heard): string 
     return `Sounds like: ${nearest.label} (${percent(nearest.probability)})`;
   }
   if (confidence === null) return '';
-  if (labels === undefined) return `${surenessWords(confidence)}: ${percent(confidence)}`;
-  const others = labels.slice(1, 1 + mostNamedBeside).map((one) => labelWords(one.label));
+  if (labels === undefined) return `${confidenceText(confidence)}: ${percent(confidence)}`;
+  const others = labels.slice(1, 1 + maxOtherSounds).map((other) => labelText(other.label));
   return others.length === 0
     ? percent(confidence)
     : `${percent(confidence)}; also heard: ${others.join(' · ')}`;
 }
 
-/** Sounds that are named beside the first. */
-const mostNamedBeside = 3;
+/** Largest number of other sounds that are listed. */
+const maxOtherSounds = 3;
 
-function surenessWords(confidence: number): string {
+function confidenceText(confidence: number): string {
   if (confidence >= 0.9) return 'Quite sure';
   return confidence >= 0.6 ? 'Probably' : 'Just a guess';
 }
@@ -73,13 +73,13 @@ export function seconds(value: number): string {
   return `${value.toFixed(1)} s`;
 }
 
-/** `75.2` is `1:15`. */
+/** Formats seconds as minutes and seconds: `75.2` becomes `1:15`. */
 export function clockTime(value: number): string {
   const whole = Math.floor(value);
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }
 
-/** What people read instead of a code, where the service's own sentence is not meant for them; and what they can do. */
+/** Error texts for users, and advice, where the service's own message is meant for developers. */
 const sentences: Partial<Record<ErrorCode, readonly [what: string, todo?: string]>> = {
   unreachable: ['The connection to the server is lost.', 'Is it running, and are you online?'],
   overloaded: ['The server has as much to do as it can.', 'Please try again in a moment.'],
@@ -97,13 +97,13 @@ const sentences: Partial<Record<ErrorCode, readonly [what: string, todo?: string
   internal: ['Something went wrong.', 'Reload the page; if that does not help, please tell us.'],
 };
 
-/** Any failure, said in words, with what can be done about it. */
-export function errorWords(caught: unknown): string {
+/** Text for any error, with advice where there is some. */
+export function errorText(caught: unknown): string {
   const { code, message } = AppError.from(caught);
   return sentences[code]?.join(' ') ?? message;
 }
 
-/** A failure that needs nothing to be done, for the page tries again by itself. */
-export function passingErrorWords({ code, message }: AppError): string {
+/** Text for an error after which the page reconnects by itself. */
+export function transientErrorText({ code, message }: AppError): string {
   return `${sentences[code]?.[0] ?? message} Listening goes on, and the page reconnects by itself.`;
 }

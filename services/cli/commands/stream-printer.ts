@@ -5,34 +5,38 @@ import type { AppError } from '../../../shared/errors/app-error';
 import { createStatusLine, type TextStream } from '../../../shared/observability/status-line';
 import { eventLine, nowLine, totalsLine } from '../output/lines';
 
-export interface HearingOptions {
+export interface StreamPrinterOptions {
   readonly json: boolean;
-  /** A line also for each prediction. */
+  /** Whether predictions are printed too, a line each. */
   readonly predictions: boolean;
   readonly bytesPerSecond: number;
 }
 
-/** What is printed of a stream: what is heard on `output`, how it goes on `errors`. */
-export interface Hearing {
+/** Prints a stream's messages: sounds on `output`, the progress on `errors`. */
+export interface StreamPrinter {
   readonly onMessage: (message: StreamMessage) => void;
   readonly onState: (state: StreamState) => void;
-  /** Why the stream ended by itself. */
+  /** The error that ended the stream; undefined while there is none. */
   readonly failure: AppError | undefined;
-  /** Sent so far. */
+  /** Seconds of sound that were sent. */
   readonly audioSeconds: number;
-  /** So much more audio was sent. */
+  /** To be called when audio was sent. */
   sent(bytes: number): void;
-  /** The totals, whether the service has said its own or not. */
+  /** Prints the totals; `done` has those of the service, if it sent them. */
   end(done: DoneMessage | undefined): void;
 }
 
-export function createHearing(options: HearingOptions, output: TextStream, errors: TextStream): Hearing {
+export function createStreamPrinter(
+  options: StreamPrinterOptions,
+  output: TextStream,
+  errors: TextStream,
+): StreamPrinter {
   const status = createStatusLine(errors);
   const totals = { audioSeconds: 0, predictions: 0, sounds: 0, droppedSeconds: 0, reconnects: 0 };
   let failure: AppError | undefined;
-  let away = false;
+  let isDisconnected = false;
   const print = (line: string): void => {
-    // A line that is still changing makes room first.
+    // The status line on a terminal is cleared first.
     status.close();
     output.write(`${line}\n`);
   };
@@ -63,12 +67,12 @@ export function createHearing(options: HearingOptions, output: TextStream, error
     },
     onState(state) {
       if (state.kind === 'ended') failure = state.reason;
-      if (state.kind === 'waiting' && !away) status.print(`${state.reason.message} Reconnecting…`);
-      if (state.kind === 'open' && away) {
+      if (state.kind === 'waiting' && !isDisconnected) status.print(`${state.reason.message} Reconnecting…`);
+      if (state.kind === 'open' && isDisconnected) {
         totals.reconnects += 1;
         status.print('Connected again.');
       }
-      if (state.kind !== 'connecting') away = state.kind === 'waiting';
+      if (state.kind !== 'connecting') isDisconnected = state.kind === 'waiting';
     },
     onMessage(message) {
       count(message);

@@ -1,16 +1,16 @@
 import type { EventMessage } from '../../../../shared/contracts/stream.js';
 import { byId, create } from '../elements/dom.js';
-import { clockTime, labelWords, percent, seconds } from '../elements/words.js';
+import { clockTime, labelText, percent, seconds } from '../elements/text.js';
 
-const shownEvents = 30;
+const maxShownEvents = 30;
 
-/** The list of what was heard: newest first, one line a sound. */
-export interface HeardList {
+/** The list of detected sounds, one line each, the newest first. */
+export interface EventList {
   show(id: string, event: EventMessage): void;
   clear(): void;
 }
 
-export function createHeardList(): HeardList {
+export function createEventList(): EventList {
   const list = byId('events', HTMLOListElement);
   const empty = byId('events-empty', HTMLElement);
   const rows = new Map<string, HTMLLIElement>();
@@ -27,13 +27,13 @@ export function createHeardList(): HeardList {
       row.dataset['lasting'] = String(offsetSeconds === null);
       row.replaceChildren(
         create('span', 'event-time number', clockTime(onsetSeconds)),
-        create('span', 'event-label', labelWords(label)),
+        create('span', 'event-label', labelText(label)),
         create('span', 'event-length number', length),
         create('span', 'event-peak number', percent(peakConfidence)),
       );
-      while (list.children.length > shownEvents) list.lastElementChild!.remove();
+      while (list.children.length > maxShownEvents) list.lastElementChild!.remove();
       const [oldest] = rows.keys();
-      if (rows.size > 2 * shownEvents && oldest !== undefined) rows.delete(oldest);
+      if (rows.size > 2 * maxShownEvents && oldest !== undefined) rows.delete(oldest);
     },
     clear() {
       rows.clear();
