@@ -1,5 +1,6 @@
 import jest from 'eslint-plugin-jest';
 import tseslint from 'typescript-eslint';
+import { functionLines } from './lint/function-lines.mjs';
 import { noHeldPromise } from './lint/no-held-promise.mjs';
 
 /** A recipe says what follows from its optimiser (services/trainer/recipes). */
@@ -47,6 +48,11 @@ export default tseslint.config(
     ignores: ['services/classifier/page/**', 'shared/client/**'],
     plugins: { earshot: { rules: { 'no-held-promise': noHeldPromise } } },
     rules: { 'earshot/no-held-promise': 'error' },
+  },
+  {
+    files: ['services/**/*.ts', 'shared/**/*.ts', 'bench/**/*.ts'],
+    plugins: { functions: { rules: { lines: functionLines } } },
+    rules: { 'functions/lines': ['error', { max: 60 }] },
   },
   // Settings are read once; the rest of the code gets values.
   {

@@ -12,7 +12,7 @@ import {
 } from '../shared/compute/provide/load-engine';
 import { loadKernels } from '../shared/compute/kernels/kernels-addon';
 import { withEncoderFile } from './with-encoder-file';
-import { encoderParameters } from '../shared/encoder/encoder-weights';
+import { encoderParameters } from '../shared/compute/network/encoder-weights';
 import { encoderBands } from '../shared/encoder/mobile-net';
 import { kaldiFrames } from '../shared/front-end/kaldi-mel';
 import { createNativeEnsemble } from '../shared/compute/kernels/native-ensemble';

@@ -1,35 +1,36 @@
 import type { Server } from 'node:http';
 import { join } from 'node:path';
+import type { Express } from 'express';
 import { createDecoderPool, defaultDecodeThreads } from '../../shared/decode/pool/decoder-pool';
+import type { ClipDecoder } from '../../shared/signal/clip';
 import { systemClock } from '../../shared/runtime/clock';
 import { EventLoopQueue } from '../../shared/batching/event-loop-queue';
 import type { KernelsChoice } from '../../shared/compute/kernels/kernels-addon';
 import type { Logger } from '../../shared/observability/logger';
 import { Metrics } from '../../shared/observability/metrics';
 import { version as packageVersion } from '../../package.json';
-import { createAssertAdmin } from './access/admin';
-import { createAdminKey, type AdminKey } from './access/admin-key';
-import { createIdentify, readApiKeys } from './access/api-keys';
-import { createCallerIdOf } from './access/caller-id';
-import { createOriginRules, isLoopbackAddress } from './access/origin';
+import type { AdminKey } from './access/admin-key';
 import { createApp, routePaths } from './app';
-import { createClassifyClip } from './model/classify-clip';
+import { createClassifyClip, type ClassifyDeps } from './model/classify-clip';
 import type { Config } from './config';
+import { composeAccess, createGate } from './compose-access';
 import { composeJobs } from './compose-jobs';
-import { composeModels } from './compose-models';
+import { composeModels, type Models } from './compose-models';
 import { composeStreams } from './compose-streams';
-import { createDatasetStore } from './datasets/dataset-store';
+import { createDatasetStore, type DatasetStore } from './datasets/dataset-store';
 import { createDatasetThread } from './datasets/dataset-thread';
-import { Gate } from './access/admission';
+import type { Gate } from './access/admission';
+import type { DatasetUploadLimits } from './http/body/dataset-upload';
 import { UploadMemory } from './http/body/upload-memory';
 import { createHttpServer } from './http/server/http-server';
 import { createDescribeModels } from './model/describe-models';
 import { createModelAdmin } from './model/model-admin';
+import type { ClassifyRouteDeps } from './http/routes/classify-route';
+import type { ModelRoutesDeps } from './http/routes/model-routes';
 import { loadPageAssets } from './http/routes/page-assets';
 import type { StreamServer } from './stream/stream-server';
 import { warmUpDecoder } from './warm-up-decoder';
 import { watchJobs } from './watch-jobs';
-import { watchLoad } from './watch-load';
 
 export interface Service {
   /** Not listening yet. */
@@ -49,102 +50,66 @@ const maxDatasetFiles = 50_000;
 /** What the build made of `page/`, for browsers. */
 const pageFolder = join(__dirname, '../../page');
 
+const now = (): number => systemClock.now();
+
 /** Builds everything that the service consists of; the model starts loading. */
 export function compose(config: Config, logger: Logger): Service {
   const metrics = new Metrics(routePaths);
   let kernels: KernelsChoice | undefined;
-  const decodeThreads = config.decodeThreads ?? defaultDecodeThreads(config.engineThreads);
-  const decoder = createDecoderPool({
-    threads: decodeThreads,
-    longThreads: Math.ceil(decodeThreads / 2),
-    kernels: () => kernels,
-  });
+  const decoder = composeDecoder(config, () => kernels);
   const models = composeModels(config, {
-    ...{ metrics, logger, ready: () => warmUpDecoder(decoder) },
+    metrics,
+    logger,
+    ready: () => warmUpDecoder(decoder),
     onEngine: (choice) => {
       kernels = choice.kernels;
     },
   });
   const { host, observer } = models;
-  const { modelsFolder } = config;
-  const apiKeys = readApiKeys(config.apiKeysFile);
-  const hasAdmin = apiKeys?.some(({ admin }) => admin) ?? false;
-  const adminKey = hasAdmin ? undefined : createAdminKey(config.adminKeyFolders, logger);
-  const identify = createIdentify(apiKeys, systemClock, adminKey?.sha256);
-  const callerIdOf = createCallerIdOf(config.trustedProxies);
-  const origins = createOriginRules({ ...config, isLoopback: isLoopbackAddress(config.host) });
-  const { lease } = host;
+  const access = composeAccess(config, logger);
   const turns = new EventLoopQueue();
   const streams = composeStreams(config, {
-    ...{ turns, lease, observer, identify, callerIdOf, origins, metrics, logger },
+    ...access,
+    turns,
+    lease: host.lease,
+    observer,
+    metrics,
+    logger,
     model: () => host.current,
     kernels: () => kernels,
   });
-  const gate = new Gate({
-    maxRequests: config.maxConcurrentRequests,
-    maxStreams: config.maxStreams,
-    streamsFull: streams.isFull,
-    engine: () => host.state,
-    queue: (caller) => host.queueFor(caller),
-    maxWaitMs: config.requestDeadlineMs,
-    clock: systemClock,
-    onRefused: (cause) => {
-      metrics.overloads.inc({ cause });
-    },
-  });
-  watchLoad(metrics, gate, () => host.queuedWindows);
-
+  const gate = createGate(config, { metrics, host, streams });
   const classifyClip = createClassifyClip({
-    ...{ decoder, lease, observer, turns },
-    maxClipSeconds: config.maxClipSeconds,
-    maxWindows: config.queueMaxWindows,
+    decoder,
+    lease: host.lease,
+    observer,
+    turns,
     metrics,
+    ...clipLimits(config),
   });
   const datasetLimits = { maxBytes: config.maxDatasetBytes, maxFiles: maxDatasetFiles, ...uploadPatience };
-  const datasets = createDatasetStore(config.datasetsFolder, datasetLimits, {
-    ...{ decoder, logger },
-    thread: createDatasetThread(),
-  });
+  const datasets = openDatasets(config, datasetLimits, { decoder, logger });
   const jobs = composeJobs(config, logger);
-  const now = (): number => systemClock.now();
   watchJobs(metrics.jobs, jobs, now);
-  const modelAdmin = createModelAdmin({
-    ...{ ...models, modelsFolder, metrics, logger },
-    limitMs: config.modelLoadMs,
-  });
   const app = createApp({
+    ...access,
     jobs,
     datasets,
     datasetLimits,
     classifyClip,
     gate,
-    identify,
-    callerIdOf,
     metrics,
     logger,
     version: packageVersion,
-    uploadLimits: { maxBytes: config.maxUploadBytes, ...uploadPatience },
-    uploadMemory: new UploadMemory(config.maxUploadBytes * config.maxConcurrentRequests, now),
-    deadlineMs: config.requestDeadlineMs,
+    ...uploadSettings(config),
     page: loadPageAssets(pageFolder),
-    origins,
-    models: createDescribeModels({ ...models, admin: modelAdmin, modelsFolder, now }),
-    modelAdmin,
-    assertAdmin: createAssertAdmin(identify, origins),
+    ...composeModelAdmin(config, models, metrics, logger),
   });
-  const server = createHttpServer(app, {
-    trustedProxies: config.trustedProxies,
-    onRefused: () => {
-      metrics.overloads.inc({ cause: 'connections' });
-    },
-  });
-  datasets.clean().catch((error: unknown) => {
-    logger.warn({ err: error }, 'DATASETS_DIR could not be cleaned of unfinished uploads');
-  });
+  const server = createServer(app, config, metrics);
   return {
     server,
     gate,
-    adminKey,
+    adminKey: access.adminKey,
     streams: streams.serve(server, gate),
     started: host.started,
     async close() {
@@ -152,4 +117,60 @@ export function compose(config: Config, logger: Logger): Service {
       await Promise.all([decoder.close(), streams.close()]);
     },
   };
+}
+
+function composeDecoder(config: Config, kernels: () => KernelsChoice | undefined): ClipDecoder {
+  const threads = config.decodeThreads ?? defaultDecodeThreads(config.engineThreads);
+  return createDecoderPool({ threads, longThreads: Math.ceil(threads / 2), kernels });
+}
+
+/** What describes and what changes the models that serve. */
+function composeModelAdmin(
+  { modelsFolder, modelLoadMs: limitMs }: Config,
+  models: Models,
+  metrics: Metrics,
+  logger: Logger,
+): ModelRoutesDeps {
+  const modelAdmin = createModelAdmin({ ...models, modelsFolder, metrics, logger, limitMs });
+  return { modelAdmin, models: createDescribeModels({ ...models, admin: modelAdmin, modelsFolder, now }) };
+}
+
+function clipLimits(config: Config): Pick<ClassifyDeps, 'maxClipSeconds' | 'maxWindows'> {
+  return { maxClipSeconds: config.maxClipSeconds, maxWindows: config.queueMaxWindows };
+}
+
+function uploadSettings(
+  config: Config,
+): Pick<ClassifyRouteDeps, 'uploadLimits' | 'uploadMemory' | 'deadlineMs'> {
+  return {
+    uploadLimits: { maxBytes: config.maxUploadBytes, ...uploadPatience },
+    uploadMemory: new UploadMemory(config.maxUploadBytes * config.maxConcurrentRequests, now),
+    deadlineMs: config.requestDeadlineMs,
+  };
+}
+
+function createServer(app: Express, { trustedProxies }: Config, metrics: Metrics): Server {
+  return createHttpServer(app, {
+    trustedProxies,
+    onRefused: () => {
+      metrics.overloads.inc({ cause: 'connections' });
+    },
+  });
+}
+
+interface DatasetDeps {
+  readonly decoder: ClipDecoder;
+  readonly logger: Logger;
+}
+
+/** The datasets; what earlier processes left unfinished is cleared away beside everything else. */
+function openDatasets(config: Config, limits: DatasetUploadLimits, deps: DatasetDeps): DatasetStore {
+  const datasets = createDatasetStore(config.datasetsFolder, limits, {
+    ...deps,
+    thread: createDatasetThread(),
+  });
+  datasets.clean().catch((error: unknown) => {
+    deps.logger.warn({ err: error }, 'DATASETS_DIR could not be cleaned of unfinished uploads');
+  });
+  return datasets;
 }

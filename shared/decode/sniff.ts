@@ -4,7 +4,7 @@ import { findMpegFrame, isFrameRun } from './codecs/mpeg-frames';
 import { createOggDemuxer } from './containers/ogg-demuxer';
 import type { OggCodec } from './containers/ogg-pages';
 import { describeNonAudioFile } from './bytes/non-audio-files';
-import { ffmpegSignatures, isAdtsRun, isFlac, isRiff } from './signatures';
+import { ffmpegSignatures, isAdtsRun, isFlac, isRiff } from './containers/signatures';
 
 /** The detected format. `start` is the offset of its marker, after any tags and padding. */
 export type Sniffed =

@@ -1,4 +1,4 @@
-import { encoderParameters } from '../../shared/encoder/encoder-weights';
+import { encoderParameters } from '../../shared/compute/network/encoder-weights';
 import { encoderOutputs, encoderBands } from '../../shared/encoder/mobile-net';
 import { encoderHopSamples, kaldiFrames, kaldiMel } from '../../shared/front-end/kaldi-mel';
 import { createEncoder } from '../../shared/compute/inference/encoder';

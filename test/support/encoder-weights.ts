@@ -1,4 +1,4 @@
-import { encoderParameters } from '../../shared/encoder/encoder-weights';
+import { encoderParameters } from '../../shared/compute/network/encoder-weights';
 import { elementCount, type WeightArrays } from '../../shared/compute/network/network';
 import { createUniform } from '../../shared/runtime/random';
 

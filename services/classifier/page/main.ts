@@ -2,7 +2,7 @@ import { createClient } from '../../../shared/client/client.js';
 import { createClipPanel } from './clip/clip-panel.js';
 import { createKeyForm } from './elements/key-form.js';
 import { createListenPanel } from './listen/listen-panel.js';
-import { watchService } from './service-watch.js';
+import { watchService } from './elements/service-watch.js';
 
 const keyForm = createKeyForm();
 const client = createClient({

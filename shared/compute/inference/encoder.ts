@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { concatenate } from '../../signal/concatenate';
 import { encoderOutputs } from '../../encoder/mobile-net';
-import { encoderParameters } from '../../encoder/encoder-weights';
+import { encoderParameters } from '../network/encoder-weights';
 import { encoderFewestSamples, kaldiMel } from '../../front-end/kaldi-mel';
 import { AppError } from '../../errors/app-error';
 import { encodePictures } from '../network/mobile-net';

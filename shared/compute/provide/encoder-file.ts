@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { EncoderFrontEnd } from '../../contracts/front-end';
-import { encoderWeights } from '../../encoder/encoder-weights';
+import { encoderWeights } from '../network/encoder-weights';
 import { readTorchFile } from '../../encoder/torch-file';
 import { AppError } from '../../errors/app-error';
 import type { WeightArrays } from '../network/network';

@@ -11,7 +11,7 @@ import {
   type FlacStreamInfo,
 } from './flac-header';
 import { leadingTagsEnd } from '../bytes/leading-tags';
-import { isFlac } from '../signatures';
+import { isFlac } from '../containers/signatures';
 import { workNs } from '../bytes/work-budget';
 
 /** Smaller than any frame. */

@@ -9,7 +9,7 @@ import { createOggDemuxer, type OggPackets, type OggPiece } from '../containers/
 import { openVorbisPlayer } from './vorbis-player';
 import { workNs } from '../bytes/work-budget';
 import { createOggOpusReader } from './ogg-opus';
-import { parseOpusHead } from './opus-head';
+import { parseOpusHead } from '../opus/opus-head';
 import { openOpusPlayer, opusRate } from './opus-player';
 
 type OggHead = Extract<OggPiece, { kind: 'head' }>;

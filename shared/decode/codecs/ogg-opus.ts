@@ -1,8 +1,8 @@
 import { hasTextAt } from '../bytes/bytes';
 import { createOggClock, type OggClock } from '../containers/ogg-clock';
 import type { OggPackets } from '../containers/ogg-demuxer';
-import type { OpusPiece } from './opus-demuxer';
-import { opusPacketSamples } from './opus-packet';
+import type { OpusPiece } from '../opus/opus-demuxer';
+import { opusPacketSamples } from '../opus/opus-packet';
 import { opusRate } from './opus-player';
 
 /** Turns the pages of one Opus stream in Ogg into packets and gaps. Its tags are dropped. */

@@ -1,7 +1,7 @@
 import { OpusDecoder } from 'opus-decoder';
 import { formatError } from '../bytes/format-error';
-import type { OpusHead } from './opus-head';
-import { opusPacketSamples } from './opus-packet';
+import type { OpusHead } from '../opus/opus-head';
+import { opusPacketSamples } from '../opus/opus-packet';
 
 /** Opus always decodes to 48 kHz; the rate in its header only states the input rate of the encoder. */
 export const opusRate = 48_000;

@@ -1,6 +1,6 @@
 import { textAt, viewOf, hasTextAt } from '../bytes/bytes';
 import { formatError } from '../bytes/format-error';
-import { isRiff } from '../signatures';
+import { isRiff } from '../containers/signatures';
 import { parseWavFormat, type WavFormat } from './wav-format';
 
 export interface WavHeader extends WavFormat {

@@ -4,8 +4,8 @@ import { formatError } from '../bytes/format-error';
 import { maxLeadSeconds, TrackClock } from './track-clock';
 import { ByteQueue } from './byte-queue';
 import { ids, parseElementHead, readSigned, readUnsigned, type ElementHead } from './ebml';
-import type { OpusDemuxer, OpusPiece } from '../codecs/opus-demuxer';
-import { opusPacketSamples } from '../codecs/opus-packet';
+import type { OpusDemuxer, OpusPiece } from '../opus/opus-demuxer';
+import { opusPacketSamples } from '../opus/opus-packet';
 import { framesOfBlock, maxBlockHeadBytes, parseBlockHead, type BlockHead } from './webm-blocks';
 import { chooseOpusTrack, parseTrackEntry, type OpusTrack, type WebmTrack } from './webm-tracks';
 

@@ -1,6 +1,6 @@
 import { AppError } from '../../errors/app-error';
 import { textAt } from '../bytes/bytes';
-import { parseOpusHead } from '../codecs/opus-head';
+import { parseOpusHead } from '../opus/opus-head';
 import { childrenOf, ids, readUnsigned } from './ebml';
 
 /** A track as its `TrackEntry` describes it. */

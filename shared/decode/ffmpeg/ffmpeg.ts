@@ -9,11 +9,11 @@ import type { ClipBuilder } from '../bytes/clip-builder';
 import { explainFailure, isOfRecording } from './ffmpeg-failure';
 import { ffmpegDemuxers } from './ffmpeg-formats';
 import { FfmpegReport, tracksToTry, type FfmpegTrack } from './ffmpeg-report';
-import { createMkaStream } from '../containers/mka-stream';
+import { createMkaStream } from './mka-stream';
 import { encryptedSoundTracks } from '../containers/mp4-boxes';
 import { createRecordingFolder } from './recording-folder';
 import { maxLeadSeconds } from '../containers/track-clock';
-import { TrackSound } from '../containers/track-sound';
+import { TrackSound } from './track-sound';
 
 /** This is the only file that uses fluent-ffmpeg, which is no longer maintained. */
 

@@ -11,7 +11,7 @@ import { startListening, type ListeningSession } from './listening-session.js';
 import { createLiveView, shownClasses } from './live-view.js';
 import { MicrophoneError } from './microphone.js';
 import { createScope } from '../draw/scope.js';
-import type { ServiceWatch } from '../service-watch.js';
+import type { ServiceWatch } from '../elements/service-watch.js';
 import { errorText, transientErrorText, seconds } from '../elements/text.js';
 
 const hopSeconds = 0.5;

@@ -1,7 +1,7 @@
 import { AppError } from '../../errors/app-error';
 import type { ClipBuilder } from '../bytes/clip-builder';
 import type { MkaListener, MkaTrack } from './mka-stream';
-import { maxLeadSeconds, TrackClock } from './track-clock';
+import { maxLeadSeconds, TrackClock } from '../containers/track-clock';
 
 /**
  * MPEG clocks have 33 bits at 90 kHz; ffmpeg treats a clock that was set back as one that has wrapped.

@@ -1,9 +1,9 @@
 import { formatError } from '../bytes/format-error';
 import { deinterleave } from '../codecs/decode-wav';
 import { viewOf } from '../bytes/bytes';
-import { ByteQueue } from './byte-queue';
-import { childrenOf, ids, parseElementHead, readUnsigned } from './ebml';
-import { parseBlockHead } from './webm-blocks';
+import { ByteQueue } from '../containers/byte-queue';
+import { childrenOf, ids, parseElementHead, readUnsigned } from '../containers/ebml';
+import { parseBlockHead } from '../containers/webm-blocks';
 
 export interface MkaTrack {
   /** Hz. */

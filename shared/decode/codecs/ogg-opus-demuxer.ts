@@ -1,9 +1,9 @@
 import { formatError } from '../bytes/format-error';
 import { AppError } from '../../errors/app-error';
-import { createOggDemuxer, type OggPackets, type OggPiece } from './ogg-demuxer';
-import { createOggOpusReader } from '../codecs/ogg-opus';
-import type { OpusDemuxer, OpusPiece } from '../codecs/opus-demuxer';
-import { parseOpusHead } from '../codecs/opus-head';
+import { createOggDemuxer, type OggPackets, type OggPiece } from '../containers/ogg-demuxer';
+import { createOggOpusReader } from './ogg-opus';
+import type { OpusDemuxer, OpusPiece } from '../opus/opus-demuxer';
+import { parseOpusHead } from '../opus/opus-head';
 
 /**
  * Many times the size of the largest page. A stream that stops being Ogg fails after this many bytes.

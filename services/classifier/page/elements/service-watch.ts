@@ -1,6 +1,6 @@
-import type { EarshotClient } from '../../../shared/client/client.js';
-import { byId } from './elements/dom.js';
-import { errorText } from './elements/text.js';
+import type { EarshotClient } from '../../../../shared/client/client.js';
+import { byId } from './dom.js';
+import { errorText } from './text.js';
 
 /** Polling intervals while the service is ready, and while it is not. */
 const [readyPollMs, notReadyPollMs] = [30_000, 2000];

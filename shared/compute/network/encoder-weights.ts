@@ -1,5 +1,5 @@
-import { AppError } from '../errors/app-error';
-import type { Parameter, WeightArrays } from '../compute/network/network';
+import { AppError } from '../../errors/app-error';
+import type { Parameter, WeightArrays } from './network';
 import {
   encoderFeatures,
   encoderNormEpsilon,
@@ -7,8 +7,8 @@ import {
   mobileBlocks,
   stemChannels,
   tagHidden,
-} from './mobile-net';
-import type { TorchTensor } from './torch-file';
+} from '../../encoder/mobile-net';
+import type { TorchTensor } from '../../encoder/torch-file';
 
 /** A convolution of the checkpoint and the batch norm behind it. */
 interface ConvLayer {

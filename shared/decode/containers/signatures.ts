@@ -1,5 +1,5 @@
-import { hasTextAt, textAt, viewOf } from './bytes/bytes';
-import { childrenOf, ids, readVint, vintLength } from './containers/ebml';
+import { hasTextAt, textAt, viewOf } from '../bytes/bytes';
+import { childrenOf, ids, readVint, vintLength } from './ebml';
 
 /** How to recognise a container by its first bytes. */
 export interface Signature {
