@@ -8,12 +8,15 @@ import { AppError } from '../errors/app-error';
 import { writeFileAtomically } from '../runtime/write-atomically';
 import { makePrivateFolder, openPrivateFolder, readPrivateFile, type PrivateFolder } from './private-folder';
 
-/** What a running service leaves for its own user: the key with which it may be administered, and where it listens. */
+/** The file of a running service for its own user: the admin key, and the address of the service. */
 const adminKeySchema = z.strictObject({
-  /** As bound: 127.0.0.1, ::1, or 0.0.0.0 and :: for every address. */
+  /** The bound address: 127.0.0.1, ::1, or 0.0.0.0 and :: for all addresses. */
   address: z.string(),
   port: z.int().min(1).max(65_535),
-  /** Which loopback interface that is: a container's is not the machine's, though they may share a folder. */
+  /**
+   * Identifies the loopback interface: a container's differs from that of the machine, though both may
+   * share a folder.
+   */
   network: z.string(),
   key: z.string().regex(/^[\w-]{43}$/),
   createdAt: z.iso.datetime(),
@@ -28,9 +31,9 @@ export interface Place {
 const maxFileBytes = 4096;
 
 /**
- * Writes a key, for this user alone to read, into the first of these folders where that can be done (`privateFolders`).
- * @returns the file
- * @throws AppError storage-full that names each folder and what is wrong with it
+ * Writes a key, readable by this user only, into the first usable folder (`privateFolders`).
+ * @returns the path of the file
+ * @throws AppError storage-full, which names each folder and its problem
  */
 export async function writeAdminKey(folders: readonly string[], place: Place, key: string): Promise<string> {
   const network = await ownNetwork();
@@ -43,7 +46,7 @@ export async function writeAdminKey(folders: readonly string[], place: Place, ke
         await removeStale(folder, record);
         const name = fileNameOf(record);
         await writeFileAtomically(folder.pathOf(name), `${JSON.stringify(record)}\n`, 0o600);
-        // Where a file system has no permissions, the key is taken away again.
+        // On a file system without permissions the key is removed again.
         await readPrivateFile(folder, name, maxFileBytes).catch(async (error: unknown) => {
           await rm(folder.pathOf(name), { force: true });
           throw error;
@@ -59,18 +62,18 @@ export async function writeAdminKey(folders: readonly string[], place: Place, ke
   throw new AppError('storage-full', failures.join('; '));
 }
 
-/** Removes the file that `writeAdminKey` wrote, unless a later service at the same place has replaced it. */
+/** Removes the file of `writeAdminKey`, unless a later service at the same address has replaced it. */
 export async function removeAdminKey(file: string, key: string): Promise<void> {
   const content = await readFile(file, 'utf8').catch(() => '');
   if (content.includes(key)) await rm(file, { force: true });
 }
 
-/** The keys of this user's services on this machine's (or container's) own network, the newest first. */
+/** Returns the keys of this user's services in the same network namespace, the newest first. */
 export async function readAdminKeys(folders: readonly string[]): Promise<AdminKeyRecord[]> {
   const network = await ownNetwork();
   const found: AdminKeyRecord[] = [];
   for (const path of folders) {
-    // What is not there, or not this user's alone, holds no key to be trusted.
+    // A folder that is missing or not private holds no trustworthy key.
     const folder = await openPrivateFolder(path).catch(() => undefined);
     if (folder === undefined) continue;
     found.push(...(await recordsIn(folder).finally(() => folder.close())));
@@ -95,7 +98,7 @@ async function recordsIn(folder: PrivateFolder): Promise<AdminKeyRecord[]> {
   return records.flatMap((record) => (record === undefined ? [] : [record]));
 }
 
-/** Services that were killed leave their files behind; where nobody listens any more, they open nothing. */
+/** Removes the files of killed services. A key is useless once nothing listens at its address. */
 async function removeStale(folder: PrivateFolder, { network }: AdminKeyRecord): Promise<void> {
   const records = await recordsIn(folder);
   const stale = await Promise.all(
@@ -106,7 +109,7 @@ async function removeStale(folder: PrivateFolder, { network }: AdminKeyRecord): 
   }
 }
 
-/** Whether anybody listens there; a bound address of every interface can be asked as it is. */
+/** Tells whether a service listens there. A wildcard address can be connected to as it is. */
 function isListening({ address, port }: Place): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port, timeout: 1000 });
@@ -126,7 +129,10 @@ function fileNameOf({ address, port, network }: AdminKeyRecord): string {
   return `admin-key-${address.replaceAll(':', '_')}-${port}-${which}.json`;
 }
 
-/** Names the kernel's network that this process is in: the same on the machine and in every container that shares it. */
+/**
+ * Identifies the network namespace of this process, which is the same on the machine and in every
+ * container that shares it.
+ */
 async function ownNetwork(): Promise<string> {
   const facts = [
     readFile('/proc/sys/kernel/random/boot_id', 'utf8').then((id) => id.trim()),

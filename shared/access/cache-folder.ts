@@ -4,10 +4,12 @@ import { isShortage } from '../errors/machine-fault';
 import { makePrivateFolderNow, placesBelow } from './private-folder';
 
 /**
- * Where a program of this user keeps what can be fetched or made again: `earshot/KIND` in `$XDG_CACHE_HOME`, else in `~/.cache`. One that
- * nothing can be written to is used as long as it holds something (an image's); an empty one gives way to a folder among the temporary
- * ones that only this user can write to. Where there is none of these, it is the first, and whoever writes there says why not.
- * @throws the system's error where it has too little to look: another folder would be taken for good
+ * Returns this user's cache folder: `earshot/KIND` in `$XDG_CACHE_HOME`, or else in `~/.cache`. A
+ * read-only folder is used if it contains something, as in an image. Otherwise a private folder among
+ * the temporary ones is used. Where none is usable, the first is returned, and a write there reports the
+ * reason.
+ * @throws the system's error where it lacks a resource to look, because the wrong folder would be
+ * remembered
  */
 export function cacheFolder(kind: string, env: NodeJS.ProcessEnv): string {
   const { places, temporary } = placesBelow(env);

@@ -3,25 +3,25 @@ import { lstat, mkdir, open, type FileHandle } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 
-/** A folder that its user alone can enter, held open: nobody can put another one in its place. */
+/** A folder that only its user can enter. It is held open, so that nobody can replace it. */
 export interface PrivateFolder {
-  /** A file's path through the open folder, whatever has become of the folder's own path. */
+  /** Returns a file's path through the open folder, which stays valid if the folder is renamed. */
   pathOf(name: string): string;
   close(): Promise<void>;
 }
 
-/** Permissions of anybody but the user. */
-const othersMode = 0o077;
+/** The permissions of other users. */
+const othersPermissions = 0o077;
 
 /**
- * Where a program of this user keeps what only this user may read, the best place first: `ADMIN_KEY_DIR` alone where that is
- * set; else the user's state folder, which outlives a login, the folder of the login, and a folder of the user's own
- * among the temporary ones. As the XDG Base Directory Specification wants it, a variable that is empty or holds no
- * absolute path counts as not set.
+ * Returns the folders for files that only this user may read, the preferred one first. `ADMIN_KEY_DIR`
+ * is the only one where it is set. Otherwise: the user's state folder, which survives a logout, the
+ * runtime folder of the login, and a private folder among the temporary ones. As in the XDG Base
+ * Directory Specification, a variable that is empty or not an absolute path counts as not set.
  */
 export function privateFolders(env: NodeJS.ProcessEnv): string[] {
-  const given = env['ADMIN_KEY_DIR'];
-  if (given !== undefined && given !== '') return [given];
+  const adminKeyDir = env['ADMIN_KEY_DIR'];
+  if (adminKeyDir !== undefined && adminKeyDir !== '') return [adminKeyDir];
   const home = absolute(env['HOME']) ?? homeOfUser();
   const below = (parent: string | undefined, ...names: string[]): string[] =>
     parent === undefined ? [] : [join(parent, ...names)];
@@ -34,36 +34,43 @@ export function privateFolders(env: NodeJS.ProcessEnv): string[] {
   return [...new Set(folders)];
 }
 
-/** Among the temporary folders, those that are to be this user's alone. */
+/** Returns the private folders of this user among the temporary folders. */
 function temporaryFolders(env: NodeJS.ProcessEnv): string[] {
   const parents = [absolute(env['TMPDIR']), '/tmp'].filter((parent) => parent !== undefined);
   return parents.map((parent) => join(parent, `earshot-${ownUser()}`));
 }
 
-/** Where caches may be, the best first, and the user's own folders among the temporary ones; variables as in `privateFolders`. */
+/**
+ * Returns the parents of cache folders, the preferred one first, and the private temporary folders;
+ * variables as in `privateFolders`.
+ */
 export function placesBelow(env: NodeJS.ProcessEnv): {
   readonly places: string[];
   readonly temporary: string[];
 } {
   const home = absolute(env['HOME']) ?? homeOfUser();
-  const given = absolute(env['XDG_CACHE_HOME']) ?? (home && join(home, '.cache'));
-  return { places: given === undefined ? [] : [given], temporary: temporaryFolders(env) };
+  const cacheHome = absolute(env['XDG_CACHE_HOME']) ?? (home && join(home, '.cache'));
+  return { places: cacheHome === undefined ? [] : [cacheHome], temporary: temporaryFolders(env) };
 }
 
-/** Makes a folder that its user alone can enter. @returns whether it is there, this user's and nobody else's */
+/**
+ * Creates a folder that only its user can enter.
+ * @returns whether it exists, belongs to this user and is private
+ */
 export function makePrivateFolderNow(folder: string): boolean {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const found = lstatSync(folder);
-    return found.isDirectory() && found.uid === ownUser() && (found.mode & othersMode) === 0;
+    return found.isDirectory() && found.uid === ownUser() && (found.mode & othersPermissions) === 0;
   } catch {
     return false;
   }
 }
 
 /**
- * Opens a folder, and makes it first where it is not there.
- * @throws Error that says what is wrong with it: another user's, a link, open to others, or what the file system says
+ * Opens a private folder, and creates it first where it is missing.
+ * @throws Error with the problem: another owner, a link, permissions of others, or the file system's
+ * error
  */
 export async function makePrivateFolder(folder: string): Promise<PrivateFolder> {
   await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
@@ -77,12 +84,18 @@ export async function makePrivateFolder(folder: string): Promise<PrivateFolder> 
   return openFolder(folder, made);
 }
 
-/** Opens a folder that is there. @throws as makePrivateFolder does */
+/**
+ * Opens an existing private folder.
+ * @throws as makePrivateFolder does
+ */
 export function openPrivateFolder(folder: string): Promise<PrivateFolder> {
   return openFolder(folder, false);
 }
 
-/** A file's content, where it is this user's and nobody else's to read. @throws Error as makePrivateFolder does */
+/**
+ * Reads a file that belongs to this user and is private.
+ * @throws Error as makePrivateFolder does
+ */
 export async function readPrivateFile(
   folder: PrivateFolder,
   name: string,
@@ -104,7 +117,7 @@ export async function readPrivateFile(
 async function openFolder(folder: string, made: boolean): Promise<PrivateFolder> {
   const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
   const handle = await open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW).catch(async (error: unknown) => {
-    // O_NOFOLLOW and O_DIRECTORY say ENOTDIR or ELOOP of a link, which explains little.
+    // For a link, O_NOFOLLOW and O_DIRECTORY give ENOTDIR or ELOOP, which explains little.
     const link = await lstat(folder).then(
       (found) => found.isSymbolicLink(),
       () => false,
@@ -112,7 +125,7 @@ async function openFolder(folder: string, made: boolean): Promise<PrivateFolder>
     throw link ? new Error('it is a symbolic link') : error;
   });
   try {
-    // A umask may have taken away more than others' permissions. What was there before is left as it is.
+    // The umask may have removed more permissions. An existing folder is left as it is.
     if (made) await handle.chmod(0o700);
     await assertPrivate(handle);
   } catch (error) {
@@ -125,11 +138,11 @@ async function openFolder(folder: string, made: boolean): Promise<PrivateFolder>
   };
 }
 
-/** File systems without permissions show what everybody can read, whatever was asked for. */
+/** A file system without permissions reports that everybody can read, whatever was requested. */
 async function assertPrivate(handle: FileHandle): Promise<void> {
   const { uid, mode } = await handle.stat();
   if (uid !== ownUser()) throw new Error(`it belongs to user ${uid}`);
-  if ((mode & othersMode) === 0) return;
+  if ((mode & othersPermissions) === 0) return;
   throw new Error(`others may read it (its mode is ${(mode & 0o777).toString(8)})`);
 }
 
@@ -137,7 +150,7 @@ function absolute(path: string | undefined): string | undefined {
   return path !== undefined && isAbsolute(path) ? path : undefined;
 }
 
-/** Undefined for a user without an entry in the password file, as in many containers. */
+/** Returns undefined for a user without an entry in the password file, as in many containers. */
 function homeOfUser(): string | undefined {
   try {
     return absolute(userInfo().homedir);
@@ -147,6 +160,6 @@ function homeOfUser(): string | undefined {
 }
 
 function ownUser(): number {
-  // Undefined on systems without users by number, where the service does not run.
+  // Undefined on systems without user ids, where the service does not run.
   return process.geteuid?.() ?? -1;
 }

@@ -1,28 +1,30 @@
 import { deriveSeed } from '../runtime/random';
 import { shownValue } from './dataset-problems';
 
-/** What decides where a clip goes. */
+/** The properties of a clip that determine its fold. */
 export interface UnfoldedClip {
   readonly filename: string;
   readonly category: string;
-  /** What it was cut from: clips of one source stay together, or a test would hear what was trained on. */
+  /**
+   * The recording from which the clip was cut. All clips of one source are in one fold; otherwise a test
+   * would contain training audio.
+   */
   readonly source: string;
 }
 
-/** As many as ESC-50 has; fewer where a class has not as many sources. */
-export const mostFolds = 5;
-/** One to train on, one to choose the epoch by, one to test on. */
-export const fewestFolds = 3;
+/** Number of folds, as in ESC-50; fewer where a class has fewer sources. */
+export const maxFolds = 5;
+/** One fold to train on, one to choose the epoch by, and one to test on. */
+export const minFolds = 3;
 const seed = 1;
 
 /**
- * Folds for clips that come without: stratified (each class is spread over all folds as evenly as its sources allow) and
- * grouped by source. The same clips get the same folds on every machine, in whatever order they are listed.
+ * Assigns folds to clips: stratified (each class is spread over all folds as evenly as its sources
+ * allow) and grouped by source. The same clips get the same folds on every machine, in any order.
  *
- * The largest groups go first, each to the fold that has least of its classes by then (Sechidis et al. 2011, with the
- * groups in place of single examples).
- *
- * @returns a fold from 1 up for each clip; and the classes that have too few sources to be in three folds
+ * The largest groups are assigned first, each to the fold that has the smallest share of its classes so
+ * far (Sechidis et al. 2011, applied to groups).
+ * @returns a fold from 1 up for each clip, and the classes that have too few sources for three folds
  */
 export function assignFolds(clips: readonly UnfoldedClip[]): { folds: number[]; problems: string[] } {
   const sourcesOf = collect(
@@ -32,29 +34,29 @@ export function assignFolds(clips: readonly UnfoldedClip[]): { folds: number[]; 
   );
   const sizes = [...sourcesOf].map(([category, sources]) => ({ category, count: new Set(sources).size }));
   const problems = sizes
-    .filter(({ count }) => count < fewestFolds)
+    .filter(({ count }) => count < minFolds)
     .map(
       ({ category, count }) =>
-        `category ${shownValue(category)} has clips of ${count} ${count === 1 ? 'source' : 'sources'}; folds are made of at least ${fewestFolds}`,
+        `category ${shownValue(category)} has clips of ${count} ${count === 1 ? 'source' : 'sources'}; folds are made of at least ${minFolds}`,
     );
-  const fewestSources = sizes.reduce((fewest, { count }) => Math.min(fewest, count), mostFolds);
-  const foldCount = Math.max(fewestFolds, fewestSources);
+  const fewestSources = sizes.reduce((fewest, { count }) => Math.min(fewest, count), maxFolds);
+  const foldCount = Math.max(minFolds, fewestSources);
   return { folds: spread(clips, foldCount), problems };
 }
 
 /**
- * A fold for each source, so that each is judged by what all others teach. Of more than `most` sources several share a fold, spread
- * as `assignFolds` spreads them.
+ * Assigns a fold to each source, so that each is evaluated by a model of all others. With more than
+ * `foldLimit` sources, several share a fold as in `assignFolds`.
  * @returns a fold from 1 up for each clip
  */
-export function foldEachSource(clips: readonly UnfoldedClip[], most: number): number[] {
+export function foldEachSource(clips: readonly UnfoldedClip[], foldLimit: number): number[] {
   const sources = new Set(clips.map(({ source }) => source));
-  return spread(clips, Math.min(most, sources.size));
+  return spread(clips, Math.min(foldLimit, sources.size));
 }
 
 interface Group {
   readonly source: string;
-  /** Clips of each class. */
+  /** Number of clips of each class. */
   readonly counts: ReadonlyMap<string, number>;
   readonly size: number;
 }
@@ -66,7 +68,7 @@ function spread(clips: readonly UnfoldedClip[], foldCount: number): number[] {
   const foldOf = new Map<string, number>();
   for (const { source, counts, size } of inOrder(groupsOf(clips))) {
     const costs = folds.map((fold) => {
-      // How much of what it brings is there already, in shares of each class.
+      // How much of the group's classes the fold has already, as a sum of shares.
       let cost = 0;
       for (const [category, count] of counts) {
         cost += ((fold.counts.get(category) ?? 0) * count) / totals.get(category)! ** 2;
@@ -101,7 +103,7 @@ function groupsOf(clips: readonly UnfoldedClip[]): Group[] {
   });
 }
 
-/** The largest first; equal ones in an order that is random, and the same every time. */
+/** Sorts groups by size, the largest first. Equal ones are in a random order that is always the same. */
 function inOrder(groups: readonly Group[]): Group[] {
   return groups
     .map((group) => ({ group, draw: deriveSeed(seed, group.source) }))

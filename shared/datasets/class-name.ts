@@ -4,22 +4,25 @@ import { shownValue } from './dataset-problems';
 const maxLength = 200;
 
 /**
- * Cc: control characters. Zl, Zp: line ends. Cs: halves of characters. The others are seen by nobody, or turn the direction of
- * what stands beside them; those that writing needs (joiners, marks of direction) are not among them.
+ * Characters that a class name must not contain: control characters (Cc), line separators (Zl, Zp), lone
+ * surrogates (Cs), and invisible or direction-changing characters. Joiners and direction marks, which
+ * some scripts need, are allowed.
  */
-const unfit = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u00ad\u200b\u2060\u202a-\u202e\u2066-\u2069\ufeff]/u;
+const forbiddenCharacters = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u00ad\u200b\u2060\u202a-\u202e\u2066-\u2069\ufeff]/u;
 
-/** An answer's own word, and why no class can have it. */
-const ownWords: Readonly<Record<string, string>> = {
+/** Names with a meaning in answers, and the reason why no class can have them. */
+const reservedNames: Readonly<Record<string, string>> = {
   silence: 'is reserved: the service answers it where nothing is heard',
 };
 
-/** Whether recordings of this category are other things: of none of the classes, and there to be told from them. */
+/**
+ * Tells whether recordings of this category belong to none of the classes and serve to teach rejection.
+ */
 export function isOtherCategory(name: string): boolean {
   return name.toLowerCase() === unknownLabel;
 }
 
-/** A class's name as it is kept: composed (NFC), with plain blanks, and none around it. */
+/** Returns a class name in its stored form: composed (NFC), with plain spaces, trimmed. */
 export function cleanClassName(name: string): string {
   return name
     .normalize('NFC')
@@ -27,11 +30,11 @@ export function cleanClassName(name: string): string {
     .trim();
 }
 
-/** What keeps a clean name from being a class's; undefined: nothing does. */
+/** Returns why a cleaned name cannot be the name of a class; undefined where it can. */
 export function classNameProblem(name: string): string | undefined {
-  const own = ownWords[name.toLowerCase()];
+  const own = reservedNames[name.toLowerCase()];
   if (own !== undefined) return `the category ${name} ${own}; rename it, or leave its recordings out`;
-  if (unfit.test(name)) {
+  if (forbiddenCharacters.test(name)) {
     return `the category ${shownValue(name)} holds a control character or one that nobody sees; leave it out`;
   }
   if (name.length > maxLength) {

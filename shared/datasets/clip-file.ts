@@ -1,12 +1,12 @@
 import { AppError, type ErrorCode } from '../errors/app-error';
 
-/** A recording longer than this is no clip; only its first window would be used. */
+/** Maximum duration of a clip; of a longer recording only the first window would be used. */
 export const maxClipSeconds = 600;
 
-/** 600 s of stereo at 96 kHz and 24 bits take 346 MB; what is larger is no clip either. */
+/** Maximum size of a clip. 600 s of stereo at 96 kHz and 24 bits take 346 MB. */
 export const maxClipBytes = 512 * 2 ** 20;
 
-/** What says that a recording is at fault; any other failure is not its own. */
+/** Error codes for which the recording is the cause. */
 const clipFaults: readonly ErrorCode[] = [
   'unsupported-media',
   'undecodable-audio',

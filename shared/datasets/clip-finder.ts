@@ -2,7 +2,7 @@ import path from 'node:path';
 import { shownList, shownValue } from './dataset-problems';
 import type { FileIndex } from './file-index';
 
-/** A recording's name as the CSV has it, in one form on every system. */
+/** The name of a recording in the CSV, in a form that does not depend on the system. */
 export interface ClipName {
   readonly written: string;
   /** Composed (NFC), normalised, separated by `/`, without drive or root. */
@@ -12,15 +12,15 @@ export interface ClipName {
 
 export type FoundClip =
   | { readonly kind: 'file'; readonly file: string }
-  /** The name leads elsewhere, or fits several files. */
+  /** The name leads out of the folder, or fits several files. */
   | { readonly kind: 'wrong'; readonly problem: string }
   | { readonly kind: 'missing'; readonly problem: string };
 
 const drive = /^[a-z]:(?=\/)/i;
-/** So many of the folders that all names have in front may be the dataset's own. */
-const maxOwn = 8;
+/** How many of the folders that all names begin with may belong to the dataset itself. */
+const maxOwnFolders = 8;
 
-/** Windows' separators are taken for `/`: names with a backslash in them are not taken in. */
+/** Converts a name of the CSV. Backslashes count as Windows' separators. */
 export function clipName(written: string): ClipName {
   const slashed = written.normalize('NFC').replaceAll('\\', '/');
   const rooted = slashed.replace(drive, '');
@@ -30,12 +30,11 @@ export function clipName(written: string): ClipName {
 }
 
 /**
- * Finds the recordings that a CSV names: in `audio/`, beside the CSV or in the dataset's folder, or wherever one file alone
- * has that name. Names that carry folders of another machine (`C:\me\kitchen\a.wav`) are looked for without what all
- * names have in front.
- *
+ * Creates a function that finds the recordings named by a CSV: in `audio/`, beside the CSV, in the
+ * dataset's folder, or anywhere if only one file has that name. For names with folders of another
+ * machine (`C:\me\kitchen\a.wav`), the folders that all names begin with are dropped.
  * @param csvName relative to the dataset's folder
- * @param names all that the CSV has
+ * @param names all names in the CSV
  */
 export function createClipFinder(
   index: FileIndex,
@@ -65,9 +64,9 @@ export function createClipFinder(
     }
     return [];
   };
-  const look = ({ path: name, isAbsolute }: ClipName): readonly string[] => {
+  const findByName = ({ path: name, isAbsolute }: ClipName): readonly string[] => {
     const parts = name.split('/');
-    const first = Math.max(0, shared - maxOwn);
+    const first = Math.max(0, shared - maxOwnFolders);
     const tried = Array.from({ length: shared - first + 1 }, (_, at) => first + at);
     for (const skipped of isAbsolute || first === 0 ? tried : [0, ...tried]) {
       const rest = parts.slice(skipped).join('/');
@@ -79,7 +78,7 @@ export function createClipFinder(
     return [];
   };
   return (name) => {
-    const found = look(name);
+    const found = findByName(name);
     if (found.length === 1) return { kind: 'file', file: found[0]! };
     const written = shownValue(name.written);
     if (found.length > 1) {
@@ -107,7 +106,7 @@ function leadsOut(name: string): boolean {
   return name === '..' || name.startsWith('../');
 }
 
-/** How many folders all names begin with. */
+/** Returns how many folders all names begin with. */
 function sharedFolders(names: readonly ClipName[]): number {
   let shared: string[] | undefined;
   for (const { path: name } of names) {

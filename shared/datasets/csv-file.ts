@@ -2,37 +2,41 @@ import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { CsvFault, csvRecords, maxRecordLength, type CsvRecord } from './csv-records';
 import { invalidDataset, shownList } from './dataset-problems';
-import { isUsersFault, type FileIndex } from './file-index';
+import { isUserFixable, type FileIndex } from './file-index';
 import { decodeText, type TextEncodingName } from './text-encoding';
 
-/** A CSV's columns, and how it is written. */
+/** The columns and the format of a CSV. */
 export interface CsvHead {
   /** Relative to the dataset's folder. */
   readonly name: string;
-  /** In lower case and without blanks, so that `File Name` is `filename`. */
+  /** In lower case and without spaces, so that `File Name` is `filename`. */
   readonly columns: readonly string[];
-  /** As they are written. */
+  /** As in the file. */
   readonly written: readonly string[];
   readonly delimiter: string;
 }
 
 export interface CsvContent {
   readonly encoding: TextEncodingName;
-  /** Those behind the header. @throws AppError invalid-dataset */
+  /**
+   * The records after the header.
+   * @throws AppError invalid-dataset
+   */
   readonly records: Iterable<CsvRecord>;
 }
 
 export const requiredColumns = ['filename', 'category'];
-/** 100,000 lines of 300 letters. */
+/** Enough for 100,000 lines of 300 characters. */
 export const maxCsvBytes = 32 * 2 ** 20;
 const maxCandidates = 100;
-/** The most usual ones first: where several give the columns, this one does. */
+/** In order of frequency: the first one that gives the required columns is used. */
 const delimiters = [',', ';', '\t', '|'];
-/** Spreadsheets' own line: `sep=;`. */
+/** A line of spreadsheet programs that states the separator: `sep=;`. */
 const separatorLine = /^"?sep=(\\t|[^\r\n])"?[,;\t ]*(\r\n|\n|\r|$)/i;
 
 /**
- * The one CSV of a dataset: in its folder or its folder `meta`, else wherever there is one with the columns.
+ * Finds the CSV of a dataset: in its folder or its folder `meta`, or else anywhere, if it has the
+ * required columns.
  * @throws AppError invalid-dataset when there is none, or more than one
  */
 export function findCsv(folder: string, { files }: FileIndex): CsvHead {
@@ -56,10 +60,10 @@ export function findCsv(folder: string, { files }: FileIndex): CsvHead {
       ]);
     }
   }
-  throw invalidDataset(folder, [heads.length === 0 ? withoutCsv(files) : noneFits(heads)]);
+  throw invalidDataset(folder, [heads.length === 0 ? describeMissingCsv(files) : describeNoMatch(heads)]);
 }
 
-/** Whether a file is a list by its name. */
+/** Tells by its name whether a file may be a CSV. */
 export function isCsv(name: string): boolean {
   return /\.(csv|tsv)$/i.test(name);
 }
@@ -73,12 +77,12 @@ function headOrProblem(folder: string, name: string): CsvHead | string {
     return readHead(folder, name);
   } catch (caught) {
     if (caught instanceof CsvFault) return `${name} is no valid CSV: ${caught.message}`;
-    if (isUsersFault(caught)) return `${name} cannot be read (${caught.code})`;
+    if (isUserFixable(caught)) return `${name} cannot be read (${caught.code})`;
     throw caught;
   }
 }
 
-function noneFits(heads: readonly (CsvHead | string)[]): string {
+function describeNoMatch(heads: readonly (CsvHead | string)[]): string {
   const found = heads.slice(0, 3).map((head) => {
     if (typeof head === 'string') return head;
     return head.written.length === 0
@@ -89,8 +93,8 @@ function noneFits(heads: readonly (CsvHead | string)[]): string {
   return `no CSV file has the columns filename and category: ${found.join('; ')}${rest}`;
 }
 
-/** What to do about folders of recordings that are named like their classes. */
-function withoutCsv(files: readonly string[]): string {
+/** Returns advice for folders of recordings that are named after their classes. */
+function describeMissingCsv(files: readonly string[]): string {
   const example = files.find((file) => file.includes('/'));
   const row =
     example === undefined
@@ -103,8 +107,8 @@ function withoutCsv(files: readonly string[]): string {
 }
 
 /**
- * A CSV's first line, without reading the rest.
- * @throws CsvFault; the file system's errors as they are
+ * Reads the first line of a CSV.
+ * @throws CsvFault; the file system's errors
  */
 export function readHead(folder: string, name: string): CsvHead {
   const file = path.join(folder, name);
@@ -117,11 +121,13 @@ export function readHead(folder: string, name: string): CsvHead {
   }
   const { text } = decodeText(bytes, false);
   refuseBinary(text);
-  const told = separatorLine.exec(text)?.[1];
+  const statedSeparator = separatorLine.exec(text)?.[1];
   const body = text.replace(separatorLine, '');
   const faults: CsvFault[] = [];
   const heads: CsvHead[] = [];
-  for (const delimiter of told === undefined ? delimiters : [told === '\\t' ? '\t' : told, ...delimiters]) {
+  for (const delimiter of statedSeparator === undefined
+    ? delimiters
+    : [statedSeparator === '\\t' ? '\t' : statedSeparator, ...delimiters]) {
     try {
       const [first] = take(csvRecords(body, delimiter));
       const written = first?.fields ?? [];
@@ -138,13 +144,13 @@ export function readHead(folder: string, name: string): CsvHead {
   return widest;
 }
 
-/** The first record, if there is one. */
+/** Returns the first record as a list; an empty list where there is none. */
 function take(records: Iterable<CsvRecord>): CsvRecord[] {
   for (const record of records) return [record];
   return [];
 }
 
-/** @throws CsvFault for what is no text */
+/** @throws CsvFault for a binary file */
 function refuseBinary(text: string): void {
   if (text.startsWith('PK\u0003\u0004')) {
     throw new CsvFault('it is a workbook or an archive; save the list as CSV (UTF-8)');
@@ -160,8 +166,8 @@ function columnKey(written: string): string {
 }
 
 /**
- * All of a CSV whose head is known.
- * @throws AppError invalid-dataset when it is too large or no text; the file system's errors as they are
+ * Reads a CSV whose header is known.
+ * @throws AppError invalid-dataset when it is too large or no text; the file system's errors
  */
 export function readCsv(folder: string, { name, delimiter }: CsvHead): CsvContent {
   const file = path.join(folder, name);

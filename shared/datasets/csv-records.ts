@@ -1,29 +1,32 @@
-/** A line of a CSV, or several where a quoted field has line ends in it. */
+/** A record of a CSV: a line, or several where a quoted field contains line breaks. */
 export interface CsvRecord {
-  /** Without the blanks around them and without quotes. */
+  /** Without quotes and surrounding spaces. */
   readonly fields: readonly string[];
-  /** The first is 1. */
+  /** Number of its first line in the file, from 1. */
   readonly line: number;
 }
 
-/** What keeps text from being read as CSV; the message names the line. */
+/** The reason why text cannot be parsed as CSV; the message names the line. */
 export class CsvFault extends Error {
   override readonly name = 'CsvFault';
 }
 
-/** A record that is longer is none: a quote was not closed, or it is no CSV at all. */
+/**
+ * Maximum length of a record in characters. A longer one means an unclosed quote, or that the file is no
+ * CSV.
+ */
 export const maxRecordLength = 65_536;
 const maxFields = 1000;
 
 const [quote, cr, lf] = [0x22, 0x0d, 0x0a];
 
 /**
- * The records of a CSV (RFC 4180), as spreadsheets and programs write them: lines end in CR LF, LF or CR, blanks around a
- * field do not count, a quote within a field that begins without one is a letter. Records whose fields are all empty are
- * left out. Time and memory are in proportion to the text.
- *
+ * Parses a CSV (RFC 4180) as spreadsheets and programs write it. Lines end with CR LF, LF or CR; spaces
+ * around a field are ignored; a quote inside an unquoted field is an ordinary character. Records with
+ * only empty fields are dropped. Time and memory are proportional to the text.
  * @param delimiter one character
- * @throws CsvFault for an unclosed quote, text behind a closing one, a record of more than 65,536 characters or 1000 fields
+ * @throws CsvFault for an unclosed quote, text after a closing quote, or a record of more than 65,536
+ * characters or 1000 fields
  */
 export function* csvRecords(text: string, delimiter: string): Generator<CsvRecord> {
   const reader = new RecordReader(text, delimiter.charCodeAt(0));
@@ -37,7 +40,7 @@ class RecordReader {
   readonly #delimiter: number;
   #at = 0;
   #line = 1;
-  /** Where the record begins. */
+  /** Offset of the start of the record. */
   #start = 0;
 
   constructor(text: string, delimiter: number) {
@@ -75,7 +78,7 @@ class RecordReader {
       const code = this.#text.charCodeAt(this.#at);
       if (code === quote) {
         field += this.#text.slice(start, this.#at++);
-        // A doubled quote is one of the field's own.
+        // A doubled quote stands for one quote character in the field.
         if (this.#text.charCodeAt(this.#at) !== quote) break;
         start = this.#at;
       } else if (code === cr || code === lf) {
@@ -97,7 +100,7 @@ class RecordReader {
     return code === this.#delimiter || code === lf || code === cr || this.#at >= this.#text.length;
   }
 
-  /** Blanks and tabs, unless the tab is what separates. */
+  /** Skips spaces and tabs; a tab that is the delimiter is not skipped. */
   #skipBlanks(): void {
     for (;;) {
       const code = this.#text.charCodeAt(this.#at);

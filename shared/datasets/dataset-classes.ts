@@ -1,11 +1,14 @@
-import { fewestFolds } from './assign-folds';
+import { minFolds } from './assign-folds';
 import { classNameProblem, isOtherCategory } from './class-name';
 import type { DatasetListing, DatasetRow } from './dataset-csv';
 import { ProblemList, shownList, shownValue } from './dataset-problems';
 
-/** What a manifest can hold. */
+/** Limit of the manifest. */
 const maxClasses = 1000;
-/** Every fold takes its turn at validating; more make no sense, and a count of each class in each of them is kept. */
+/**
+ * Maximum number of folds. Each fold is used once for validation, and each class is counted in each
+ * fold.
+ */
 const maxFolds = 100;
 
 interface Count {
@@ -14,16 +17,23 @@ interface Count {
 }
 
 export interface DatasetClasses {
-  /** In the order of the network's outputs: by `target` where it is given, else alphabetically (by code unit, the same on every machine). */
+  /**
+   * In the order of the network's outputs: by `target` where it is given, otherwise alphabetically by
+   * code unit, which does not depend on the machine.
+   */
   readonly classes: string[];
-  /** What keeps the list from being trained on and judged: every fold takes its turn, so every class needs a clip in each. */
+  /**
+   * Problems that prevent training. Each fold is used for validation, so every class needs a clip in
+   * each.
+   */
   readonly problems: ProblemList;
   readonly warnings: string[];
 }
 
 /**
- * The classes of a list of clips. The category `unknown` is none: its clips are other things, which a version learns to reject.
- * What only follows from lines that were left out is not told. */
+ * Determines the classes of a list of clips. The category `unknown` is not a class: its clips teach a
+ * version to reject other sounds. Problems that only follow from dropped lines are not reported.
+ */
 export function classesOf({
   rows: all,
   isPartial,
@@ -48,8 +58,8 @@ export function classesOf({
       'every recording is of the category unknown, which holds what is none of the classes: name 2 or more',
     );
   }
-  // The sort is stable: without targets the alphabetical order stays.
-  const warnings = alike(classes);
+  // The sort is stable: without targets the alphabetical order remains.
+  const warnings = similarNameWarnings(classes);
   return { classes: classes.sort((a, b) => targetOf(a) - targetOf(b)), problems, warnings };
 }
 
@@ -67,15 +77,15 @@ function count(rows: readonly DatasetRow[]): { counts: Map<string, Count>; folds
 }
 
 interface Extent {
-  /** How many folds the classes have. */
+  /** Number of folds of the classes. */
   readonly folds: number;
-  /** Whether lines were left out, so that what is missing says nothing. */
+  /** Whether lines were dropped, so that a missing fold is no problem. */
   readonly isPartial: boolean;
-  /** Whether recordings of `unknown` stand beside those of the classes. */
+  /** Whether there are recordings of `unknown` as well. */
   readonly hasOthers: boolean;
 }
 
-/** @returns whether there are so few classes and folds that each pair of them can be looked at */
+/** @returns whether the numbers of classes and folds are small enough to check every pair */
 function addSizeProblems(
   problems: ProblemList,
   classes: readonly string[],
@@ -88,8 +98,8 @@ function addSizeProblems(
     problems.add(`expected 2 to ${maxClasses} categories, got ${classes.length}: ${names}${others}`);
   }
   if (tooManyFolds) problems.add(`expected at most ${maxFolds} folds, got ${folds}`);
-  if (folds < fewestFolds && !isPartial) {
-    problems.add(`expected at least ${fewestFolds} folds (training, validation, test), got ${folds}`);
+  if (folds < minFolds && !isPartial) {
+    problems.add(`expected at least ${minFolds} folds (training, validation, test), got ${folds}`);
   }
   return !tooManyClasses && !tooManyFolds;
 }
@@ -133,8 +143,8 @@ function addFoldProblems(
   }
 }
 
-/** Classes that somebody may have meant to be one. */
-function alike(classes: readonly string[]): string[] {
+/** Returns warnings for classes whose names may be meant to be equal. */
+function similarNameWarnings(classes: readonly string[]): string[] {
   const groups = new Map<string, string[]>();
   for (const category of classes) {
     const key = category.normalize('NFKC').toLowerCase();

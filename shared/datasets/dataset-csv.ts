@@ -6,61 +6,67 @@ import { CsvFault } from './csv-records';
 import { checkLines, type CheckedLine } from './dataset-lines';
 import { invalidDataset, ProblemList, shownList, type DatasetProblems } from './dataset-problems';
 import type { TextEncodingName } from './text-encoding';
-import { indexFiles, isUsersFault, type FileIndex } from './file-index';
+import { indexFiles, isUserFixable, type FileIndex } from './file-index';
 
-/** A clip as the CSV names it, checked. */
+/** A checked clip of the CSV. */
 export interface DatasetRow {
-  /** As the CSV has it, composed and normalised; of a name that carries another machine's folders, the file's. */
+  /**
+   * The name in the CSV, composed and normalised. Where the name has folders of another machine, the
+   * name of the file.
+   */
   readonly filename: string;
-  /** Relative to the dataset's folder, as the disk has it; undefined: it is missing. */
+  /** The file's actual name relative to the dataset's folder; undefined where it is missing. */
   readonly file: string | undefined;
   readonly fold: number;
-  /** What the clip was cut from: clips of one source are of one sound, and judge nothing that another of them taught. */
+  /**
+   * The recording from which the clip was cut. Clips of one source must not be used to evaluate each
+   * other.
+   */
   readonly source: string;
   readonly category: string;
-  /** The class's number, when the CSV has a column `target`. */
+  /** The number of the class, where the CSV has a column `target`. */
   readonly target: number | undefined;
 }
 
 export interface DatasetListing {
   /** Relative to the dataset's folder. */
   readonly csvName: string;
-  /** Relative to the dataset's folder; the folder itself is the empty name. */
+  /** Relative to the dataset's folder, which itself has the empty name. */
   readonly folders: readonly string[];
   readonly rows: readonly DatasetRow[];
-  /** What is wrong with lines of the CSV; those lines are not among `rows`. */
+  /** Problems of lines in the CSV; these lines are not among `rows`. */
   readonly problems: DatasetProblems;
-  /** Lines are left out, or to be taken out: what else seems to be missing may only follow from that. */
+  /** Whether lines were dropped or must be removed; other problems may only follow from that. */
   readonly isPartial: boolean;
-  /** Recordings that are named and not there. */
+  /** Recordings that the CSV names and that do not exist. */
   readonly missing: DatasetProblems;
-  /** What may not be meant, and keeps nothing from being trained. */
+  /** Possible mistakes that do not prevent training. */
   readonly warnings: readonly string[];
-  /** The CSV has no folds: they were made (assign-folds.ts). */
+  /** Whether the CSV has no folds, so that they were assigned (assign-folds.ts). */
   readonly foldsMade: boolean;
 }
 
 export interface ReadDatasetOptions {
-  /** Relative to the folder; without it, the one CSV that has the columns. */
+  /** Relative to the folder; absent: the only CSV with the required columns. */
   readonly csv?: string | undefined;
-  /** Only the lines whose column `esc10` says True. */
+  /** Whether only lines with `True` in the column `esc10` are read. */
   readonly esc10Only?: boolean | undefined;
-  /** Called now and then; ends the reading by throwing. */
+  /** Called regularly; stops the reading by throwing. */
   readonly assertWanted?: (() => void) | undefined;
 }
 
-/** ESC-50's names: fold, number of the recording, take of it, class. */
+/** The name format of ESC-50: fold, number of the recording, take, class. */
 const esc50Name = /^\d+-(\d+)-[A-Z]-\d+\.\w+$/;
 
 /**
- * Reads the list of clips: a CSV with the columns `filename` and `category`, and optionally `fold`, `source`,
- * `target` and `esc10`, as ESC-50 has them; and finds the recordings. Where it has no `fold`, folds are made; clips of one
- * source stay together then: the column `source` says which those are, else names as ESC-50 has them, else every clip is its own.
+ * Reads the list of clips from a CSV with the columns `filename` and `category`, and optionally `fold`,
+ * `source`, `target` and `esc10` as in ESC-50, and finds the recordings. Without `fold`, folds are
+ * assigned, with all clips of one source in one fold. The column `source` names the sources; otherwise
+ * names in the format of ESC-50 do; otherwise each clip is a source of its own.
  *
- * Works at once, and for a second where there are 50,000 clips: a service calls it on a thread.
- *
- * @throws AppError invalid-dataset when there is no such CSV or it cannot be parsed at all; the file system's errors that are not
- *   the data's
+ * This is synchronous and takes a second for 50,000 clips, so a service calls it on a thread.
+ * @throws AppError invalid-dataset when there is no such CSV or it cannot be parsed; errors of the file
+ * system that the data do not cause
  */
 export function readDatasetCsv(folder: string, options: ReadDatasetOptions = {}): DatasetListing {
   const { csv, esc10Only = false, assertWanted = () => undefined } = options;
@@ -101,7 +107,7 @@ function encodingWarnings(name: string, encoding: TextEncodingName): string[] {
   return [`${name} is no Unicode: it was read as Windows-1252; save it as UTF-8`];
 }
 
-/** Where not one recording is found, one sentence says so. */
+/** Returns the problems of missing recordings; a single sentence where none was found. */
 function missingOf(
   lines: readonly CheckedLine[],
   missing: DatasetProblems,
@@ -121,14 +127,17 @@ function unfolded({ filename, category, source }: CheckedLine): Parameters<typeo
   return { filename, category, source: sourceOf(filename, source) };
 }
 
-/** The prefixes keep a source's name and a file's apart. */
+/** Returns the source of a clip. The prefixes keep the names of sources and files apart. */
 function sourceOf(filename: string, source: string): string {
   if (source !== '') return `source ${cleanClassName(source)}`;
   const recording = esc50Name.exec(path.posix.basename(filename))?.[1];
   return recording === undefined ? `file ${filename}` : `recording ${recording}`;
 }
 
-/** Whether the CSV says which of its clips make up ESC-10. @throws AppError invalid-dataset */
+/**
+ * Tells whether the CSV marks the clips of ESC-10.
+ * @throws AppError invalid-dataset
+ */
 export function marksEsc10(folder: string): boolean {
   return findCsv(folder, indexFiles(folder)).columns.includes('esc10');
 }
@@ -140,7 +149,7 @@ function namedCsv(folder: string, csv: string): CsvHead {
   } catch (caught) {
     if (caught instanceof CsvFault)
       throw invalidDataset(folder, [`${csv} is no valid CSV: ${caught.message}`]);
-    if (isUsersFault(caught)) throw invalidDataset(folder, [`${csv} cannot be read (${caught.code})`]);
+    if (isUserFixable(caught)) throw invalidDataset(folder, [`${csv} cannot be read (${caught.code})`]);
     throw caught;
   }
 }

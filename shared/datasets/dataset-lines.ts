@@ -27,9 +27,9 @@ export interface CheckedLines {
   readonly lines: readonly CheckedLine[];
   readonly problems: ProblemList;
   readonly missing: ProblemList;
-  /** Some line says in which fold its clip is. */
+  /** Whether any line states the fold of its clip. */
   readonly hasFolds: boolean;
-  /** Lines were left out for what is wrong with them. */
+  /** Whether lines were dropped because of problems. */
   readonly isPartial: boolean;
 }
 
@@ -43,7 +43,7 @@ interface Line {
   readonly source: string;
 }
 
-/** A line that cannot be told apart into its columns. */
+/** A line that does not have the columns of the header. */
 interface BrokenLine {
   readonly kind: 'broken';
   readonly number: number;
@@ -51,7 +51,7 @@ interface BrokenLine {
 }
 
 const maxLines = 100_000;
-const linesBetweenLooks = 1000;
+const linesBetweenChecks = 1000;
 
 /** @throws AppError invalid-dataset from the records; what `assertWanted` throws */
 export function checkLines(input: CheckLinesInput): CheckedLines {
@@ -69,7 +69,7 @@ export function checkLines(input: CheckLinesInput): CheckedLines {
   const seen = new Map<string, number>();
   const lines: CheckedLine[] = [];
   for (const [at, line] of found.entries()) {
-    if (at % linesBetweenLooks === 0) assertWanted();
+    if (at % linesBetweenChecks === 0) assertWanted();
     const where = `${head.name} line ${line.number}`;
     if (line.kind === 'broken') {
       problems.add(`${where}: ${line.problem}`);
@@ -90,7 +90,7 @@ function checked({ name, category, source, fold, target }: Line, file: string | 
   return { filename, file, category, source, fold: wholeNumber(fold), target: wholeNumber(target) };
 }
 
-/** @param seen in which lines clips were listed so far; this one is added */
+/** @param seen the line of each clip so far; this line is added */
 function clipProblems(
   { name, number }: Line,
   clip: FoundClip | undefined,
@@ -116,7 +116,7 @@ function valueProblems(
   ];
 }
 
-/** Where each column is; -1: nowhere. */
+/** The index of each column; −1 where it is missing. */
 type Places = Readonly<Record<'filename' | 'category' | 'fold' | 'target' | 'source' | 'esc10', number>>;
 
 function placesOf(columns: readonly string[]): Places {
@@ -140,7 +140,7 @@ function readLines(
   const lines: (Line | BrokenLine)[] = [];
   let count = 0;
   for (const record of records) {
-    if (count++ % linesBetweenLooks === 0) assertWanted();
+    if (count++ % linesBetweenChecks === 0) assertWanted();
     if (count > maxLines) {
       problems.add(`${name} has more than ${maxLines} lines`);
       break;
@@ -156,7 +156,7 @@ function readLines(
 
 function toLine({ fields, line }: CsvRecord, places: Places, columns: readonly string[]): Line | BrokenLine {
   const named = columns.findLastIndex((column) => column !== '') + 1;
-  // What is behind the last of these may be left away, as spreadsheets do with empty cells.
+  // Fields after the last required one may be missing, as spreadsheets drop empty cells.
   const needed = Math.max(places.filename, places.category, places.fold, places.target) + 1;
   const surplus = fields.slice(named).some((field) => field !== '');
   if (fields.length < needed || surplus) {
@@ -187,8 +187,8 @@ function targetProblem(target: string): string[] {
 }
 
 /**
- * At most nine digits: beyond that no fold or target is meant. Columns that had gaps come as `1.0` from pandas, as `1,0` from
- * spreadsheets where a comma is the decimal point.
+ * Parses a number of at most nine digits; more are no fold or target. It accepts `1.0` as pandas writes
+ * columns with gaps, and `1,0` as spreadsheets with a decimal comma do.
  */
 function wholeNumber(text: string): number | undefined {
   return /^\d{1,9}([.,]0*)?$/.test(text) ? Number.parseInt(text, 10) : undefined;

@@ -1,16 +1,19 @@
 import { AppError } from '../errors/app-error';
 
-/** What is wrong with a dataset: the first ones in words, and how many there are. */
+/** The first problems of a dataset as sentences, and the number of all. */
 export interface DatasetProblems {
   readonly shown: readonly string[];
   readonly count: number;
 }
 
-/** More would scroll the first ones out of sight, and cost as much as whoever sent the data likes. */
+/**
+ * Maximum number of problems that are shown. More would be unreadable, and let the sender of the data
+ * decide the cost.
+ */
 const maxShown = 200;
 const maxQuoted = 200;
 
-/** Gathers problems in bounded memory. */
+/** Collects problems in limited memory. */
 export class ProblemList implements DatasetProblems {
   readonly shown: string[] = [];
   count = 0;
@@ -26,7 +29,7 @@ export class ProblemList implements DatasetProblems {
   }
 }
 
-/** A name or value from the data, fit for a message: one line, and not too long. */
+/** Formats a name or value of the data for a message: one line of limited length. */
 export function shownValue(value: string): string {
   const cut = value.length > maxQuoted ? `${value.slice(0, maxQuoted)}…` : value;
   return cut.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (letter) => {
@@ -34,13 +37,13 @@ export function shownValue(value: string): string {
   });
 }
 
-/** The first few of a list, and how many more there are. */
-export function shownList(values: readonly string[], most = 5): string {
-  const rest = values.length - most;
-  return values.slice(0, most).map(shownValue).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
+/** Formats the first values of a list, and the number of the others. */
+export function shownList(values: readonly string[], maxCount = 5): string {
+  const rest = values.length - maxCount;
+  return values.slice(0, maxCount).map(shownValue).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
 }
 
-/** One error for everything that is wrong with a dataset, so that it can be put right in one go. */
+/** Returns one error with all problems of a dataset, so that they can be corrected together. */
 export function invalidDataset(folder: string, problems: readonly string[] | DatasetProblems): AppError {
   const { shown, count } = 'shown' in problems ? problems : { shown: problems, count: problems.length };
   const lines = shown.map((problem) => `\n  - ${problem}`).join('');

@@ -2,39 +2,40 @@ import { readdirSync, realpathSync, statSync, type Dirent } from 'node:fs';
 import path from 'node:path';
 import { invalidDataset } from './dataset-problems';
 
-/** The files of a dataset's folder, by names as people write them. */
+/** Finds files in a dataset's folder by names as people write them. */
 export interface FileIndex {
-  /** Relative to the folder, as the disk has them, folders separated by `/`. */
+  /** Relative to the folder, as on disk, separated by `/`. */
   readonly files: readonly string[];
-  /** The same of the folders; the folder itself is the empty name. */
+  /** The folders in the same form; the folder itself has the empty name. */
   readonly folders: readonly string[];
   /**
-   * The file of a name: exactly that one, or the one that differs in case or in Unicode composition alone.
+   * Returns the file with this name, or the files that differ only in case or Unicode composition.
    * @param name relative to the folder, normalised, separated by `/`
    * @returns several where the name fits several files equally well
    */
   at(name: string): readonly string[];
-  /** The files whose names end in this one, folders included. */
+  /** Returns the files whose paths end with this path. */
   endingIn(name: string): readonly string[];
-  /** The files beside which this name differs in the extension alone. */
+  /** Returns the files that differ from this name only in the extension. */
   withStemOf(name: string): readonly string[];
 }
 
 const maxFiles = 200_000;
 const maxFolders = 2000;
 const maxDepth = 16;
-/** What operating systems and version control put beside files. */
-const clutter = /^(\..*|__MACOSX|Thumbs\.db|desktop\.ini)$/i;
+/** Files that operating systems and version control add to folders. */
+const systemFileName = /^(\..*|__MACOSX|Thumbs\.db|desktop\.ini)$/i;
 
-/** Whether an operating system put this file there: nobody misses it. */
-export function isClutter(name: string): boolean {
+/** Tells whether an operating system created this file; it may be ignored. */
+export function isSystemFile(name: string): boolean {
   const parts = name.split('/');
-  return !parts.includes('..') && parts.some((part) => part !== '.' && clutter.test(part));
+  return !parts.includes('..') && parts.some((part) => part !== '.' && systemFileName.test(part));
 }
 
 /**
- * Lists a folder and what is below it, links followed.
- * @throws AppError invalid-dataset when it holds too much, or is none that can be read; the file system's other errors as they are
+ * Lists a folder and everything below it, following links.
+ * @throws AppError invalid-dataset when it holds too many files or cannot be read as a folder; other
+ * errors of the file system
  */
 export function indexFiles(folder: string): FileIndex {
   const files: string[] = [];
@@ -43,13 +44,13 @@ export function indexFiles(folder: string): FileIndex {
   const walk = (name: string, depth: number): void => {
     const place = path.join(folder, name);
     const real = realpathSync(place);
-    if (walked.has(real)) return; // A link back up.
+    if (walked.has(real)) return; // A link to a folder above.
     walked.add(real);
     folders.push(name);
     if (depth > maxDepth) throw tooMuch(folder, `folders more than ${maxDepth} deep`);
     if (folders.length > maxFolders) throw tooMuch(folder, `more than ${maxFolders} folders`);
     for (const entry of readdirSync(place, { withFileTypes: true })) {
-      if (clutter.test(entry.name)) continue;
+      if (systemFileName.test(entry.name)) continue;
       const below = name === '' ? entry.name : `${name}/${entry.name}`;
       const kind = kindOf(entry, place);
       if (kind === 'folder') walk(below, depth + 1);
@@ -60,7 +61,7 @@ export function indexFiles(folder: string): FileIndex {
   try {
     walk('', 0);
   } catch (caught) {
-    if (!isUsersFault(caught)) throw caught;
+    if (!isUserFixable(caught)) throw caught;
     throw invalidDataset(folder, [`the folder cannot be read (${caught.code})`]);
   }
   files.sort();
@@ -76,8 +77,11 @@ function kindOf(entry: Dirent, place: string): 'file' | 'folder' | undefined {
   return target?.isFile() ? 'file' : undefined;
 }
 
-/** What whoever put a folder or file there can mend; anything else (no descriptors, no memory, a broken disk) they cannot. */
-export function isUsersFault(caught: unknown): caught is NodeJS.ErrnoException & { readonly code: string } {
+/**
+ * Tells whether the owner of a file or folder can fix the error. Others (no descriptors, no memory, a
+ * broken disk) they cannot.
+ */
+export function isUserFixable(caught: unknown): caught is NodeJS.ErrnoException & { readonly code: string } {
   const { code } = caught as NodeJS.ErrnoException;
   return code !== undefined && ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EISDIR', 'ELOOP'].includes(code);
 }
@@ -90,7 +94,7 @@ function tooMuch(folder: string, what: string): Error {
 
 type LookUp = Pick<FileIndex, 'at' | 'endingIn' | 'withStemOf'>;
 
-/** As file systems compare names that tell neither case nor composition apart. */
+/** Returns a name in the form in which file systems compare that ignore case and composition. */
 export function nameKey(name: string): string {
   return name.normalize('NFC').toLowerCase();
 }
@@ -99,7 +103,7 @@ function lookUp(files: readonly string[]): LookUp {
   const exact = new Set(files);
   const composed = groupBy(files, (file) => [file.normalize('NFC')]);
   const folded = groupBy(files, (file) => [nameKey(file)]);
-  // Few datasets need these two.
+  // Built on first use, because few datasets need these two.
   let endings: ReadonlyMap<string, readonly string[]> | undefined;
   let stems: ReadonlyMap<string, readonly string[]> | undefined;
   return {
@@ -118,7 +122,7 @@ function lookUp(files: readonly string[]): LookUp {
   };
 }
 
-/** More of one key than a message shows need not be kept. */
+/** Maximum number of files kept per key; a message shows no more. */
 const maxOfKey = 3;
 
 function groupBy(
@@ -136,7 +140,7 @@ function groupBy(
   return groups;
 }
 
-/** `a/b/c`, `b/c`, `c` of `a/b/c`. */
+/** Returns `a/b/c`, `b/c` and `c` for `a/b/c`. */
 function endingsOf(name: string): string[] {
   const endings = [name];
   for (let at = name.indexOf('/'); at >= 0; at = name.indexOf('/', at + 1)) endings.push(name.slice(at + 1));

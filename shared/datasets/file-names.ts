@@ -1,9 +1,9 @@
 import { shownValue } from './dataset-problems';
 import { nameKey } from './file-index';
 
-/** Names of files that are to lie in one folder on any system, separated by `/`. */
+/** A set of names of files, separated by `/`, that can lie in one folder on any system. */
 export class FileNames {
-  /** By what systems that tell neither case nor composition apart compare. */
+  /** Names by the key that ignores case and composition. */
   readonly #files = new Map<string, string>();
   readonly #folders = new Set<string>();
 
@@ -11,7 +11,7 @@ export class FileNames {
     return this.#files.size;
   }
 
-  /** The folder that all of them lie in, if they do. */
+  /** The folder that contains all of them; undefined where there is none. */
   get top(): string | undefined {
     const [first] = this.#files.values();
     const top = first?.includes('/') === true ? first.slice(0, first.indexOf('/') + 1) : undefined;
@@ -20,7 +20,10 @@ export class FileNames {
     return top.slice(0, -1);
   }
 
-  /** Adds a name, unless it clashes with another. @returns how it does */
+  /**
+   * Adds a name, unless it clashes with another.
+   * @returns the clash as text; undefined where there is none
+   */
   add(name: string): string | undefined {
     const key = nameKey(name);
     const known = this.#files.get(key);

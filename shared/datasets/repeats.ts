@@ -7,7 +7,7 @@ import { shownValue } from './dataset-problems';
 type Clip = Pick<DatasetRow, 'filename' | 'fold' | 'category'>;
 
 export interface HashedClip extends Clip {
-  /** Of its file's bytes. */
+  /** Hash of the file's bytes. */
   readonly hash: string;
 }
 
@@ -16,21 +16,26 @@ interface PlacedClip extends Clip {
 }
 
 const maxShown = 20;
-/** Recordings of one length differ here, unless they are the same or silent. */
+/**
+ * Bytes that are compared first. Different recordings of equal length differ here, unless they are
+ * silent.
+ */
 const probeBytes = 4096;
 const chunkBytes = 2 ** 20;
 
-/** What to say of recordings that are the same, byte for byte, and count as several. */
+/** Returns warnings about recordings that are equal byte for byte but listed as several. */
 export function repeatWarnings(clips: readonly HashedClip[]): string[] {
   const warnings: string[] = [];
-  let more = 0;
+  let omittedCount = 0;
   for (const group of groupBy(clips, ({ hash }) => hash)) {
     const found = warningOf(group);
     if (found === undefined) continue;
     if (warnings.length < maxShown) warnings.push(found);
-    else more++;
+    else omittedCount++;
   }
-  return more === 0 ? warnings : [...warnings, `and ${more} more recordings are there several times`];
+  return omittedCount === 0
+    ? warnings
+    : [...warnings, `and ${omittedCount} more recordings are there several times`];
 }
 
 function warningOf(group: readonly HashedClip[]): string | undefined {
@@ -49,11 +54,10 @@ function warningOf(group: readonly HashedClip[]): string | undefined {
 }
 
 /**
- * Of the recordings that have a file of the same bytes beside them, the SHA-256 of those bytes. Only files of one length are
- * opened, and only those that are alike in their middle are read.
- *
- * @param sizes each file's length in bytes
- * @param assertWanted called now and then; ends it by throwing
+ * Returns the SHA-256 of each recording that equals another one. Only files of equal length are opened,
+ * and only those with the same bytes in the middle are read completely.
+ * @param sizes length of each file in bytes
+ * @param assertWanted called regularly; stops by throwing
  */
 export function hashRepeats(
   folder: string,
@@ -105,7 +109,7 @@ function hashFile(
   return hash.digest('hex');
 }
 
-/** Each file's length in bytes. */
+/** Returns the length of each file in bytes. */
 export function sizesOf(folder: string, files: readonly string[]): number[] {
   return files.map((file) => statSync(path.join(folder, file)).size);
 }

@@ -6,20 +6,20 @@ export interface DecodedText {
 }
 
 /**
- * Windows-1252 from 0x80 to 0x9F (WHATWG Encoding); elsewhere it is Latin-1. Node 20's own decoder of that name leaves these
- * as control characters.
+ * The characters of Windows-1252 from 0x80 to 0x9F (WHATWG Encoding); elsewhere it equals Latin-1. Node
+ * 20's decoder of that name leaves these as control characters.
  */
 const windows1252 =
   '\u20AC\u0081\u201A\u0192\u201E\u2026\u2020\u2021\u02C6\u2030\u0160\u2039\u0152\u008D\u017D\u008F' +
   '\u0090\u2018\u2019\u201C\u201D\u2022\u2013\u2014\u02DC\u2122\u0161\u203A\u0153\u009D\u017E\u0178';
 
-/** So many bytes tell whether text without a byte order mark is UTF-16. */
+/** Number of bytes that are inspected to detect UTF-16 without a byte order mark. */
 const sampledBytes = 1024;
 
 /**
- * Text as editors and spreadsheets save it: UTF-8 or UTF-16 with a byte order mark; without one UTF-8, UTF-16 where every
- * other byte is zero as in Latin letters, and else Windows-1252, which knows no wrong bytes. The mark is left out.
- *
+ * Decodes text as editors and spreadsheets save it: UTF-8 or UTF-16 with a byte order mark. Without one
+ * it is UTF-8, UTF-16 where every other byte is zero as in Latin text, or else Windows-1252, which
+ * accepts all bytes. The mark is removed.
  * @param isWhole false: the bytes are the beginning of a text, and may end within a character
  */
 export function decodeText(bytes: Buffer, isWhole = true): DecodedText {

@@ -15,14 +15,18 @@ export interface UnzipOptions {
   readonly zipFile: string;
   readonly folder: string;
   /**
-   * Told all entries' names, separated by `/`, says where each goes, relative to the folder; undefined leaves it out.
-   * @throws AppError for a name that is not taken
+   * Gets the names of all entries, separated by `/`. It returns a function that maps a name to its path
+   * relative to the folder; undefined skips the entry.
+   * @throws AppError for a name that is not accepted
    */
   readonly place: (entryNames: readonly string[]) => (entryName: string) => string | undefined;
-  /** More than this in all is refused before it is unpacked: a small archive can hold a disk full. */
+  /**
+   * Limit of the total size, checked before unpacking: a small archive can contain more than the disk
+   * holds.
+   */
   readonly maxBytes: number;
   readonly maxFiles: number;
-  /** Each file is on the disk before the next is unpacked. */
+  /** Whether each file is flushed to disk before the next is unpacked. */
   readonly flush?: boolean | undefined;
   readonly onEntry?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -33,23 +37,25 @@ interface Placed {
   readonly name: string;
 }
 
-/** Sound packs to a third, silence to a thousandth; what is smaller than this in all does no harm in any case. */
+/**
+ * Maximum compression ratio. Audio compresses to a third, silence to a thousandth; archives below
+ * `harmlessBytes` are always accepted.
+ */
 const maxRatio = 100;
 const harmlessBytes = 64 * 2 ** 20;
-/** Of a local header without its name. */
+/** Size of a local file header without the name. */
 const localHeaderBytes = 30;
-/** Of an entry's flags: its name is UTF-8. */
+/** The flag of an entry whose name is UTF-8. */
 const utf8Flag = 0x800;
 const [fileTypeMask, regularFile] = [0o170_000, 0o100_000];
-/** Systems whose attributes hold a Unix mode: Unix and macOS. */
+/** Host systems whose attributes contain a Unix mode: Unix and macOS. */
 const unixSystems = [3, 19];
 
 /**
- * Unpacks an archive into a folder, checking each file's size and CRC-32. Everything that its directory tells is checked
- * before the first file is written.
- *
- * @throws AppError malformed-request when the archive is damaged, a name in it would lead out of the folder or is there
- *   twice, it holds a link, its files overlap, or it is too large; the file system's errors as they are
+ * Unpacks an archive into a folder, checking the size and CRC-32 of each file. The whole directory of
+ * the archive is checked before the first file is written.
+ * @throws AppError malformed-request when the archive is damaged or too large, a name would lead out of
+ * the folder or occurs twice, it contains a link, or its files overlap; the file system's errors
  */
 export async function unzip(options: UnzipOptions): Promise<void> {
   try {
@@ -63,7 +69,7 @@ export async function unzip(options: UnzipOptions): Promise<void> {
 
 async function unpack(options: UnzipOptions): Promise<void> {
   const { folder, onEntry, signal } = options;
-  // yauzl checks sizes, but no CRC; names are decoded and checked here (nameOf, `place`).
+  // yauzl checks sizes but no CRC; names are decoded and checked here (nameOf, `place`).
   const archive = await openPromise(options.zipFile, { autoClose: false, decodeStrings: false });
   try {
     const files = await listFiles(archive, options);
@@ -126,18 +132,18 @@ async function readDirectory(archive: ZipFile, signal: AbortSignal | undefined):
 }
 
 /**
- * An entry's name. Its flag says whether it is UTF-8; archives from macOS are, and do not say so. What is neither is in the
- * code page of DOS (APPNOTE, appendix D).
+ * Decodes an entry's name. A flag marks UTF-8; archives of macOS use UTF-8 without the flag. Other names
+ * are in the DOS code page (APPNOTE, appendix D).
  */
 function nameOf({ fileNameRaw, generalPurposeBitFlag, extraFields }: Entry): string {
   const flags = isUtf8(fileNameRaw) ? generalPurposeBitFlag | utf8Flag : generalPurposeBitFlag;
   const name = getFileNameLowLevel(flags, fileNameRaw, extraFields, false);
   const parts = name.split('/');
-  // `./a.wav`, as bsdtar has it. What leads elsewhere is left as it is, to be refused.
+  // bsdtar writes `./a.wav`. A name that leads out of the folder stays as it is and is refused later.
   return parts.includes('..') ? name : path.posix.normalize(name);
 }
 
-/** Links, devices, and whatever cannot be read here. */
+/** Refuses links, devices and unsupported compression methods. */
 function refuseSpecial(entry: Entry, fileName: string): void {
   const { versionMadeBy, externalFileAttributes, compressionMethod } = entry;
   const type = (externalFileAttributes >>> 16) & fileTypeMask;
@@ -150,7 +156,7 @@ function refuseSpecial(entry: Entry, fileName: string): void {
   }
 }
 
-/** Bombs let many files share the same bytes. */
+/** Refuses overlapping files, with which zip bombs use the same bytes many times. */
 function refuseOverlaps(files: readonly Placed[]): void {
   const ordered = [...files];
   ordered.sort((a, b) => a.entry.relativeOffsetOfLocalHeader - b.entry.relativeOffsetOfLocalHeader);

@@ -1,6 +1,6 @@
 /**
- * Every way in which Earshot says no. The list is closed: each edge (HTTP, WebSocket, command line)
- * maps a code to its own status in exactly one place.
+ * All error codes of Earshot. The list is closed: each edge (HTTP, WebSocket, command line) maps a code
+ * to its own status in exactly one place.
  */
 export const errorCodes = [
   'malformed-request',
@@ -40,11 +40,11 @@ export type ErrorCode = (typeof errorCodes)[number];
 
 export interface AppErrorOptions {
   readonly cause?: unknown;
-  /** Facts for the caller, safe to show outside: never bytes of an upload, a path or a secret. */
+  /** Facts for the caller. They must be safe to publish: no bytes of an upload, no paths, no secrets. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-/** The project's one error class. `message` says what is wrong and what to do about it. */
+/** The only error class of the project. `message` says what is wrong and what to do about it. */
 export class AppError extends Error {
   override readonly name = 'AppError';
   readonly code: ErrorCode;
@@ -57,8 +57,8 @@ export class AppError extends Error {
   }
 
   /**
-   * Anything caught, as an AppError; what is not one becomes `storage-full` or else `internal`, with the original as cause. What the
-   * operating system answered is told, without the path.
+   * Converts any caught value into an AppError. Other errors become `storage-full` or `internal` with
+   * the original as cause; the answer of the operating system is included without the path.
    */
   static from(caught: unknown): AppError {
     if (caught instanceof AppError) return caught;
@@ -80,7 +80,7 @@ function systemAnswer(caught: unknown): string | undefined {
   return `The system answered ${answer} (${syscall}).`;
 }
 
-/** What file systems say where there is no room, or no quota is left. */
+/** Tells whether a file system reported that no space or quota is left. */
 export function isDiskFull(caught: unknown): boolean {
   const code = (caught as { readonly code?: unknown } | null | undefined)?.code;
   return code === 'ENOSPC' || code === 'EDQUOT';

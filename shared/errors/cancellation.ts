@@ -1,6 +1,9 @@
 import { AppError } from './app-error';
 
-/** Why `signal` aborted, as an AppError: its own reason if that is one, else `cancelled`. */
+/**
+ * Returns the reason for which `signal` aborted as an AppError; `cancelled` where the reason is no
+ * AppError.
+ */
 export function cancellation(signal: AbortSignal): AppError {
   if (signal.reason instanceof AppError) return signal.reason;
   return new AppError('cancelled', 'The caller went away.', { cause: signal.reason });

@@ -1,28 +1,31 @@
-/** What Node says where a thread cannot be started or memory cannot be had. */
+/** Node's error codes for a thread that cannot be started and memory that cannot be allocated. */
 const machineCodes = ['ERR_WORKER_INIT_FAILED', 'ERR_MEMORY_ALLOCATION_FAILED'];
 
-/** What V8 (array buffers, WebAssembly), its WebAssembly modules and the native kernels say where there is no memory. */
-const noMemory = /allocation failed|could not allocate|out of memory|not enough memory|bad_alloc/i;
+/**
+ * Matches the messages of V8 (array buffers, WebAssembly), WebAssembly modules and the native kernels
+ * when memory cannot be allocated.
+ */
+const outOfMemory = /allocation failed|could not allocate|out of memory|not enough memory|bad_alloc/i;
 
 /**
- * Whether the operating system or an allocator refused: no such folder, no room, no descriptor, no memory. Whatever was worked on
- * when that happened is not at fault.
+ * Tells whether the operating system or an allocator refused something: no such folder, no space, no
+ * descriptor, no memory. The data in work at that moment is not the cause.
  */
 export function isMachineFault(caught: unknown): boolean {
   if (!(caught instanceof Error)) return false;
   const { code, syscall } = caught as NodeJS.ErrnoException;
   if (syscall !== undefined || machineCodes.includes(code ?? '')) return true;
-  return caught instanceof RangeError && noMemory.test(caught.message);
+  return caught instanceof RangeError && outOfMemory.test(caught.message);
 }
 
-/** Whether there is no such file or folder, and not only no way to look at it just now. */
+/** Tells whether a file or folder does not exist, as opposed to not being accessible just now. */
 export function isAbsent(caught: unknown): boolean {
   return ['ENOENT', 'ENOTDIR'].includes((caught as NodeJS.ErrnoException).code ?? '');
 }
 
 /**
- * What stands for a file or folder that is not there; to be given to `catch`.
- * @throws every other error as it is: what cannot be read just now is not missing
+ * Returns a function for `catch` that replaces the error of a missing file or folder by `value`.
+ * @throws every other error, because what cannot be read just now is not missing
  */
 export function ifAbsent<T>(value: T): (caught: unknown) => T {
   return (caught) => {
@@ -33,19 +36,19 @@ export function ifAbsent<T>(value: T): (caught: unknown) => T {
 
 const shortageCodes = ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'];
 
-/** What the dynamic loader says in words of EMFILE, ENFILE and ENOMEM, in glibc's and musl's. */
+/** Matches messages of the dynamic loader (glibc and musl) for EMFILE, ENFILE and ENOMEM. */
 const loaderShortage = /too many open files|no file descriptors|cannot allocate memory|out of memory/i;
 
 /**
- * Whether the system had too little of something just now, said by an error itself or by what caused it: what could not be read or
- * started then may be as good as ever.
+ * Tells whether the error or one of its causes is a temporary shortage of the system. What could not be
+ * read or started may work later.
  */
 export function isShortage(caught: unknown): boolean {
   if (!(caught instanceof Error)) return false;
   const { code = '', message, cause } = caught as NodeJS.ErrnoException;
   if (shortageCodes.includes(code)) return true;
   if (code === 'ERR_DLOPEN_FAILED' && loaderShortage.test(message)) return true;
-  // Node names the system's reason in words: "Worker initialization failure: EMFILE".
+  // Node puts the system's reason into the message: "Worker initialization failure: EMFILE".
   if (machineCodes.includes(code) && shortageCodes.some((reason) => message.includes(reason))) return true;
   return isShortage(cause);
 }

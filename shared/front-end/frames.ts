@@ -1,6 +1,6 @@
 import { windowSamples, type FramesFrontEnd } from '../contracts/front-end';
 
-/** How many frames a window gives, and their length and step in samples. */
+/** Returns the number of frames in a window, and their length and hop in samples. */
 function frameLayout(frontEnd: FramesFrontEnd): { count: number; length: number; hop: number } {
   const length = Math.round(frontEnd.sampleRate * frontEnd.frameSeconds);
   const hop = Math.round(frontEnd.sampleRate * frontEnd.hopSeconds);
@@ -13,18 +13,22 @@ function frameLayout(frontEnd: FramesFrontEnd): { count: number; length: number;
   return { count, length, hop };
 }
 
-/** Samples in the network's input: frames × frame length (the report's: 9 × 16,000 = 144,000). */
+/**
+ * Returns the samples in the network's input: frames × frame length (the report's: 9 × 16,000 =
+ * 144,000).
+ */
 export function joinedSamples(frontEnd: FramesFrontEnd): number {
   const { count, length } = frameLayout(frontEnd);
   return count * length;
 }
 
 /**
- * The network's input from one window (report, "Data"): the window padded with zeros at its end, or cut, to the front end's
- * length, then its overlapping frames laid end to end. Sample i of frame f is the window's sample f · hop + i.
- * Written to `out` from `outOffset` on, or to a new array of `joinedSamples(frontEnd)`.
- * @returns the array written to
- * @throws RangeError when `out` has too little room or no frame fits the window
+ * Computes the network's input from one window (report, "Data"). The window is padded with zeros or cut
+ * to the front end's length; then its overlapping frames are concatenated. Sample i of frame f is the
+ * window's sample f · hop + i. The result goes to `out` from `outOffset` on, or to a new array of
+ * `joinedSamples(frontEnd)`.
+ * @returns the array with the result
+ * @throws RangeError when `out` is too small or no frame fits the window
  */
 export function joinFrames(
   window: Float32Array,

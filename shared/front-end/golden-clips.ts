@@ -1,6 +1,6 @@
 import { createUniform, deriveSeed } from '../runtime/random';
 
-/** A sound that is made anew wherever it is needed: the same for everybody, and stored nowhere. */
+/** A sound that is generated where it is needed, always with the same samples, so it is not stored. */
 export interface GoldenClip {
   readonly name: string;
   /** Mono, in [−1, 1]. */
@@ -12,8 +12,9 @@ const clicksPerSecond = 4;
 const { PI, exp, floor, sin } = Math;
 
 /**
- * Sounds whose probabilities a trainer stores with a version, and a service computes again before it trusts itself with it. Each
- * fills one window, and together they touch what front ends do: broad and narrow bands, onsets, and silence between.
+ * Generates the sounds whose probabilities a trainer stores with a version and a service computes again
+ * to check its engine. Each fills one window. Together they exercise a front end: broad and narrow
+ * bands, onsets, and silence in between.
  * @param sampleRate Hz
  */
 export function goldenClips(sampleRate: number, seconds: number): GoldenClip[] {
@@ -27,7 +28,7 @@ export function goldenClips(sampleRate: number, seconds: number): GoldenClip[] {
   return [
     // Falls to a thousandth within each burst.
     { name: 'noise bursts', samples: make((i) => 0.5 * (2 * noise() - 1) * exp((-7 * (i % burst)) / burst)) },
-    // From 50 Hz upwards, an octave in a sixth of the time.
+    // From 50 Hz upwards, one octave per sixth of the duration.
     { name: 'sweep', samples: make((i) => 0.4 * sin(sweepPhase(i / sampleRate, seconds))) },
     {
       name: 'clicks',

@@ -2,14 +2,14 @@ import { windowSamples, type LogMelFrontEnd } from '../contracts/front-end';
 import { melFilters, type MelFilter } from './mel-filters';
 import { createPowerSpectrum, type PowerSpectrum } from './power-spectrum';
 
-/** Mel power over time: `power[frame · melBins + bin]`, and each frame's level in dB. */
+/** Mel power over time: `power[frame · melBins + bin]`, and the level of each frame in dB. */
 export interface MelSpectrogram {
   readonly frames: number;
   readonly power: Float32Array;
   readonly levels: Float32Array;
 }
 
-/** Everything that depends on the front end alone. */
+/** What depends only on the front end. */
 interface Plan {
   readonly filters: readonly MelFilter[];
   readonly hann: Float64Array;
@@ -20,8 +20,8 @@ interface Plan {
 
 const plans = new WeakMap<LogMelFrontEnd, Plan>();
 
-/** Keeps the logarithm of nothing finite. */
-const smallestPower = 1e-10;
+/** Lower limit, so that the logarithm is finite. */
+const powerFloor = 1e-10;
 
 function planOf(frontEnd: LogMelFrontEnd): Plan {
   const known = plans.get(frontEnd);
@@ -41,8 +41,8 @@ function planOf(frontEnd: LogMelFrontEnd): Plan {
 }
 
 /**
- * The mel spectrogram of a window, cut to the front end's length: frame t is centred on sample t · hop, with silence
- * before the first sample and after the last.
+ * Computes the mel spectrogram of a window that is cut to the front end's length. Frame t is centred on
+ * sample t · hop, with silence before the first sample and after the last.
  */
 export function melSpectrogram(window: Float32Array, frontEnd: LogMelFrontEnd): MelSpectrogram {
   const { filters, hann, spectrumOf, frame, spectrum } = planOf(frontEnd);
@@ -65,23 +65,24 @@ export function melSpectrogram(window: Float32Array, frontEnd: LogMelFrontEnd): 
       power[t * melBins + mel] = sum;
       total += sum;
     }
-    levels[t] = 10 * Math.log10(total + smallestPower);
+    levels[t] = 10 * Math.log10(total + powerFloor);
   }
   return { frames, power, levels };
 }
 
 /**
- * The window's crops as the network takes them, [cropFrames × melBins] each: evenly spread, each at its own level, in dB
- * under its loudest cell. Crops of silence beside sound are left out.
+ * Computes the window's crops as inputs of the network, [cropFrames × melBins] each. They are evenly
+ * spaced; each is normalised by its own level and given in dB below its loudest cell. Silent crops are
+ * left out.
  */
 export function logMelCrops(window: Float32Array, frontEnd: LogMelFrontEnd): Float32Array[] {
   const { crops, silenceDecibels } = frontEnd;
   const spectrogram = melSpectrogram(window, frontEnd);
   const starts = Array.from({ length: crops }, (_, crop) => Math.floor((spectrogram.frames * crop) / crops));
   const levels = starts.map((start) => cropLevel(spectrogram, start, frontEnd.cropFrames));
-  const audible = Math.max(...levels) - silenceDecibels;
+  const audibleDecibels = Math.max(...levels) - silenceDecibels;
   return starts.flatMap((start, index) => {
-    if (levels[index]! < audible) return [];
+    if (levels[index]! < audibleDecibels) return [];
     const crop = new Float32Array(frontEnd.cropFrames * frontEnd.melBins);
     copyCrop(spectrogram, start, crop);
     toUnitLevel(crop, levels[index]!);
@@ -90,7 +91,7 @@ export function logMelCrops(window: Float32Array, frontEnd: LogMelFrontEnd): Flo
   });
 }
 
-/** The level of the loudest frame of a crop, in dB. */
+/** Returns the level of the loudest frame of a crop, in dB. */
 export function cropLevel({ frames, levels }: MelSpectrogram, start: number, cropFrames: number): number {
   let loudest = -Infinity;
   for (let t = 0; t < Math.min(cropFrames, frames); t++) {
@@ -99,7 +100,7 @@ export function cropLevel({ frames, levels }: MelSpectrogram, start: number, cro
   return loudest;
 }
 
-/** Fills `out` with frames from `start` on; after the last frame comes the first. */
+/** Fills `out` with frames from `start` on; after the last frame it continues with the first. */
 export function copyCrop({ frames, power }: MelSpectrogram, start: number, out: Float32Array): void {
   for (let at = 0, from = (start * power.length) / frames; at < out.length; from = 0) {
     const part = power.subarray(from, from + out.length - at);
@@ -114,12 +115,12 @@ export function toUnitLevel(crop: Float32Array, levelDecibels: number): void {
   for (let i = 0; i < crop.length; i++) crop[i]! *= scale;
 }
 
-/** Power to dB under the loudest cell, no lower than −`rangeDecibels`. */
+/** Converts power to dB below the loudest cell, at least −`rangeDecibels`. */
 export function toDecibels(crop: Float32Array, rangeDecibels: number): void {
   let loudest = 0;
   for (let i = 0; i < crop.length; i++) if (crop[i]! > loudest) loudest = crop[i]!;
-  const top = 10 * Math.log10(loudest + smallestPower);
+  const top = 10 * Math.log10(loudest + powerFloor);
   for (let i = 0; i < crop.length; i++) {
-    crop[i] = Math.max(10 * Math.log10(crop[i]! + smallestPower) - top, -rangeDecibels);
+    crop[i] = Math.max(10 * Math.log10(crop[i]! + powerFloor) - top, -rangeDecibels);
   }
 }

@@ -1,12 +1,15 @@
 import type { LogMelFrontEnd } from '../contracts/front-end';
 
-/** One triangle: the weights of the spectrum's bins from `first` on. */
+/** A triangular filter: weights of the spectrum's bins from `first` on. */
 export interface MelFilter {
   readonly first: number;
   readonly weights: Float64Array;
 }
 
-/** Triangles with edges and peaks equally spaced on the HTK mel scale, each of unit area in Hz. */
+/**
+ * Computes triangular filters whose edges and peaks are equally spaced on the HTK mel scale; each has
+ * unit area in Hz.
+ */
 export function melFilters(frontEnd: LogMelFrontEnd): MelFilter[] {
   const { sampleRate, fftSamples, melBins, lowestHz, highestHz } = frontEnd;
   if (!(lowestHz < highestHz && highestHz <= sampleRate / 2)) {

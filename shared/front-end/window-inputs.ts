@@ -3,10 +3,10 @@ import { encoderOutputs } from '../encoder/mobile-net';
 import { joinedSamples, joinFrames } from './frames';
 import { logMelCrops } from './log-mel';
 
-/** A view that needs no network of its own. */
+/** A view that is computed without a network. */
 export type PlainView = FramesFrontEnd | LogMelFrontEnd;
 
-/** Numbers in one input of the network. */
+/** Returns the length of one input of the network. */
 export function inputLength(view: View): number {
   switch (view.kind) {
     case 'frames':
@@ -18,14 +18,15 @@ export function inputLength(view: View): number {
   }
 }
 
-/** Inputs that one window gives at most. */
+/** Returns the maximum number of inputs per window. */
 export function inputsPerWindow(view: View): number {
   return view.kind === 'log-mel' ? view.crops : 1;
 }
 
 /**
- * A window as a network takes it, whatever the view: one input or several, whose probabilities are averaged.
- * @param window mono at the view's rate, cut to its length; a shorter one is completed as the kind does it
+ * Computes the inputs of a network from a window, for any view: one input or several, whose
+ * probabilities are averaged.
+ * @param window mono at the view's rate, cut to its length; a shorter one is padded as the view requires
  * @returns at least one array of `inputLength(view)`
  */
 export function windowInputs(window: Float32Array, view: PlainView): Float32Array[] {
@@ -36,8 +37,8 @@ export function windowInputs(window: Float32Array, view: PlainView): Float32Arra
 }
 
 /**
- * Writes what `windowInputs` gives to `out` from `offset` on: at most `inputsPerWindow(view)` of them.
- * @returns how many there are
+ * Writes the result of `windowInputs` to `out` from `offset` on: at most `inputsPerWindow(view)` inputs.
+ * @returns the number of inputs
  */
 export function writeWindowInputs(
   window: Float32Array,

@@ -101,7 +101,10 @@ function first(waiting: ReadonlyMap<string, number>): [string, number] | undefin
   return waiting.entries().next().value;
 }
 
-/** Waits for the child of a killed process, which notices by itself between two batches. */
+/**
+ * Kills the child that a killed process left. The child would stop by itself between two batches, but the
+ * queue does not wait for that.
+ */
 async function endOrphan(childFile: string): Promise<void> {
   for (
     let orphan = await livingProcess(childFile);

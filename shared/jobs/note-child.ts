@@ -7,7 +7,7 @@ import type { RunOutcome } from './run-messages';
 
 /**
  * Writes the child's process id into `file`. If this process is killed, the next owner of the folder
- * waits for that child. A run whose id cannot be written (the disk is full, for example) is stopped and
+ * kills that child. A run whose id cannot be written (the disk is full, for example) is stopped and
  * fails.
  */
 export function noteChild(run: Run, file: string): Run {

@@ -6,11 +6,10 @@ export interface ClassScores {
 }
 
 /**
- * Precision, recall and F1 of one class against the rest, over all clips.
+ * Computes precision, recall and F1 of one class against the rest, over all clips.
  *
- * Where a ratio is 0/0 it is 0: precision of a class that was never predicted, recall of a class without
- * clips, F1 of a class that is neither. (scikit-learn: `zero_division=0`.)
- *
+ * A ratio 0/0 counts as 0: the precision of a class that was never predicted, the recall of a class
+ * without clips, and the F1 of a class that is neither (scikit-learn: `zero_division=0`).
  * @param confusion `[classes][classes]`, rows are true classes
  */
 export function classScores(confusion: readonly (readonly number[])[], classIndex: number): ClassScores {

@@ -13,15 +13,14 @@ export interface ClassifierResults {
   /** `[clips][classes]`; each row sums to 1. */
   readonly probabilities: readonly Float32Array[];
   readonly classes: readonly string[];
-  /** The recording that each clip is from; absent: each is one of its own. */
+  /** The source recording of each clip; absent: each clip is a recording of its own. */
   readonly recordings?: readonly string[];
 }
 
 /**
- * Everything the report's task 3 asks for, of one set of clips. The prediction is the most probable class,
- * the first one on a tie.
- *
- * @throws RangeError when the sizes do not fit together or a probability is not in [0, 1]
+ * Computes all figures of the report's task 3 for one set of clips. The prediction is the most probable
+ * class, the first one on a tie.
+ * @throws RangeError when the sizes are inconsistent or a probability is not in [0, 1]
  */
 export function evaluateClassifier(results: ClassifierResults): Evaluation {
   check(results);
@@ -81,7 +80,7 @@ function check({ labels, probabilities, classes }: ClassifierResults): void {
     );
   }
   probabilities.forEach((row, clip) => {
-    // Softmax in Float32 may end a rounding error above 1.
+    // A softmax in Float32 may exceed 1 by a rounding error.
     if (row.length !== classes.length || !row.every((value) => value >= 0 && value <= 1 + 1e-5)) {
       throw new RangeError(
         `expected ${classes.length} probabilities, got [${row.join(', ')}] at clip ${clip}`,

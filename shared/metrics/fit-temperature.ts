@@ -5,8 +5,8 @@ const golden = (Math.sqrt(5) - 1) / 2;
 const [lowest, highest] = [0.05, 20];
 
 /**
- * The temperature under which the labels are most likely (Guo et al. 2017), found by golden-section search over its
- * logarithm to a hundredth of a per cent.
+ * Returns the temperature that maximises the likelihood of the labels (Guo et al. 2017), by
+ * golden-section search over its logarithm to 0.01 %.
  * @param logits for each clip the logits of each of its inputs
  */
 export function fitTemperature(

@@ -1,17 +1,17 @@
 /**
- * McNemar's exact test: how probable a split at least as uneven as this is, when two classifiers are equally good and differ on
- * `onlyFirst + onlySecond` of the same clips by chance. Two-sided, of the binomial distribution with p = ½. (Q. McNemar,
- * Psychometrika 12, 1947.)
- * @param onlyFirst clips that only the first got right
- * @param onlySecond clips that only the second got right
+ * McNemar's exact test (Q. McNemar, Psychometrika 12, 1947). Returns the two-sided probability, under a
+ * binomial distribution with p = ½, of a split at least as uneven as this one if both classifiers are
+ * equally good.
+ * @param onlyFirst number of clips that only the first classified correctly
+ * @param onlySecond number of clips that only the second classified correctly
  */
 export function mcnemarExact(onlyFirst: number, onlySecond: number): number {
   const trials = onlyFirst + onlySecond;
-  const least = Math.min(onlyFirst, onlySecond);
-  // From the logarithm, so that 2⁻ⁿ does not vanish for a thousand clips and more.
+  const smaller = Math.min(onlyFirst, onlySecond);
+  // In logarithms, because 2⁻ⁿ underflows for a thousand clips and more.
   let logTerm = -trials * Math.LN2;
   let sum = 0;
-  for (let k = 0; k <= least; k += 1) {
+  for (let k = 0; k <= smaller; k += 1) {
     sum += Math.exp(logTerm);
     logTerm += Math.log(trials - k) - Math.log(k + 1);
   }

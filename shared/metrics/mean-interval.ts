@@ -6,11 +6,11 @@ export interface MeanInterval {
   readonly upper: number;
 }
 
-/** Student's t at 97.5 %, for 1, 2 … 9 degrees of freedom. */
+/** Student's t at 97.5 % for 1, 2 … 9 degrees of freedom. */
 const quantiles = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262] as const;
 
 /**
- * The mean of a few paired differences with its 95 % interval by Student's t.
+ * Returns the mean of a few paired differences with its 95 % interval by Student's t.
  * @param values 2 to 10
  * @throws RangeError for fewer or more
  */

@@ -1,6 +1,6 @@
 import { wilsonInterval } from './wilson-interval';
 
-/** What came of the clips of one recording. */
+/** The results of the clips of one recording. */
 export interface RecordingScore {
   readonly clips: number;
   readonly correct: number;
@@ -9,9 +9,10 @@ export interface RecordingScore {
 const resamples = 10_000;
 
 /**
- * A 95 % interval of the share of clips that are right, by percentiles of a bootstrap over recordings: clips of one recording are
- * right and wrong together, so the recordings are drawn anew, not the clips. Equal scores give equal intervals. Where every
- * recording has the same share nothing varies, and Wilson's interval of as many recordings takes its place.
+ * Returns a 95 % interval of the share of correct clips, by percentiles of a bootstrap over recordings.
+ * Recordings are resampled and not clips, because the clips of one recording are correlated. Equal
+ * scores give equal intervals. Where every recording has the same share, Wilson's interval for that
+ * number of recordings is used instead.
  * @throws RangeError when there are none
  */
 export function recordingsInterval(scores: readonly RecordingScore[]): { lower: number; upper: number } {
@@ -33,7 +34,7 @@ export function recordingsInterval(scores: readonly RecordingScore[]): { lower: 
   return { lower: drawn[Math.floor(0.025 * resamples)]!, upper: drawn[Math.ceil(0.975 * resamples) - 1]! };
 }
 
-/** Clips grouped by their recording, in the order of first appearance. */
+/** Groups clips by their recording, in the order of first appearance. */
 export function scoresByRecording(
   recordings: readonly string[],
   isCorrect: readonly boolean[],
@@ -48,7 +49,7 @@ export function scoresByRecording(
   return [...scores.values()];
 }
 
-/** Park and Miller's generator (CACM 31, 1988) from a fixed start: numbers in (0, 1). */
+/** Park and Miller's generator (CACM 31, 1988) with a fixed seed: numbers in (0, 1). */
 function createMultiplicative(): () => number {
   const modulus = 2 ** 31 - 1;
   let state = 1;

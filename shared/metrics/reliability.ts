@@ -4,8 +4,9 @@ import { crossEntropy } from './cross-entropy';
 const binCount = 10;
 
 /**
- * How far a classifier's confidence is from its accuracy (Guo et al. 2017): clips fall into ten bins of equal width by
- * their highest probability; the error is the mean distance of a bin's confidence and accuracy, weighted by its clips.
+ * Returns the expected calibration error (Guo et al. 2017). Clips are put into ten bins of equal width
+ * by their highest probability; the error is the mean distance between the confidence and the accuracy
+ * of a bin, weighted by its clips.
  */
 export function reliability(labels: readonly number[], probabilities: readonly Float32Array[]): Reliability {
   const bins = Array.from({ length: binCount }, () => ({ clips: 0, confidence: 0, correct: 0 }));

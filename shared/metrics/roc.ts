@@ -1,7 +1,7 @@
 import type { RocPoint } from '../contracts/evaluation';
 
 export interface Roc {
-  /** Probability that a positive scores above a negative, ties counting half (Mann–Whitney). */
+  /** Probability that a positive scores higher than a negative; ties count half (Mann–Whitney). */
   readonly auc: number;
   /** From (0, 0) to (1, 1); at most `maxPoints`. */
   readonly points: RocPoint[];
@@ -14,15 +14,15 @@ interface Corner {
 }
 
 /**
- * ROC curve and the area under it for one score against a yes-no truth. Equal scores cross the threshold
- * together and give one slanted step, so the order of the clips does not matter.
+ * Computes the ROC curve of one score for a binary truth, and the area under it. Equal scores cross the
+ * threshold together and give one slanted step, so the order of the clips does not matter.
  *
- * The area is that of the whole curve. The points leave out what lies on a straight line and, should more
- * than `maxPoints` remain, those that lie within 2 / (maxPoints − 2) of the last one kept, along the curve.
- *
+ * The area is that of the whole curve. Points on a straight line are left out. If more than `maxPoints`
+ * remain, points closer than 2 / (maxPoints − 2) to the last kept one along the curve are left out as
+ * well.
  * @param positives whether each clip belongs to the class
  * @param scores the class's score of each clip; only their order counts
- * @returns null when all clips are positives or none is: there is no curve then
+ * @returns null when all clips or none are positive, because there is no curve then
  */
 export function roc(positives: readonly boolean[], scores: ArrayLike<number>, maxPoints = 200): Roc | null {
   const positiveCount = positives.filter(Boolean).length;
@@ -39,7 +39,7 @@ export function roc(positives: readonly boolean[], scores: ArrayLike<number>, ma
   };
 }
 
-/** One corner for each distinct score, highest first, with (0, 0) in front. */
+/** Returns one corner for each distinct score, highest first, preceded by (0, 0). */
 function cornersOf(positives: readonly boolean[], scores: ArrayLike<number>): Corner[] {
   const order = Array.from(positives.keys()).sort((a, b) => scores[b]! - scores[a]!);
   const corners: Corner[] = [{ falsePositives: 0, truePositives: 0 }];
@@ -54,7 +54,7 @@ function cornersOf(positives: readonly boolean[], scores: ArrayLike<number>): Co
   return corners;
 }
 
-/** Twice the area under the corners by the trapezoid rule: a whole number, hence exact. */
+/** Returns twice the area under the corners by the trapezoid rule: an integer, and therefore exact. */
 function doubledArea(corners: readonly Corner[]): number {
   let area = 0;
   for (let index = 1; index < corners.length; index += 1) {
@@ -76,7 +76,9 @@ function withoutStraights(corners: readonly Corner[]): Corner[] {
   });
 }
 
-/** The whole curve is 2 long, up and right together, so that at most maxPoints − 2 steps fit between the ends. */
+/**
+ * The curve has length 2 (up and right together), so at most maxPoints − 2 steps fit between its ends.
+ */
 function thinned(points: readonly RocPoint[], maxPoints: number): RocPoint[] {
   if (points.length <= maxPoints) return [...points];
   const step = 2 / (maxPoints - 2);

@@ -1,9 +1,8 @@
 import type { Spread } from '../contracts/report';
 
 /**
- * Mean and sample standard deviation (divisor n − 1) of a few runs' figures; the deviation of a single
- * value is null, not 0: nothing is known of it.
- *
+ * Returns mean and sample standard deviation (divisor n − 1) of a few values. The deviation of a single
+ * value is null and not 0, because it is unknown.
  * @throws RangeError when there are no values
  */
 export function spread(values: readonly number[]): Spread {

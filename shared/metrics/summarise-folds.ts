@@ -1,7 +1,10 @@
 import type { CrossValidation, FiguresSpread, FoldFigures, FoldResult } from '../contracts/report';
 import { spread } from './spread';
 
-/** Mean and spread over the folds of a cross-validation, for the last epoch of each and, where each has one, the best. */
+/**
+ * Returns mean and spread over the folds of a cross-validation, for the last epoch of each and, where
+ * every fold has one, the best.
+ */
 export function summariseFolds(testFold: number | null, folds: readonly FoldResult[]): CrossValidation {
   const best = folds.flatMap((fold) => fold.best ?? []);
   return {
@@ -21,7 +24,7 @@ function figuresSpread(figures: readonly FoldFigures[]): FiguresSpread {
   };
 }
 
-/** Nothing where the test fold was not looked at. */
+/** Returns nothing where the test fold was not evaluated. */
 function optional(
   name: 'testAccuracy' | 'testMacroF1',
   figures: readonly FoldFigures[],

@@ -2,28 +2,29 @@ import { StringDecoder } from 'node:string_decoder';
 import { takeWarnings } from '../runtime/threads/take-warnings';
 import type { Logger } from './logger';
 
-/** More without an end of line is a line, too. */
+/** Longer text without a line break is split into lines of this length. */
 const maxLineLength = 8192;
 
 /**
- * Makes lines of this log of what anything in the process prints, on whichever of its threads: `console`, a library that writes to a
- * standard stream, Node's own warnings. The log itself goes past these streams (log-output.ts). What native code writes to the
- * descriptors stays as it is: the last words of a process that dies. (What libtensorflow writes there comes here: compute/provide/stderr-tap.ts.)
+ * Turns everything that the process prints, on any thread, into lines of this log: `console`, libraries
+ * that write to a standard stream, and Node's warnings. The log itself bypasses these streams
+ * (log-output.ts). Native code that writes to the descriptors is not captured, for example the last
+ * message of a crash. (Output of libtensorflow is: compute/provide/stderr-tap.ts.)
  */
 export function captureOutput(logger: Logger): void {
   const capture = (stream: NodeJS.WriteStream, log: (line: string) => void): void => {
     const decoder = new StringDecoder('utf8');
     let rest = '';
-    const say = (line: string): void => {
+    const logLine = (line: string): void => {
       if (line.trim() !== '') log(line);
     };
     const write = (chunk: Uint8Array | string, ...others: unknown[]): boolean => {
       const text = typeof chunk === 'string' ? chunk : decoder.write(Buffer.from(chunk));
       const lines = (rest + text).split('\n');
       rest = lines.pop()!;
-      lines.forEach(say);
+      lines.forEach(logLine);
       if (rest.length > maxLineLength) {
-        say(rest);
+        logLine(rest);
         rest = '';
       }
       const done = others.find((other) => typeof other === 'function') as (() => void) | undefined;
@@ -31,9 +32,9 @@ export function captureOutput(logger: Logger): void {
       return true;
     };
     stream.write = write;
-    // Before the log writes its last lines.
+    // Runs before the log writes its last lines.
     process.prependListener('exit', () => {
-      say(rest);
+      logLine(rest);
     });
   };
   capture(process.stdout, (line) => {

@@ -1,14 +1,14 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { JobState } from '../contracts/job';
 
-/** What is known of all jobs at a moment. */
+/** The state of all jobs at one moment. */
 export interface JobFigures {
-  /** Of each kind and state, those without any among them. */
+  /** Number of jobs of each kind and state; combinations without jobs are absent. */
   readonly counts: readonly { readonly kind: JobKind; readonly state: JobState; readonly jobs: number }[];
   readonly oldestWaitingSeconds: number;
 }
 
-/** A job is what was asked for, a run one of several that a job consists of. */
+/** A job is what a user requested; a run is one of the children of a job. */
 export const jobKinds = ['job', 'run'] as const;
 export type JobKind = (typeof jobKinds)[number];
 
@@ -40,7 +40,10 @@ export class JobMetrics {
     }
   }
 
-  /** Gauges of what `look` finds at a scrape, which is not asked more often than once for all of them; NaN while it fails. */
+  /**
+   * Registers gauges that show the result of `look` at a scrape. Each gauge calls it, so `look` should
+   * cache its result. Where it returns undefined, the gauges have no value.
+   */
   watch(look: () => Promise<JobFigures | undefined>): void {
     const gauge = <Label extends string>(
       name: string,

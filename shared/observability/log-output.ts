@@ -1,40 +1,44 @@
 import { constants, openSync, writevSync } from 'node:fs';
 
-/** Where lines of a log go. */
+/** Destination of log lines. */
 export interface LogOutput {
   write(line: string): void;
-  /** Writes what waits, as far as it is taken. */
+  /** Writes the waiting lines as far as the reader accepts them. */
   flushSync(): void;
 }
 
 interface Waiting {
   readonly bytes: Buffer;
-  /** Of the log: a line that tells of lost ones stands for all of them. */
+  /** Number of log lines; a line about lost lines counts for all of them. */
   readonly lines: number;
 }
 
-/** Lines that wait for a slow reader; beyond that they are lost, and counted. */
+/** Limit of the lines that wait for a slow reader; further lines are lost and counted. */
 const maxWaitingBytes = 1 << 20;
-/** How soon a reader that takes nothing is tried again: twice as late each time. */
+/** Delay before the next attempt when the reader accepts nothing; it doubles each time. */
 const [firstRetryMs, maxRetryMs] = [1, 50];
-/** What a reader has at the end of the process. */
-const lastWordsMs = 500;
-/** Of one system call; IOV_MAX on Linux is 1024. */
-const linesAtOnce = 512;
+/** Time for the reader at the end of the process. */
+const exitTimeoutMs = 500;
+/** Lines per system call; IOV_MAX on Linux is 1024. */
+const maxLinesPerWrite = 512;
 
-/** Nobody reads there any more, and nobody will. */
+/** Error codes of an output without a reader, which will not return. */
 const closedCodes = ['EPIPE', 'EBADF', 'ECONNRESET', 'EIO'];
 
 /**
- * Standard output as a place for a log. It never holds the process up, whatever is below it: a pipe that nobody reads, a terminal that
- * is stopped, a full disk. What cannot be written now waits, up to 1 MiB; what is more, or finds no room on a disk, is lost, and
- * `describeLoss` makes a line of how many lines that were. A reader that leaves ends the log and nothing else.
+ * Opens standard output for a log that never blocks the process: not on a pipe that nobody reads, a
+ * stopped terminal or a full disk. Lines that cannot be written wait, up to 1 MiB. Further lines, or
+ * those without space on a disk, are lost, and `describeLoss` writes one line with their number. When
+ * the reader closes its end, only the log ends.
  */
 export function openLogOutput(describeLoss: (lines: number) => string): LogOutput {
   const descriptor = openUnblocked();
   const waiting: Waiting[] = [];
   let waitingBytes = 0;
-  /** The first one was written in part, and is ended one day, so that each line in the log is whole. */
+  /**
+   * The first waiting line was written in part. It is completed later, so that every line in the log is
+   * whole.
+   */
   let isCut = false;
   let lost = 0;
   let closed = false;
@@ -60,7 +64,10 @@ export function openLogOutput(describeLoss: (lines: number) => string): LogOutpu
     isCut = true;
   };
 
-  /** Writes what waits, and in the end how much was lost. @throws the file system's error */
+  /**
+   * Writes the waiting lines, then the number of lost lines.
+   * @throws the file system's error
+   */
   const writeAll = (): void => {
     for (;;) {
       if (waiting.length === 0 && lost > 0) {
@@ -71,13 +78,13 @@ export function openLogOutput(describeLoss: (lines: number) => string): LogOutpu
       wrote(
         writevSync(
           descriptor,
-          waiting.slice(0, linesAtOnce).map(({ bytes }) => bytes),
+          waiting.slice(0, maxLinesPerWrite).map(({ bytes }) => bytes),
         ),
       );
     }
   };
 
-  /** @returns whether the reader has to be waited for */
+  /** @returns whether the reader must be waited for */
   const flush = (): boolean => {
     try {
       writeAll();
@@ -86,7 +93,7 @@ export function openLogOutput(describeLoss: (lines: number) => string): LogOutpu
       const { code = '' } = error as NodeJS.ErrnoException;
       if (code === 'EAGAIN') return true;
       closed = closedCodes.includes(code);
-      // No room: the next line finds out whether there is some again.
+      // The disk is full: the next line tries again.
       const dropped = waiting.splice(isCut ? 1 : 0);
       lost += dropped.reduce((sum, { lines }) => sum + lines, 0);
       waitingBytes = waiting[0]?.bytes.byteLength ?? 0;
@@ -103,7 +110,7 @@ export function openLogOutput(describeLoss: (lines: number) => string): LogOutpu
   };
 
   const flushSync = (): void => {
-    const endMs = performance.now() + lastWordsMs;
+    const endMs = performance.now() + exitTimeoutMs;
     while (!closed && flush() && performance.now() < endMs) sleep(firstRetryMs);
   };
 
@@ -115,22 +122,23 @@ export function openLogOutput(describeLoss: (lines: number) => string): LogOutpu
       else put(line);
       if (isDue) return;
       isDue = true;
-      // The lines of one turn of the event loop are one system call.
+      // All lines of one iteration of the event loop are written in one system call.
       setImmediate(flushNow, firstRetryMs);
     },
     flushSync,
   };
 }
 
-/** A descriptor of standard output to which a write fails where it would have to wait. */
+/** Returns a descriptor of standard output on which a write fails instead of blocking. */
 function openUnblocked(): number {
   const { isTTY, fd } = process.stdout;
-  // Node has set a pipe or a socket so when it made the stream. A terminal is opened anew: others have it too.
+  // Node has made a pipe or socket non-blocking when it opened the stream. A terminal is opened again,
+  // because other processes share it.
   if (!isTTY) return fd;
   try {
     return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch {
-    // Another user's terminal (su): it may hold us up.
+    // The terminal belongs to another user (su); writes to it may block.
     return fd;
   }
 }

@@ -6,8 +6,8 @@ import { openLogOutput, type LogOutput } from './log-output';
 export type { Logger };
 
 /**
- * Structured logs on standard output: JSON lines, or lines for people where a person is looking. A log that cannot be written
- * holds nothing up.
+ * Creates a structured logger on standard output: JSON lines, or readable lines on a terminal. A log
+ * that cannot be written never blocks the process.
  */
 export function createLogger(level: LogLevel): Logger {
   const serializers = { err: describeError };
@@ -31,14 +31,17 @@ function openForPerson(): LogOutput {
 
 const errorFields = ['type', 'message', 'stack', 'code', 'syscall', 'path', 'details'];
 
-/** What an error says, and no other field of it: libraries keep commands with their passwords there, and whole requests. */
+/**
+ * Returns the known fields of an error only: libraries attach commands with passwords and whole requests
+ * to their errors.
+ */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
-  const told: Readonly<Record<string, unknown>> = { ...pino.stdSerializers.err(error) };
-  return Object.fromEntries(errorFields.map((field) => [field, told[field]]));
+  const described: Readonly<Record<string, unknown>> = { ...pino.stdSerializers.err(error) };
+  return Object.fromEntries(errorFields.map((field) => [field, described[field]]));
 }
 
-/** As the logger itself writes a line. */
+/** Formats a line in the same way as the logger. */
 function describeLoss(lines: number): string {
   const line = {
     level: pino.levels.values['warn'],

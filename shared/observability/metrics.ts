@@ -3,13 +3,16 @@ import { closeCodes } from '../contracts/stream';
 import { errorCodes, type ErrorCode } from '../errors/app-error';
 import { JobMetrics } from './job-metrics';
 
-/** Containers with a series of their own; an upload in which none was found counts as `unknown`, all else as `other`. */
+/**
+ * Containers with a label of their own. An upload without a detected container counts as `unknown`, any
+ * other as `other`.
+ */
 const formats = [
   ...['wav', 'flac', 'mp3', 'ogg', 'mp4', 'matroska', 'webm', 'asf', 'aiff', 'caf', 'amr', 'aac'],
   ...['unknown', 'other'],
 ] as const;
 
-/** The errors that are a recording's own. */
+/** The error codes that a recording itself causes. */
 const decodeFailures: readonly ErrorCode[] = [
   'unsupported-media',
   'undecodable-audio',
@@ -18,26 +21,26 @@ const decodeFailures: readonly ErrorCode[] = [
   'clip-too-long',
 ];
 
-/** Ours, those of lost and of half-closed connections, and that of a broken protocol. */
+/** Our codes, those of lost and half-closed connections, and that of a protocol violation. */
 const streamCloseCodes = [...Object.values(closeCodes).map(String), '1002', '1005', '1006', 'other'];
 
-/** Why somebody was refused or given up for the sake of others. */
+/** Reasons for refusing or dropping work because of overload. */
 const overloadCauses = [
   /** All places for recordings are taken. */
   'places',
-  /** The queue before the engine is full. */
+  /** The queue of the engine is full. */
   'queue',
-  /** The answer would not come in time. */
+  /** The answer would exceed the time limit. */
   'late',
-  /** Recordings on their way take all the memory that is for them. */
+  /** Recordings being received use all the memory for uploads. */
   'upload-memory',
-  /** Connections, in all or of one address. */
+  /** The limit of connections is reached, in total or for one address. */
   'connections',
-  /** All streams are open. */
+  /** The limit of open streams is reached. */
   'streams',
-  /** The open streams use all of the engine that is for them. */
+  /** The open streams use all of their share of the engine. */
   'stream-engine',
-  /** A stream's place went to a caller with fewer, or a stream that was not made use of. */
+  /** The stream was idle, or its place went to a caller with fewer streams. */
   'stream-displaced',
 ] as const;
 export type OverloadCause = (typeof overloadCauses)[number];
@@ -51,7 +54,10 @@ export interface ModelLabels {
   readonly engine: string;
 }
 
-/** Every Prometheus metric of the classifier, those of jobs in job-metrics.ts: base units, closed sets of labels, series that start at 0. */
+/**
+ * All Prometheus metrics of the classifier (those of jobs are in job-metrics.ts): base units, closed
+ * sets of labels, all series start at 0.
+ */
 export class Metrics {
   readonly registry = new Registry();
   readonly #registers = [this.registry];
@@ -238,7 +244,7 @@ export class Metrics {
     registers: this.#registers,
   });
 
-  /** @param routes the closed set of the label `route` */
+  /** @param routes the closed set of values of the label `route` */
   constructor(routes: readonly string[]) {
     collectDefaultMetrics({ register: this.registry });
     for (const route of routes) this.requestSeconds.zero({ route, code: '200' });
@@ -255,8 +261,8 @@ export class Metrics {
   }
 
   /**
-   * Counts a recording that could not be decoded; errors that are not a recording's own are ignored.
-   * @param found the container that was found in it
+   * Counts a recording that could not be decoded; errors that a recording does not cause are ignored.
+   * @param found the detected container
    */
   countDecodeFailure(code: ErrorCode, found: unknown): void {
     if (!decodeFailures.includes(code)) return;
@@ -264,7 +270,7 @@ export class Metrics {
     this.#decodeFailures.inc({ format, reason: code });
   }
 
-  /** Shows which model answers, and starts a series for each of its classes. */
+  /** Shows which model is served, and starts a series for each of its classes. */
   showModel(labels: ModelLabels, classes: readonly string[]): void {
     this.#modelInfo.reset();
     this.#modelInfo.set({ ...labels }, 1);
@@ -273,13 +279,13 @@ export class Metrics {
     }
   }
 
-  /** Codes that clients make up count as `other`. */
+  /** Codes that clients invent count as `other`. */
   countStreamClosed(code: number): void {
     const known = streamCloseCodes.find((label) => label === String(code));
     this.#streamsClosed.inc({ code: known ?? 'other' });
   }
 
-  /** A gauge that asks its owner when it is scraped. */
+  /** Registers a gauge whose value is read at each scrape. */
   watch(name: `earshot_${string}`, help: string, read: () => number): void {
     const gauge: Gauge = new Gauge({
       name,
@@ -291,7 +297,10 @@ export class Metrics {
     });
   }
 
-  /** Gauges of how far what is served is from what the model was validated on, asked when they are scraped. */
+  /**
+   * Registers gauges, read at each scrape, of the drift of the served windows from the validation of the
+   * model.
+   */
   watchDrift<Kind extends string>(
     kinds: readonly Kind[],
     drift: { readonly windows: number; index(kind: Kind): number },

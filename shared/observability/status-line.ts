@@ -1,24 +1,24 @@
-/** What is written to: standard error, or a test's list of strings. */
+/** The output: standard error, or a test's list of strings. */
 export interface TextStream {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
   write(text: string): unknown;
 }
 
-/** One line that changes while something goes on. */
+/** One line that is updated during an operation. */
 export interface StatusLine {
-  /** On a terminal the line is redrawn, at most ten times a second; elsewhere nothing is written. */
+  /** Redraws the line on a terminal, at most ten times a second; elsewhere nothing is written. */
   update(text: string): void;
-  /** A line that stays; on a terminal it takes the changing line's place. */
+  /** Prints a permanent line; on a terminal it replaces the updated line. */
   print(text: string): void;
-  /** Ends the changing line, if there is one, as it was last drawn. */
+  /** Ends the updated line as it was last drawn, if there is one. */
   close(): void;
 }
 
 const redrawMs = 100;
 const clearLine = '\r\x1b[2K';
 
-/** @param now milliseconds, of any origin */
+/** @param now milliseconds with an arbitrary zero point */
 export function createStatusLine(stream: TextStream, now: () => number = Date.now): StatusLine {
   let drawnAt = -Infinity;
   let open = false;
@@ -27,7 +27,7 @@ export function createStatusLine(stream: TextStream, now: () => number = Date.no
       if (!stream.isTTY || now() - drawnAt < redrawMs) return;
       drawnAt = now();
       open = true;
-      // A line that wraps could not be cleared; the last column stays free, for there terminals wrap.
+      // A wrapped line could not be cleared. The last column stays free, because terminals wrap there.
       stream.write(clearLine + text.slice(0, (stream.columns ?? 80) - 1));
     },
     print: (text) => {

@@ -6,27 +6,40 @@ import { readServingState, writeServingState, type ServingChange } from '../regi
 
 type Kept = Omit<ServingChange, 'change' | 'by'>;
 
-/** The changes of what serves that no gate decides on. Each throws AppError conflict when another change came first. */
+/**
+ * Changes of the served version without the promotion gate. Each throws AppError conflict when another
+ * change came first.
+ */
 export interface ServingChanges {
   /**
-   * Leaves `version` for what served before it; what serves no more because it is damaged or gone is passed over.
-   * @throws AppError conflict when `version` does not serve, a version is pinned, or nothing served before
+   * Replaces `version` by the one that served before it, skipping versions that are damaged or gone.
+   * @throws AppError conflict when `version` does not serve, a version is pinned, or nothing served
+   * before
    */
   rollBack(version: string): Promise<ServingState>;
-  /** Serves `version` whatever is current, until it is unpinned. @throws AppError not-found, invalid-checkpoint */
+  /**
+   * Serves `version` whatever is current, until it is unpinned.
+   * @throws AppError not-found, invalid-checkpoint
+   */
   pin(version: string): Promise<ServingState>;
-  /** @throws AppError conflict when `version` is not pinned */
+  /**
+   * Ends the pinning.
+   * @throws AppError conflict when `version` is not pinned
+   */
   unpin(version: string): Promise<ServingState>;
   /**
-   * Lets `version` judge a share of what is served beside the one that answers.
-   * @throws AppError not-found, invalid-checkpoint; conflict when it is the one that answers
+   * Runs `version` as a shadow on a share of the requests, beside the served one.
+   * @throws AppError not-found, invalid-checkpoint; conflict when it is the served version
    */
   shadow(version: string, share: number): Promise<ServingState>;
-  /** @throws AppError conflict when `version` is no shadow */
+  /**
+   * Ends the shadow.
+   * @throws AppError conflict when `version` is no shadow
+   */
   unshadow(version: string): Promise<ServingState>;
 }
 
-/** @param by who asks, for the record */
+/** @param by the user, for the record */
 export function changeServing(modelsFolder: string, by: string): ServingChanges {
   const registry = openRegistry(modelsFolder);
   const write = async (

@@ -4,7 +4,7 @@ import { servedEvaluation, type ValidationProfile, type Report } from '../contra
 import { mcnemarExact } from '../metrics/mcnemar';
 import { wilsonInterval } from '../metrics/wilson-interval';
 
-/** A version, as far as the gate looks at it. */
+/** The files of a version that the gate compares. */
 export interface GateSubject {
   readonly manifest: Manifest;
   readonly report: Report | undefined;
@@ -13,8 +13,9 @@ export interface GateSubject {
 export type Measurement = Pick<GateCheckResult, 'outcome' | 'message' | 'figures'>;
 
 /**
- * Whether the candidate got no fewer validation clips right, in share, than the one that serves. On clips that both were judged on,
- * those alone are compared, and McNemar's exact test says how much the difference means; else Wilson's intervals do.
+ * Checks that the candidate's validation accuracy is not lower than that of the served version. Where
+ * both were validated on the same clips, these are compared by McNemar's exact test; otherwise Wilson's
+ * intervals are compared.
  */
 export function compareAccuracy(candidate: GateSubject, current: GateSubject): Measurement {
   return onSameClips(candidate, current) ?? onOtherClips(candidate, current);
@@ -26,7 +27,7 @@ function onSameClips(candidate: GateSubject, current: GateSubject): Measurement 
   if (first === undefined || second === undefined || !sameData) return undefined;
   const [mine, theirs] = [rightByClip(first), rightByClip(second)];
   const common = [...mine.keys()].filter((clip) => theirs.has(clip));
-  // All clips of one of them: a few that happen to be shared are no sample of either.
+  // All clips of one version must be common; a few common clips are no representative sample.
   if (common.length < Math.min(mine.size, theirs.size)) return undefined;
   const count = (wanted: (clip: string) => boolean | undefined): number =>
     common.filter((clip) => wanted(clip) === true).length;
@@ -75,7 +76,7 @@ function onOtherClips(candidate: GateSubject, current: GateSubject): Measurement
 
 interface Accuracy {
   readonly accuracy: number;
-  /** Undefined without a report: of how many clips the accuracy is, nobody knows. */
+  /** Undefined without a report, because the number of clips is unknown then. */
   readonly interval: { readonly lower: number; readonly upper: number } | undefined;
 }
 

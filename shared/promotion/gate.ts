@@ -2,48 +2,56 @@ import { gateChecks, type GateCheck, type GateCheckResult, type GateDecision } f
 import { servedEvaluation } from '../contracts/report';
 import { compareAccuracy, type GateSubject, type Measurement } from './compare-accuracy';
 
-/** What was measured of the candidate on the engine that would serve it. */
+/** Measurements of the candidate on the engine that would serve it. */
 export interface Measured {
   readonly engine: string;
-  /** Undefined: it has no golden probabilities. */
+  /** Undefined for a version without golden probabilities. */
   readonly parity: Parity | undefined;
-  /** Median time of one window, and of the version that serves where that was measured. */
+  /**
+   * Median duration of one window in milliseconds, and that of the served version where it was measured.
+   */
   readonly windowMs: number;
   readonly currentWindowMs: number | undefined;
 }
 
 export interface Parity {
   readonly clips: number;
-  /** Largest |probability difference| to what the trainer stored. */
+  /** Largest absolute difference to the probabilities that the trainer stored. */
   readonly largestDifference: number;
 }
 
 export interface GateInput {
   readonly candidate: GateSubject;
-  /** Undefined: nothing else could serve. */
+  /** Undefined where no other version can be served. */
   readonly current: GateSubject | undefined;
   readonly measured: Measured;
-  /** Checks that do not count; a measured difference in parity always does. */
+  /** Checks that are waived; a measured difference in parity cannot be. */
   readonly waive: readonly GateCheck[];
   readonly by: string;
   readonly decidedAt: Date;
 }
 
 export const gateLimits = {
-  /** Share of a class's validation clips that must be found; of a class that the current version finds less often, as often. */
+  /**
+   * Minimum recall of each class on the validation clips; lower for a class of which the served version
+   * has a lower recall.
+   */
   recallFloor: 0.5,
   /**
-   * Engines round differently: those measured differ by less than 1e-6, CUDA’s TF32 keeps 10 bits. A wrong front end or a wrong order
-   * of classes is far further off.
+   * Tolerance for rounding. Engines differ by less than 1e-6, but CUDA’s TF32 keeps only 10 bits. A
+   * wrong front end or order of classes gives much larger differences.
    */
   parityTolerance: 0.01,
-  /** For one window: a stream wants one each half second, and others want theirs. */
+  /** Limit for one window. A stream needs one every half second, and the engine serves others too. */
   latencyBudgetMs: 100,
-  /** A slower machine: … or no more than so many times what the current version takes. */
+  /** On a slower machine, the limit is this many times the duration of the served version. */
   latencyFactor: 2,
 } as const;
 
-/** Decides whether a version may serve. Pure: every figure it decides on is in `input`, and in the decision. */
+/**
+ * Decides whether a version may be served. It is pure: all figures are in `input` and returned in the
+ * decision.
+ */
 export function decideGate(input: GateInput): GateDecision {
   const { candidate, current, measured, waive, by, decidedAt } = input;
   const measurements: Record<GateCheck, Measurement> = {
@@ -116,7 +124,7 @@ function checkRecall({ candidate, current }: GateInput): Measurement {
   return { outcome: 'failed', message: `Too seldom found: ${named.join(', ')}.`, figures };
 }
 
-/** Of the classes that validation clips are of. */
+/** Returns the recall of each class with validation clips. */
 function recallsOf({ report }: GateSubject): Map<string, number> | undefined {
   const judged = report && servedEvaluation(report).validation.perClass;
   const seen = judged?.filter(({ support }) => support > 0);

@@ -5,8 +5,9 @@ import { AppError } from '../errors/app-error';
 import type { Parity } from './gate';
 
 /**
- * Computes the golden clips as a recording's windows are computed, and compares with what the trainer stored.
- * @throws AppError invalid-checkpoint when what is stored is of other clips or classes
+ * Computes the golden clips like windows of a recording, and compares the probabilities with those that
+ * the trainer stored.
+ * @throws AppError invalid-checkpoint when the stored ones are for other clips or classes
  */
 export async function measureParity(
   inference: Pick<Inference, 'manifest' | 'infer'>,
@@ -30,7 +31,7 @@ export async function measureParity(
       const nearest = probabilities.indexOf(Math.max(...probabilities));
       differences.push(stored.familiarity - (answer.evidence?.[0]?.[nearest] ?? 1));
     }
-    // A NaN is as far off as can be.
+    // NaN counts as the largest difference.
     for (const difference of differences.map(Math.abs)) {
       largestDifference = difference <= largestDifference ? largestDifference : difference;
     }

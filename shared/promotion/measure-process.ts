@@ -6,7 +6,7 @@ import type { Version } from '../registry/registry';
 import type { Measured } from './gate';
 import type { MeasureOptions } from './measure-version';
 
-/** What the process is told. */
+/** The message to the process. */
 export interface MeasureOrder {
   readonly candidate: Version;
   readonly current: Version | undefined;
@@ -17,15 +17,18 @@ export type MeasureReply =
   | { readonly measured: Measured }
   | { readonly code: ErrorCode; readonly message: string; readonly details: AppError['details'] };
 
-/** Two versions may be loaded, and measured, for `limitMs` each; the rest is the process's own start. */
-const limits = 4;
+/**
+ * Loading and measuring two versions take up to `limitMs` each; `startMs` is for the start of the
+ * process.
+ */
+const timedSteps = 4;
 const startMs = 10_000;
-/** Of what it says before it dies. */
-const keptOutput = 600;
+/** Characters of its output that are kept for an error message. */
+const maxOutputChars = 600;
 
 /**
- * As `measureVersion`, in a process of its own: a candidate is something new, and what it is tried in may hang, or die; then it is killed,
- * which this one, with all that it serves, would not outlive.
+ * Runs `measureVersion` in a child process. An untested candidate may hang or crash; the child can be
+ * killed then, while this process goes on serving.
  * @throws AppError as measureVersion does; engine-unavailable when the process dies
  */
 export async function measureInProcess(
@@ -36,7 +39,7 @@ export async function measureInProcess(
   const child = fork(join(__dirname, 'measure-worker.js'), [], {
     ...{ execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'advanced' },
   });
-  const timer = setTimeout(() => child.kill('SIGKILL'), limits * how.limitMs + startMs);
+  const timer = setTimeout(() => child.kill('SIGKILL'), timedSteps * how.limitMs + startMs);
   try {
     const reply = await replyOf(child, { candidate, current, how });
     if ('measured' in reply) return reply.measured;
@@ -53,18 +56,18 @@ async function replyOf(child: ChildProcess, order: MeasureOrder): Promise<Measur
     throw cause;
   });
   failed.catch(() => undefined);
-  // Without descriptors for its pipes there is no process, and no stream of it.
+  // Without free descriptors for its pipes the child does not start, and `stderr` is missing.
   if (child.pid === undefined) return failed;
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-    output = (output + text).slice(-keptOutput);
+    output = (output + text).slice(-maxOutputChars);
   });
-  const dead = once(child, 'close').then(([code, signal]) => {
+  const onDeath = once(child, 'close').then(([code, signal]) => {
     const what = `The process that measures a version ended with ${String(signal ?? code)}.`;
     throw new AppError('engine-unavailable', what, { cause: new Error(output.trim()) });
   });
-  dead.catch(() => undefined);
-  // A child that dies at once cannot be told: its end says so.
+  onDeath.catch(() => undefined);
+  // Sending fails when the child exits at once; its exit is reported anyway.
   child.send(order, () => undefined);
-  const [reply] = (await Promise.race([once(child, 'message'), dead])) as [MeasureReply];
+  const [reply] = (await Promise.race([once(child, 'message'), onDeath])) as [MeasureReply];
   return reply;
 }

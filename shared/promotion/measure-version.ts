@@ -16,10 +16,11 @@ export interface MeasureOptions {
 }
 
 /**
- * What the gate must know of a candidate and only an engine can tell: loads it into a thread of its own, computes the golden clips
- * and takes the time of single windows. The current version is timed too, where the candidate needs the comparison.
- * @param how on which engine, and how long a version may take to load, and then to be measured
- * @throws AppError engine-unavailable when it does not load, or something takes too long; invalid-checkpoint when its golden file is damaged
+ * Measures a candidate for the gate: loads it in a thread, computes the golden clips and times single
+ * windows. The current version is timed too where the comparison is needed.
+ * @param how the engine, and the time limit for loading and for measuring a version
+ * @throws AppError engine-unavailable when it does not load or exceeds the time limit;
+ * invalid-checkpoint when its golden file is damaged
  */
 export async function measureVersion(
   candidate: Version,
@@ -50,19 +51,19 @@ async function withInference<T>(
     await inference.close();
     return used;
   } catch (error) {
-    // A thread that hangs may never end.
+    // A hanging thread may never end, so this is not awaited.
     void inference.close();
     throw error;
   }
 }
 
-/** Each time another window: what an engine remembers of frames is no help. */
+/** Uses a different window each time, so that an engine's cache of frames does not help. */
 async function medianWindowMs(inference: Inference): Promise<number> {
   const { sampleRate, windowSeconds } = inference.manifest.frontEnd;
   const { samples } = goldenClips(sampleRate, windowSeconds)[0]!;
   const times: number[] = [];
-  for (let turn = 0; turn < timedWindows; turn += 1) {
-    const window = samples.map((value) => value * (1 - turn / (2 * timedWindows)));
+  for (let repeat = 0; repeat < timedWindows; repeat += 1) {
+    const window = samples.map((value) => value * (1 - repeat / (2 * timedWindows)));
     times.push((await inference.infer([window])).inferenceMs);
   }
   return times.sort((a, b) => a - b)[Math.floor(timedWindows / 2)]!;

@@ -2,7 +2,7 @@ import { AppError } from '../errors/app-error';
 import { measureVersion } from './measure-version';
 import type { MeasureOrder, MeasureReply } from './measure-process';
 
-/** The process that `measure-process` starts: measures what it is told to, answers, and is ended. */
+/** The process that `measure-process` starts. It measures one order, replies, and is ended. */
 async function answer({ candidate, current, how }: MeasureOrder): Promise<MeasureReply> {
   try {
     return { measured: await measureVersion(candidate, current, how) };
@@ -15,7 +15,7 @@ async function answer({ candidate, current, how }: MeasureOrder): Promise<Measur
 process.once('message', (order: MeasureOrder) => {
   void answer(order).then((reply) => process.send!(reply));
 });
-// Nobody wants the answer any more.
+// The parent is gone, so the reply is not needed.
 process.once('disconnect', () => {
   process.kill(process.pid, 'SIGKILL');
 });

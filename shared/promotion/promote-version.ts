@@ -3,38 +3,43 @@ import type { NetworkConfig } from '../contracts/architecture';
 import type { EngineChoice } from '../compute/provide/choose-engine';
 import { AppError, isDiskFull } from '../errors/app-error';
 import { openRegistry, type Registry, type Version } from '../registry/registry';
-import { keepDecision, readReport } from '../registry/report-file';
+import { saveDecision, readReport } from '../registry/report-file';
 import { readServingState, writeServingState, type ServingReading } from '../registry/serving-state';
 import { decideGate } from './gate';
 import { measureInProcess } from './measure-process';
 
-/** Chooses an engine that scores these networks. @throws AppError as chooseEngine does */
+/**
+ * Chooses an engine that can run these networks.
+ * @throws AppError as chooseEngine does
+ */
 export type ChooseFor = (networks: readonly NetworkConfig[]) => Promise<EngineChoice>;
 
 export interface PromoteOptions {
   readonly modelsFolder: string;
   readonly version: string;
-  /** Where parity and latency are measured: chosen when it is known of which networks. */
+  /** Chooses the engine for the measurement, once the networks are known. */
   readonly engine: ChooseFor;
-  /** How long a version may take to load, and then to be measured. */
+  /** Time limit for loading a version, and for measuring it, in milliseconds. */
   readonly limitMs: number;
-  /** Who asks, for the record. */
+  /** The user, for the record. */
   readonly by: string;
-  /** Checks that shall not count. */
+  /** Checks that are waived. */
   readonly waive?: readonly GateCheck[];
 }
 
-/** Plain JSON. */
+/** The result, as plain JSON. */
 export interface Promotion {
   readonly promoted: boolean;
   readonly decision: GateDecision;
 }
 
 /**
- * Passes a version through the gate and, when it passes, makes it the one that serves; services see that and load it. A refusal is no
- * error. The decision is kept in the version's `report.json` either way.
- * @throws AppError not-found, invalid-checkpoint or engine-unavailable when it cannot be judged, or not in time; conflict when a version is pinned,
- *   when it serves already, or when another change came first; storage-full
+ * Runs a version through the promotion gate and, if it passes, makes it the served one; services notice
+ * that and load it. A refusal is a result and no error. The decision is kept in the version's
+ * `report.json` in both cases.
+ * @throws AppError not-found, invalid-checkpoint; engine-unavailable when it cannot be measured, or not
+ * in time; conflict when a version is pinned, when it is served already, or when another change came
+ * first; storage-full
  */
 export async function promoteVersion(options: PromoteOptions): Promise<Promotion> {
   const { modelsFolder, version: name, engine, limitMs, by, waive = [] } = options;
@@ -53,7 +58,7 @@ export async function promoteVersion(options: PromoteOptions): Promise<Promotion
     by,
     decidedAt: new Date(),
   });
-  await keep(candidate.folder, decision);
+  await saveOrFail(candidate.folder, decision);
   if (!decision.passed) return { promoted: false, decision };
   const before = reading.state;
   const previous = [current?.manifest.version, ...(before?.previous ?? [])].filter(
@@ -66,7 +71,7 @@ export async function promoteVersion(options: PromoteOptions): Promise<Promotion
     current: name,
     previous: previous.slice(0, maxPrevious),
     pinned: null,
-    // What is tried out beside itself is not tried out any more.
+    // A version that is promoted is no longer a shadow.
     shadow: before?.shadow?.version === name ? null : (before?.shadow ?? null),
   });
   return { promoted: true, decision };
@@ -84,7 +89,10 @@ function assertMayBePromoted({ state }: ServingReading, name: string): void {
   if (state.current === name) throw new AppError('conflict', `${name} serves already.`);
 }
 
-/** What the candidate must not be worse than; where no state was ever written, the best of the others. */
+/**
+ * Returns the version to compare with: the served one, or the best other one where no state was ever
+ * written.
+ */
 async function currentVersion(
   registry: Registry,
   { state }: ServingReading,
@@ -94,9 +102,9 @@ async function currentVersion(
   return others.find(({ manifest }) => manifest.version === state?.current) ?? others[0];
 }
 
-async function keep(folder: string, decision: GateDecision): Promise<void> {
+async function saveOrFail(folder: string, decision: GateDecision): Promise<void> {
   try {
-    await keepDecision(folder, decision);
+    await saveDecision(folder, decision);
   } catch (cause) {
     const message = 'The decision cannot be written into the version’s report.json: nothing was changed.';
     throw new AppError(isDiskFull(cause) ? 'storage-full' : 'conflict', message, { cause });

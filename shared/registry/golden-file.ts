@@ -6,8 +6,9 @@ import { readTextIfThere } from './unreadable';
 export const goldenFileName = 'golden.json';
 
 /**
- * A version's golden probabilities; undefined: it was made before they were stored.
- * @throws AppError invalid-checkpoint when the file is damaged or cannot be read; a shortage as it is
+ * Reads a version's golden probabilities; undefined for an old version without them.
+ * @throws AppError invalid-checkpoint when the file is damaged or cannot be read; a shortage of the
+ * system unchanged
  */
 export async function readGolden(folder: string): Promise<Golden | undefined> {
   const text = await readTextIfThere(join(folder, goldenFileName));

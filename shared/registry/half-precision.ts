@@ -1,15 +1,15 @@
 const scratch = new Float32Array(1);
 const scratchBits = new Uint32Array(scratch.buffer);
 
-/** IEEE 754 binary16 bits of each value, rounded to nearest, ties to even. */
+/** Converts each value to IEEE 754 binary16 bits, rounded to nearest, ties to even. */
 export function toHalf(values: Float32Array): Uint16Array {
   return Uint16Array.from(values, toHalfBits);
 }
 
-/** By their bits; made when first asked for. */
+/** All values, indexed by their bits; computed on first use. */
 let halves: Float32Array | undefined;
 
-/** The values of IEEE 754 binary16 bits. */
+/** Converts IEEE 754 binary16 bits to values. */
 export function fromHalf(bits: Uint16Array): Float32Array {
   const table = (halves ??= Float32Array.from({ length: 0x10000 }, (_, index) => fromHalfBits(index)));
   const values = new Float32Array(bits.length);
@@ -33,7 +33,7 @@ function toHalfBits(value: number): number {
   if (magnitude > 0x7f800000) return sign | 0x7e00; // NaN
   if (magnitude >= 0x477ff000) return sign | 0x7c00; // rounds to 65,536 or more: infinity
   if (magnitude < 0x38800000) {
-    // Subnormal half: a multiple of 2⁻²⁴, which Math.round cannot tie to even.
+    // A subnormal half is a multiple of 2⁻²⁴. Math.round would not round ties to even.
     return sign | roundHalfEven(Math.abs(scratch[0]) * 2 ** 24);
   }
   const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1);

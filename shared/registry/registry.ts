@@ -18,38 +18,47 @@ export interface Version {
   readonly manifest: Manifest;
 }
 
-/** A folder in models/ that cannot, and why. */
+/** A folder in models/ that cannot be served, with the reason. */
 export interface BrokenVersion {
   readonly name: string;
   readonly problem: string;
 }
 
 export interface RegistryListing {
-  /** Best first: by validation accuracy, then lower validation loss, then name. */
+  /** Sorted, best first: by validation accuracy, then lower validation loss, then name. */
   readonly versions: readonly Version[];
   readonly broken: readonly BrokenVersion[];
 }
 
 export interface Registry {
   /**
-   * Every version, with manifest and weights checked (schema, size, sha256).
-   * @throws a shortage, the file system's error: what could not be read then is not broken; AppError invalid-checkpoint when the folder
-   *   is there and cannot be read
+   * Returns all versions, with manifest and weights checked (schema, size, SHA-256).
+   * @throws a shortage of the system unchanged, because a version that could not be read is not broken;
+   * AppError invalid-checkpoint when the folder exists and cannot be read
    */
   list(): Promise<RegistryListing>;
-  /** One version, checked as `list` does. @throws AppError not-found, invalid-checkpoint; a shortage as it is */
+  /**
+   * Returns one version, checked as in `list`.
+   * @throws AppError not-found, invalid-checkpoint; a shortage of the system unchanged
+   */
   read(name: string): Promise<Version>;
   /**
-   * Every version that could serve, first the one that should: `forced` and nothing else, if given; what serving-state names, then
-   * what served before it; then, and where no state was ever written, the best.
-   * @throws AppError invalid-checkpoint when there is none, or `forced` is missing or broken; a shortage as it is
+   * Returns the versions that can be served, the preferred one first: only `forced` if given; otherwise
+   * the one that serving-state names, then those that it served before; otherwise, where no state was
+   * ever written, the best.
+   * @throws AppError invalid-checkpoint when there is none, or `forced` is missing or broken; a shortage
+   * of the system unchanged
    */
   candidates(forced?: string): Promise<readonly [Version, ...Version[]]>;
-  /** The first of `candidates`. @throws AppError as it does */
+  /**
+   * Returns the first of `candidates`.
+   * @throws as `candidates`
+   */
   choose(forced?: string): Promise<Version>;
   /**
-   * Adds a version whole or not at all.
-   * @throws AppError invalid-checkpoint when the name is taken, conflict when the scratch folder is not there any more
+   * Adds a version completely or not at all.
+   * @throws AppError invalid-checkpoint when the name is taken, conflict when the scratch folder was
+   * removed meanwhile
    */
   publish(manifest: Manifest, content: FolderContent): Promise<Version>;
 }
@@ -57,8 +66,9 @@ export interface Registry {
 export const manifestFileName = 'manifest.json';
 
 /**
- * The versions in `folder`, read anew at every call: trainers add to it while services run.
- * @param scratchFolder on the same file system, where versions are put together; absent: in `folder`
+ * Opens the versions in `folder`. They are read again at every call, because trainers add versions while
+ * services run.
+ * @param scratchFolder where versions are assembled, on the same file system; absent: in `folder`
  */
 export function openRegistry(
   folder: string,
@@ -131,7 +141,10 @@ export function openRegistry(
   };
 }
 
-/** A multi-label version answers in other terms than callers may expect: it serves where it is asked for, or nothing else can. */
+/**
+ * Sorts versions, best first. A multi-label version comes last, because its answers have another form
+ * than callers may expect.
+ */
 function bestFirst(a: Version, b: Version): number {
   const [first, second] = [a.manifest, b.manifest];
   return (
@@ -190,7 +203,10 @@ async function readVersion(folder: string, name: string): Promise<Version> {
   return { folder, manifest };
 }
 
-/** Each view of the front end has as many networks as any other, and each class of a multi-label version a threshold. */
+/**
+ * Checks that each view of the front end has equally many networks, and each class of a multi-label
+ * version a threshold.
+ */
 function checked(manifest: Manifest): Manifest {
   const { members = 1, frontEnd, network, classes, calibration } = manifest;
   const thresholds = calibration?.thresholds;

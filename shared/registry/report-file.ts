@@ -8,8 +8,8 @@ import { writeFileAtomically } from '../runtime/write-atomically';
 export const reportFileName = 'report.json';
 
 /**
- * A version's report; undefined when it has none that can be read: it can be served without.
- * @throws a shortage, the file system's error: what is there may be read later
+ * Reads a version's report; undefined without a readable one, because a version can be served without.
+ * @throws a shortage of the system unchanged, because the file may be readable later
  */
 export async function readReport(folder: string): Promise<Report | undefined> {
   const text = await readTextIfThere(join(folder, reportFileName)).catch((caught: unknown) => {
@@ -19,15 +19,18 @@ export async function readReport(folder: string): Promise<Report | undefined> {
   if (text === undefined) return undefined;
   try {
     const report: unknown = JSON.parse(text);
-    // As it stands, so that whoever adds to it changes nothing else.
+    // Returned unparsed, so that a writer who adds to it changes nothing else.
     return reportSchema.safeParse(report).success ? (report as Report) : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Keeps what the gate decided with the version; one that has no report keeps nothing. @throws the file system's error */
-export async function keepDecision(folder: string, gate: GateDecision): Promise<void> {
+/**
+ * Writes the gate's decision into the version's report; does nothing where there is no report.
+ * @throws the file system's error
+ */
+export async function saveDecision(folder: string, gate: GateDecision): Promise<void> {
   const report = await readReport(folder);
   if (report === undefined) return;
   await writeFileAtomically(

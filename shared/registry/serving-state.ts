@@ -6,13 +6,16 @@ import { isAbsent, isShortage } from '../errors/machine-fault';
 import { unreadable } from './unreadable';
 import { createFileAtomically, removeLeftovers } from '../runtime/write-atomically';
 
-/** What stands in a registry's folder about which version serves. */
+/** The state in a registry's folder of which version is served. */
 export interface ServingReading {
-  /** Of the newest file, readable or not; 0: there is none. A change is made to exactly this. */
+  /**
+   * Number of the newest file, readable or not; 0 where there is none. A change names the generation
+   * that it replaces.
+   */
   readonly generation: number;
-  /** The newest that can be read; undefined: none was ever written, or none can be read. */
+  /** The newest state that can be read; undefined where there is none. */
   readonly state: ServingState | undefined;
-  /** Files newer than `state` that cannot be read, and why. */
+  /** Problems of files newer than `state` that cannot be read. */
   readonly problems: readonly string[];
 }
 
@@ -20,22 +23,26 @@ export type ServingChange = Omit<ServingState, 'formatVersion' | 'generation' | 
 
 const fileName = /^serving\.(\d{1,15})\.json$/;
 
-/** Generations that are kept: readers that are slow, and states to fall back to. */
+/** Number of generations that are kept, for slow readers and as fallbacks. */
 const keptGenerations = 8;
 
 export function isServingFile(name: string): boolean {
   return fileName.test(name);
 }
 
-/** The number of the newest generation; 0: none was written. Cheap: it reads no file. @throws as readServingState */
+/**
+ * Returns the number of the newest generation; 0 where none was written. It reads no file.
+ * @throws as readServingState
+ */
 export async function newestGeneration(folder: string): Promise<number> {
   return (await generations(folder))[0] ?? 0;
 }
 
 /**
- * Which version serves. Never throws for what stands in the files: a broken one is named, and the one before it counts.
- * @throws AppError invalid-checkpoint when the folder is there and cannot be read; a shortage, the file system's error: then it is not
- *   known what serves, and nobody may take an older state for it
+ * Reads which version is served. A broken file does not throw: it is reported, and the one before it is
+ * used.
+ * @throws AppError invalid-checkpoint when the folder exists and cannot be read; a shortage of the
+ * system unchanged, because an older state must not be used then
  */
 export async function readServingState(folder: string): Promise<ServingReading> {
   const numbers = await generations(folder);
@@ -53,8 +60,8 @@ export async function readServingState(folder: string): Promise<ServingReading> 
 }
 
 /**
- * Writes the state that follows the one with `generation`, which is the newest that its maker has seen: whoever has seen less than
- * is there now changes nothing. There is no lock, and so none that a killed process could leave behind.
+ * Writes the state after `generation`, which is the newest one that the caller has read. It changes
+ * nothing where a newer one exists. There is no lock that a killed process could leave behind.
  * @throws AppError conflict when another change came first; storage-full
  */
 export async function writeServingState(
@@ -75,24 +82,24 @@ export async function writeServingState(
     throw writeProblem(cause as NodeJS.ErrnoException);
   }
   const [newest, ...older] = await generations(folder);
-  // The number was free only because the files around it were dropped long ago.
+  // The number was free only because older generations were removed long ago.
   if (newest !== state.generation && !older.slice(0, keptGenerations - 1).includes(state.generation)) {
     await rm(file, { force: true });
-    throw overtaken();
+    throw conflictError();
   }
   for (const old of older.slice(keptGenerations - 1)) await rm(join(folder, nameOf(old)), { force: true });
   await removeLeftovers(folder);
   return state;
 }
 
-function overtaken(): AppError {
+function conflictError(): AppError {
   return new AppError('conflict', 'Another change of what serves came first: look at it and ask again.');
 }
 
 function writeProblem(cause: NodeJS.ErrnoException): AppError {
   switch (cause.code) {
     case 'EEXIST':
-      return overtaken();
+      return conflictError();
     case 'ENOSPC':
     case 'EDQUOT':
       return new AppError('storage-full', 'There is no room in the folder of models: nothing was changed.', {
@@ -112,7 +119,7 @@ function nameOf(generation: number): string {
   return `serving.${generation}.json`;
 }
 
-/** Newest first. */
+/** Returns the numbers of all generations, newest first. */
 async function generations(folder: string): Promise<number[]> {
   const names = await readdir(folder).catch((caught: unknown) => {
     if (isAbsent(caught)) return [];

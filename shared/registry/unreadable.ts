@@ -4,8 +4,9 @@ import { AppError } from '../errors/app-error';
 import { isAbsent, isShortage } from '../errors/machine-fault';
 
 /**
- * What to throw of a file or folder that could not be read. A shortage stays the file system's error: it says nothing of the file,
- * which is to be read again. Anything else is a fault of the version, and names its cause.
+ * Returns what to throw for a file or folder that could not be read. A shortage of the system is
+ * returned unchanged, because the file may be readable later. Any other error becomes a fault of the
+ * version, with its cause.
  */
 export function unreadable(name: string, caught: unknown): unknown {
   if (isShortage(caught) || caught instanceof AppError) return caught;
@@ -15,8 +16,8 @@ export function unreadable(name: string, caught: unknown): unknown {
 }
 
 /**
- * The text of a file; undefined: there is none.
- * @throws AppError invalid-checkpoint when it cannot be read; a shortage as it is
+ * Reads a text file; undefined where there is none.
+ * @throws AppError invalid-checkpoint when it cannot be read; a shortage of the system unchanged
  */
 export async function readTextIfThere(file: string): Promise<string | undefined> {
   try {

@@ -9,7 +9,7 @@ export type WeightsDtype = 'float32' | 'float16';
 export type WeightValues = WeightArrays;
 
 export interface EncodedWeights {
-  /** TensorFlow.js's weights manifest, the content of `weights.json`. */
+  /** The weights manifest of TensorFlow.js: the content of `weights.json`. */
   readonly manifest: io.WeightsManifestConfig;
   /** The content of `weights.bin`. */
   readonly bytes: Buffer;
@@ -19,8 +19,8 @@ export interface EncodedWeights {
 export const weightsFileNames = { manifest: 'weights.json', bytes: 'weights.bin' } as const;
 
 /**
- * Weights in TensorFlow.js's own format: one binary, and a manifest of names, shapes and types. Half precision is
- * its `float16` quantisation, which every reader of the format undoes.
+ * Encodes weights in the format of TensorFlow.js: one binary file, and a manifest with names, shapes and
+ * types. Half precision uses its `float16` quantisation, which all readers of the format decode.
  */
 export function encodeWeights(
   network: Pick<Network, 'parameters'>,
@@ -47,8 +47,9 @@ export function encodeWeights(
 }
 
 /**
- * Values by parameter name; half precision comes back as float32. Plain arrays: no engine has to be loaded.
- * @throws AppError invalid-checkpoint when they are not those of `network`
+ * Decodes the values by parameter name; half precision becomes float32. The results are plain arrays, so
+ * no engine needs to be loaded.
+ * @throws AppError invalid-checkpoint when they do not match `network`
  */
 export function decodeWeights(
   network: Pick<Network, 'parameters'>,
@@ -60,7 +61,7 @@ export function decodeWeights(
   for (const { name, shape, quantization } of manifest.flatMap((group) => group.weights)) {
     const length = shape.reduce((product, size) => product * size, 1);
     const isHalf = quantization?.dtype === 'float16';
-    // A copy, which begins where an array may.
+    // A copy, whose offset is aligned for a typed array.
     const part = new Uint8Array(bytes.subarray(offset, (offset += length * (isHalf ? 2 : 4))));
     if (offset > bytes.length) throw new AppError('invalid-checkpoint', `The weights end within ${name}.`);
     const values = isHalf ? fromHalf(new Uint16Array(part.buffer)) : new Float32Array(part.buffer);

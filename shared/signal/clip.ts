@@ -1,8 +1,8 @@
-/** What was found in the bytes of a recording. */
+/** What was detected in the bytes of a recording. */
 export interface SourceFormat {
-  /** Container, sniffed from the content: `wav`, `flac`, `mp3`, `ogg`, `mp4`, `webm`, … */
+  /** Container, detected from the content: `wav`, `flac`, `mp3`, `ogg`, `mp4`, `webm`, … */
   readonly format: string;
-  /** Codec within it: `pcm_s16le`, `alaw`, `vorbis`, `opus`, … */
+  /** Codec: `pcm_s16le`, `alaw`, `vorbis`, `opus`, … */
   readonly codec: string;
   /** Hz. */
   readonly sampleRate: number;
@@ -10,46 +10,54 @@ export interface SourceFormat {
   readonly durationSeconds: number;
 }
 
-/** A recording, decoded, mixed to mono and resampled: the form in which sound enters everything else. */
+/** A decoded recording, mixed to mono and resampled. All later processing starts from clips. */
 export interface Clip {
   readonly source: SourceFormat;
   /** Hz of `samples`. */
   readonly sampleRate: number;
   /** Mono, nominally in [−1, 1]. */
   readonly samples: Float32Array;
-  /** What whoever sent the recording should know of it: sentences. */
+  /** Warnings for the sender of the recording, as sentences. */
   readonly warnings: readonly string[];
 }
 
 export interface DecodeRequest {
-  /** Hz of the wanted clip. */
+  /** Sample rate of the resulting clip, Hz. */
   readonly sampleRate: number;
-  /** A recording longer than this is refused with `clip-too-long`, before it is decoded whole. */
+  /** A longer recording is refused with `clip-too-long`, before it is decoded completely. */
   readonly maxSeconds: number;
-  /** Whether a constant offset is taken away, as `removesOffset` says of a front end; no unless given. */
+  /**
+   * Whether a constant offset is removed, as `removesOffset` states for a front end; false by default.
+   */
   readonly removeOffset?: boolean | undefined;
-  /** The recording's bytes are not needed any more: they are moved to whoever decodes instead of copied, where they have a buffer to themselves. */
+  /**
+   * The caller no longer needs the bytes: they may be transferred to the decoder instead of copied, if
+   * they own their buffer.
+   */
   readonly consume?: boolean;
-  /** Where the clip may be put, if it fits. */
+  /** A buffer for the samples of the clip, used if it is large enough. */
   readonly memory?: ArrayBuffer | undefined;
-  /** On whose account: where several wait, callers take turns. */
+  /** The caller for round-robin scheduling. */
   readonly caller?: string;
-  /** Nobody waits for the clip. */
+  /** Whether no caller waits for the clip. */
   readonly isBackground?: boolean;
   readonly signal?: AbortSignal;
-  /** Told of a process that decodes it, as soon as that has started. */
+  /** Called when a process that decodes the recording has started. */
   readonly onChild?: (pid: number) => void;
-  /** Looked at between two frames: whether the recording is not wanted any more, where a thread hears of no signal while it works. */
+  /** Checked between two frames on a thread, where `signal` cannot be observed during the work. */
   readonly isCancelled?: () => boolean;
 }
 
-/** Decodes off the calling thread. Rejects with an AppError: unsupported-media, undecodable-audio, empty-audio, non-finite-audio, clip-too-long, cancelled. */
+/**
+ * Decodes on other threads. Rejects with an AppError: unsupported-media, undecodable-audio, empty-audio,
+ * non-finite-audio, clip-too-long, cancelled.
+ */
 export interface ClipDecoder {
   decode(
     bytes: Uint8Array,
     request: Omit<DecodeRequest, 'memory' | 'onChild' | 'isCancelled'>,
   ): Promise<Clip>;
-  /** Nobody looks at the clip any more, nor at a part of it: later ones may be put where it is. */
+  /** Allows the memory of a clip to be reused; no part of it may be in use. */
   recycle(clip: Clip): void;
   close(): Promise<void>;
 }

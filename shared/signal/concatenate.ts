@@ -1,6 +1,7 @@
 /**
- * The chunks one after another in one array of `length` samples.
- * @param memory where to put them, unless it is too small, or so large that most of it would lie idle
+ * Joins chunks into one array of `length` samples.
+ * @param memory a buffer for the result; not used if it is too small, or more than twice as large as
+ * needed
  */
 export function concatenate(
   chunks: readonly Float32Array[],

@@ -12,23 +12,28 @@ export interface FilterRequest {
   readonly down: number;
 }
 
-/** Designs resampling filters on a thread of its own: a rate that nobody asked for before takes it tens of milliseconds. */
+/**
+ * Designs resampling filters on a thread, because a filter for a new ratio takes tens of milliseconds.
+ */
 export interface FilterDesigner {
   /**
-   * @param caller on whose account: callers take turns
+   * @param caller callers are served round-robin
    * @throws AppError the signal's reason; draining after close(); internal when the thread died
    */
   design(fromHz: number, toHz: number, caller: string, signal: AbortSignal): Promise<ResampleFilter>;
   close(): Promise<void>;
 }
 
-/** Filters that are kept, 1 MiB each at most; the least recently used goes. */
+/**
+ * Number of filters that are cached, of at most 1 MiB each. The least recently used one is dropped
+ * first.
+ */
 const maxKept = 16;
 const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 16, stackSizeMb: 1 };
 
 type Waiting = Group<FilterRequest, ResampleFilter>;
 
-/** The thread starts with the first filter that is not known. */
+/** Starts the thread with the first filter that is not cached. */
 export function createFilterDesigner(): FilterDesigner {
   const known = new Map<string, ResampleFilter>();
   const waiting = new FairQueue<FilterRequest, ResampleFilter>();
@@ -36,7 +41,7 @@ export function createFilterDesigner(): FilterDesigner {
   let current: { readonly group: Waiting; readonly key: string } | undefined;
   let closed = false;
 
-  function recall(key: string): ResampleFilter | undefined {
+  function cached(key: string): ResampleFilter | undefined {
     const filter = known.get(key);
     if (filter !== undefined) keep(key, filter);
     return filter;
@@ -52,7 +57,7 @@ export function createFilterDesigner(): FilterDesigner {
   function start(): Thread {
     const started = new Thread(join(__dirname, 'filter-worker.js'), undefined, { resourceLimits });
     const { worker } = started;
-    // It keeps nobody's process alive: whoever has streams has sockets.
+    // The thread does not keep the process alive; the sockets of the streams do.
     worker.unref();
     worker.on('message', (filter: ResampleFilter) => {
       const done = current!;
@@ -61,7 +66,7 @@ export function createFilterDesigner(): FilterDesigner {
       done.group.settle(0, filter);
       dispatch();
     });
-    const lose = (cause: unknown): void => {
+    const onExit = (cause: unknown): void => {
       if (thread !== started) return;
       thread = undefined;
       const lost = current;
@@ -69,8 +74,8 @@ export function createFilterDesigner(): FilterDesigner {
       lost?.group.reject(new AppError('internal', 'The thread that designs filters died.', { cause }));
       if (!closed) dispatch();
     };
-    worker.on('error', lose);
-    worker.on('exit', lose);
+    worker.on('error', onExit);
+    worker.on('exit', onExit);
     return started;
   }
 
@@ -80,7 +85,7 @@ export function createFilterDesigner(): FilterDesigner {
       if (next === undefined) return;
       const { group, item } = next;
       const key = keyOf(item);
-      const filter = recall(key);
+      const filter = cached(key);
       if (filter !== undefined) {
         group.settle(0, filter);
         continue;
@@ -96,7 +101,7 @@ export function createFilterDesigner(): FilterDesigner {
       if (closed) throw new AppError('draining', 'The service is shutting down.');
       if (signal.aborted) throw cancellation(signal);
       const request = reducedRatio(fromHz, toHz);
-      const filter = recall(keyOf(request));
+      const filter = cached(keyOf(request));
       if (filter !== undefined) return filter;
       const group = waiting.add([request], 0, caller);
       const abandon = (): void => {

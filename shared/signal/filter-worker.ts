@@ -4,7 +4,10 @@ import { receive } from '../runtime/threads/thread-side';
 import { designFilter } from './resample-filter';
 import type { FilterRequest } from './filter-designer';
 
-/** The thread on which resampling filters are designed, one at a time, behind all that answers somebody. */
+/**
+ * The thread that designs resampling filters, one at a time, at a lower priority than threads that
+ * answer requests.
+ */
 
 if (parentPort === null) throw new Error('filter-worker is started by the filter designer');
 const port = parentPort;

@@ -1,6 +1,7 @@
-/** Where the first NaN or infinity stands, or −1. */
+/** Returns the index of the first NaN or infinity; −1 where there is none. */
 export function indexOfNonFinite(samples: Float32Array): number {
-  // Zero times either is NaN, and stays so in a sum; four of them, so that no addition waits for the one before.
+  // Zero times NaN or infinity is NaN, which stays in a sum. Four sums, so that no addition waits for
+  // the previous one.
   let first = 0;
   let second = 0;
   let third = 0;

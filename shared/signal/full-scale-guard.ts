@@ -1,31 +1,34 @@
-/** What becomes of samples far beyond full scale. */
+/** How samples far beyond full scale were handled. */
 export type FullScaleEvent = 'muted' | 'rescaled';
 
-/** What is said to whoever sent such sound. */
+/** The warnings for the sender of such a recording. */
 export const fullScaleWarnings: Readonly<Record<FullScaleEvent, string>> = {
   muted: 'Some samples are far beyond full scale, as a damaged frame decodes to; they were muted.',
   rescaled:
     'The samples are far beyond full scale and were taken to be of another scale: their level is not known.',
 };
 
-/** Takes a signal in pieces. */
+/** A stage that processes a signal in chunks. */
 export interface SignalStage {
-  /** May give less than came, or more of what was held back; the input's own memory where nothing is changed. */
+  /**
+   * Processes a chunk. The result may be shorter or longer, because samples are held back; without
+   * changes it is the input array.
+   */
   push(samples: Float32Array): Float32Array;
-  /** What was held back; nothing more comes. */
+  /** Ends the signal and returns the samples that were held back. */
   finish(): Float32Array;
 }
 
-/** 18 dB above full scale: no clipping of an encoder goes so far. */
+/** 18 dB above full scale, far above what clipping in an encoder produces. */
 export const fullScaleLimit = 8;
 const blockSeconds = 0.01;
-/** Blocks beyond the limit: so many are no damage any more, but the sender's scale… */
+/** With this many blocks beyond the limit the signal has another scale and is not damaged. */
 const loudBlocksOfScale = 50;
-/** … and so many in a row within it end a damaged stretch. */
+/** This many blocks in a row within the limit end a damaged part. */
 const quietBlocksOfEnd = 10;
-/** Sound within full scale for so long ends another scale. */
+/** Samples within full scale for this long end another scale. */
 const returnSeconds = 2;
-/** Largest values of the whole numbers that programs write as floats. */
+/** Largest absolute values of integers that programs write as floats. */
 const wholeScales = [2 ** 15, 2 ** 23, 2 ** 31];
 
 const { abs, ceil, log2, max, min, round } = Math;
@@ -36,9 +39,10 @@ interface Block {
 }
 
 /**
- * By what samples of another scale are to be multiplied: a power of two, so that only their size changes.
- * @param largest of their absolute values
- * @param areWhole whether all of them are whole numbers
+ * Returns the factor for samples of another scale. It is a power of two, so that rounding does not
+ * change.
+ * @param largest maximum of their absolute values
+ * @param areWhole whether all of them are integers
  */
 export function gainFor(largest: number, areWhole: boolean): number {
   const whole = areWhole ? wholeScales.find((scale) => largest <= scale) : undefined;
@@ -46,9 +50,11 @@ export function gainFor(largest: number, areWhole: boolean): number {
 }
 
 /**
- * Deals with samples more than 18 dB beyond full scale, which no microphone gives; others pass unchanged. A stretch of less than
- * half a second of them is damage (a broken frame decodes to 2·10⁹) and muted. More of them, and whole numbers, are a sender's own
- * scale: from there on the signal is divided by a power of two, until it stays within full scale for 2 s. The output is as long as the input, and the same however the input is cut.
+ * Handles samples more than 18 dB beyond full scale, which no microphone produces; other samples pass
+ * unchanged. Less than half a second of them is damage (a broken frame decodes to 2·10⁹) and is muted.
+ * More of them, or integers, mean another scale: from there on the signal is divided by a power of two
+ * until it stays within full scale for 2 s. The output has the length of the input and does not depend
+ * on the chunk sizes.
  */
 export function createFullScaleGuard(
   sampleRate: number,
@@ -56,20 +62,20 @@ export function createFullScaleGuard(
 ): SignalStage {
   const blockSamples = max(1, round(blockSeconds * sampleRate));
   let gain = 1;
-  /** What is held back from the first sample beyond the limit on. */
+  /** Samples held back, from the first one beyond the limit on. */
   let held = new Float32Array(0);
   let blocks: Block[] = [];
   let hasSounded = false;
-  /** Fractions within full scale in a row, while another scale is taken for granted. */
-  let within = 0;
+  /** Number of fractions within full scale in a row, while another scale is assumed. */
+  let quietFractions = 0;
 
   function firstBeyond(samples: Float32Array): number {
-    const most = fullScaleLimit / gain;
-    for (let index = 0; index < samples.length; index += 1) if (abs(samples[index]!) > most) return index;
+    const limit = fullScaleLimit / gain;
+    for (let index = 0; index < samples.length; index += 1) if (abs(samples[index]!) > limit) return index;
     return samples.length;
   }
 
-  /** At the present scale; may end it on the way. */
+  /** Scales samples at the present factor, and ends the other scale where it is no longer used. */
   function scaled(samples: Float32Array): Float32Array {
     if (!hasSounded) hasSounded = samples.some((sample) => sample !== 0);
     if (gain === 1) return samples;
@@ -77,29 +83,29 @@ export function createFullScaleGuard(
     for (let index = 0; index < samples.length; index += 1) {
       const sample = samples[index]!;
       out[index] = sample * gain;
-      within = abs(sample) > 1 ? 0 : within + (Number.isInteger(sample) ? 0 : 1);
-      if (within < returnSeconds * sampleRate) continue;
+      quietFractions = abs(sample) > 1 ? 0 : quietFractions + (Number.isInteger(sample) ? 0 : 1);
+      if (quietFractions < returnSeconds * sampleRate) continue;
       gain = 1;
-      within = 0;
+      quietFractions = 0;
       return join([out.subarray(0, index + 1), samples.subarray(index + 1)]);
     }
     return out;
   }
 
-  function look(from: number): Block {
+  function inspectBlock(from: number): Block {
     let peak = 0;
     const end = min(held.length, from + blockSamples);
     for (let index = from; index < end; index += 1) peak = max(peak, abs(held[index]!));
     return { peak, isLoud: peak * gain > fullScaleLimit };
   }
 
-  /** Loud blocks and those behind them become silence, and what follows is faded in. */
+  /** Mutes the loud blocks and the block after each, and fades in what follows. */
   function muted(): Float32Array {
     onEvent('muted');
     const out = scaled(held.slice());
     blocks.forEach(({ isLoud }, block) => {
       const part = out.subarray(block * blockSamples, (block + 1) * blockSamples);
-      // A decoder's frames overlap: what comes behind a damaged one is damaged, too.
+      // The frames of a decoder overlap, so the block after a damaged one is damaged too.
       if (isLoud || blocks[block - 1]?.isLoud === true) part.fill(0);
       else if (blocks[block - 2]?.isLoud === true)
         for (let index = 0; index < part.length; index += 1) part[index]! *= index / part.length;
@@ -114,12 +120,15 @@ export function createFullScaleGuard(
 
   function rescale(): void {
     onEvent('rescaled');
-    const looked = held.subarray(0, blocks.length * blockSamples);
-    gain = gainFor(max(...blocks.map(({ peak }) => peak)), areWhole(looked));
-    within = 0;
+    const inspected = held.subarray(0, blocks.length * blockSamples);
+    gain = gainFor(max(...blocks.map(({ peak }) => peak)), areWhole(inspected));
+    quietFractions = 0;
   }
 
-  /** Takes what is held for sound of another scale. @returns it, at that scale */
+  /**
+   * Determines the scale from the held samples.
+   * @returns the held samples at that scale
+   */
   function heldRescaled(): Float32Array {
     rescale();
     const again = held;
@@ -127,16 +136,19 @@ export function createFullScaleGuard(
     return push(again);
   }
 
-  /** Goes on with what is held. @returns what can be given out */
-  function work(): Float32Array {
+  /**
+   * Decides about the held samples.
+   * @returns the samples that can be passed on
+   */
+  function decide(): Float32Array {
     while ((blocks.length + 1) * blockSamples <= held.length) {
-      blocks.push(look(blocks.length * blockSamples));
-      // Once another scale is known, louder sound is no damage.
+      blocks.push(inspectBlock(blocks.length * blockSamples));
+      // While another scale is assumed, louder samples are not damage.
       if (gain !== 1 || blocks.filter(({ isLoud }) => isLoud).length >= loudBlocksOfScale)
         return heldRescaled();
       const last = blocks.slice(-quietBlocksOfEnd);
       if (last.length < quietBlocksOfEnd || last.some(({ isLoud }) => isLoud)) continue;
-      // A damaged frame decodes to no whole numbers.
+      // A damaged frame does not decode to integers.
       if (areWhole(held.subarray(0, blocks.length * blockSamples))) return heldRescaled();
       const rest = held.slice(blocks.length * blockSamples);
       held = held.subarray(0, blocks.length * blockSamples);
@@ -150,21 +162,21 @@ export function createFullScaleGuard(
   function push(samples: Float32Array): Float32Array {
     if (held.length > 0) {
       held = join([held, samples]);
-      return work();
+      return decide();
     }
     const beyond = firstBeyond(samples);
     const before = scaled(samples.subarray(0, beyond));
     if (beyond === samples.length) return before;
     held = samples.slice(beyond);
-    return join([before, work()]);
+    return join([before, decide()]);
   }
 
   return {
     push,
     finish() {
       if (held.length === 0) return held;
-      if (blocks.length * blockSamples < held.length) blocks.push(look(blocks.length * blockSamples));
-      // All there is of a short recording: its scale rather than damage.
+      if (blocks.length * blockSamples < held.length) blocks.push(inspectBlock(blocks.length * blockSamples));
+      // The whole of a short recording: this is its scale and not damage.
       if (gain === 1 && hasSounded && !areWhole(held)) return muted();
       rescale();
       return scaled(held);

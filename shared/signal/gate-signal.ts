@@ -2,8 +2,8 @@ import { removesOffset, type FrontEnd } from '../contracts/front-end';
 import { createOffsetRemover } from './offset-remover';
 
 /**
- * A window as its level is taken: without the constant that a microphone adds, also where the networks are given it (the report's
- * own two): a quiet room is quiet whatever its offset.
+ * Removes a window's constant offset before its level is measured, also for networks that get the offset
+ * (the two of the report), so that a quiet room counts as quiet whatever the offset of its microphone.
  */
 export function gateSignal(window: Float32Array, frontEnd: FrontEnd): Float32Array {
   if (removesOffset(frontEnd)) return window;

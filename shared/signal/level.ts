@@ -1,4 +1,4 @@
-/** What digital silence counts as, dBFS: below the noise of 16 bits. */
+/** The level of digital silence, dBFS; below the noise of 16 bits. */
 export const floorDbfs = -120;
 
 const { log10, max } = Math;
@@ -8,8 +8,8 @@ function decibels(meanSquare: number): number {
 }
 
 /**
- * Four sums side by side, so that no addition waits for the one before. Each declared for itself: taken out of an array, V8 keeps
- * them as objects, a new one for each addition.
+ * Uses four sums, so that no addition waits for the previous one. They are separate variables because V8
+ * would allocate an object per addition for array elements.
  */
 function sumOfSquares(samples: Float32Array, from: number, to: number): number {
   let first = 0;
@@ -27,14 +27,20 @@ function sumOfSquares(samples: Float32Array, from: number, to: number): number {
   return first + second + third + fourth;
 }
 
-/** Level of `samples` in dBFS: root mean square, where a square wave of full scale is 0. At least −120; so is that of no samples. */
+/**
+ * Returns the RMS level of `samples` in dBFS, where a full-scale square wave has 0. At least −120, also
+ * for no samples.
+ */
 export function levelDbfs(samples: Float32Array): number {
   return samples.length === 0
     ? floorDbfs
     : decibels(sumOfSquares(samples, 0, samples.length) / samples.length);
 }
 
-/** Level of the loudest block of `blockSamples` one after another: a short click in a long silence is not averaged away. */
+/**
+ * Returns the level of the loudest block of `blockSamples` samples in dBFS, so that a short click in
+ * silence is not averaged away.
+ */
 export function loudestBlockDbfs(samples: Float32Array, blockSamples: number): number {
   let loudest = 0;
   for (let from = 0; from < samples.length; from += blockSamples) {
@@ -44,26 +50,26 @@ export function loudestBlockDbfs(samples: Float32Array, blockSamples: number): n
   return decibels(loudest);
 }
 
-/** How loud a window is. */
+/** The loudness of a window. */
 export interface Level {
-  /** Mean square of its samples. */
+  /** Mean square of the samples. */
   readonly power: number;
-  /** Of its loudest stretch of 23 ms at 44.1 kHz, dBFS. */
+  /** Level of its loudest block of 1,024 samples (23 ms at 44.1 kHz), dBFS. */
   readonly loudestDecibels: number;
-  /** Of what comes before the zeros at its end, dBFS: a recording that was filled up is no quieter for it. */
+  /** Level of the window without the zeros at its end, dBFS, so that zero padding does not reduce it. */
   readonly soundDecibels: number;
 }
 
 /** 23 ms at 44.1 kHz. */
-const stretchSamples = 1024;
+const blockSamples = 1024;
 
 export function levelOf(samples: Float32Array): Level {
   let end = samples.length;
   while (end > 0 && samples[end - 1] === 0) end -= 1;
   let sum = 0;
   let loudest = 0;
-  for (let from = 0; from < end; from += stretchSamples) {
-    const to = Math.min(samples.length, from + stretchSamples);
+  for (let from = 0; from < end; from += blockSamples) {
+    const to = Math.min(samples.length, from + blockSamples);
     const squares = sumOfSquares(samples, from, to);
     sum += squares;
     loudest = max(loudest, squares / (to - from));
@@ -75,10 +81,10 @@ export function levelOf(samples: Float32Array): Level {
   };
 }
 
-/** Share of samples at full scale or beyond. */
+/** Returns the share of samples at or above full scale, from 0 to 1. */
 export function clippedShare(samples: Float32Array): number {
   let clipped = 0;
-  // 16-bit full scale is 32767/32768 upwards.
+  // Full scale of 16 bits is 32767/32768.
   for (let index = 0; index < samples.length; index += 1) if (Math.abs(samples[index]!) >= 0.9999) clipped++;
   return samples.length === 0 ? 0 : clipped / samples.length;
 }

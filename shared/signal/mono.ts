@@ -1,25 +1,31 @@
-/** Mixes channels that come in pieces, of equal length, at least one. The caller may reuse their memory afterwards. */
+/**
+ * Mixes a chunk of one or more channels of equal length to mono. The caller may reuse the arrays
+ * afterwards.
+ */
 export type Mixer = (channels: readonly Float32Array[]) => Float32Array;
 
-/** The powers are compared in stretches of this length. */
-const stretchSeconds = 0.02;
-/** How much of an average a new stretch is: together they are about 0.1 s. */
-const newShare = 0.2;
-/** The mix of channels that have nothing in common has their mean power divided by their number; so much less is cancellation… */
+/** Length of the blocks in which the powers are compared. */
+const blockSeconds = 0.02;
+/** Weight of a new block in the running average, which covers about 0.1 s. */
+const newBlockWeight = 0.2;
+/**
+ * The mix of uncorrelated channels has their mean power divided by their number. Below this fraction of
+ * that, the channels cancel each other.
+ */
 const cancelledBelow = 0.05;
-/** … and this much is none any more. */
+/** Above this fraction they no longer do. */
 const restoredAbove = 0.2;
 /** Mean square below which nothing is decided: −100 dBFS. */
-const leastPower = 1e-10;
+const minPower = 1e-10;
 
-/** Power of a signal about its mean over a stretch: an offset says nothing of what is heard. */
+/** Power of a signal about its mean over a block, so that an offset does not count. */
 class Power {
   #sum = 0;
   #squares = 0;
   #average: number | undefined;
 
   add(samples: Float32Array, from: number, to: number): void {
-    // In variables of their own: V8 makes an object of each value that a field is given.
+    // Local variables, because V8 allocates an object for each value stored in a field.
     let sum = 0;
     let squares = 0;
     for (let index = from; index < to; index += 1) {
@@ -31,22 +37,26 @@ class Power {
     this.#squares += squares;
   }
 
-  /** The stretch of so many samples is over. @returns the average so far */
+  /**
+   * Ends a block of `samples` samples.
+   * @returns the running average of the power
+   */
   average(samples: number): number {
     const power = Math.max(0, this.#squares / samples - (this.#sum / samples) ** 2);
-    this.#average = this.#average === undefined ? power : this.#average + newShare * (power - this.#average);
+    this.#average =
+      this.#average === undefined ? power : this.#average + newBlockWeight * (power - this.#average);
     this.#sum = 0;
     this.#squares = 0;
     return this.#average;
   }
 }
 
-/** Whether the channels cancel each other, stretch by stretch, and which is the loudest. */
+/** Detects block by block whether the channels cancel each other, and which is the loudest. */
 class Cancellation {
   readonly #channels: readonly Power[];
   readonly #mix = new Power();
-  /** The channel that is heard instead of the mix; undefined while the mix is. */
-  instead: number | undefined;
+  /** The channel that replaces the mix; undefined while the mix is used. */
+  replacement: number | undefined;
 
   constructor(channels: number) {
     this.#channels = Array.from({ length: channels }, () => new Power());
@@ -59,18 +69,18 @@ class Cancellation {
     this.#mix.add(mix, from, to);
   }
 
-  endStretch(samples: number): void {
+  endBlock(samples: number): void {
     const powers = this.#channels.map((channel) => channel.average(samples));
     const mix = this.#mix.average(samples) * powers.length;
     const mean = powers.reduce((sum, power) => sum + power, 0) / powers.length;
-    if (mean < leastPower) return;
-    if (this.instead === undefined && mix < cancelledBelow * mean)
-      this.instead = powers.indexOf(Math.max(...powers));
-    else if (this.instead !== undefined && mix > restoredAbove * mean) this.instead = undefined;
+    if (mean < minPower) return;
+    if (this.replacement === undefined && mix < cancelledBelow * mean)
+      this.replacement = powers.indexOf(Math.max(...powers));
+    else if (this.replacement !== undefined && mix > restoredAbove * mean) this.replacement = undefined;
   }
 }
 
-/** The mean of each moment's samples. */
+/** Returns the mean of the channels, sample by sample. */
 function meanOf(channels: readonly Float32Array[]): Float32Array {
   const [first, second] = channels as readonly [Float32Array, Float32Array];
   const mono = new Float32Array(first.length);
@@ -87,29 +97,30 @@ function meanOf(channels: readonly Float32Array[]): Float32Array {
 }
 
 /**
- * One channel from many: the mean of each moment's samples. Where that cancels what the channels hear (one of them has its sign
- * changed, as a wrongly wired microphone has), the loudest of them is heard instead, from the next stretch of 20 ms on and faded
- * over another. The output is the same however the input is cut; without cancellation it is the mean, to the bit.
+ * Creates a mixer of many channels to one: the mean of their samples. Where the channels cancel each
+ * other (one has its sign changed by a wrongly wired microphone), the loudest one is used instead, from
+ * the next block of 20 ms on and with a cross-fade of one block. The output does not depend on the chunk
+ * sizes; without cancellation it is exactly the mean.
  */
 export function createMixer(sampleRate: number): Mixer {
-  const stretch = Math.max(1, Math.round(stretchSeconds * sampleRate));
+  const blockSamples = Math.max(1, Math.round(blockSeconds * sampleRate));
   let state = new Cancellation(0);
   let channelCount = 0;
   let position = 0;
-  /** Of the channel beside the mix, at the beginning of the stretch and at its end. */
+  /** Share of the channel beside the mix, at the beginning and at the end of the block. */
   let share = { channel: 0, from: 0, to: 0 };
 
-  function endStretch(): void {
-    state.endStretch(stretch);
+  function endBlock(): void {
+    state.endBlock(blockSamples);
     position = 0;
-    const to = state.instead === undefined ? 0 : 1;
-    share = { channel: state.instead ?? share.channel, from: share.to, to };
+    const to = state.replacement === undefined ? 0 : 1;
+    share = { channel: state.replacement ?? share.channel, from: share.to, to };
   }
 
-  /** Puts the channel in the place of the mix, as far as the share says. */
+  /** Cross-fades from the mix to the channel, or back, as `share` says. */
   function fadeOver(channel: Float32Array, mix: Float32Array, from: number, to: number): void {
     for (let index = from; index < to; index += 1) {
-      const weight = share.from + ((share.to - share.from) * (position + index - from)) / stretch;
+      const weight = share.from + ((share.to - share.from) * (position + index - from)) / blockSamples;
       mix[index] = mix[index]! + weight * (channel[index]! - mix[index]!);
     }
   }
@@ -126,12 +137,12 @@ export function createMixer(sampleRate: number): Mixer {
     }
     const mono = meanOf(channels);
     for (let from = 0; from < mono.length;) {
-      const to = Math.min(mono.length, from + stretch - position);
+      const to = Math.min(mono.length, from + blockSamples - position);
       state.add(channels, mono, from, to);
       if (share.from + share.to > 0) fadeOver(channels[share.channel]!, mono, from, to);
       position += to - from;
       from = to;
-      if (position === stretch) endStretch();
+      if (position === blockSamples) endBlock();
     }
     return mono;
   };

@@ -1,40 +1,47 @@
 import type { SignalStage } from './full-scale-guard';
 
 const blockSeconds = 0.1;
-/** Of the first block, whose parts must agree on an offset. */
+/** Parts of the first block, which must agree on an offset. */
 const partsOfBlock = 10;
-/** An offset smaller than this (−66 dBFS) does no harm. */
-const leastOffset = 5e-4;
-/** How far a mean must stand out: of the spread of the parts of the first block, of its own uncertainty from then on. */
+/** A smaller offset (−66 dBFS) is ignored. */
+const minOffset = 5e-4;
+/**
+ * An offset must exceed this many standard deviations: of the parts of the first block, and later of the
+ * running mean.
+ */
 const deviations = 3;
-/** The running mean is of the last blocks, about so many. */
+/** Number of blocks that the running mean covers. */
 const blocksOfMean = 20;
-/** The high-pass that takes an offset away: what is heard begins at 40 Hz, where it changes 0.07 dB. */
+/**
+ * Cut-off of the high-pass that follows the offset. At 40 Hz, the lowest audible frequency here, it
+ * changes 0.07 dB.
+ */
 const cutoffHz = 5;
-/** An offset that shows up later is taken away little by little. */
+/** An offset that appears later is removed with a fade of this length. */
 const fadeSeconds = 0.5;
 
 const { abs, max, PI, round, sqrt } = Math;
 
 /**
- * Takes away the constant that a microphone adds (usual with I2S and PDM microphones, 1 to 20 % of full scale): without that a
- * quiet room is loud, and a recording begins with a step. Where there is none the signal passes unchanged, to the bit. An offset is
- * looked for in the first 0.1 s of sound, which is held back so long, and from then on in the mean of the last seconds; once it was
- * found, a first-order high-pass that begins at it follows it. Runs of zeros stay zeros: no sound is no offset either.
+ * Removes the constant offset that a microphone adds, usual with I2S and PDM microphones (1 to 20 % of
+ * full scale). With it, a quiet room has a high level and a recording begins with a step. A signal
+ * without offset passes unchanged. The offset is searched in the first 0.1 s, which is held back, and
+ * later in the mean of the last seconds. Once found, a first-order high-pass that starts at its value
+ * follows it. Runs of zeros stay zeros.
  */
 export function createOffsetRemover(sampleRate: number): SignalStage {
   const blockSamples = max(1, round(blockSeconds * sampleRate));
   const follow = (2 * PI * cutoffHz) / sampleRate;
-  /** The first block, until it is complete; undefined from then on. */
+  /** The first block until it is complete; undefined afterwards. */
   let first: Float32Array | undefined = new Float32Array(0);
   let isFound = false;
   let offset = 0;
   let fade = 0;
   let previous = 1;
-  // Of the present block.
+  // Sums of the present block.
   let sum = 0;
   let count = 0;
-  /** Of the blocks' means: their running mean, and the mean square of what they differ from it. */
+  /** // Number, running mean and variance of the means of the blocks. */
   let blocks = 0;
   let mean = 0;
   let spread = 0;
@@ -48,12 +55,15 @@ export function createOffsetRemover(sampleRate: number): SignalStage {
     const square = meanOf(parts.map((part) => (part - mean) ** 2));
     blocks = 1;
     spread = square / parts.length;
-    isFound = abs(mean) > leastOffset && abs(mean) > deviations * sqrt(square);
+    isFound = abs(mean) > minOffset && abs(mean) > deviations * sqrt(square);
     offset = mean;
     fade = isFound ? 1 : 0;
   }
 
-  /** A block is over. @returns whether an offset was found */
+  /**
+   * Ends a block.
+   * @returns whether an offset was found
+   */
   function endBlock(): boolean {
     const difference = sum / blockSamples - mean;
     blocks = Math.min(blocksOfMean, blocks + 1);
@@ -61,16 +71,20 @@ export function createOffsetRemover(sampleRate: number): SignalStage {
     spread += (difference ** 2 - spread) / blocks;
     sum = 0;
     count = 0;
-    isFound = abs(mean) > leastOffset && abs(mean) > deviations * sqrt(spread / blocks);
+    isFound = abs(mean) > minOffset && abs(mean) > deviations * sqrt(spread / blocks);
     offset = mean;
     return isFound;
   }
 
-  /** Until an offset is found; what is given out is unchanged. @returns samples that were looked at */
+  /**
+   * Processes samples until an offset is found; the output is unchanged.
+   * @returns the number of samples processed
+   */
   function watch(samples: Float32Array): number {
     for (let from = 0; from < samples.length;) {
       const to = Math.min(samples.length, from + blockSamples - count);
-      // In order, from the block's first sample on: the sum does not depend on how the signal is cut.
+      // Sums in order from the block's first sample, so that the result does not depend on the chunk
+      // sizes.
       let total = sum;
       for (let index = from; index < to; index += 1) total += samples[index]!;
       sum = total;
@@ -84,7 +98,7 @@ export function createOffsetRemover(sampleRate: number): SignalStage {
   function remove(samples: Float32Array): Float32Array {
     const out = new Float32Array(samples.length);
     const fadeStep = 1 / (fadeSeconds * sampleRate);
-    // In variables of their own: V8 makes an object of each value that a closure's variable is given.
+    // Local variables, because V8 allocates an object for each value of a captured variable.
     let [before, share, constant] = [previous, fade, offset];
     for (let index = 0; index < samples.length; index += 1) {
       const sample = samples[index]!;
@@ -109,15 +123,15 @@ export function createOffsetRemover(sampleRate: number): SignalStage {
   return {
     push(samples) {
       if (first === undefined) return run(samples);
-      // Zeros in front of the sound are no part of it.
-      const lead = first.length === 0 ? leadingZeros(samples) : 0;
-      // The caller may reuse the memory.
-      first = concatenated(first, samples.slice(lead));
-      if (first.length < blockSamples) return samples.subarray(0, lead);
+      // Leading zeros are not part of the audio.
+      const leadingSamples = first.length === 0 ? leadingZeros(samples) : 0;
+      // The caller may reuse the array.
+      first = concatenated(first, samples.slice(leadingSamples));
+      if (first.length < blockSamples) return samples.subarray(0, leadingSamples);
       const all = first;
       first = undefined;
       begin(all.subarray(0, blockSamples));
-      return concatenated(samples.subarray(0, lead), run(all));
+      return concatenated(samples.subarray(0, leadingSamples), run(all));
     },
     finish() {
       const all = first;

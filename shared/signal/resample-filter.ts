@@ -1,9 +1,9 @@
 import { tapsPerStep } from './resample-kernel';
 
 /**
- * The low-pass of the resampler: a sinc under a Kaiser window (J. F. Kaiser, 1974), flat up to 0.9 of the lower of the two
- * Nyquist frequencies and down by more than 100 dB from that Nyquist frequency on, so nothing folds back.
- * Units here: time in periods of the lower rate.
+ * The low-pass of the resampler: a sinc with a Kaiser window (J. F. Kaiser, 1974). It is flat up to 0.9
+ * of the lower of the two Nyquist frequencies and attenuates by more than 100 dB from that frequency on,
+ * so there is no aliasing. Time is in periods of the lower rate.
  */
 const halfWidth = 71;
 const cutoff = 0.95;
@@ -11,27 +11,36 @@ const attenuationDb = 110;
 const kaiserBeta = 0.1102 * (attenuationDb - 8.7);
 
 /**
- * Above this many numbers, 1 MiB, a table of every phase gives way to one of `finePhases`, read with interpolation. All rates in use have
- * less; callers choose rates, and each that is in use has its table in memory.
+ * A table with all phases may have this many entries, 1 MiB. Larger ones are replaced by a table of
+ * `finePhases` with interpolation. All common rates stay below. The limit exists because callers choose
+ * rates, and each rate in use needs a table.
  */
 const maxExactEntries = 1 << 18;
-/** Steps in a period of the lower rate: a straight line between two of them errs by less than (π/1024)²/8 ≈ 1.2e-6 (−118 dB). */
+/**
+ * Steps per period of the lower rate. Linear interpolation between two has an error below (π/1024)²/8 ≈
+ * 1.2e-6 (−118 dB).
+ */
 const finePhases = 1024;
 
 export interface ResampleFilter {
   /** The reduced ratio of output to input rate. */
   readonly up: number;
   readonly down: number;
-  /** Taps in a row, a multiple of 16; tap `j` weighs the input sample `floor(position) − taps/2 + 1 + j`. */
+  /**
+   * Taps per row, a multiple of 16. Tap `j` weighs the input sample `floor(position) − taps/2 + 1 + j`.
+   */
   readonly taps: number;
-  /** Rows, each for one fraction of an input sample: row r is for r/phases. One more row than phases when interpolated. */
+  /**
+   * Row r holds the taps for the fraction r/phases of an input sample. There is one more row than phases
+   * when interpolated.
+   */
   readonly rows: Float32Array;
   readonly phases: number;
-  /** Whether a position falls between rows. */
+  /** Whether positions between two rows are interpolated. */
   readonly interpolated: boolean;
 }
 
-/** Zeroth-order modified Bessel function of the first kind, by its power series. */
+/** The modified Bessel function of the first kind of order zero, by its power series. */
 function besselI0(x: number): number {
   const quarter = (x * x) / 4;
   let term = 1;
@@ -45,7 +54,7 @@ function besselI0(x: number): number {
 
 const atCentre = besselI0(kaiserBeta);
 
-/** The impulse response at `t` periods of the lower rate. */
+/** Returns the impulse response at `t` periods of the lower rate. */
 function impulse(t: number): number {
   const edge = t / halfWidth;
   if (Math.abs(edge) >= 1) return 0;
@@ -55,8 +64,8 @@ function impulse(t: number): number {
 }
 
 /**
- * The filter for up/down (reduced: output rate : input rate). Each row is scaled to a sum of one, so a constant stays
- * the same constant whatever the phase.
+ * Designs the filter for up/down (the reduced ratio of output to input rate). Each row is scaled to a
+ * sum of one, so that a constant signal stays constant.
  */
 export function designFilter(up: number, down: number): ResampleFilter {
   const scale = Math.min(1, up / down); // periods of the lower rate in one input sample

@@ -1,19 +1,24 @@
 /**
- * The resampler's inner loop: many dot products of a signal with rows of a filter table, four numbers at a
- * time. It is WebAssembly because JavaScript has no vector instructions (measured: five to eight times slower), and it is
- * written out here, instruction by instruction, because one loop is not worth a compiler in the build.
+ * The resampler's inner loop: many dot products of a signal with rows of a filter table, four numbers at
+ * a time. It is WebAssembly because JavaScript has no vector instructions (measured: five to eight times
+ * slower), and it is written out here, instruction by instruction, because one loop is not worth a
+ * compiler in the build.
  *
- *     dots(jobs, out, count, rowBytes):
- *       for each job (address of samples, address of row): *out++ = Σ samples[i] · row[i]
+ * dots(jobs, out, count, rowBytes): for each job (address of samples, address of row): *out++ = Σ
+ * samples[i] · row[i]
  *
- * Every dot product is summed in the same order, so a sample does not depend on what is computed beside it.
+ * Every dot product is summed in the same order, so a sample does not depend on what is computed beside
+ * it.
  */
 
 const i32 = 0x7f;
 const v128 = 0x7b;
 const voidBlock = 0x40;
 
-/** Taps in a row must be a multiple of this: four vectors of four go round the loop at once. */
+/**
+ * The taps of a row must be a multiple of this: each iteration of the loop processes four vectors of
+ * four.
+ */
 export const tapsPerStep = 16;
 
 const get = (local: number): number[] => [0x20, local];
@@ -38,7 +43,7 @@ const f32x4Add = [0xfd, 0xe4, 0x01];
 const f32x4Multiply = [0xfd, 0xe6, 0x01];
 const f32x4Lane = (lane: number): number[] => [0xfd, 0x1f, lane];
 
-// Parameters, then locals.
+// The parameters, then the local variables.
 const [jobs, out, count, rowBytes, samples, row, last, sum0] = [0, 1, 2, 3, 4, 5, 6, 7] as const;
 const sums = [sum0, sum0 + 1, sum0 + 2, sum0 + 3];
 
@@ -110,7 +115,7 @@ const moduleBytes = Uint8Array.from([
 
 type Dots = (jobs: number, out: number, count: number, rowBytes: number) => void;
 
-/** What is used of WebAssembly: TypeScript types it only together with the whole DOM. */
+/** The used part of WebAssembly's types, which TypeScript provides only together with the DOM. */
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Memory: new (size: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
@@ -123,13 +128,13 @@ declare const WebAssembly: {
 let compiled: object | undefined;
 
 export interface ResampleKernel {
-  /** Where the caller lays samples, filter rows, jobs and finds results; addresses given to `dots` point into it. */
+  /** Memory for samples, filter rows, jobs and results; the addresses for `dots` point into it. */
   readonly memory: ArrayBuffer;
-  /** Addresses in bytes; `rowBytes` a positive multiple of 64. */
+  /** Addresses are in bytes; `rowBytes` is a positive multiple of 64. */
   readonly dots: Dots;
 }
 
-/** A kernel with at least `bytes` of memory of its own. */
+/** Creates a kernel with at least `bytes` of memory. */
 export function createResampleKernel(bytes: number): ResampleKernel {
   compiled ??= new WebAssembly.Module(moduleBytes);
   const pages = Math.ceil(bytes / 65_536);

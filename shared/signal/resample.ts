@@ -3,13 +3,16 @@ import { createResampleKernel, type ResampleKernel } from './resample-kernel';
 import { designFilter, type ResampleFilter } from './resample-filter';
 
 export interface Resampler {
-  /** Takes the next samples in; gives the output samples that they complete (perhaps none). */
+  /** Takes a chunk and returns the output samples that are complete, possibly none. */
   push(chunk: Float32Array): Float32Array;
-  /** The signal is over: gives what is left. Call it once. */
+  /** Ends the signal and returns the remaining samples. Call it once. */
   finish(): Float32Array;
 }
 
-/** Output samples first…first+count−1; `signal` starts at the absolute input index `signalStart`, silence is around it. */
+/**
+ * Computes the output samples first…first+count−1. `signal` starts at the absolute input index
+ * `signalStart`, with silence around it.
+ */
 export type ComputeOutputs = (
   first: number,
   count: number,
@@ -17,14 +20,17 @@ export type ComputeOutputs = (
   signalStart: number,
 ) => Float32Array;
 
-/** Another way to compute than here, for a reduced ratio of output to input rate; undefined where it knows none. */
+/**
+ * An alternative implementation for a reduced ratio of output to input rate; undefined where it does not
+ * support it.
+ */
 export type ResampleArithmetic = (
   up: number,
   down: number,
   filter: ResampleFilter,
 ) => ComputeOutputs | undefined;
 
-/** Everything that depends on the two rates alone, shared by all resamplers between them. */
+/** What depends only on the two rates, shared by all resamplers between them. */
 interface Plan {
   readonly up: number;
   readonly down: number;
@@ -32,14 +38,14 @@ interface Plan {
   readonly compute: ComputeOutputs;
 }
 
-/** What the WebAssembly kernel works on. */
+/** The data of the WebAssembly kernel. */
 interface KernelPlan {
   readonly up: number;
   readonly down: number;
-  /** Its rows are in the kernel's memory. */
+  /** The rows of the filter are in the kernel's memory. */
   readonly filter: Pick<ResampleFilter, 'taps' | 'phases' | 'interpolated'>;
   readonly kernel: ResampleKernel;
-  /** Output samples computed in one call of the kernel. */
+  /** Output samples per call of the kernel. */
   readonly batch: number;
   readonly samples: Float32Array;
   readonly jobs: Int32Array;
@@ -48,11 +54,14 @@ interface KernelPlan {
 
 const maxBatch = 2048;
 const batchInputSamples = 65_536;
-/** Memory that a resampler keeps for the next chunk; that of a larger one is given back. */
+/** Memory that a resampler keeps for the next chunk; larger memory is released. */
 const maxMemorySamples = 65_536;
-/** Uploads come at any rate: the plans kept are few, the least recently used goes. */
+/**
+ * Number of plans that are cached, because uploads may have any rate. The least recently used one is
+ * dropped first.
+ */
 const maxPlans = 8;
-const portable: ResampleArithmetic = () => undefined;
+const noArithmetic: ResampleArithmetic = () => undefined;
 const plansByArithmetic = new WeakMap<ResampleArithmetic, Map<string, Plan>>();
 
 function greatestCommonDivisor(a: number, b: number): number {
@@ -87,15 +96,18 @@ function createPlan(up: number, down: number, arithmetic: ResampleArithmetic, fi
     compute: (first, count, signal, signalStart) => {
       const chunks: Float32Array[] = [];
       for (let done = 0; done < count; done += plan.batch) {
-        const some = Math.min(plan.batch, count - done);
-        chunks.push(computeBatch(plan, first + done, some, signal, signalStart));
+        const batchCount = Math.min(plan.batch, count - done);
+        chunks.push(computeBatch(plan, first + done, batchCount, signal, signalStart));
       }
       return concatenate(chunks, count);
     },
   };
 }
 
-/** The ratio of output to input rate. @throws RangeError for a rate that is not a positive whole number */
+/**
+ * Returns the reduced ratio of output to input rate.
+ * @throws RangeError for a rate that is not a positive integer
+ */
 export function reducedRatio(fromHz: number, toHz: number): { readonly up: number; readonly down: number } {
   for (const rate of [fromHz, toHz]) {
     if (!Number.isInteger(rate) || rate <= 0) {
@@ -174,27 +186,28 @@ function computeBatch(
   return output;
 }
 
-/** Samples after resampling `inputSamples` of them. */
+/** Returns the number of samples that `inputSamples` become. */
 export function resampledLength(inputSamples: number, fromHz: number, toHz: number): number {
   return Math.round((inputSamples * toHz) / fromHz);
 }
 
 /**
- * Band-limited resampling of a signal that comes in pieces, by a polyphase windowed sinc. Output sample k is the signal at
- * time k/toHz (the filter's delay is taken out; before and after the signal is silence), and there are
- * `round(n · toHz / fromHz)` of them after `finish()`. The output is bit for bit the same however the input is cut
- * into chunks. Equal rates pass samples through. Rates are whole Hz; a non-positive or broken one is a RangeError.
- * @param arithmetic the native kernels', where there are; its outputs are these to within 1e-6
+ * Creates a band-limited resampler for a signal in chunks: a polyphase windowed sinc. Output sample k is
+ * the signal at time k/toHz (the delay of the filter is compensated, and the signal is surrounded by
+ * silence). After `finish()` there are `round(n · toHz / fromHz)` samples. The output does not depend on
+ * the chunk sizes, to the bit. Equal rates pass samples through.
+ * @throws RangeError for a rate that is not a positive integer
+ * @param arithmetic the native kernels, where available; their output differs by at most 1e-6
  * @param filter for these rates, where it was designed elsewhere (see FilterDesigner)
  */
 export function createResampler(
   fromHz: number,
   toHz: number,
-  arithmetic: ResampleArithmetic = portable,
+  arithmetic: ResampleArithmetic = noArithmetic,
   filter?: ResampleFilter,
 ): Resampler {
   const { up, down, taps, compute } = planFor(fromHz, toHz, arithmetic, filter);
-  // The history is at the beginning of memory that the next chunks are put into.
+  // The history is at the beginning of the memory, and the next chunks follow it.
   let memory: Float32Array = new Float32Array(0);
   let historyLength = 0;
   let historyStart = 0;
@@ -228,7 +241,7 @@ export function createResampler(
       received += chunk.length;
       if (up === down) return chunk.slice();
       remember(chunk);
-      // Complete is each output whose last tap, at floor(k·down/up) + taps/2, has come in.
+      // An output is complete when its last tap, at floor(k·down/up) + taps/2, has arrived.
       const complete = Math.ceil(((received - taps / 2) * up) / down);
       const output = produce(Math.max(produced, complete));
       forget();
@@ -244,12 +257,14 @@ export function createResampler(
   };
 }
 
-/** The whole of `samples` at `toHz`; the same samples as `createResampler` gives in any chunking. */
+/**
+ * Resamples all of `samples` to `toHz`, with the same result as `createResampler` with any chunk sizes.
+ */
 export function resample(
   samples: Float32Array,
   fromHz: number,
   toHz: number,
-  arithmetic: ResampleArithmetic = portable,
+  arithmetic: ResampleArithmetic = noArithmetic,
 ): Float32Array {
   const resampler = createResampler(fromHz, toHz, arithmetic);
   const chunks = [resampler.push(samples), resampler.finish()];

@@ -6,17 +6,17 @@ import { createResampler, type ResampleArithmetic } from './resample';
 export interface SignalPathOptions {
   readonly fromHz: number;
   readonly toHz: number;
-  /** Whether a constant offset is taken away; the front end decides. */
+  /** Whether a constant offset is removed; the front end decides. */
   readonly removeOffset: boolean;
   readonly arithmetic?: ResampleArithmetic | undefined;
-  /** For these rates, where it was designed elsewhere. */
+  /** The filter for these rates, where it was designed elsewhere. */
   readonly filter?: ResampleFilter | undefined;
   readonly onEvent: (event: FullScaleEvent) => void;
 }
 
 /**
- * The way of mono sound from its sender to the windows, the same for uploads, streams and training: samples beyond full scale, offset,
- * rate. The output is the same however the input is cut.
+ * Creates the processing of mono audio before it is cut into windows, the same for uploads, streams and
+ * training: full-scale guard, offset removal, resampling. The output does not depend on the chunk sizes.
  */
 export function createSignalPath({
   fromHz,

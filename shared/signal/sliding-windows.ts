@@ -5,7 +5,7 @@ export interface SlidingWindow {
   readonly endSeconds: number;
   /** A copy, not padded. */
   readonly samples: Float32Array;
-  /** How many of them, at the end, no window before this one held. */
+  /** Number of samples at the end that no earlier window contained. */
   readonly newSamples: number;
 }
 
@@ -17,30 +17,31 @@ export interface SlidingWindowsOptions {
 
 export interface SkippedWindows {
   readonly windows: number;
-  /** The stretch that no window covers for it, if there is one. */
+  /** The part that no window covers because of that; undefined where all is covered. */
   readonly unheard: { readonly startSeconds: number; readonly endSeconds: number } | undefined;
 }
 
-/** The first window is cut when so much has come. */
+/** The first window is cut after this much of the signal. */
 const firstSeconds = 1;
 
 /**
- * The windows of a signal that is still coming in. They end on the grid of `sliceWindows`, so that every window of a
- * recording sent as a file is also one of the same recording streamed: at a window's length plus multiples of the hop, also
- * backwards from there to 1 s, the first windows being shorter than the rest. `finish` adds the tail as `sliceWindows` does.
+ * Cuts windows out of a signal that is still arriving. They end on the grid of `sliceWindows`: at the
+ * window length plus multiples of the hop. Every window of an uploaded recording is therefore also one
+ * of the same recording streamed. The grid continues backwards to 1 s with shorter windows at the start.
+ * `finish` adds the tail as `sliceWindows` does.
  *
- * This object owns what is remembered of a stream between two windows.
+ * The object holds the samples that later windows still need.
  */
 export class SlidingWindows {
   readonly #rate: number;
   readonly #window: number;
   readonly #hop: number;
   #buffer = new Float32Array(0);
-  /** Position of the buffer's first sample in the signal, and samples in it. */
+  /** Position of the buffer's first sample in the signal, and number of samples in the buffer. */
   #bufferStart = 0;
   #bufferLength = 0;
   #nextEnd: number;
-  /** The next end is this many hops behind the first full window. */
+  /** The next window ends this many hops after the first full one; negative before it. */
   #nextIndex: number;
   #covered = 0;
   #finished = false;
@@ -58,17 +59,17 @@ export class SlidingWindows {
     this.#nextIndex = Math.floor((this.#nextEnd - this.#window) / this.#hop) - 1;
   }
 
-  /** Samples that have come in all. */
+  /** Number of samples received so far. */
   get receivedSamples(): number {
     return this.#bufferStart + this.#bufferLength;
   }
 
-  /** Sound that no window has covered yet. */
+  /** Duration of the signal that no window has covered yet. */
   get waitingSeconds(): number {
     return (this.receivedSamples - this.#covered) / this.#rate;
   }
 
-  /** Position at which the next window will end. */
+  /** Time at which the next window will end. */
   get nextEndSeconds(): number {
     return this.#nextEnd / this.#rate;
   }
@@ -85,7 +86,7 @@ export class SlidingWindows {
     this.#bufferLength = needed;
   }
 
-  /** The next window, if all of it has come. */
+  /** Returns the next window; undefined while it is incomplete. */
   take(): SlidingWindow | undefined {
     const end = this.#nextEnd;
     if (this.#finished || end > this.receivedSamples) return undefined;
@@ -94,7 +95,7 @@ export class SlidingWindows {
     return window;
   }
 
-  /** Leaves out windows that are complete, all but the newest `keep`. */
+  /** Skips complete windows except the newest `keep`. */
   skip(keep: number): SkippedWindows {
     const ends = this.#dueEnds();
     const kept = ends.at(-keep);
@@ -109,11 +110,12 @@ export class SlidingWindows {
   }
 
   /**
-   * These windows for another listener, from here on: what was taken stays taken, and none is missing.
-   * @param windowSeconds at most what it was: what came before is not there any more
-   * @param resample from this rate to `sampleRate`
+   * Creates windows for another model that continue here: windows taken already are not repeated, and
+   * none is missing.
+   * @param windowSeconds at most the present length, because older samples are gone
+   * @param resample from the present rate to `sampleRate`
    */
-  continued(
+  continueWith(
     { sampleRate, windowSeconds }: Omit<SlidingWindowsOptions, 'hopSeconds'>,
     resample: (samples: Float32Array) => Float32Array,
   ): SlidingWindows {
@@ -129,13 +131,16 @@ export class SlidingWindows {
     return next;
   }
 
-  /** The signal is over: the window that ends with it, if it holds what no other did. Call it when `take` gives nothing more. */
+  /**
+   * Ends the signal. Call it when `take` returns nothing more.
+   * @returns the window at the end of the signal, if it contains new samples
+   */
   finish(): SlidingWindow | undefined {
     if (this.#finished) return undefined;
     this.#finished = true;
     const end = this.receivedSamples;
-    const least = end <= this.#window ? 1 : minTailSeconds * this.#rate;
-    return end - this.#covered >= least && end > 0 ? this.#cut(end) : undefined;
+    const minTailSamples = end <= this.#window ? 1 : minTailSeconds * this.#rate;
+    return end - this.#covered >= minTailSamples && end > 0 ? this.#cut(end) : undefined;
   }
 
   #dueEnds(): number[] {
@@ -166,11 +171,11 @@ export class SlidingWindows {
     return { startSeconds: start / this.#rate, endSeconds: end / this.#rate, samples, newSamples };
   }
 
-  /** Moves what can still be part of a window to the front once that makes room worth it. */
+  /** Moves the samples that may still be needed to the front, once that frees enough room. */
   #forget(): void {
-    const needless = Math.max(0, this.#nextEnd - this.#window) - this.#bufferStart;
-    // The tail of a stream may reach back further than its next window: a window from the end of what is there now.
-    const keepFrom = Math.min(needless, this.#bufferLength - this.#window);
+    const unneeded = Math.max(0, this.#nextEnd - this.#window) - this.#bufferStart;
+    // The tail window may reach further back than the next window: a full window from the present end.
+    const keepFrom = Math.min(unneeded, this.#bufferLength - this.#window);
     if (keepFrom < this.#hop && keepFrom < this.#rate) return;
     this.#buffer.copyWithin(0, keepFrom, this.#bufferLength);
     this.#bufferStart += keepFrom;

@@ -1,19 +1,23 @@
 export interface ClipWindow {
   readonly startSeconds: number;
-  /** Where the window's own sound ends: the clip's end at the latest. */
+  /** End of the window's audio; at most the end of the clip. */
   readonly endSeconds: number;
   /** A view of the clip, not padded. */
   readonly samples: Float32Array;
 }
 
-/** A tail shorter than this gets no window of its own: encoders pad a clip by as much (ESC-10's five seconds last 5.001 s). */
+/**
+ * A shorter tail gets no window, because encoders pad clips by this much (ESC-10's five seconds last
+ * 5.001 s).
+ */
 export const minTailSeconds = 0.05;
 
 /**
- * A clip cut into the windows that are judged one by one. A clip no longer than a window (plus an encoder's padding) is one
- * window. A longer one gives a window at every multiple of the hop while a full window fits, and one more that ends with the
- * clip when 0.05 s or more would otherwise stay unheard. Lengths are in seconds; the samples are at `sampleRate` Hz.
- * @throws RangeError for a window or hop that is not at least a sample long
+ * Cuts a clip into windows. A clip that is no longer than a window (plus the padding of an encoder) is
+ * one window. In a longer clip a window starts at every multiple of the hop while a full window fits,
+ * and one more ends with the clip when 0.05 s or more would remain. Lengths are in seconds; the samples
+ * are at `sampleRate` Hz.
+ * @throws RangeError for a window or hop shorter than a sample
  */
 export function sliceWindows(
   samples: Float32Array,

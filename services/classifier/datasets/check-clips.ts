@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { ClipDecoder } from '../../../shared/signal/clip';
 import { isClipFault, maxClipSeconds } from '../../../shared/datasets/clip-file';
 import { ProblemList, shownValue, type DatasetProblems } from '../../../shared/datasets/dataset-problems';
-import { isUsersFault } from '../../../shared/datasets/file-index';
+import { isUserFixable } from '../../../shared/datasets/file-index';
 import { AppError } from '../../../shared/errors/app-error';
 import type { ClipList } from './describe-dataset';
 
@@ -113,7 +113,7 @@ async function problemOf(
     });
     return undefined;
   } catch (caught) {
-    if (isUsersFault(caught)) return `it cannot be read (${caught.code})`;
+    if (isUserFixable(caught)) return `it cannot be read (${caught.code})`;
     if (!isClipFault(caught)) throw caught;
     return caught.message;
   }

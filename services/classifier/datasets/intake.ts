@@ -5,7 +5,7 @@ import { Transform, Writable, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { maxClipBytes } from '../../../shared/datasets/clip-file';
 import { isCsv, maxCsvBytes } from '../../../shared/datasets/csv-file';
-import { isClutter } from '../../../shared/datasets/file-index';
+import { isSystemFile } from '../../../shared/datasets/file-index';
 import { FileNames } from '../../../shared/datasets/file-names';
 import { AppError } from '../../../shared/errors/app-error';
 import { syncFolder } from '../../../shared/runtime/write-atomically';
@@ -50,7 +50,7 @@ export class Intake {
    */
   async addFile(sentName: string, content: Readable): Promise<void> {
     const name = tidyName(sentName);
-    if (isClutter(name)) {
+    if (isSystemFile(name)) {
       await pipeline(content, discard());
       return;
     }

@@ -1,4 +1,4 @@
-import { isClutter } from '../../../shared/datasets/file-index';
+import { isSystemFile } from '../../../shared/datasets/file-index';
 import { FileNames } from '../../../shared/datasets/file-names';
 import { unzip } from '../../../shared/datasets/unzip';
 import { AppError } from '../../../shared/errors/app-error';
@@ -34,7 +34,7 @@ export async function unpackArchive(request: UnpackRequest, assertWanted: () => 
   }, pollMs);
   const names = new FileNames();
   const place = (name: string): string | undefined => {
-    if (isClutter(name)) return undefined;
+    if (isSystemFile(name)) return undefined;
     assertClipName(name);
     names.add(name);
     return name;

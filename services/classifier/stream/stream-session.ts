@@ -322,7 +322,7 @@ export class StreamSession {
       this.#windows.push(this.#resampler.finish());
     if (fromHz !== toHz || windowSeconds !== this.#windowSeconds) {
       this.#windows.push(this.#resampler.finish());
-      this.#windows = this.#windows.continued({ sampleRate: toHz, windowSeconds }, (samples) =>
+      this.#windows = this.#windows.continueWith({ sampleRate: toHz, windowSeconds }, (samples) =>
         resample(samples, fromHz, toHz, this.#arithmetic),
       );
       this.#arrivals.rescale(toHz / fromHz);

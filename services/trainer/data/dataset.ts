@@ -11,7 +11,7 @@ import { isOtherCategory } from '../../../shared/datasets/class-name';
 import { classesOf } from '../../../shared/datasets/dataset-classes';
 import { type DatasetListing, type DatasetRow, readDatasetCsv } from '../../../shared/datasets/dataset-csv';
 import { invalidDataset, ProblemList, shownValue } from '../../../shared/datasets/dataset-problems';
-import { isUsersFault } from '../../../shared/datasets/file-index';
+import { isUserFixable } from '../../../shared/datasets/file-index';
 import { repeatWarnings, type HashedClip } from '../../../shared/datasets/repeats';
 
 /** A recording, ready for the network. */
@@ -171,7 +171,7 @@ async function loadClip(
     await cache.store(contentHash, samples);
     return { row, contentHash, samples };
   } catch (caught) {
-    if (isUsersFault(caught)) return `${name} cannot be read: ${caught.message}`;
+    if (isUserFixable(caught)) return `${name} cannot be read: ${caught.message}`;
     if (!isClipFault(caught)) throw caught;
     return `${name}: ${caught.message}`;
   }

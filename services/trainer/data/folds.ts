@@ -1,5 +1,5 @@
 import type { Protocol } from '../../../shared/contracts/manifest';
-import { foldEachSource, mostFolds } from '../../../shared/datasets/assign-folds';
+import { foldEachSource, maxFolds } from '../../../shared/datasets/assign-folds';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Dataset, LabelledClip } from './dataset';
 
@@ -46,7 +46,7 @@ const mostSplits = 64;
 
 /** Whether a class has so few sources that the folds that were made of them are fewer than the usual five. */
 export function hasFewSources({ foldsMade, clips }: Dataset): boolean {
-  return foldsMade && foldsOf(clips).length < mostFolds;
+  return foldsMade && foldsOf(clips).length < maxFolds;
 }
 
 /** The dataset with a fold for each source, as far as a version has networks; the test fold stays as it is. */

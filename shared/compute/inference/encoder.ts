@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { concatenate } from '../../signal/concatenate';
 import { encoderOutputs } from '../../encoder/mobile-net';
 import { encoderParameters } from '../network/encoder-weights';
-import { encoderFewestSamples, kaldiMel } from '../../front-end/kaldi-mel';
+import { encoderMinSamples, kaldiMel } from '../../front-end/kaldi-mel';
 import { AppError } from '../../errors/app-error';
 import { encodePictures } from '../network/mobile-net';
 import type { WeightArrays } from '../network/network';
@@ -71,8 +71,8 @@ function createReferenceEncoder(values: WeightArrays): Encoder {
 
 /** A window with silence at its end where it is too short for the network. */
 function heardSamples(window: Float32Array): Float32Array {
-  if (window.length >= encoderFewestSamples) return window;
-  const completed = new Float32Array(encoderFewestSamples);
+  if (window.length >= encoderMinSamples) return window;
+  const completed = new Float32Array(encoderMinSamples);
   completed.set(window);
   return completed;
 }

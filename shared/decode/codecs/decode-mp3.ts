@@ -24,8 +24,8 @@ function join(frames: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * Mutes the end of a section that overlaps a damaged frame. The clip builder mutes the damaged frame
- * itself.
+ * Mutes one frame length before the first sample beyond full scale. Frames overlap, so a damaged frame
+ * also changes the end of the previous one. The clip builder mutes the damaged frame itself.
  */
 function muteOnset(sound: readonly Float32Array[]): void {
   for (const channel of sound) {
