@@ -1,4 +1,4 @@
-// The addon's exports: which instruction sets there are, and a factory an architecture.
+// The addon's exports: the list of instruction sets, and a factory for each kind of object.
 #include <cstdlib>
 #include <memory>
 #include <thread>
@@ -20,13 +20,13 @@ namespace earshot {
 
 namespace {
 
-// Samples of a clip that a network may be made for: enough for one token, and a minute at 48 kHz.
+// Bounds for the number of samples in a clip: enough for one token, and a minute at 48 kHz.
 constexpr int kMinSamples = 64;
 constexpr int kMaxSamples = 2'880'000;
-// Units of a transformer's feed-forward block (shared/contracts/architecture.ts).
+// Largest number of units in a transformer's feed-forward block (shared/contracts/architecture.ts).
 constexpr int kMaxHidden = 8192;
 
-// What the addon keeps for one JavaScript thread.
+// The constructors of the addon's classes, for one JavaScript thread.
 struct ThreadData {
   Napi::FunctionReference network, ensemble, resampler, audio_encoder;
 };
@@ -49,7 +49,7 @@ Napi::Object read_options(const Napi::CallbackInfo& info) {
   return info[0].As<Napi::Object>();
 }
 
-// Frames that make up a clip, and how many of them to remember; 0: none.
+// Makes the frame cache from the options cachedFrames (0: no cache) and frameSamples.
 std::unique_ptr<FrameCache> read_cache(const Napi::Object& options, int samples) {
   const int capacity = read_count(options.Get("cachedFrames"), "cachedFrames", 0, 65'536);
   if (capacity == 0) return nullptr;
@@ -60,7 +60,7 @@ std::unique_ptr<FrameCache> read_cache(const Napi::Object& options, int samples)
   return std::make_unique<FrameCache>(length, capacity);
 }
 
-// What every architecture is told.
+// Options that all architectures have.
 struct CommonOptions {
   const Kernels& kernels;
   int threads, classes;
@@ -76,14 +76,14 @@ int read_samples(const Napi::Object& options) {
   return read_count(options.Get("samples"), "samples", kMinSamples, kMaxSamples);
 }
 
-// A share, where nothing may be all.
+// Reads a number in [0, 1).
 double read_share(const Napi::Object& options, const char* name) {
   const double share = read_number(options.Get(name), name);
   if (!(share >= 0 && share < 1)) refuse_value(options.Env(), std::string(name) + ": expected 0 or more, and less than 1");
   return share;
 }
 
-// Makes a network; memory that is not there becomes an error of JavaScript's.
+// Makes a network; lack of memory becomes an error of JavaScript.
 template <typename Made, typename... Arguments>
 Napi::Value create(Napi::Env env, const Kernels& kernels, Arguments&&... arguments) {
   try {
@@ -91,24 +91,24 @@ Napi::Value create(Napi::Env env, const Kernels& kernels, Arguments&&... argumen
     return NetworkObject::create(constructor, std::make_unique<Made>(kernels, std::forward<Arguments>(arguments)...),
                                  kernels);
   } catch (const std::bad_alloc&) {
-    throw Napi::RangeError::New(env, "There is not enough memory.");
+    throw Napi::RangeError::New(env, "There common not enough memory.");
   }
 }
 
 Napi::Value create_cnn(const Napi::CallbackInfo& info) {
   const Napi::Object options = read_options(info);
-  const CommonOptions is = read_common(options);
+  const CommonOptions common = read_common(options);
   const int samples = read_samples(options);
-  return create<Cnn>(info.Env(), is.kernels, is.threads, samples, is.classes, is.rate, read_cache(options, samples));
+  return create<Cnn>(info.Env(), common.kernels, common.threads, samples, common.classes, common.rate, read_cache(options, samples));
 }
 
 Napi::Value create_transformer(const Napi::CallbackInfo& info) {
   const Napi::Object options = read_options(info);
-  const CommonOptions is = read_common(options);
+  const CommonOptions common = read_common(options);
   const int heads = read_count(options.Get("heads"), "heads", 1, 4);
   if (heads == 3) refuse_value(info.Env(), "heads: expected 1, 2 or 4");
   const int hidden = read_count(options.Get("hidden"), "hidden", 1, kMaxHidden);
-  return create<Transformer>(info.Env(), is.kernels, is.threads, read_samples(options), is.classes, is.rate, heads, hidden);
+  return create<Transformer>(info.Env(), common.kernels, common.threads, read_samples(options), common.classes, common.rate, heads, hidden);
 }
 
 MelSize read_size(const Napi::Object& options, int classes) {
@@ -121,11 +121,11 @@ MelSize read_size(const Napi::Object& options, int classes) {
 
 Napi::Value create_mel(const Napi::CallbackInfo& info) {
   const Napi::Object options = read_options(info);
-  const CommonOptions is = read_common(options);
-  const MelSize size = read_size(options, is.classes);
+  const CommonOptions common = read_common(options);
+  const MelSize size = read_size(options, common.classes);
   const MelOptimiser optimiser{read_share(options, "beta2"), read_share(options, "weightDecay"),
                                read_share(options, "averageDecay")};
-  return create<Mel>(info.Env(), is.kernels, is.threads, size, is.rate, optimiser);
+  return create<Mel>(info.Env(), common.kernels, common.threads, size, common.rate, optimiser);
 }
 
 Napi::Value create_mel_ensemble(const Napi::CallbackInfo& info) {
@@ -166,8 +166,8 @@ Napi::Value instruction_sets(const Napi::CallbackInfo& info) {
   return names;
 }
 
-// Gives the system back what was freed. The C library keeps up to 64 MiB of it for each thread there ever was at a time: it takes the
-// largest block that was freed (a batch's) for the measure of what is worth keeping.
+// Returns freed memory to the system. Otherwise the C library keeps up to 64 MiB of it for each thread,
+// since its threshold grows with the largest block that was freed, here a batch.
 Napi::Value release_memory(const Napi::CallbackInfo& info) {
 #ifdef __GLIBC__
   malloc_trim(0);
@@ -175,7 +175,7 @@ Napi::Value release_memory(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// Neither exit handlers nor other threads: one that hangs in a call that never comes back would be waited for.
+// Ends the process without exit handlers and without waiting for other threads, one of which may hang.
 void leave_process(const Napi::CallbackInfo& info) { std::_Exit(read_count(info[0], "code", 0, 255)); }
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {

@@ -1,4 +1,4 @@
-// Float memory that starts on a cache line, zeroed.
+// Arrays that are aligned to cache lines (64 bytes) and filled with zeros.
 #pragma once
 
 #include <cstdlib>
@@ -12,6 +12,7 @@ struct AlignedFree {
   void operator()(void* memory) const { std::free(memory); }
 };
 
+// An array of fixed length. The constructor throws std::bad_alloc.
 template <typename T>
 class AlignedArray {
  public:

@@ -1,5 +1,6 @@
-// What JavaScript hands over, checked: a TypeError for the wrong type, a RangeError for the wrong size or value. Nothing
-// is converted, so no code of the caller runs between a check and the use.
+// Readers that check arguments from JavaScript. They throw a TypeError for a wrong type, and a
+// RangeError for a wrong size or value. Values are not converted, so that no code of the caller runs
+// between the check of a value and its use.
 #pragma once
 
 #define NAPI_VERSION 8
@@ -27,10 +28,11 @@ inline double read_number(const Napi::Value& value, const std::string& name) {
   return value.As<Napi::Number>().DoubleValue();
 }
 
-inline int read_count(const Napi::Value& value, const std::string& name, int least, int most) {
+// Reads a whole number in [min, max].
+inline int read_count(const Napi::Value& value, const std::string& name, int min, int max) {
   const double number = read_number(value, name);
-  if (!(number >= least && number <= most) || number != static_cast<double>(static_cast<int>(number))) {
-    refuse_value(value.Env(), name + ": expected a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+  if (!(number >= min && number <= max) || number != static_cast<double>(static_cast<int>(number))) {
+    refuse_value(value.Env(), name + ": expected a whole number from " + std::to_string(min) + " to " + std::to_string(max));
   }
   return static_cast<int>(number);
 }
@@ -63,7 +65,8 @@ struct ArrayKind<uint32_t> {
   static constexpr const char* name = "Uint32Array";
 };
 
-// The values of a typed array of exactly `length`; a detached one has none. Valid until JavaScript runs again.
+// Returns the values of a typed array of exactly `length` elements; a detached array has length 0. The
+// pointer is valid until JavaScript runs again.
 template <typename T>
 T* read_array(const Napi::Value& value, const std::string& name, size_t length) {
   const std::string kind = ArrayKind<T>::name;
@@ -77,7 +80,7 @@ T* read_array(const Napi::Value& value, const std::string& name, size_t length) 
   return value.As<Napi::TypedArrayOf<T>>().Data();
 }
 
-// The tensors of `sizes`, one after the other.
+// Copies an array of Float32Arrays of the lengths `sizes` into one array, one after the other.
 inline AlignedArray<float> read_tensors(const Napi::Value& value, const std::string& name,
                                         const std::vector<size_t>& sizes) {
   if (!value.IsArray()) refuse_type(value.Env(), name, "an array of Float32Array");
@@ -91,14 +94,14 @@ inline AlignedArray<float> read_tensors(const Napi::Value& value, const std::str
   AlignedArray<float> read(total);
   float* to = read.data();
   for (uint32_t i = 0; i < sizes.size(); i++) {
-    // Copied at once: reading the next element may run a getter, which may detach this one.
+    // Each is copied at once, because reading the next element may run a getter that detaches this one.
     const float* from = read_array<float>(tensors.Get(i), name + "[" + std::to_string(i) + "]", sizes[i]);
     to = std::copy_n(from, sizes[i], to);
   }
   return read;
 }
 
-// JavaScript gets an error whatever goes wrong in here.
+// Runs `work` and turns any C++ exception into an error of JavaScript.
 template <typename Work>
 Napi::Value guarded(Napi::Env env, Work work) {
   try {

@@ -14,13 +14,14 @@ namespace {
 constexpr int kStemChannels = 8;
 constexpr int kTagHidden = 512;
 constexpr int kTransform = 1024;
-// Of which the window lets 800 pass, from the 112th on.
+// The Hann window is not 0 for 800 samples of a transform, from sample 112 on.
 constexpr int kHeard = 800, kStart = (kTransform - kHeard) / 2;
 constexpr double kSampleRate = 32'000, kHighestHz = 15'000;
 constexpr float kPreEmphasis = 0.97f;
-// Samples that are reflected at each end.
+// Number of samples that are reflected at each end.
 constexpr int kReflected = kTransform / 2;
-// Items that a step is cut into at least, where it can be: enough for a few threads, whatever their number.
+// Least number of items into which a step is split where possible. It does not depend on the number of
+// threads, so that the results do not either.
 constexpr int kItems = 8;
 constexpr int kDenseOutputs = 64;
 
@@ -42,7 +43,7 @@ double mel_of(double hertz) { return 1127 * std::log(1 + hertz / 700); }
 
 int groups_of(int channels) { return channels / kChannelGroup; }
 
-// Parts of about equal size that a map's rows, or its pixels, are cut into beside so many groups of channels.
+// Number of parts into which a map's rows or pixels are split, given the number of channel groups.
 int parts_beside(int groups) { return groups >= kItems / 2 ? 1 : parts(kItems, groups); }
 
 void grow(AlignedArray<float>& array, size_t floats) {
@@ -80,7 +81,7 @@ AudioEncoder::AudioEncoder(const Kernels& kernels, int threads) : kernels_(*kern
   }
   hidden_ = place(size(kEncoderFeatures, kTagHidden), kTagHidden);
   tags_ = place(size(kTagHidden, kEncoderTags), kEncoderTags);
-  // What is read in whole vectors may reach beyond the last value.
+  // Kernels read whole vectors, which may reach beyond the last value.
   values_ = AlignedArray<float>(next + kPixelSlack);
 
   constexpr int half = kTransform / 2;
@@ -116,12 +117,12 @@ void AudioEncoder::take(const float* values) {
   std::copy_n(values, total, values_.data());
 }
 
-// Makes room for windows of so many frames; what is there is not kept.
+// Allocates memory for windows of so many frames; its content is not kept.
 void AudioEncoder::fit(Room& room, int columns) const {
   const size_t frames = static_cast<size_t>(parts(columns, kernels_.frames) * kernels_.frames);
   const size_t half = static_cast<size_t>(parts(columns, 2));
   grow(room.picture, kEncoderBands * frames);
-  // The largest maps are the first: a quarter of the picture's pixels in each channel.
+  // The first maps are the largest; each of their channels has a quarter of the picture's pixels.
   const size_t plane = (kEncoderBands / 2 * half + kPixelStep - 1) / kPixelStep * kPixelStep;
   for (AlignedArray<float>* map : {&room.input, &room.output, &room.depthwise}) grow(*map, kStemChannels * plane);
   room.kernel.resize(kEncoderFeatures * 64);
@@ -173,11 +174,11 @@ const std::vector<float>& AudioEncoder::encode_each(size_t count, int columns, c
   }
   for (Room& room : rooms_) fit(room, columns);
   pool_.run(static_cast<int>(count), [&](int item, int worker) {
-    const auto here = [worker](int items, const auto& own) {
+    const auto on_this_thread = [worker](int items, const auto& own) {
       for (int i = 0; i < items; i++) own(i, worker);
     };
     const size_t window = static_cast<size_t>(item);
-    work(window, rooms_[static_cast<size_t>(worker)], here, outputs_of(window));
+    work(window, rooms_[static_cast<size_t>(worker)], on_this_thread, outputs_of(window));
   });
   return outputs_;
 }
@@ -203,14 +204,15 @@ void AudioEncoder::encode_picture(Shape picture, Room& room, const Run& run, flo
   classify(room, from, run, outputs);
 }
 
-// Pre-emphasis, then mel bands of frames of 25 ms every 10 ms: shared/front-end/kaldi-mel.ts.
+// Computes pre-emphasis, then mel bands of frames of 25 ms every 10 ms, as
+// shared/front-end/kaldi-mel.ts.
 template <typename Run>
 AudioEncoder::Shape AudioEncoder::picture_of(const Window& window, Room& room, const Run& run) {
   const int length = std::max(window.length, kEncoderFewestSamples);
   const int frames = 1 + (length - 1) / kEncoderHop;
   const int groups = parts(frames, kernels_.frames);
   const int emphasised = length - 1;
-  // The last group's frames may reach beyond the reflected end.
+  // Frames of the last group may reach beyond the reflected end.
   const size_t needed = static_cast<size_t>((groups * kernels_.frames - 1) * kEncoderHop + kTransform);
   room.samples.assign(std::max(needed, static_cast<size_t>(emphasised + 2 * kReflected)), 0.0f);
   float* y = room.samples.data() + kReflected;
@@ -259,7 +261,9 @@ void AudioEncoder::run_block(const MobileBlock& block, Shape from, Shape to, Roo
   });
 }
 
-// Rows `first` to `last` of a group's channels behind the depthwise convolution, out of the rows that they need.
+// Computes rows [first, last) of the depthwise convolution for a group of channels, after expanding only
+// the rows that these need.
+// @param sums [kChannelGroup], receives the sum of each channel's outputs
 void AudioEncoder::expand_stripe(const MobileBlock& block, Shape from, Shape to, Room& room, Scratch& scratch, int group,
                                  int first, int last, float* sums) const {
   const int padding = (block.size - 1) / 2;
@@ -314,7 +318,7 @@ const float* AudioEncoder::weighed_kernel(const MobileBlock& block, Shape to, in
   return room.kernel.data();
 }
 
-// The last convolution, the mean of each of its channels, and the tags.
+// Computes the last convolution, the mean of each of its channels (the features), and the tags' logits.
 template <typename Run>
 void AudioEncoder::classify(Room& room, Shape last, const Run& run, float* outputs) {
   run(groups_of(kEncoderFeatures), [&](int group, int worker) {

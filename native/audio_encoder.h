@@ -1,4 +1,5 @@
-// The pretrained encoder with its front end (shared/encoder): windows in, features and tag logits out, in one call.
+// The pretrained encoder with its front end (shared/encoder). One call turns windows of samples into
+// features and logits of AudioSet's tags.
 #pragma once
 
 #include <array>
@@ -13,7 +14,7 @@ namespace earshot {
 
 constexpr int kEncoderBands = 128;
 constexpr int kEncoderHop = 320;
-// Shorter windows are completed with zeros.
+// Samples; shorter windows are padded with zeros at the end.
 constexpr int kEncoderFewestSamples = 16'000;
 constexpr int kEncoderFewestFrames = kEncoderFewestSamples / kEncoderHop;
 constexpr int kEncoderFeatures = 384;
@@ -21,12 +22,13 @@ constexpr int kEncoderTags = 527;
 constexpr int kEncoderOutputs = kEncoderFeatures + kEncoderTags;
 constexpr int kEncoderBlocks = 15;
 
-// A layer's parameters, as places in the encoder's values.
+// Offsets of a layer's parameters in the encoder's array of values.
 struct LayerPlace {
   size_t kernel, bias;
 };
 
-// An inverted residual (shared/encoder/mobile-net.ts).
+// An inverted residual block (shared/encoder/mobile-net.ts). `size` is the depthwise kernel's, and
+// `squeezed` the width of squeeze-and-excitation, 0 without it.
 struct MobileBlock {
   int in, expanded, size, stride, squeezed, out;
   Activation activation;
@@ -40,36 +42,40 @@ class AudioEncoder {
   AudioEncoder(const Kernels& kernels, int threads);
   AudioEncoder(const AudioEncoder&) = delete;
 
-  // Of the parameters' tensors, in the order in which `take` wants them.
+  // Lengths of the parameter tensors, in the order in which they lie in the array for `take`.
   const std::vector<size_t>& sizes() const { return sizes_; }
   size_t total() const { return values_.size(); }
+  // Copies the weights: all tensors, one after the other.
   void take(const float* values);
 
-  // @return [window][kEncoderOutputs]; valid until the next call
+  // Encodes windows on all threads. The result does not depend on the number of threads.
+  // @return [window][kEncoderOutputs]: the features, then the logits; valid until the next call
   const std::vector<float>& encode(const std::vector<Window>& windows);
-  // The network alone: each window is what the front end made of one, [kEncoderBands][frames] of at least kEncoderFewestFrames.
+  // Computes the network without the front end. Each window holds the front end's output for one window,
+  // [kEncoderBands][frames], with at least kEncoderFewestFrames frames.
   const std::vector<float>& encode_pictures(const std::vector<Window>& pictures);
 
  private:
-  // A map's size; see picture_kernels.h.
+  // Size of a map; picture_kernels.h describes the layout. `plane` is in floats.
   struct Shape {
     int rows, columns;
     int pixels() const { return rows * columns; }
     long plane() const { return (static_cast<long>(pixels()) + kPixelStep - 1) / kPixelStep * kPixelStep; }
   };
-  // The maps of one window on its way.
+  // Memory for the maps of one window.
   struct Room {
-    std::vector<float> samples;  // pre-emphasised, reflected at both ends
+    std::vector<float> samples;  // after pre-emphasis, reflected at both ends
     AlignedArray<float> picture, input, output, depthwise;
-    std::vector<float> sums, kernel;  // of the depthwise maps, by stripe; of a projection, weighed
+    std::vector<float> sums, kernel;  // [stripe][channel] of the depthwise maps; a scaled projection kernel
     std::vector<float> features;
   };
-  // What one thread needs beside them.
+  // Scratch memory of one thread.
   struct Scratch {
     AlignedArray<float> mel, rows, expanded, last;
   };
-  // Runs items one after the other or on all threads.
   // Calls work(window, room, run, outputs) for each of `count` windows of at most `columns` frames.
+  // There and below, `run(items, work)` calls work(item, worker) for all items, on this thread or on all
+  // threads.
   template <typename Work>
   const std::vector<float>& encode_each(size_t count, int columns, const Work& work);
   template <typename Run>
@@ -83,7 +89,8 @@ class AudioEncoder {
 
   void expand_stripe(const MobileBlock& block, Shape from, Shape to, Room& room, Scratch& scratch, int group, int first,
                      int last, float* sums) const;
-  // The projection's kernel, each input channel weighed by squeeze-and-excitation; the layer's own where there is none.
+  // The projection's kernel with each input channel scaled by squeeze-and-excitation; the unchanged
+  // kernel for a block without it.
   const float* weighed_kernel(const MobileBlock& block, Shape to, int stripes, Room& room) const;
   void fit(Room& room, int columns) const;
   void fit(Scratch& scratch, int columns) const;

@@ -1,4 +1,4 @@
-// The pretrained encoder as JavaScript sees it.
+// The JavaScript class NativeAudioEncoder.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@ namespace earshot {
 
 class AudioEncoderObject : public Napi::ObjectWrap<AudioEncoderObject> {
  public:
-  // The constructor stays inside the addon: objects come from `create`.
+  // The constructor is not exported; objects are made by `create`.
   static Napi::FunctionReference define(Napi::Env env);
   static Napi::Value create(const Napi::FunctionReference& constructor, std::unique_ptr<AudioEncoder> encoder,
                             const Kernels& kernels);
@@ -24,7 +24,7 @@ class AudioEncoderObject : public Napi::ObjectWrap<AudioEncoderObject> {
   Napi::Value encode_pictures(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
-  // Shared: a caller's getter may dispose of it in the middle of a call.
+  // A shared pointer, because a getter of the caller may dispose of the encoder during a call.
   std::shared_ptr<AudioEncoder> encoder(Napi::Env env) const;
 
   std::shared_ptr<AudioEncoder> encoder_;

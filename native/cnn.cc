@@ -9,10 +9,11 @@ namespace earshot {
 
 namespace {
 
-// Rows of dense1's kernel an item; fixed, so that sums are taken in one order whatever the threads.
+// Rows of dense1's kernel in a work item. It is fixed, so that the order of sums does not depend on the
+// number of threads.
 constexpr int kProductRows = 1000;
 
-// Cut evenly into what one item of work takes: of a short rest a thread would be through while others are not.
+// Splits tokens [first, last) evenly into work items. Items of equal size keep the threads equally busy.
 template <typename Range>
 void add_ranges(std::vector<Range>& ranges, int clip, int first, int last) {
   const int step = parts(last - first, parts(last - first, kTrunkMaxTokens));
@@ -43,8 +44,9 @@ void Cnn::weights_changed() {
   keep_half_kernel();
 }
 
-// A window of a stream pays above all for reading dense1's kernel: half as much of it where that changes nothing, as with
-// published weights, which were rounded to half precision. Token by token, as the trunk leaves its outputs.
+// Copies dense1's kernel in half precision if that is exact, as it is for published weights. For a
+// single window of a stream most of the time goes into reading this kernel, which the copy halves. Its
+// rows are in the order of the trunk's outputs, token by token.
 void Cnn::keep_half_kernel() {
   half_kernel1_ = AlignedArray<uint16_t>();
   if (kernels_.dense->product_half == nullptr) return;
@@ -88,7 +90,7 @@ void Cnn::infer(const float* features, int clips, int, float* logits) {
   }
   if (!takes_half(clips)) {
     pool_.run(clips, [&](int clip, int) {
-      // Channel by channel, as PyTorch flattens [16, tokens].
+      // Transposed to channel by channel, as PyTorch flattens [16, tokens].
       transpose(tokens_of(clip, 0), tokens, kTokenWidth, work_.flat.data() + static_cast<size_t>(clip) * flat_);
     });
   }
@@ -103,13 +105,14 @@ void Cnn::infer_ranges(const float* features, const std::vector<Range>& ranges) 
   });
 }
 
-// The tokens of a batch, those of known frames from the cache: the same bits as when all are computed.
+// Computes the tokens of a batch, those of known frames from the cache. The bits are the same as when
+// all are computed.
 void Cnn::infer_frames(const float* features, int clips) {
   const int length = cache_->frame_samples(), per_frame = cache_->frame_tokens();
   const int per_clip = inputs / length;
   const size_t rest_floats = static_cast<size_t>(per_frame - 1) * kTokenWidth;
   std::vector<FrameWork> frames(static_cast<size_t>(clips) * per_clip);
-  // A clip's features are its frames end to end: frame after frame through the whole batch.
+  // A clip's features are its frames one after the other, so frame indices run through the whole batch.
   const auto samples_of = [&](size_t frame) { return features + frame * length; };
   const auto tokens_at = [&](size_t frame) {
     const int at = static_cast<int>(frame);
@@ -181,7 +184,7 @@ void Cnn::dense_forward(int clips) {
     float* logits = work_.logits.data() + static_cast<size_t>(clip) * classes;
     std::copy_n(dense2_bias(), classes, logits);
     for (int o = 0; o < kHidden; o++) {
-      hidden[o] = hidden[o] < 0 ? 0 : hidden[o];  // a NaN comes through
+      hidden[o] = hidden[o] < 0 ? 0 : hidden[o];  // keeps a NaN
       for (int c = 0; c < classes; c++) logits[c] += hidden[o] * dense2_kernel()[o * classes + c];
     }
   }

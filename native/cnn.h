@@ -1,4 +1,5 @@
-// The report's Conv1DNet ("Architecture 1"): the trunk, flattened channel by channel, linear → 128, ReLU, linear → classes.
+// The report's Conv1DNet ("Architecture 1"): the trunk, whose tokens are flattened channel by channel,
+// then a linear layer to 128 units, ReLU and a linear layer to the classes.
 #pragma once
 
 #include <memory>
@@ -12,8 +13,8 @@ namespace earshot {
 
 class Cnn : public Network {
  public:
-  // @param rate dropout's, in [0, 1)
-  // @param cache of the frames that make up a clip; null: every clip is computed whole
+  // @param rate dropout rate in [0, 1)
+  // @param cache holds tokens of earlier frames; null: every clip is computed from its samples
   Cnn(const Kernels& kernels, int threads, int samples, int classes, double rate, std::unique_ptr<FrameCache> cache);
 
   void weights_changed() override;
@@ -22,7 +23,7 @@ class Cnn : public Network {
   StepResult gradients(const Batch& batch, float* gradients) override;
 
  private:
-  // Memory of a batch; kept, and grown when a larger one comes.
+  // Memory for a batch. It is kept between calls and grows for a larger batch.
   struct Workspace {
     int clips = 0;
     AlignedArray<float> tokens;      // [clips][tokens][16]
@@ -40,10 +41,10 @@ class Cnn : public Network {
     AlignedArray<float> d_hidden;     // [clips][128]
     AlignedArray<float> d_hidden_t;   // [128][clips, rounded up to 16]
     AlignedArray<float> d_trunk;      // [clips][kTrunkParameters]
-    AlignedArray<float> small;        // gradients of the trunk, dense1's bias and dense2, laid out as the values but for dense1's kernel
+    AlignedArray<float> small;        // all gradients but those of dense1's kernel, in the order of the values
   };
 
-  // Tokens [first, last) of a clip that are to be computed.
+  // Tokens [first, last) of a clip, to be computed.
   struct Range {
     int clip, first, last;
   };
@@ -51,9 +52,9 @@ class Cnn : public Network {
   struct FrameWork {
     uint64_t hash = 0;
     const FrameCache::Frame* known = nullptr;
-    uint64_t id = 0;     // in the cache; 0: not there
-    bool first = false;  // its first token is known, too
-    int same_as = -1;    // an earlier frame of the batch that this one equals
+    uint64_t id = 0;     // in the cache; 0: not in it
+    bool first = false;  // whether its first token is in the cache too
+    int same_as = -1;    // index of an equal, earlier frame of the batch
   };
 
   void reserve(int clips);
@@ -84,7 +85,8 @@ class Cnn : public Network {
   const std::unique_ptr<FrameCache> cache_;
   const int flat_;  // 16 × tokens
   const size_t kernel1_floats_;
-  // dense1's kernel in half precision, token by token, [16 × tokens][128]; empty where that would change a weight.
+  // dense1's kernel in half precision, [tokens × 16][128] in the trunk's order; empty unless every
+  // weight is exactly a half-precision number.
   AlignedArray<uint16_t> half_kernel1_;
   Workspace work_;
   TrainingSpace training_;

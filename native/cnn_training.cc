@@ -10,7 +10,8 @@ namespace earshot {
 
 namespace {
 
-// Rows of dense1's kernel an item; fixed, so that sums are taken in one order whatever the threads.
+// Rows of dense1's kernel in a work item. It is fixed, so that the order of sums does not depend on the
+// number of threads.
 constexpr int kBackwardRows = 240;
 
 }  // namespace
@@ -31,7 +32,7 @@ void Cnn::reserve_training(int clips) {
   training_.clips = clips;
 }
 
-// The loss, and its gradients by the logits and by dense1's outputs.
+// Computes the loss, and its gradients with respect to the logits and to dense1's outputs.
 StepResult Cnn::losses(const Batch& batch) {
   StepResult result{0, 0};
   const int padded = parts(batch.clips, 16) * 16;
@@ -54,7 +55,7 @@ StepResult Cnn::losses(const Batch& batch) {
   return result;
 }
 
-// The gradients of dense1's bias and of dense2, behind the trunk's in `small`.
+// Computes the gradients of dense1's bias and of dense2, which follow the trunk's in `small`.
 void Cnn::d_dense2(int clips) {
   float* bias1 = training_.small.data() + kTrunkParameters;
   float* kernel2 = bias1 + kHidden;
@@ -119,7 +120,7 @@ void Cnn::backward(const Batch& batch, const AdamStep* step, float* d_kernel1) {
     trunk_.backward(batch.features + at * inputs, dropout_of(batch, clip), *training_.tapes[at], d_tokens,
                     training_.d_trunk.data() + at * kTrunkParameters, worker);
   });
-  // Clip after clip, in their order.
+  // Summed in the order of the clips.
   std::copy_n(training_.d_trunk.data(), kTrunkParameters, training_.small.data());
   for (int clip = 1; clip < batch.clips; clip++) {
     const float* more = training_.d_trunk.data() + static_cast<size_t>(clip) * kTrunkParameters;

@@ -1,4 +1,4 @@
-// The loss of a classifier.
+// Softmax and cross-entropy.
 #pragma once
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 
 namespace earshot {
 
-// What a softmax makes of logits: the highest, and the sum of the exponentials below it.
+// The terms of a softmax: the highest logit, and the sum of exp(logit − highest).
 struct Softmax {
   Softmax(const float* logits, int classes) : logits(logits), highest(std::max_element(logits, logits + classes)), sum(0) {
     for (int c = 0; c < classes; c++) sum += std::exp(static_cast<double>(logits[c]) - *highest);
@@ -20,8 +20,8 @@ struct Softmax {
   double sum;
 };
 
-// A clip's cross-entropy in nats, and whether its highest logit is its label's.
-// @param d_logits written: the gradient, times `weight`
+// Returns a clip's cross-entropy in nats, and whether the label's logit is the highest.
+// @param d_logits [classes], receives the gradient times `weight`
 inline StepResult cross_entropy(const float* logits, int classes, int label, double weight, float* d_logits) {
   const Softmax softmax(logits, classes);
   for (int c = 0; c < classes; c++) {
@@ -30,7 +30,7 @@ inline StepResult cross_entropy(const float* logits, int classes, int label, dou
   return {softmax.loss(label), softmax.highest - logits == label};
 }
 
-// The same with a share of each class for a label; the highest share is the one to be met.
+// The same for a target probability of each class. `correct` compares with the class of highest target.
 inline StepResult cross_entropy(const float* logits, int classes, const float* targets, double weight, float* d_logits) {
   const Softmax softmax(logits, classes);
   double total = 0, loss = 0;

@@ -1,4 +1,4 @@
-// shared/compute/network/dropout.ts for a layer too small for vectors.
+// Scalar version of shared/compute/network/dropout.ts, for a layer that is too small for vectors.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ class DropoutMask {
   DropoutMask(double rate, uint32_t seed)
       : threshold_(static_cast<uint32_t>(rate * 65536 + 0.5)), kept_(static_cast<float>(1 / (1 - rate))), seed_(seed) {}
 
-  // What activation `index` of the layer is multiplied by.
+  // Factor of activation `index` of the layer: 0 or 1 / (1 − rate).
   float at(uint32_t index) const {
     uint32_t x = (index >> 1) ^ seed_;
     x = (x ^ (x >> 16)) * 0x7feb352du;

@@ -10,10 +10,10 @@ size_t padded(const EncoderShape& shape) { return static_cast<size_t>(shape.padd
 
 size_t pair_floats(const EncoderShape& shape) { return 2 * shape.plane(); }
 
-// Enough for the narrowest lanes.
+// Enough for the narrowest vectors, of four lanes.
 size_t range_floats(const EncoderShape& shape) { return padded(shape) * 3 * kTokenWidth / 4; }
 
-// shared/compute/network/position-encoding.ts, planar.
+// The position encoding of shared/compute/network/position-encoding.ts as a plane [16][padded].
 AlignedArray<float> position_encoding(const EncoderShape& shape) {
   AlignedArray<float> positions(shape.plane());
   for (int token = 0; token < shape.tokens; token++) {

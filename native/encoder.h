@@ -1,4 +1,5 @@
-// The transformer's encoder and head: a clip's tokens → logits, and back to the gradients of weights and tokens.
+// The transformer's encoder and head: computes logits from a clip's tokens, and the gradients of the
+// weights and tokens.
 #pragma once
 
 #include <vector>
@@ -8,7 +9,7 @@
 
 namespace earshot {
 
-// What one clip's training pass keeps for its backward pass: 1.2 MB at 2,251 tokens.
+// Values of one clip's forward pass that its backward pass needs: 1.2 MB at 2,251 tokens.
 class EncoderTape {
  public:
   explicit EncoderTape(const EncoderShape& shape);
@@ -18,7 +19,8 @@ class EncoderTape {
   mutable AlignedArray<float> inputs_, attended_, log_sums_, shares_, row_;
 };
 
-// One clip's inference in parts, so that several threads share it: all tiles of a stage before any of the next.
+// State of one clip's inference, which several threads can share: it is cut into stages and these into
+// tiles. All tiles of a stage must be done before the next stage begins.
 class EncoderPass {
  public:
   explicit EncoderPass(const EncoderShape& shape);
@@ -28,10 +30,10 @@ class EncoderPass {
   AlignedArray<float> inputs_[2], pairs_[2], ranges_[2], scratch_;
 };
 
-// Calls for different clips may run at the same time, each with a `worker` < `workers` of its own.
+// Calls for different clips may run concurrently if each has a different `worker` < `workers`.
 class Encoder {
  public:
-  // Stages of inference: embedding, then the attention blocks but the last.
+  // Stages of inference: embedding, then all attention blocks but the last.
   static constexpr int kStages = kAttentionBlocks;
 
   Encoder(const Kernels& kernels, const EncoderShape& shape, int workers);
@@ -40,26 +42,30 @@ class Encoder {
   size_t parameters() const { return EncoderLayout::of(shape_).size; }
   int tiles() const;
 
-  // @param weights `parameters()` of them in EncoderLayout's order; they stay the caller's
+  // Computes one tile of a stage.
+  // @param weights `parameters()` values in EncoderLayout's order
+  // @param trunk_tokens [tokens − 1][16], read in stage 0
   void infer_tile(const float* weights, int stage, int tile, const float* trunk_tokens, EncoderPass& pass) const;
-  // After all stages. @param logits [classes], written
+  // Computes the last attention block, feed-forward block and head, after all stages.
+  // @param logits [classes], overwritten
   void classify(const float* weights, EncoderPass& pass, float* logits) const;
 
-  // A clip with dropout. @param logits [classes], written
+  // Forward pass of a clip in training.
+  // @param logits [classes], overwritten
   void forward(const float* weights, const float* trunk_tokens, const EncoderDropout& dropout, EncoderTape& tape,
                float* logits, int worker);
-  // @param gradients `parameters()` of them, overwritten, as d_trunk_tokens is
+  // Backward pass of a clip. @param gradients `parameters()` values; both outputs are overwritten
   void backward(const float* weights, const EncoderDropout& dropout, const EncoderTape& tape, const float* d_logits,
                 float* d_trunk_tokens, float* gradients, int worker);
 
  private:
   struct Workplace {
-    AlignedArray<float> pairs, ranges, scratch;  // only once a training pass has run
+    AlignedArray<float> pairs, ranges, scratch;  // allocated by the first training pass
   };
 
   const EncoderKernels& kernels_;
   EncoderShape shape_;
-  AlignedArray<float> positions_;  // a plane
+  AlignedArray<float> positions_;  // position encoding, [16][padded]
   std::vector<Workplace> workplaces_;
 };
 

@@ -1,4 +1,5 @@
-// The transformer's encoder (report, "Architecture 2"), one clip at a time: what an instruction set offers.
+// Kernels for the transformer's encoder (report, "Architecture 2"), as a table for each instruction set.
+// They process one clip at a time. Planes and scratch memory are aligned to 64 bytes.
 #pragma once
 
 #include <cstddef>
@@ -9,13 +10,13 @@
 namespace earshot {
 
 constexpr int kAttentionBlocks = 4;
-// Lanes of the widest instruction set: what rows of tokens are padded to.
+// Lanes of the widest instruction set; the number of tokens is padded to a multiple of it.
 constexpr int kMaxLanes = 16;
 
-// A clip as the encoder sees it: the class token, then the trunk's.
+// Sizes of the encoder. A clip's tokens are the class token and the trunk's tokens behind it.
 struct EncoderShape {
   int tokens;
-  int padded;  // tokens, rounded up: tokens lie side by side, channel after channel ("planar": [16][padded])
+  int padded;  // tokens, rounded up; a "plane" is [16][padded], channel after channel
   int heads;   // 1, 2 or 4
   int hidden;
   int classes;
@@ -27,7 +28,7 @@ struct EncoderShape {
   constexpr size_t plane() const { return static_cast<size_t>(kTokenWidth) * static_cast<size_t>(padded); }
 };
 
-// Where an attention block's parameters lie behind its first: kernels are [in][out].
+// Offsets of an attention block's parameters from its first one. Kernels are [in][out].
 struct AttentionLayout {
   static constexpr int matrix = kTokenWidth * kTokenWidth;
   static constexpr int projection = matrix + kTokenWidth;
@@ -44,7 +45,8 @@ struct AttentionLayout {
   static constexpr int size = norm_shift + kTokenWidth;
 };
 
-// Where the encoder's parameters lie, in the order of shared/compute/network/transformer.ts, the trunk's left out.
+// Offsets of the encoder's parameters, in the order of shared/compute/network/transformer.ts but without
+// the trunk's.
 struct EncoderLayout {
   static constexpr size_t class_token = 0;
   static constexpr size_t blocks = kTokenWidth;
@@ -69,52 +71,58 @@ struct EncoderLayout {
   }
 };
 
-// Which activations a clip's training pass drops: shared/compute/network/dropout.ts, as a function of (seed, index).
+// Dropout of a clip's training pass. Masks are functions of seed and index, as in
+// shared/compute/network/dropout.ts.
 struct EncoderDropout {
-  double rate;                           // 0: none
-  uint32_t slot;                         // the clip's place in the slice whose mask it is
+  double rate;                           // 0: no dropout
+  uint32_t slot;                         // index of the clip in its slice of the batch
   uint32_t seeds[kAttentionBlocks + 1];  // attention1 … attention4, feedForward
 };
 
-// Keys and values of a block, ready to be asked.
+// Keys and values of an attention block, laid out for `attend`.
 struct KeysView {
-  float* pairs;   // [heads][padded][2 · head width]: a token's key, then its value
-  float* ranges;  // [padded / lanes][3][16]: least and greatest key a channel, and a figure that is NaN if any key is
+  float* pairs;   // [heads][padded][2 · head width]: each token's key, then its value
+  float* ranges;  // [padded / lanes][3][16]: by channel the least key, the greatest key, and 0 or NaN:
+                  // NaN if any key is not finite
 };
 
-// What a clip's training pass keeps for its backward pass.
+// Values of a clip's forward pass that its backward pass reads.
 struct EncoderTapeView {
-  float* inputs;    // [4] planes: what each attention block was given
+  float* inputs;    // [4] planes: the input of each attention block
   float* attended;  // [3] planes: softmax(qkᵀ)v before the output projection
-  float* log_sums;  // [3][4][padded]: base-2 logarithm of each softmax's denominator, a head
-  float* shares;    // [4][padded]: the last block's softmax for the class token, a head
-  float* row;       // row_floats(shape): the class token on its way to the logits
+  float* log_sums;  // [3][4][padded]: by block and head, base-2 logarithm of each softmax's denominator
+  float* shares;    // [4][padded]: by head, the last block's softmax for the class token
+  float* row;       // encoder_row_floats(shape): the class token's activations (isa/class_row.h)
 };
 constexpr size_t encoder_row_floats(const EncoderShape& shape) {
   return 32 * kTokenWidth + static_cast<size_t>(shape.hidden);
 }
 
 struct EncoderKernels {
-  // Tokens that `attend` computes at a time.
+  // Tokens in a tile, which `attend` computes at a time.
   int lanes;
-  // Floats of scratch memory, 64-byte aligned.
+  // Floats of scratch memory that `classify` and `backward` need.
   size_t (*scratch_floats)(const EncoderShape&);
   size_t (*backward_scratch_floats)(const EncoderShape&);
 
-  // Inference in parts, all of a stage before any of the next; `tile` is `lanes` tokens.
-  // Stage 0: class token and positions [16][padded] added to the trunk's tokens [tokens − 1][16]; keys of block 0.
+  // The next three compute inference in stages and tiles of `lanes` tokens. All tiles of a stage must be
+  // done before the next stage.
+  // Stage 0 puts the class token before the trunk's tokens [tokens − 1][16], adds `positions`
+  // [16][padded], and computes the keys and values of block 0. `input` is the plane that it writes.
   void (*embed)(const EncoderShape&, const float* weights, const float* positions, const float* trunk_tokens, int tile,
                 float* input, const KeysView& keys);
-  // Stages 1 to 3: attention block 0, 1, 2 from `input` to `output` (planes), and the keys of the next but the last.
+  // Stages 1 to 3 compute attention blocks 0 to 2 from the plane `input` to the plane `output`, and the
+  // keys and values of the next block unless that is the last.
   void (*attend)(const EncoderShape&, const float* weights, int block, int tile, const float* input,
                  const KeysView& keys, float* output, const KeysView& next_keys);
-  // Stage 4: the last attention block for the class token, feed-forward and head.
+  // Stage 4 computes the last attention block for the class token, the feed-forward block and the head.
   void (*classify)(const EncoderShape&, const float* weights, const float* input, float* logits, float* scratch);
 
-  // A whole clip with dropout, onto the tape.
+  // Forward pass of a clip in training; writes the tape and the logits [classes].
   void (*forward)(const EncoderShape&, const float* weights, const float* positions, const float* trunk_tokens,
                   const EncoderDropout&, const EncoderTapeView&, const KeysView&, float* logits);
-  // Gradients of all weights and of the trunk's tokens from those of the logits; all are written, not added to.
+  // Backward pass of a clip: computes the gradients of all weights and of the trunk's tokens from those
+  // of the logits. The outputs are overwritten.
   void (*backward)(const EncoderShape&, const float* weights, const EncoderDropout&, const EncoderTapeView&,
                    const float* d_logits, float* d_trunk_tokens, float* gradients, float* scratch);
 };

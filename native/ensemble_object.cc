@@ -9,7 +9,7 @@ namespace earshot {
 
 namespace {
 
-// Frames of a window's spectrogram: they bound the memory that a call can ask for.
+// Largest number of frames in a window's spectrogram; bounds the memory of a call.
 constexpr int kMaxFrames = 16'384;
 
 double read_positive(const Napi::Object& options, const char* name) {
@@ -33,7 +33,7 @@ LogMelFigures read_log_mel(const Napi::Object& options) {
   figures.crops = read_count(options.Get("crops"), "crops", 1, 64);
   figures.range_decibels = read_positive(options, "rangeDecibels");
   figures.silence_decibels = read_positive(options, "silenceDecibels");
-  // All read before any is used: a getter may detach those before it.
+  // All three are fetched before any is read, because a getter may detach the others.
   const Napi::Value firsts = options.Get("filterFirst"), counts = options.Get("filterCounts");
   const Napi::Value all = options.Get("filterWeights");
   const int32_t* first = read_array<int32_t>(firsts, "filterFirst", kMelBins);
@@ -107,7 +107,7 @@ Napi::Value EnsembleObject::set_weights(const Napi::CallbackInfo& info) {
   });
 }
 
-// @return the values, and how many of the crops are each window's
+// @return an object with the values, and with the number of crops of each window as `counts`
 static Napi::Object write_views(Napi::Env env, const char* name, const std::vector<float>& values,
                                 const std::vector<int>& counts) {
   Napi::Float32Array array = Napi::Float32Array::New(env, values.size());

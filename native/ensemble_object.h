@@ -1,4 +1,4 @@
-// A served version of `mel` as JavaScript sees it.
+// The JavaScript class NativeEnsemble: all members of a served version of `mel`.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@ namespace earshot {
 
 class EnsembleObject : public Napi::ObjectWrap<EnsembleObject> {
  public:
-  // The constructor stays inside the addon: objects come from `create`.
+  // The constructor is not exported; objects are made by `create`.
   static Napi::FunctionReference define(Napi::Env env);
   static Napi::Value create(const Napi::FunctionReference& constructor, std::unique_ptr<MelEnsemble> ensemble,
                             const Kernels& kernels);
@@ -24,14 +24,14 @@ class EnsembleObject : public Napi::ObjectWrap<EnsembleObject> {
   Napi::Value logits(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
-  // Shared: a caller's getter may dispose of it in the middle of a call.
+  // A shared pointer, because a getter of the caller may dispose of the ensemble during a call.
   std::shared_ptr<MelEnsemble> ensemble(Napi::Env env) const;
 
   std::shared_ptr<MelEnsemble> ensemble_;
   const Kernels* kernels_ = nullptr;
 };
 
-// What `createMelEnsemble` is told of its front end. @param windowSamples and the rest, filters as three typed arrays
+// Reads the front end from the options of `createMelEnsemble`, whose filters are three typed arrays.
 LogMelFigures read_log_mel(const Napi::Object& options);
 
 }  // namespace earshot

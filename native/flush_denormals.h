@@ -1,5 +1,6 @@
-// Denormals count as zero while this lives, as in TensorFlow's threads: figures below 1e-38 mean nothing to a network,
-// and each costs a processor a hundred cycles.
+// Treats denormal floats as zero on this thread during the object's lifetime, as TensorFlow's threads
+// do. Numbers below 1e-38 do not matter to a network, and computing with them takes about a hundred
+// cycles.
 #pragma once
 
 #include <cstdint>

@@ -11,7 +11,8 @@ FrameCache::FrameCache(int frame_samples, int capacity)
 }
 
 uint64_t FrameCache::hash(const float* samples) const {
-  // Of every sixteenth pair: frames of equal hashes are compared byte by byte, so that this need only spread.
+  // Only every sixteenth pair of samples is hashed. Frames of equal hash are compared byte by byte, so a
+  // collision costs time but does no harm.
   uint64_t result = 0;
   for (int i = 0; i < frame_samples_; i += 32) {
     uint64_t pair;

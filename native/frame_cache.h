@@ -1,6 +1,8 @@
-// Tokens of frames seen before. A token depends on the samples from 42 before its own 64 to 54 after their start, so that
-// all tokens of a frame but its first are a function of that frame alone, and its first of the frame before it too: windows that share frames, as a stream's
-// consecutive windows do, share their tokens. Found by content, so that nobody has to say which windows belong together.
+// A cache of the trunk's tokens, by frame. Consecutive windows of a stream share frames, and so share
+// tokens. A token depends on samples from 42 before the start of its own 64 samples to 54 after it. All
+// tokens of a frame but the first therefore depend on that frame only; the first depends on the frame
+// before it too. Frames are found by their samples, so callers need not say which windows belong to one
+// stream.
 #pragma once
 
 #include <cstdint>
@@ -17,16 +19,16 @@ constexpr int kSamplesPerToken = 64;
 class FrameCache {
  public:
   // @param frame_samples a multiple of kSamplesPerToken
-  // @param capacity frames kept; the one not used for longest gives way
+  // @param capacity number of frames; the least recently used one is replaced
   FrameCache(int frame_samples, int capacity);
 
   int frame_samples() const { return frame_samples_; }
   int frame_tokens() const { return frame_samples_ / kSamplesPerToken; }
 
-  // What is remembered of a frame.
+  // An entry of the cache.
   struct Frame {
-    uint64_t id = 0;        // given once
-    uint64_t previous = 0;  // the frame that stood before it when its first token was computed; 0: unknown
+    uint64_t id = 0;        // unique, never reused
+    uint64_t previous = 0;  // id of the frame before it when its first token was computed; 0: unknown
     uint64_t hash = 0;
     uint64_t used = 0;
     AlignedArray<float> samples;
@@ -34,15 +36,17 @@ class FrameCache {
   };
 
   uint64_t hash(const float* samples) const;
-  // The frame of exactly these samples; null when it is not known. Its first token stands for no other `previous`.
-  // May be called from several threads as long as nothing is put.
+  // Returns the frame of exactly these samples; null if it is not in the cache. Its first token is valid
+  // only behind the frame `previous`. Threads may call this concurrently while no other method is
+  // called.
   const Frame* find(uint64_t hash, const float* samples) const;
-  // @param tokens all of them; the first is kept by put_first alone
+  // Adds a frame.
+  // @param tokens [frame_tokens][kTokenWidth]; the first one becomes valid only by put_first
   // @return the frame's id
   uint64_t put(uint64_t hash, const float* samples, const float* tokens);
-  // Keeps the first token of a frame behind another, unless the frame has given way.
+  // Sets the first token of a frame behind the frame `previous`; does nothing if the frame was replaced.
   void put_first(uint64_t hash, uint64_t id, uint64_t previous, const float* token);
-  // Keeps a found frame from giving way.
+  // Marks a frame as the most recently used one.
   void touch(uint64_t hash);
   void clear();
 

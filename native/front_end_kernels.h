@@ -1,35 +1,36 @@
-// The log-mel front end: what an instruction set offers. All in double precision: beside a loud sound a quiet one would
-// drown in the rounding of floats. Frames lie side by side in the lanes.
+// Kernels for the log-mel front end, as a table for each instruction set. They compute in double
+// precision, because with floats the rounding errors of a loud sound would hide a quiet one. The frames
+// of a call are in the lanes of the vectors.
 #pragma once
 
 #include <cstddef>
 
 namespace earshot {
 
-// The most frames that any instruction set takes side by side.
+// Largest number of frames in a call, over all instruction sets.
 constexpr int kMostFrames = 8;
 
-// Of one front end: tables that its author owns.
+// Tables of one front end; the caller owns the memory.
 struct SpectrumTables {
   int size;                // samples in a frame, a power of two, 16 or more
-  int bins;                // of the spectrum, from 0 on, that filters read
+  int bins;                // number of spectrum bins that filters read, from bin 0 on
   const double* window;    // [size]
-  const double* twiddles;  // of the passes in their order, [quarter][3 powers][re, im] each
-  const int* order;        // [size / 2]: where the passes leave each value
+  const double* twiddles;  // pass after pass, [quarter][3 powers][re, im] each (transform_tables.h)
+  const int* order;        // [size / 2]: index of each value after the passes
   const double* turns;     // [bins][2]: cosine and −sine of 2πk / size
   int filters;
-  const int* first;        // [filters]: the bin that a filter begins with
-  const int* count;        // [filters]: its bins
-  const double* weights;   // filter after filter
+  const int* first;        // [filters]: first bin of each filter
+  const int* count;        // [filters]: number of its bins
+  const double* weights;   // weights of the bins, filter after filter
 };
 
 struct FrontEndKernels {
-  int frames;  // side by side
-  // Mel power of `frames` frames of `size` samples each.
+  int frames;  // in a call
+  // Computes the mel power of `frames` frames of `size` samples each.
   // @param scratch [size + bins][frames]
   // @param power [filters][frames]
   void (*mel_power)(const SpectrumTables&, const float* const* frames, double* scratch, double* power);
-  // result = max(10 log10(power · scale + 1e-10) − top, −range)
+  // result[i] = max(10 log10(power[i] · scale + 1e-10) − top, −range), i < count; levels in dB
   void (*decibels)(const double* power, int count, double scale, double top, double range, float* result);
 };
 

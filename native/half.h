@@ -6,7 +6,7 @@
 
 namespace earshot {
 
-// @return whether `value` is one of them, which is then in `half`
+// Converts a float to half precision if that is exact. @return whether it is; if so, `half` is written
 inline bool to_half(float value, uint16_t* half) {
   uint32_t bits;
   std::memcpy(&bits, &value, sizeof bits);
@@ -17,7 +17,7 @@ inline bool to_half(float value, uint16_t* half) {
     *half = static_cast<uint16_t>(sign);
     return true;
   }
-  // Below 2^-14 the leading one is written out, and a place is lost with every power of two.
+  // Below 2^-14 a half is subnormal: its leading one is explicit, and each power of two costs a digit.
   const int lost = exponent < -14 ? 13 + (-14 - exponent) : 13;
   if (exponent > 15 || exponent < -24 || (fraction & ((1u << lost) - 1)) != 0) return false;
   const uint32_t normal = static_cast<uint32_t>(exponent + 15) << 10 | fraction >> 13;

@@ -32,7 +32,7 @@ EARSHOT_DECLARE(baseline)
 namespace {
 
 #if defined(__x86_64__)
-// clang and g++ before 11 do not know this by __builtin_cpu_supports.
+// clang, and g++ before 11, do not support this feature in __builtin_cpu_supports.
 bool has_f16c() {
   unsigned eax, ebx, ecx, edx;
   return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;

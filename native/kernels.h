@@ -1,4 +1,4 @@
-// What is compiled once an instruction set, behind tables of function pointers.
+// The kernels of each instruction set, as tables of function pointers.
 #pragma once
 
 #include <string>
@@ -27,10 +27,10 @@ struct Kernels {
   const PictureKernels* pictures;
 };
 
-// All that this processor runs, the fastest first; never empty.
+// The tables of all instruction sets that this processor has, the fastest first; never empty.
 const std::vector<Kernels>& usable_kernels();
 
-// The table of that name; null when it was not compiled or this processor lacks it.
+// The table of an instruction set; null if it was not compiled or this processor lacks it.
 const Kernels* find_kernels(const std::string& isa);
 
 }  // namespace earshot

@@ -1,4 +1,4 @@
-// How work and matrices are cut and turned.
+// Helpers to split work and to transpose matrices.
 #pragma once
 
 #include <algorithm>
@@ -6,10 +6,10 @@
 
 namespace earshot {
 
-// Parts of at most `size` that `whole` is cut into.
+// Number of parts of at most `size` that `whole` is split into.
 inline int parts(int whole, int size) { return (whole + size - 1) / size; }
 
-// [rows][columns] → [columns][rows]
+// Transposes `from` [rows][columns] into `to` [columns][rows].
 inline void transpose(const float* from, int rows, int columns, float* to) {
   constexpr int kBlock = 16;
   for (int start = 0; start < rows; start += kBlock) {

@@ -39,7 +39,8 @@ LogMel::LogMel(const FrontEndKernels& kernels, LogMelFigures figures, int thread
   }
 }
 
-// Frames from `first` on, as many as the kernels take at once; frame t is centred on sample t · hop.
+// Computes the mel power of frames from `first` on, as many as the kernels take in a call. Frame t is
+// centred on sample t · hop; samples outside of the window count as zero.
 void LogMel::spread(const Window& window, int first, Spectrogram& result, Room& room) const {
   const int size = figures_.fft_samples, bins = figures_.mel_bins;
   const float* frames[kMostFrames];
@@ -49,11 +50,11 @@ void LogMel::spread(const Window& window, int first, Spectrogram& result, Room& 
       frames[f] = window.samples + start;
       continue;
     }
-    float* own = room.frames.data() + static_cast<size_t>(f) * static_cast<size_t>(size);
-    std::fill_n(own, size, 0.0f);
+    float* padded_frame = room.frames.data() + static_cast<size_t>(f) * static_cast<size_t>(size);
+    std::fill_n(padded_frame, size, 0.0f);
     const long from = std::max(start, 0L), to = std::min<long>(start + size, window.length);
-    if (from < to) std::copy(window.samples + from, window.samples + to, own + (from - start));
-    frames[f] = own;
+    if (from < to) std::copy(window.samples + from, window.samples + to, padded_frame + (from - start));
+    frames[f] = padded_frame;
   }
   kernels_.mel_power(tables_, frames, room.scratch.data(), room.power.data());
   const int count = std::min(kernels_.frames, result.frames - first);
@@ -68,7 +69,7 @@ void LogMel::spread(const Window& window, int first, Spectrogram& result, Room& 
   }
 }
 
-// Evenly spread crops but those of silence beside sound.
+// Chooses evenly spaced crops, without those that are much quieter than the loudest one.
 void LogMel::choose(int window, std::vector<Chosen>& chosen, int& count) const {
   const Spectrogram& from = spectrograms_[static_cast<size_t>(window)];
   std::vector<Chosen> all;

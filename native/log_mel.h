@@ -1,4 +1,5 @@
-// Windows to the crops of a log-mel spectrogram (shared/front-end/log-mel.ts, which is the reference).
+// Computes the crops of the log-mel spectrograms of windows. The reference is
+// shared/front-end/log-mel.ts.
 #pragma once
 
 #include <vector>
@@ -8,17 +9,18 @@
 
 namespace earshot {
 
-// The front end's figures, checked by whoever reads them.
+// Parameters of the front end. read_log_mel (ensemble_object.h) has checked them.
 struct LogMelFigures {
   int fft_samples, hop_samples, window_samples;
   int mel_bins, crop_frames, crops;
   double range_decibels, silence_decibels;
-  // The triangles: bins from `first` on, their weights one filter after the other.
+  // Triangular filters: the first bin and the number of bins of each, and the weights, filter after
+  // filter.
   std::vector<int> first, count;
   std::vector<double> weights;
 };
 
-// Samples of a window; no more than the front end's are heard.
+// The samples of a window. Those beyond the front end's window length are ignored.
 struct Window {
   const float* samples;
   int length;
@@ -29,9 +31,9 @@ class LogMel {
   LogMel(const FrontEndKernels& kernels, LogMelFigures figures, int threads);
   LogMel(const LogMel&) = delete;
 
-  // Crops that each of the windows gives, one after the other, [crop_frames][mel_bins] each.
-  // @param counts [windows.size()]: of each window's, written
-  // @return valid until the next call
+  // Computes the crops of windows.
+  // @param counts [windows.size()], receives the number of crops of each window
+  // @return all crops, window after window, [crop_frames][mel_bins] each; valid until the next call
   const std::vector<float>& crops(ThreadPool& pool, const std::vector<Window>& windows, int* counts);
 
   size_t crop_floats() const {
@@ -39,19 +41,19 @@ class LogMel {
   }
 
  private:
-  // A window's spectrogram: power[frame][mel] and each frame's level in dB.
+  // A window's mel power spectrogram [frame][mel bin], and the level of each frame in dB.
   struct Spectrogram {
     int frames;
     std::vector<double> power, levels;
   };
-  // A crop that is judged.
+  // A crop: its window, its first frame, and its level in dB.
   struct Chosen {
     int window, start;
     double level;
   };
-  // What one thread needs.
+  // Memory of one thread.
   struct Room {
-    std::vector<float> frames;  // those that reach beyond their window
+    std::vector<float> frames;  // copies of frames that reach beyond their window
     std::vector<double> scratch, power;
   };
 

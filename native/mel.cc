@@ -9,9 +9,10 @@ namespace earshot {
 
 namespace {
 
-// Bounds the memory that a call can ask for: 20 s of frames at the front end's hop, eight times its crop.
+// Largest number of frames in a crop; bounds the memory of a call. It is 20 s at the front end's hop,
+// eight times its crop.
 constexpr size_t kMaxFrames = 1024;
-// Values that an item of the optimiser takes at most.
+// Largest number of values in a work item of the optimiser.
 constexpr size_t kStretch = 16'384;
 
 }  // namespace
@@ -30,7 +31,8 @@ Mel::Mel(const Kernels& kernels, int threads, const MelSize& size, double rate, 
       stretches_.push_back({first + at, std::min(kStretch, count - at), learns, decays});
     }
   };
-  // Kernels are drawn to zero; scales, shifts and biases are not; statistics do not learn.
+  // Weight decay applies to kernels, but not to scales, shifts and biases. Running statistics are not
+  // learnt.
   const auto norm = [&](const NormPlace& place) {
     const size_t channels = static_cast<size_t>(place.channels);
     stretch(place.scale, 2 * channels, true, false);
@@ -90,7 +92,8 @@ StepResult Mel::step(const Batch& batch, double learning_rate, double step) {
 void Mel::optimise(double learning_rate, double step) {
   const AdamStep plain = adam_step(learning_rate, step, optimiser_.beta2);
   const AdamStep decaying = adam_step(learning_rate, step, optimiser_.beta2, optimiser_.weight_decay);
-  // services/trainer/optimise/optimiser.ts: over few steps it is the mean of all of them.
+  // As in services/trainer/optimise/optimiser.ts: for the first steps it is near the mean of all of
+  // them.
   const double decay = std::min(optimiser_.average_decay, step / (step + 9));
   pool_.run(static_cast<int>(stretches_.size()), [&](int item, int) {
     const auto [at, count, learns, decays] = stretches_[static_cast<size_t>(item)];

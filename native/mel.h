@@ -1,4 +1,5 @@
-// `mel` and `mel-small` (shared/compute/network/mel.ts): inputs are crops [frames × 64] of any number of frames that leaves one.
+// The networks `mel` and `mel-small` (shared/compute/network/mel.ts). Inputs are crops [frames][64] of
+// at least kFewestFrames frames.
 #pragma once
 
 #include "mel_inference.h"
@@ -6,14 +7,14 @@
 
 namespace earshot {
 
-// AdamW's, and how slowly the running means of the weights move.
+// Parameters of AdamW, and the decay of the running means of the weights.
 struct MelOptimiser {
   double beta2, weight_decay, average_decay;
 };
 
 class Mel : public Network {
  public:
-  // @param rate dropout's, in [0, 1)
+  // @param rate dropout rate in [0, 1)
   Mel(const Kernels& kernels, int threads, const MelSize& size, double rate, const MelOptimiser& optimiser);
 
   bool accepts(size_t length) const override;
@@ -35,14 +36,14 @@ class Mel : public Network {
   const MelOptimiser optimiser_;
   MelTraining training_;
   AlignedArray<float> gradients_;
-  // A stretch of the values that an item of the optimiser takes.
+  // A range of the values that one work item of the optimiser updates.
   struct Stretch {
     size_t first, count;
     bool learns, decays;
   };
   std::vector<Stretch> stretches_;
 
-  // Inference: what is made anew when weights or frames change.
+  // State of inference; made again when the weights or the number of frames change.
   bool ready_ = false;
   std::unique_ptr<MelPlan> plan_;
   MelWeights weights_;

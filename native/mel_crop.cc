@@ -8,7 +8,7 @@ namespace earshot {
 namespace {
 
 constexpr int kHeadLayer = kMelLayers - 1;
-constexpr float kLeastVariance = 1e-4f;  // shared/compute/network/mel.ts
+constexpr float kMinVariance = 1e-4f;  // shared/compute/network/mel.ts
 
 }  // namespace
 
@@ -46,7 +46,7 @@ void over_time(const MapKernels& kernels, const MapNorm& norm, const float* map,
   float* deviations = highest + channels;
   kernels.moments(result, norm.rows, channels, means, deviations);
   const float frames = static_cast<float>(norm.rows);
-  for (int c = 0; c < channels; c++) deviations[c] = std::sqrt(deviations[c] / frames + kLeastVariance);
+  for (int c = 0; c < channels; c++) deviations[c] = std::sqrt(deviations[c] / frames + kMinVariance);
   std::copy_n(result, channels, highest);
   for (int t = 1; t < norm.rows; t++) {
     const float* row = result + static_cast<size_t>(t) * static_cast<size_t>(channels);
@@ -65,9 +65,9 @@ void over_time_backward(const MelPlan& plan, const MelTape& tape, const float* s
     const float* row = tape.result.data() + static_cast<size_t>(t) * static_cast<size_t>(channels);
     float* d_row = d_result + static_cast<size_t>(t) * static_cast<size_t>(channels);
     for (int c = 0; c < channels; c++) {
-      // Every frame that reaches the maximum takes its gradient, as TensorFlow.js has it.
-      const float most = row[c] == highest[c] ? d_highest[c] : 0;
-      d_row[c] = share * (d_means[c] + d_deviations[c] * (row[c] - means[c]) / deviations[c]) + most;
+      // Every frame that equals the maximum gets the whole gradient, as in TensorFlow.js.
+      const float d_max = row[c] == highest[c] ? d_highest[c] : 0;
+      d_row[c] = share * (d_means[c] + d_deviations[c] * (row[c] - means[c]) / deviations[c]) + d_max;
     }
   }
 }

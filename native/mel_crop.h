@@ -1,4 +1,4 @@
-// One crop on its way through `mel`, a layer at a time.
+// Forward and backward steps of `mel` for one crop, layer by layer.
 #pragma once
 
 #include "kernels.h"
@@ -6,7 +6,8 @@
 
 namespace earshot {
 
-// The norms' and kernels' state that all crops of a pass share. `norms[0]` is the input's, `norms[i + 1]` layer i's.
+// Norms and kernels, which all crops of a pass share. `norms[0]` is the input's norm, and `norms[i + 1]`
+// that of layer i.
 struct MelPass {
   const MapKernels& kernels;
   const MelPlan& plan;
@@ -20,28 +21,30 @@ struct MelPass {
   }
 };
 
-// What a crop's layers are given and make of it before their norms.
+// A crop's values in the forward pass: the input of each layer, and its map before the norm.
 struct MelTape {
   explicit MelTape(const MelPlan& plan);
   std::vector<AlignedArray<float>> inputs, maps;  // by layer
-  AlignedArray<float> result;                     // [frames][head], the last norm's
+  AlignedArray<float> result;                     // [frames][head], after the last norm
 };
 
-// [kernel_rows][out] → the layer's forward kernel [kernel_rows][padded_out].
+// Copies a kernel [kernel_rows][out] to the padded layout [kernel_rows][padded_out] of the forward pass.
 void pack_forward(const MelLayer& layer, const float* kernel, float* packed);
 
-// The layer's input out of the crop (layer 0) or the map before, then its map.
+// Computes a layer's input, from the crop (layer 0) or from the map before, and then its map.
 void run_layer(const MelPass& pass, int layer, const float* crop, MelTape& tape);
 
-// The norm's result [frames][head] out of the last map, and the mean, maximum and deviation of each channel over time.
-// @param statistics [3 × head]
+// Applies the last norm and computes statistics of each channel over time.
+// @param result [frames][head], overwritten
+// @param statistics [3 × head], overwritten: mean, maximum, standard deviation
 void over_time(const MapKernels& kernels, const MapNorm& norm, const float* map, float* result, float* statistics);
 
-// @param d_result [frames][head], written: the gradients of the tape's result
+// Gradient of over_time. @param d_result [frames][head], overwritten: the gradient of the tape's result
 void over_time_backward(const MelPlan& plan, const MelTape& tape, const float* statistics, const float* d_statistics,
                         float* d_result);
 
-// The gradients of the normalised crop [frames][64], out of those of conv1's overlapping fields.
+// Adds up the gradients of conv1's overlapping receptive fields to that of the normalised crop
+// [frames][64].
 // @param fields [rows × columns][25, rounded up]
 void add_fields(const MelPlan& plan, const float* fields, float* d_crop);
 

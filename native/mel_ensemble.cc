@@ -29,7 +29,8 @@ const std::vector<float>& MelEnsemble::logits(const std::vector<Window>& windows
   const int groups = parts(crops, each);
   const size_t classes = static_cast<size_t>(size_.classes);
   logits_.resize(static_cast<size_t>(members()) * static_cast<size_t>(crops) * classes);
-  // A member's items follow one another: its weights stay in the caches that threads share.
+  // The items of a member are consecutive, so that its weights stay in the caches that the threads
+  // share.
   pool_.run(members() * groups, [&](int item, int worker) {
     const int member = item / groups, first = item % groups * each;
     const int count = std::min(each, crops - first);

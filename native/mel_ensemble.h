@@ -1,4 +1,5 @@
-// A served version of `mel`: windows in, every member's logits of every crop out, in one call.
+// All members of a served version of `mel`. One call turns windows into every member's logits of every
+// crop.
 #pragma once
 
 #include <memory>
@@ -17,14 +18,14 @@ class MelEnsemble {
   int classes() const { return size_.classes; }
   size_t total() const;
 
-  // @param values of one network, all its parameters
+  // Sets a member's weights. @param values all its parameters, in the order of parameters()
   void take(int member, const float* values) { members_[static_cast<size_t>(member)].take(values); }
 
-  // @param counts [windows.size()]: crops of each window, written
+  // Computes the crops only. @param counts [windows.size()], receives the number of crops of each window
   const std::vector<float>& crops(const std::vector<Window>& windows, int* counts) {
     return log_mel_.crops(pool_, windows, counts);
   }
-  // @return [member][crop][class] of those crops; valid until the next call
+  // Computes crops and logits. @return [member][crop][class]; valid until the next call
   const std::vector<float>& logits(const std::vector<Window>& windows, int* counts);
 
  private:

@@ -11,16 +11,17 @@ namespace {
 
 constexpr int kHeadLayer = kMelLayers - 1;
 constexpr int kTileValues = 16;
-// Tiles whose values and products are in the cache at once.
+// Number of tiles whose values and products fit into the cache together.
 constexpr int kTilesAtOnce = 32;
-// Sixteen streams a power of two apart would fall into one set of the cache.
+// Floats between the 16 matrices: matrices a power of two apart would share one set of the cache.
 constexpr int kStreamGap = 16;
-// Layers whose maps are small beside their weights: all crops pass them before the next.
+// From this layer on maps are small compared with weights, so a layer is computed for all crops before
+// the next.
 constexpr int kFirstSharedLayer = 4;
 
 size_t count_of(int rows, int columns) { return static_cast<size_t>(rows) * static_cast<size_t>(columns); }
 
-// How a layer's map is cut into tiles.
+// How a layer's map is split into tiles.
 struct TileGrid {
   explicit TileGrid(const MelLayer& layer)
       : rows(layer.pooled ? layer.rows / 2 : parts(layer.rows, 2)),
@@ -30,8 +31,8 @@ struct TileGrid {
   int tiles_at_once() const { return rows_at_once * columns; }
 };
 
-// The 16 values of a 3 × 3 kernel: G g Gᵀ.
-void spread_kernel(const double (&kernel)[3][3], double (&spread)[4][4]) {
+// Transforms a 3 × 3 kernel g into the 16 values G g Gᵀ.
+void transform_kernel(const double (&kernel)[3][3], double (&transformed)[4][4]) {
   double rows[4][3];
   for (int j = 0; j < 3; j++) {
     rows[0][j] = kernel[0][j];
@@ -40,10 +41,10 @@ void spread_kernel(const double (&kernel)[3][3], double (&spread)[4][4]) {
     rows[3][j] = kernel[2][j];
   }
   for (int i = 0; i < 4; i++) {
-    spread[i][0] = rows[i][0];
-    spread[i][1] = (rows[i][0] + rows[i][1] + rows[i][2]) / 2;
-    spread[i][2] = (rows[i][0] - rows[i][1] + rows[i][2]) / 2;
-    spread[i][3] = rows[i][2];
+    transformed[i][0] = rows[i][0];
+    transformed[i][1] = (rows[i][0] + rows[i][1] + rows[i][2]) / 2;
+    transformed[i][2] = (rows[i][0] - rows[i][1] + rows[i][2]) / 2;
+    transformed[i][3] = rows[i][2];
   }
 }
 
@@ -97,11 +98,11 @@ void MelWeights::take(const float* values) {
       const FoldedNorm norm = fold_norm(values, parameters_.norms[layer], o);
       inner.bias[o] = static_cast<float>(norm.shift);
       for (size_t k = 0; k < in; k++) {
-        double taps[3][3], spread[4][4];
+        double taps[3][3], transformed[4][4];
         for (size_t tap = 0; tap < 9; tap++) taps[tap / 3][tap % 3] = norm.factor * kernel[(tap * in + k) * out + o];
-        spread_kernel(taps, spread);
+        transform_kernel(taps, transformed);
         for (size_t i = 0; i < kTileValues; i++) {
-          inner.kernel[(i * in + k) * padded + o] = static_cast<float>(spread[i / 4][i % 4]);
+          inner.kernel[(i * in + k) * padded + o] = static_cast<float>(transformed[i / 4][i % 4]);
         }
       }
     }
@@ -113,7 +114,7 @@ MelRoom::MelRoom(const MapKernels& kernels, const MelPlan& plan, const MelSize& 
   size_t values = 0, products = 0;
   for (int layer = 0; layer < kMelLayers; layer++) {
     const MelLayer& is = plan.layers[static_cast<size_t>(layer)];
-    // The last tiles of an odd number of rows reach one row further.
+    // With an odd number of rows, the last tiles read one row beyond the map.
     input_floats_[static_cast<size_t>(layer)] = is.input_floats + static_cast<size_t>(is.forward.row);
     const int places = layer < kFirstSharedLayer ? 1 : kMostCrops;
     inputs_.emplace_back(static_cast<size_t>(places) * input_floats_[static_cast<size_t>(layer)]);

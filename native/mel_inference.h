@@ -1,5 +1,6 @@
-// `mel` when nothing is learned any more: batch norm folded into the convolutions of 3 × 3, which go by Winograd's way,
-// and several crops of one network at a time, so that its weights come into the cache once.
+// Inference of `mel`. Batch norms are folded into the 3 × 3 convolutions, which use Winograd's
+// algorithm. Several crops are computed at a time, so that a network's weights are read into the cache
+// once for them.
 #pragma once
 
 #include "kernels.h"
@@ -7,11 +8,11 @@
 
 namespace earshot {
 
-// Crops that a room holds.
+// Largest number of crops that are computed at a time.
 constexpr int kMostCrops = 4;
 
-// How many crops of each of `members` an item of work takes, so that the threads end together and weights are read for as
-// many crops as possible. What comes out of a crop does not depend on it.
+// Number of crops in a work item, chosen so that the threads finish at about the same time and each
+// reading of the weights serves as many crops as possible. The logits of a crop do not depend on it.
 int crops_at_once(int members, int crops, int threads);
 
 // The weights of one network, laid out for the kernels.
@@ -19,13 +20,13 @@ class MelWeights {
  public:
   MelWeights(const MelSize& size, const MelParameters& parameters);
 
-  // @param values the network's
+  // Lays out the weights. @param values all parameters of the network
   void take(const float* values);
 
  private:
   friend class MelRoom;
   struct Winograd {
-    AlignedArray<float> kernel;  // [16][in][padded_out]
+    AlignedArray<float> kernel;  // transformed, [16][in][padded_out]
     AlignedArray<float> bias;
   };
 
@@ -33,24 +34,25 @@ class MelWeights {
   const MelParameters& parameters_;
   MelNorm input_norm_, first_norm_, head_norm_;
   AlignedArray<float> first_, head_;  // [kernel_rows][padded_out]
-  std::vector<Winograd> inner_;       // of conv2 to conv6
+  std::vector<Winograd> inner_;       // conv2 to conv6
   AlignedArray<float> dense_, dense_bias_;
 };
 
-// What one thread needs to judge crops of the plan's length.
+// Memory of one thread for inference with crops of the plan's length.
 class MelRoom {
  public:
   MelRoom(const MapKernels& kernels, const MelPlan& plan, const MelSize& size);
 
-  // @param crops `count` ≤ kMostCrops of them, [frames][64] each
-  // @param logits [count][classes]
+  // Computes the logits of crops.
+  // @param crops `count` ≤ kMostCrops pointers to [frames][64]
+  // @param logits [count][classes], overwritten
   void judge(const MelWeights& weights, const float* const* crops, int count, float* logits);
 
  private:
   void first_layer(const MelWeights& weights, const float* crop, int place);
   void inner_layer(const MelWeights& weights, int layer, int place);
   void head(const MelWeights& weights, int count);
-  // The layer's input with zeros around it.
+  // The padded input of a layer, and below its first element inside the padding.
   float* input(int layer, int place) {
     const size_t at = static_cast<size_t>(layer);
     return inputs_[at].data() + static_cast<size_t>(place) * input_floats_[at];

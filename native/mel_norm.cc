@@ -76,7 +76,7 @@ void MelNorm::backward(std::vector<CropSums>& crops, const NormPlace& place, flo
     }
     gradients[place.shift + c] = static_cast<float>(plain);
     gradients[place.scale + c] = static_cast<float>(centred * inverse_[c]);
-    // dx = factor · (dz − mean of dz − x̂ · mean of dz · x̂), x̂ = (x − mean) / deviation
+    // dx = factor · (dz − mean(dz) − x̂ · mean(dz · x̂)), where x̂ = (x − mean) / deviation
     offset_[c] = static_cast<float>(factor_[c] * plain / figures_);
     slope_[c] = static_cast<float>(factor_[c] * centred * inverse_[c] * inverse_[c] / figures_);
   }

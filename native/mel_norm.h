@@ -1,4 +1,4 @@
-// A batch norm of `mel`: the statistics that it uses at the moment, laid out for the kernels.
+// A batch norm of `mel`, with the statistics in use laid out for the kernels.
 #pragma once
 
 #include "aligned.h"
@@ -6,7 +6,8 @@
 
 namespace earshot {
 
-// A mean and a sum of squares around it of so many figures a channel; or, backwards, two sums. One for each crop.
+// Two sums of each channel over one crop: forward its mean and its sum of squared differences from the
+// mean, backward Σ dz and Σ dz · (x − mean).
 struct CropSums {
   explicit CropSums(int channels) : values(2 * static_cast<size_t>(padded_channels(channels))) {}
   float* first() { return values.data(); }
@@ -14,26 +15,27 @@ struct CropSums {
   AlignedArray<float> values;
 };
 
-// A norm by its running statistics, for one channel: z = x · factor + shift.
+// A norm with its running statistics as a linear function, for one channel: z = x · factor + shift.
 struct FoldedNorm {
   double factor, shift;
 };
 
-// @param values the network's
+// @param values all parameters of the network
 FoldedNorm fold_norm(const float* values, const NormPlace& place, size_t channel);
 
 class MelNorm {
  public:
   explicit MelNorm(int channels);
 
-  // @param values the network's
+  // Uses the running statistics. @param values all parameters of the network
   void use_running(const float* values, const NormPlace& place);
-  // The statistics of a batch whose crops have `positions` figures a channel each.
+  // Uses the statistics of a batch, whose crops have `positions` values of each channel.
   void use_batch(const float* values, const NormPlace& place, std::vector<CropSums>& crops, int positions);
-  // Moves the running statistics to those of the batch.
+  // Moves the running statistics towards those of the batch.
   void update_running(float* values, const NormPlace& place) const;
 
-  // Out of the crops' Σ dz and Σ dz · (x − mean): the gradients of scale and shift, and the terms of the map's.
+  // Computes the gradients of scale and shift from the crops' Σ dz and Σ dz · (x − mean), and prepares
+  // `gradient()` for the maps.
   void backward(std::vector<CropSums>& crops, const NormPlace& place, float* gradients);
 
   MapNorm over(int rows, int columns, bool relu, bool pooled) const {
@@ -44,7 +46,7 @@ class MelNorm {
  private:
   void set(size_t channel, double mean, double variance, const float* values, const NormPlace& place);
 
-  double figures_ = 0;  // a channel
+  double figures_ = 0;  // number of values of a channel in the batch
   AlignedArray<double> variance_;
   AlignedArray<double> inverse_;  // 1 / deviation
   AlignedArray<float> mean_, factor_, shift_, offset_, slope_;

@@ -8,7 +8,7 @@ constexpr int kTaps1 = 5;  // conv1: 5 × 5, stride 2
 constexpr int kTaps = 3;
 constexpr int kHeadBins = 4;
 
-// conv1 takes no steps between channels: the five bins of a tap row are its input channels.
+// conv1 has one input channel. Its five taps along the bins are contiguous and count as input channels.
 MelLayer first_layer(int frames, int width) {
   MelLayer layer{};
   const long row = kMelBins + kTaps1 - 1;
@@ -20,12 +20,13 @@ MelLayer first_layer(int frames, int width) {
   layer.kernel_rows = kTaps1 * kTaps1;
   layer.forward = {layer.rows, layer.columns, kTaps1, 1, kTaps1, layer.padded_out, 2 * row, 2, row, 0,
                    static_cast<long>(layer.columns) * layer.padded_out, layer.padded_out};
-  // To the 25 inputs of each position, which overlap: who calls it adds them up.
+  // Computes the gradients of each position's 25 inputs. Positions overlap; add_fields adds the
+  // gradients up.
   const int inputs = padded_channels(kTaps1 * kTaps1);
   const long gradient_row = static_cast<long>(layer.columns) * layer.padded_out;
   layer.backward = {layer.rows, layer.columns, 1, 1, width, inputs, gradient_row, layer.padded_out, 0, 0,
                     static_cast<long>(layer.columns) * inputs, inputs};
-  // An odd frame more than the last row of taps reaches is never read.
+  // With an even number of frames the last row of padding is not read.
   layer.input_floats = static_cast<size_t>((frames + kTaps1 - 1) * row);
   layer.input_start = 2 * row + 2;
   layer.input_row = row;
@@ -60,7 +61,8 @@ MelLayer plain_layer(int rows, int columns, int in, int out, bool pooled) {
   return layer;
 }
 
-// The head takes all bins of a frame at once: its positions are the frames, its input channels bins × channels.
+// The head's kernel spans all bins: its positions are the frames, and its input channels bins ×
+// channels.
 MelLayer head_layer(int frames, int channels, int out) {
   MelLayer layer{};
   layer.rows = frames;
@@ -105,7 +107,7 @@ MelParameters::MelParameters(const MelSize& size) {
   };
   const auto norm = [&](int channels) {
     const size_t length = static_cast<size_t>(channels);
-    // One after the other, in the order in which they are written.
+    // Separate statements fix the order of the tensors.
     const size_t scale = tensor(length), shift = tensor(length), mean = tensor(length), variance = tensor(length);
     return NormPlace{scale, shift, mean, variance, channels};
   };

@@ -1,4 +1,5 @@
-// The layers of `mel` (shared/compute/network/mel.ts) for inputs of so many frames: shapes, and where all lies in memory.
+// Shapes and memory layouts of the layers of `mel` (shared/compute/network/mel.ts), for crops of a given
+// number of frames.
 #pragma once
 
 #include <array>
@@ -10,38 +11,38 @@ namespace earshot {
 
 constexpr int kMelBins = 64;
 constexpr int kMelLayers = 7;
-// Of which the three poolings leave one.
+// Least number of frames: one is left after conv1's stride of 2 and three poolings.
 constexpr int kFewestFrames = 15;
 
 struct MelSize {
-  int width;  // channels of the first convolutions: a multiple of 4, of which four are a multiple of kChannelStep
-  int head;   // of the last one: a multiple of kChannelStep
+  int width;  // channels of the first convolutions; 4 · width must be a multiple of kChannelStep
+  int head;   // channels of the last one; a multiple of kChannelStep
   int classes;
 
   int statistics() const { return 3 * head; }
 };
 
-// A batch norm's parameters, as places in the network's values.
+// Offsets of a batch norm's parameters in the network's values.
 struct NormPlace {
   size_t scale, shift, mean, variance;
   int channels;
 };
 
-// A convolution with the norm behind it.
+// A convolution, followed by a norm.
 struct MelLayer {
   int rows, columns;    // of its output before the pool: frames × mel bins
-  int in, out;          // channels; `in` as the convolution sees them
+  int in, out;          // channels, `in` as the convolution counts them (see mel_plan.cc)
   int padded_in, padded_out;
   bool pooled;
-  Convolution forward;   // from the input, zeros around it, to the dense map
-  Convolution backward;  // from the map's gradient, zeros around it, to the dense input's
-  size_t input_floats, gradient_floats;  // with the zeros around them
-  long input_start;      // of the first element inside the zeros, and the steps from there
+  Convolution forward;   // from the padded input to the map
+  Convolution backward;  // from the padded gradient of the map to the gradient of the input
+  size_t input_floats, gradient_floats;  // including the padding
+  long input_start;      // offset of the first element inside the padding, and the strides from there
   long input_row, input_column;
   long gradient_start;
-  // From a row of the gradient with zeros around it to the next.
+  // Stride from a row of the padded gradient to the next.
   long d_row() const { return columns == 1 ? padded_out : backward.row; }
-  int kernel_rows;       // taps × in: rows of `out` values
+  int kernel_rows;       // taps × in; each row has `out` values
   size_t kernel_floats() const { return floats(kernel_rows, padded_out); }
   size_t backward_floats() const { return floats(backward.tap_rows * backward.tap_columns * backward.in, backward.out); }
   size_t map_floats() const { return floats(rows * columns, padded_out); }
@@ -53,7 +54,7 @@ struct MelLayer {
   static size_t floats(int rows, int each) { return static_cast<size_t>(rows) * static_cast<size_t>(each); }
 };
 
-// The parameters in their order: what does not depend on the number of frames.
+// Offsets and sizes of all parameters; they do not depend on the number of frames.
 struct MelParameters {
   explicit MelParameters(const MelSize& size);
 

@@ -11,12 +11,12 @@ namespace earshot {
 namespace {
 
 constexpr int kHeadLayer = kMelLayers - 1;
-// Rows of a kernel that an item sums up.
+// Rows of a kernel's gradient in a work item of add_partials.
 constexpr int kSumRows = 96;
 
 int parts(int whole, int size) { return (whole + size - 1) / size; }
 
-// The kernel as the gradient's convolution takes it: taps in reverse, in and out exchanged.
+// Lays out a kernel for the backward convolution: taps in reverse order, in and out exchanged.
 void pack_backward(const MelLayer& layer, const float* kernel, float* packed) {
   const int taps = layer.backward.tap_rows * layer.backward.tap_columns;
   const int inputs = layer.kernel_rows / taps;
@@ -79,7 +79,7 @@ void MelTraining::reserve(int crops, int frames, int workers) {
 
 void MelTraining::pack(ThreadPool& pool, const float* values) {
   pool.run(2 * kMelLayers, [&](int item, int) {
-    // The largest first.
+    // The largest kernels first.
     const size_t at = static_cast<size_t>(kMelLayers - 1 - item / 2);
     const float* kernel = values + parameters_.kernels[at];
     if (item % 2 == 0) pack_forward(plan_->layers[at], kernel, packed_[at].data());
@@ -133,7 +133,8 @@ StepResult MelTraining::forward(ThreadPool& pool, const Batch& batch, const floa
   return result;
 }
 
-// From the last map to the loss, and back to the sums of the head's norm.
+// Computes a crop's logits and loss from the last map, and the gradient back to the sums of the head's
+// norm.
 void MelTraining::classify(const Batch& batch, int at, const float* values, Crop& crop) {
   const int statistics = size_.statistics(), classes = size_.classes;
   const MapNorm norm = shared().layer_norm(kHeadLayer);
@@ -196,7 +197,8 @@ void MelTraining::layer_backward(ThreadPool& pool, const Batch& batch, int layer
   add_partials(pool, layer, parts(batch.clips, kGroupCrops), gradients);
 }
 
-// The layer's map from its result's gradient, the kernel's part, and the input's gradient with the sums of its norm.
+// Computes, for one crop, the gradient of the layer's map from that of its result, adds to the kernel's
+// gradient, and computes the gradient of the layer's input with the sums of the norm before it.
 void MelTraining::crop_backward(const Batch& batch, int layer, int at, float* partial, Workplace& place) {
   const size_t index = static_cast<size_t>(layer);
   const MapKernels& maps = *kernels_.maps;
@@ -221,7 +223,7 @@ void MelTraining::crop_backward(const Batch& batch, int layer, int at, float* pa
   }
 }
 
-// Group after group, in their order.
+// Adds up the groups' gradients of a kernel, in the order of the groups.
 void MelTraining::add_partials(ThreadPool& pool, int layer, int groups, float* gradients) const {
   const MelLayer& is = plan_->layers[static_cast<size_t>(layer)];
   float* kernel = gradients + parameters_.kernels[static_cast<size_t>(layer)];

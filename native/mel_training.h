@@ -1,5 +1,5 @@
-// A training pass of `mel` over a batch: batch norm with the batch's own statistics, so that every layer of all crops is
-// made before the next.
+// A training pass of `mel` over a batch. Batch norm uses the statistics of the batch, so each layer is
+// computed for all crops before the next layer begins.
 #pragma once
 
 #include <memory>
@@ -14,29 +14,31 @@ class MelTraining {
  public:
   MelTraining(const Kernels& kernels, const MelSize& size, const MelParameters& parameters, double rate);
 
-  // Forward and backward. @param gradients laid out as the values, those of statistics untouched
+  // Computes the forward and the backward pass.
+  // @param gradients laid out as the values; the entries of running statistics are not written
   StepResult pass(ThreadPool& pool, const Batch& batch, const float* values, float* gradients);
 
-  // Moves the running statistics in `values` to those of the last pass.
+  // Moves the running statistics in `values` towards those of the last pass.
   void update_running(float* values) const;
 
  private:
-  // Crops an item of the backward pass; fixed, so that sums are taken in one order whatever the threads.
+  // Crops in a work item of the backward pass. It is fixed, so that the order of sums does not depend on
+  // the number of threads.
   static constexpr int kGroupCrops = 4;
 
   struct Crop {
     Crop(const MelPlan& plan, const MelSize& size);
     MelTape tape;
-    std::vector<AlignedArray<float>> d_results;  // by layer: the gradients of its pooled result
+    std::vector<AlignedArray<float>> d_results;  // by layer: the gradient of its pooled result
     AlignedArray<float> statistics;              // [3 × head]
-    AlignedArray<float> dropped;                 // the same after dropout
+    AlignedArray<float> dropped;                 // the statistics after dropout
     AlignedArray<float> d_statistics;
     AlignedArray<float> d_logits;
     StepResult result;
   };
   struct Workplace {
     explicit Workplace(const MelPlan& plan);
-    std::vector<AlignedArray<float>> d_maps;  // by layer, with zeros around them
+    std::vector<AlignedArray<float>> d_maps;  // by layer, with padding
     AlignedArray<float> fields, d_crop;
   };
 
@@ -61,7 +63,7 @@ class MelTraining {
   std::vector<std::unique_ptr<Crop>> crops_;
   std::vector<std::vector<CropSums>> sums_;  // by norm, then by crop
   std::vector<Workplace> workplaces_;
-  std::vector<AlignedArray<float>> partials_;  // a kernel's gradient of each group of crops
+  std::vector<AlignedArray<float>> partials_;  // by group of crops: its part of a kernel's gradient
 };
 
 }  // namespace earshot

@@ -1,4 +1,4 @@
-// A whole network: what the JavaScript boundary sees of an architecture.
+// The interface of a network to the JavaScript boundary.
 #pragma once
 
 #include <cstdint>
@@ -11,23 +11,23 @@ namespace earshot {
 
 struct StepResult {
   double loss;  // cross-entropy summed over the clips, before the step
-  int correct;  // clips whose highest logit is their label's
+  int correct;  // number of clips whose highest logit is that of their label
 };
 
-// A batch in training. `masks` holds Network::mask_words words a clip: the clip's place in the slice whose dropout
-// masks it is part of, and a seed for each place that drops.
+// A batch in training. `masks` holds Network::mask_words words for each clip: the clip's index in its
+// slice of the batch, and a seed for each dropout layer (shared/compute/network/dropout.ts).
 struct Batch {
   const float* features;  // [clips][inputs]
   int inputs;
   const int32_t* labels;
-  const float* targets;  // [clips][classes], shares of each class; null: the labels say it all
+  const float* targets;  // [clips][classes], target probabilities; null: the labels are used
   int clips;
   const uint32_t* masks;
 };
 
 class Network {
  public:
-  // @param sizes of the parameters' tensors, in the order in which they lie in `values`
+  // @param sizes lengths of the parameter tensors, in the order in which they lie in `values`
   Network(std::vector<size_t> sizes, int inputs, int classes, int mask_words)
       : sizes(std::move(sizes)), inputs(inputs), classes(classes), mask_words(mask_words), values(total()) {}
   virtual ~Network() = default;
@@ -36,25 +36,25 @@ class Network {
   const int inputs, classes, mask_words;
 
   AlignedArray<float> values;
-  // The optimiser's; empty until training begins.
+  // Moments of the optimiser; empty until training begins.
   AlignedArray<float> first_moments, second_moments;
-  // Running means of the values, which inference then takes; empty until they are set.
+  // Running means of the values. Inference uses them if they are set; empty until then.
   AlignedArray<float> averages;
 
   size_t total() const { return std::accumulate(sizes.begin(), sizes.end(), size_t{0}); }
 
-  // Whether clips may have so many inputs.
+  // Whether clips may have this number of inputs.
   virtual bool accepts(size_t length) const { return length == static_cast<size_t>(inputs); }
-  // Whether it learns from shares of classes, and keeps running means.
+  // Whether training takes `targets` and keeps `averages`.
   virtual bool mixes() const { return false; }
 
   // Called after `values` or `averages` changed from outside.
   virtual void weights_changed() = 0;
-  // @param logits [clips][classes]
+  // Computes logits. @param features [clips][length]  @param logits [clips][classes], overwritten
   virtual void infer(const float* features, int clips, int length, float* logits) = 0;
-  // One step of Adam on the mean cross-entropy; `step` is 1 for the first.
+  // Takes one step of Adam on the mean cross-entropy; `step` is 1 for the first step.
   virtual StepResult step(const Batch& batch, double learning_rate, double step) = 0;
-  // The gradients of the mean cross-entropy, laid out as `values`; nothing else changes.
+  // Computes the gradients of the mean cross-entropy, laid out as `values`. The weights do not change.
   virtual StepResult gradients(const Batch& batch, float* gradients) = 0;
 };
 

@@ -6,7 +6,7 @@ namespace earshot {
 
 namespace {
 
-// Clips of one call: bounds the memory that a call can ask for.
+// Largest number of clips in a call; bounds its memory.
 constexpr int kMaxClips = 1024;
 
 }  // namespace
@@ -135,7 +135,7 @@ const float* NetworkObject::read_features(const Napi::Value& value, const Networ
                                           int& length) const {
   const size_t count = static_cast<size_t>(clips);
   size_t total = count * static_cast<size_t>(network.inputs);
-  // Where clips of more than one length are taken, the array's says which it is.
+  // For a network that accepts clips of several lengths, the length of the array determines theirs.
   if (value.IsTypedArray()) {
     const size_t given = value.As<Napi::TypedArray>().ElementLength();
     if (given % count == 0 && network.accepts(given / count)) total = given;
@@ -162,7 +162,7 @@ const float* NetworkObject::read_targets(const Napi::Value& value, const Network
   return targets;
 }
 
-// Arguments: features, labels, masks; the labels say how many clips there are.
+// Reads the arguments features, labels and masks. The number of labels is the number of clips.
 Batch NetworkObject::read_batch(const Napi::CallbackInfo& info, const Network& network,
                                 const Napi::Value& targets) const {
   const Napi::Env env = info.Env();

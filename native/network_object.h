@@ -1,4 +1,4 @@
-// A network as JavaScript sees it.
+// The JavaScript class NativeNetwork.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,7 @@ namespace earshot {
 
 class NetworkObject : public Napi::ObjectWrap<NetworkObject> {
  public:
-  // The constructor stays inside the addon: objects come from `create`.
+  // The constructor is not exported; objects are made by `create`.
   static Napi::FunctionReference define(Napi::Env env);
   static Napi::Value create(const Napi::FunctionReference& constructor, std::unique_ptr<Network> network,
                             const Kernels& kernels);
@@ -31,13 +31,13 @@ class NetworkObject : public Napi::ObjectWrap<NetworkObject> {
   Napi::Value gradients(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
-  // Shared: a caller's getter may dispose of the network in the middle of a call.
+  // Shared pointers, because a getter of the caller may dispose of the network during a call.
   std::shared_ptr<Network> network(Napi::Env env) const;
   std::shared_ptr<Network> training_network(Napi::Env env) const;
   // @param targets the argument that may hold them
   Batch read_batch(const Napi::CallbackInfo& info, const Network& network, const Napi::Value& targets) const;
   const float* read_targets(const Napi::Value& value, const Network& network, size_t clips) const;
-  // @param length receives the inputs of each clip
+  // @param length receives the number of inputs of each clip
   const float* read_features(const Napi::Value& value, const Network& network, int clips, int& length) const;
   static Napi::Value write_tensors(Napi::Env env, const Network& network, const float* values);
   static Napi::Object write_result(Napi::Env env, const StepResult& result);

@@ -1,15 +1,16 @@
-// Band-limited resampling (shared/signal/resample.ts): what an instruction set offers.
+// Kernel for band-limited resampling (shared/signal/resample.ts), as a table for each instruction set.
 #pragma once
 
 namespace earshot {
 
-// The most stretches of input that one call reads.
+// Largest number of stretches of input in one call.
 constexpr int kMostStretches = 12;
 
-// One lane an output: neighbouring outputs read nearly the same samples, each with weights of its own, zeros beyond them.
+// Each lane computes one output. Neighbouring outputs read nearly the same samples with different
+// weights; a weight is zero for a sample that the output does not read.
 struct ResampleKernels {
-  int outputs;  // of a group
-  // outputs[s][lane] = Σ samples[s][i] · weights[i][lane], i < length, an even number
+  int outputs;  // in a group: the number of lanes
+  // outputs[s][lane] = Σ samples[s][i] · weights[i][lane] over i < length; `length` must be even
   void (*group)(const float* weights, int length, const float* const* samples, int stretches, float* outputs);
 };
 

@@ -1,4 +1,4 @@
-// A resampler between two rates as JavaScript sees it.
+// The JavaScript class NativeResampler: a resampler between two rates.
 #pragma once
 
 #include <memory>
@@ -10,9 +10,9 @@ namespace earshot {
 
 class ResampleObject : public Napi::ObjectWrap<ResampleObject> {
  public:
-  // The constructor stays inside the addon: objects come from `create`.
+  // The constructor is not exported; objects are made by `create`.
   static Napi::FunctionReference define(Napi::Env env);
-  // @param options instructionSet's kernels apart: up, down, taps, rows
+  // @param options up, down, taps, rows
   static Napi::Value create(const Napi::FunctionReference& constructor, const Napi::Object& options,
                             const Kernels& kernels);
 

@@ -7,8 +7,8 @@ namespace earshot {
 
 namespace {
 
-// Lanes of a period's last group that may have nothing to do, of all: beyond that a longer period is taken.
-constexpr double kMostIdle = 0.1;
+// Largest share of lanes that may be idle in a period's last group; else a longer period is used.
+constexpr double kMaxIdleShare = 0.1;
 
 int64_t floor_divide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 
@@ -19,7 +19,7 @@ ResamplePlan::ResamplePlan(const ResampleKernels& kernels, const ResampleFigures
   const int64_t lanes = kernels.outputs, up = figures.up, down = figures.down, taps = figures.taps;
   int64_t repeats = 1;
   const auto idle = [&](int64_t outputs) { return static_cast<double>((lanes - outputs % lanes) % lanes) / static_cast<double>(outputs); };
-  while (repeats < lanes && idle(repeats * up) > kMostIdle) repeats++;
+  while (repeats < lanes && idle(repeats * up) > kMaxIdleShare) repeats++;
   period_ = repeats * up;
   samples_ = repeats * down;
   const auto first_tap = [&](int64_t output) { return output * down / up - taps / 2 + 1; };
@@ -28,7 +28,7 @@ ResamplePlan::ResamplePlan(const ResampleKernels& kernels, const ResampleFigures
   for (int64_t output = 0; output < period_; output += lanes) {
     const int64_t last = std::min(output + lanes, period_) - 1;
     const int64_t length = first_tap(last) + taps - first_tap(output);
-    // Whole pairs of samples.
+    // The kernel reads pairs of samples.
     const int even = static_cast<int>(length + length % 2);
     groups_.push_back({first_tap(output), even, total});
     total += static_cast<size_t>(even * lanes);
@@ -54,9 +54,9 @@ void ResamplePlan::compute(const float* signal, int64_t length, int64_t start, i
   const int64_t lanes = kernels_.outputs;
   for (size_t g = 0; g < groups_.size(); g++) {
     const Group& group = groups_[g];
-    const int64_t begin = static_cast<int64_t>(g) * lanes;  // of the group's outputs in their period
+    const int64_t begin = static_cast<int64_t>(g) * lanes;  // the group's first output in a period
     const int64_t size = std::min(lanes, period_ - begin);
-    // Periods in which some of the group's outputs are wanted.
+    // The periods in which outputs of this group are wanted.
     const int64_t from = floor_divide(first - begin - size, period_) + 1;
     const int64_t to = floor_divide(first + count - 1 - begin, period_);
     for (int64_t at = from; at <= to; at += kMostStretches) {
@@ -68,11 +68,11 @@ void ResamplePlan::compute(const float* signal, int64_t length, int64_t start, i
           samples[s] = signal + sample;
           continue;
         }
-        float* own = edge_.data() + static_cast<size_t>(s) * static_cast<size_t>(group.length);
-        std::fill_n(own, group.length, 0.0f);
+        float* padded_stretch = edge_.data() + static_cast<size_t>(s) * static_cast<size_t>(group.length);
+        std::fill_n(padded_stretch, group.length, 0.0f);
         const int64_t known = std::max<int64_t>(sample, 0), end = std::min<int64_t>(sample + group.length, length);
-        if (known < end) std::copy(signal + known, signal + end, own + (known - sample));
-        samples[s] = own;
+        if (known < end) std::copy(signal + known, signal + end, padded_stretch + (known - sample));
+        samples[s] = padded_stretch;
       }
       kernels_.group(weights_.data() + group.weights, group.length, samples, stretches, sums_.data());
       for (int s = 0; s < stretches; s++) {

@@ -1,4 +1,4 @@
-// The resampler between two rates, without state: which outputs of a signal are wanted is said with every call.
+// A resampler between two rates. It keeps no state of a signal: every call names the outputs to compute.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,9 @@
 
 namespace earshot {
 
-// Output k is the signal at input position k · down / up. Tap j of it weighs the sample at floor(position) − taps / 2 + 1 + j
-// by rows[phase][j], where phase = k · down mod up (shared/signal/resample-filter.ts).
+// Output k is the signal at the input position k · down / up. It is the sum over taps j of the sample at
+// floor(position) − taps / 2 + 1 + j times rows[phase][j], where phase = k · down mod up
+// (shared/signal/resample-filter.ts).
 struct ResampleFigures {
   int up, down, taps;
 };
@@ -19,24 +20,25 @@ class ResamplePlan {
   // @param rows [up][taps]
   ResamplePlan(const ResampleKernels& kernels, const ResampleFigures& figures, const float* rows);
 
-  // Outputs first … first + count − 1. @param signal its samples from the input's sample `start` on; silence around them
+  // Computes the outputs [first, first + count).
+  // @param signal samples from the input's sample `start` on; samples outside of it count as zero
   void compute(const float* signal, int64_t length, int64_t start, int64_t first, int64_t count, float* outputs);
 
  private:
-  // Neighbouring outputs of a period.
+  // Neighbouring outputs of a period, one in each lane.
   struct Group {
-    int64_t sample;  // that the first lane's first tap weighs, from the period's first sample on
-    int length;      // samples that the group weighs
-    size_t weights;
+    int64_t sample;  // first sample that the first lane reads, counted from the period's first sample
+    int length;      // number of samples that the group reads
+    size_t weights;  // offset in weights_
   };
 
   const ResampleKernels& kernels_;
   const ResampleFigures figures_;
-  int64_t period_;   // outputs after which all comes again
-  int64_t samples_;  // that a period moves on
+  int64_t period_;   // number of outputs after which the phases repeat
+  int64_t samples_;  // number of input samples in a period
   std::vector<Group> groups_;
-  AlignedArray<float> weights_;  // a group's [length][lanes], one after the other
-  std::vector<float> edge_;      // where a stretch reaches beyond the signal
+  AlignedArray<float> weights_;  // group after group, [length][lanes] each
+  std::vector<float> edge_;      // copies of stretches that reach beyond the signal
   std::vector<float> sums_;
 };
 

@@ -9,8 +9,9 @@ namespace earshot {
 
 namespace {
 
-// A network is a few calls, one right after the other; to be woken for each would take longer than many of them do.
-constexpr std::chrono::microseconds kPatience{50};
+// How long a thread spins before it sleeps. A network makes a few calls one right after the other, and
+// waking a sleeping thread would take longer than many of the calls.
+constexpr std::chrono::microseconds kSpinTime{50};
 
 void pause() {
 #if defined(__x86_64__)
@@ -20,10 +21,10 @@ void pause() {
 #endif
 }
 
-// Returns when `condition` holds, or has not for a while.
+// Spins until `condition` holds or kSpinTime has passed.
 template <typename Condition>
-void expect(const Condition& condition) {
-  const auto until = std::chrono::steady_clock::now() + kPatience;
+void spin_until(const Condition& condition) {
+  const auto until = std::chrono::steady_clock::now() + kSpinTime;
   do {
     for (int i = 0; i < 16; i++) {
       if (condition()) return;
@@ -41,7 +42,7 @@ ThreadPool::ThreadPool(int threads) {
       workers_.emplace_back([this, worker] { loop(worker); });
     }
   } catch (const std::system_error&) {
-    // The system grants no more threads: those that run suffice.
+    // The system allows no more threads; the pool works with fewer.
   }
 }
 
@@ -66,9 +67,9 @@ void ThreadPool::run(int items, const std::function<void(int, int)>& work) {
   }
   if (items > 1) wake_.notify_all();
   take(0, items, work);
-  expect([this] { return busy_ == 0; });
+  spin_until([this] { return busy_ == 0; });
   std::unique_lock lock(mutex_);
-  // A worker that wakes only now finds nothing: the call does not wait for those the system did not run.
+  // A worker that wakes only now finds no work, so the call does not wait for workers that never ran.
   work_ = nullptr;
   done_.wait(lock, [this] { return busy_ == 0; });
   if (failure_) std::rethrow_exception(failure_);
@@ -83,7 +84,8 @@ void ThreadPool::loop(int worker) {
     if (closing_) return;
     seen = round_;
     busy_++;
-    // Read under the lock: the caller may be through with its own items, and forget them, before this thread begins.
+    // Read under the lock, because the caller may finish all items and reset `work_` before this thread
+    // begins.
     const std::function<void(int, int)>& work = *work_;
     const int items = items_;
     lock.unlock();
@@ -91,7 +93,7 @@ void ThreadPool::loop(int worker) {
     lock.lock();
     if (--busy_ == 0) done_.notify_one();
     lock.unlock();
-    expect([&] { return round_ != seen; });
+    spin_until([&] { return round_ != seen; });
     lock.lock();
   }
 }

@@ -1,5 +1,5 @@
-// Threads of one network: they sleep when no call comes for a while and take items one by one, so that what an item computes never
-// depends on how many there are.
+// The threads of one network. They take work items one by one, so that the result of an item does not
+// depend on the number of threads. Without calls for a while they sleep.
 #pragma once
 
 #include <atomic>
@@ -15,7 +15,7 @@ namespace earshot {
 
 class ThreadPool {
  public:
-  // `threads` counts the caller, who works too.
+  // @param threads number of threads, including the caller's, which works too
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -23,9 +23,10 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Runs work(item, worker) for every item in [0, items), and returns when all are done. `worker` < threads() names the
-  // scratch memory to use. Items must not depend on each other. Not reentrant: one caller at a time.
-  // An exception ends the call after the running items and is thrown here.
+  // Runs work(item, worker) for every item in [0, items), and returns when all are done. `worker` <
+  // threads() identifies the scratch memory to use. Items must not depend on each other. Not reentrant,
+  // and for one caller at a time. After an exception no further items are started, and it is rethrown to
+  // the caller.
   void run(int items, const std::function<void(int item, int worker)>& work);
 
  private:

@@ -1,4 +1,5 @@
-// The tables of isa/spectra.h's transform: of the cosines of a real transform of `size` samples, half of it complex values.
+// Tables for the transform of isa/spectra.h, which computes the spectrum of `size` real samples by a
+// complex transform of size / 2 values.
 #pragma once
 
 #include <cmath>
@@ -8,7 +9,8 @@ namespace earshot {
 
 inline constexpr double kPi = 3.14159265358979323846;
 
-// Where a transform of `length` values from `place` on leaves them: the values of each residue by 4 lie together.
+// Fills `order` for a transform of `length` values that begins at `place`: order[first + i · step] is
+// the index at which the passes leave value i. Values of equal index modulo 4 end up together.
 inline void note_order(int length, int place, int first, int step, std::vector<int>& order) {
   if (length == 1) {
     order[static_cast<size_t>(first)] = place;
@@ -20,13 +22,15 @@ inline void note_order(int length, int place, int first, int step, std::vector<i
   }
 }
 
+// [size / 2]: index of each value after the passes.
 inline std::vector<int> transform_order(int size) {
   std::vector<int> order(static_cast<size_t>(size / 2));
   note_order(size / 2, 0, 0, 1, order);
   return order;
 }
 
-// Of the passes in their order, [quarter][3 powers][re, im] each. T is float or double; the figures are computed in double.
+// Twiddle factors, pass after pass, [quarter][3 powers][re, im] each. T is float or double; the factors
+// are computed in double precision.
 template <typename T>
 std::vector<T> transform_twiddles(int size) {
   std::vector<T> twiddles;

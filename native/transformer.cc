@@ -9,9 +9,9 @@ namespace earshot {
 
 namespace {
 
-// Clips whose inference advances together; bounds the memory of a call.
+// Number of clips whose inference runs together; bounds the memory of a call.
 constexpr int kGroupClips = 8;
-// Parameters an item when the clips' gradients are added up.
+// Parameters in a work item that adds up the clips' gradients.
 constexpr size_t kSumParameters = 4096;
 
 std::vector<size_t> tensor_sizes(const EncoderShape& shape) {
@@ -88,7 +88,7 @@ void Transformer::infer_group(const float* features, int clips, float* logits) {
 // The report's table of this network lists no dropout in the trunk.
 constexpr ClipDropout kNoTrunkDropout = {0, 0, {}};
 
-// Forward and back for one clip. @param gradients [total()], overwritten
+// Computes the forward and the backward pass of one clip. @param gradients [total()], overwritten
 StepResult Transformer::clip_pass(const Batch& batch, int clip, int worker, float* gradients) {
   Workplace& place = *workplaces_[static_cast<size_t>(worker)];
   const float* samples = batch.features + static_cast<size_t>(clip) * static_cast<size_t>(inputs);
@@ -118,7 +118,7 @@ StepResult Transformer::pass(const Batch& batch, float* gradients) {
     const size_t at = static_cast<size_t>(clip);
     results[at] = clip_pass(batch, clip, worker, clip_gradients_.data() + at * parameters);
   });
-  // Clip after clip, in their order.
+  // Summed in the order of the clips.
   const size_t parts = (parameters + kSumParameters - 1) / kSumParameters;
   pool_.run(static_cast<int>(parts), [&](int part, int) {
     const size_t first = static_cast<size_t>(part) * kSumParameters;

@@ -1,4 +1,5 @@
-// The report's CombinedModel ("Architecture 2"): the trunk, a class token, the encoder, linear → classes.
+// The report's CombinedModel ("Architecture 2"): the trunk, a class token, the encoder and a linear
+// layer to the classes.
 #pragma once
 
 #include <memory>
@@ -12,7 +13,8 @@ namespace earshot {
 
 class Transformer : public Network {
  public:
-  // @param rate dropout's, in [0, 1)  @param heads 1, 2 or 4
+  // @param rate dropout rate in [0, 1)
+  // @param heads 1, 2 or 4
   Transformer(const Kernels& kernels, int threads, int samples, int classes, double rate, int heads, int hidden);
 
   void weights_changed() override;
@@ -21,12 +23,12 @@ class Transformer : public Network {
   StepResult gradients(const Batch& batch, float* gradients) override;
 
  private:
-  // A clip's inference.
+  // State of a clip's inference.
   struct Pass {
     AlignedArray<float> tokens;
     EncoderPass encoder;
   };
-  // A worker's training pass: a clip goes forward and back before the next begins.
+  // Memory of a worker's training pass, which computes both passes of a clip before the next clip.
   struct Workplace {
     TrunkTape trunk;
     EncoderTape encoder;

@@ -5,7 +5,7 @@ namespace earshot {
 namespace {
 
 constexpr int kWidth2 = kTrunkBlocks[1].out;
-// Two rows of zeros stand before the first: the third block's padding.
+// Two rows of zeros precede the first row; they are the third block's padding.
 constexpr size_t kLeadingFloats = 2 * kWidth2;
 
 size_t rows2_floats(const TrunkShape& shape) {

@@ -1,4 +1,5 @@
-// The convolution trunk of both architectures: a clip's samples → tokens, and back to the gradients of its weights.
+// The convolution trunk of both architectures: computes tokens from a clip's samples, and the gradients
+// of its weights.
 #pragma once
 
 #include "aligned.h"
@@ -6,7 +7,7 @@
 
 namespace earshot {
 
-// What one clip's training pass keeps for its backward pass: 1.4 MB at 144,000 samples.
+// Values of one clip's forward pass that its backward pass needs: 1.4 MB at 144,000 samples.
 class TrunkTape {
  public:
   explicit TrunkTape(const TrunkShape& shape);
@@ -18,31 +19,33 @@ class TrunkTape {
   mutable AlignedArray<uint64_t> winners2_, winners3_;
 };
 
-// Calls for different clips may run at the same time, each with a `worker` < `workers` of its own.
+// Calls for different clips may run concurrently if each has a different `worker` < `workers`.
 class Trunk {
  public:
   Trunk(const Kernels& kernels, int samples, int workers);
 
   const TrunkShape& shape() const { return shape_; }
 
-  // @param weights kTrunkParameters of them, copied
+  // Copies the weights. @param weights kTrunkParameters values
   void set_weights(const float* weights);
 
-  // Tokens [first, last) of a clip, at most kTrunkMaxTokens of them, into `tokens` [last − first][16].
+  // Computes the tokens [first, last) of a clip, at most kTrunkMaxTokens, into `tokens` [last −
+  // first][16].
   void infer(const float* samples, int first, int last, float* tokens, int worker);
 
-  // A clip with dropout.
+  // Forward pass of a clip in training; writes the tape.
   void forward(const float* samples, const ClipDropout& dropout, TrunkTape& tape, int worker);
 
-  // @param d_tokens [tokens][16], the gradients of tape.tokens()
-  // @param gradients kTrunkParameters of them, overwritten
+  // Backward pass of a clip.
+  // @param d_tokens [tokens][16], the gradient of tape.tokens()
+  // @param gradients kTrunkParameters values, overwritten
   void backward(const float* samples, const ClipDropout& dropout, const TrunkTape& tape, const float* d_tokens,
                 float* gradients, int worker);
 
  private:
   struct Workplace {
     AlignedArray<float> scratch;
-    AlignedArray<float> d_rows2;  // only once a backward pass has run
+    AlignedArray<float> d_rows2;  // allocated by the first backward pass
   };
 
   const TrunkKernels& kernels_;

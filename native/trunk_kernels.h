@@ -1,4 +1,5 @@
-// The three convolution blocks (report, "Architecture 1"), one clip at a time: what an instruction set offers.
+// Kernels for the three convolution blocks (report, "Architecture 1"), as a table for each instruction
+// set. They process one clip at a time. Packed weights and scratch memory are aligned to 64 bytes.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +7,7 @@
 
 namespace earshot {
 
-// Every block: convolution with stride 2 and padding 2, ReLU, max-pool 2, dropout.
+// A block is a convolution with stride 2 and padding 2, ReLU, max-pooling of 2, and dropout.
 struct TrunkBlock {
   int taps, in, out;
 };
@@ -15,11 +16,12 @@ constexpr int kTokenWidth = kTrunkBlocks[2].out;
 
 constexpr int kernel_floats(const TrunkBlock& block) { return block.taps * block.in * block.out; }
 
-// Weights and gradients of the trunk lie in one array: kernel [tap][in][out] and bias, block after block.
+// The trunk's weights are one array, as are their gradients: block after block, kernel [tap][in][out],
+// then bias.
 constexpr int kTrunkParameters = kernel_floats(kTrunkBlocks[0]) + kTrunkBlocks[0].out + kernel_floats(kTrunkBlocks[1]) +
                                  kTrunkBlocks[1].out + kernel_floats(kTrunkBlocks[2]) + kTrunkBlocks[2].out;
 
-// Rows that the blocks make of a clip.
+// Number of rows that each block computes from a clip.
 struct TrunkShape {
   int samples;
   int rows1;   // 64 wide
@@ -40,39 +42,43 @@ struct TrunkShape {
   }
 };
 
-// Which activations a clip's training pass drops: shared/compute/network/dropout.ts, as a function of (seed, index).
+// Dropout of a clip's training pass. Masks are functions of seed and index, as in
+// shared/compute/network/dropout.ts.
 struct ClipDropout {
-  double rate;        // 0: none
-  uint32_t slot;      // the clip's place in the slice whose mask it is; a block's mask starts at slot × its elements
-  uint32_t seeds[3];  // one a block
+  double rate;        // 0: no dropout
+  uint32_t slot;      // index of the clip in its slice; its mask of a block starts at slot × elements
+  uint32_t seeds[3];  // one for each block
 };
 
-// What a training pass keeps for its backward pass. Rows carry slack: see TrunkTape in trunk.h.
+// Values of a forward pass that the backward pass reads. Kernels may write kTrunkSlackRows rows too
+// many.
 struct TrunkTapeView {
   float* rows2;         // [rows2][32] after dropout; two zero rows before, slack after
-  uint64_t* winners2;   // a bit a channel: the pool took the second of its two rows
+  uint64_t* winners2;   // bit c is set where the pool of channel c took the second of its two rows
   float* tokens;        // [tokens][16] after dropout; slack after
   uint64_t* winners3;
 };
 
 // Rows that a kernel may write past the last one.
 constexpr int kTrunkSlackRows = 64;
-// Tokens that `infer` makes in one go at most.
+// Largest number of tokens in a call of `infer`.
 constexpr int kTrunkMaxTokens = 75;
 
 struct TrunkKernels {
-  // Floats of weights laid out for these kernels, made anew by `pack` when the weights change.
+  // Floats of the weights as these kernels read them; `pack` computes them from the weights.
   size_t packed_floats;
   void (*pack)(const float* weights, float* packed);
-  // Floats of scratch memory, 64-byte aligned, that each call below needs for itself.
+  // Floats of scratch memory that each of the calls below needs.
   size_t scratch_floats;
-  // Tokens [first, last) of a clip, at most kTrunkMaxTokens: `tokens` receives their rows.
+  // Computes the tokens [first, last) of a clip, at most kTrunkMaxTokens, into `tokens` [last −
+  // first][16].
   void (*infer)(const TrunkShape&, const float* packed, const float* samples, int first, int last, float* tokens,
                 float* scratch);
-  // A whole clip with dropout, onto the tape.
+  // Forward pass of a clip in training; writes the tape.
   void (*forward)(const TrunkShape&, const float* packed, const float* samples, const ClipDropout&,
                   const TrunkTapeView&, float* scratch);
-  // Gradients of all weights from those of the tokens [tokens][16]. `d_rows2` is memory like tape.rows2, overwritten.
+  // Backward pass: computes the gradients of all weights from those of the tokens [tokens][16].
+  // @param d_rows2 memory of the size of tape.rows2, overwritten
   void (*backward)(const TrunkShape&, const float* packed, const float* samples, const ClipDropout&,
                    const TrunkTapeView&, const float* d_tokens, float* d_rows2, float* gradients, float* scratch);
 };

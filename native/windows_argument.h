@@ -1,4 +1,4 @@
-// Windows that JavaScript hands over, checked.
+// Reads and checks windows from JavaScript.
 #pragma once
 
 #include "arguments.h"
@@ -7,12 +7,13 @@
 
 namespace earshot {
 
-// Windows of one call, and samples of a window: they bound the memory that a call can ask for.
+// Largest number of windows in a call, and of samples in a window; they bound the memory of a call.
 constexpr uint32_t kMaxWindows = 1024;
 constexpr int kMaxWindowSamples = 2'880'000;
 
-// An array of finite Float32Arrays; valid until JavaScript runs again. Every element is fetched before the first is looked at:
-// a getter may detach another, or dispose of whoever is to judge them.
+// Reads an array of Float32Arrays with finite values. The result is valid until JavaScript runs again.
+// All elements are fetched before the first is read, because a getter may detach another element, or
+// dispose of the object that the call is for.
 std::vector<Window> read_windows(const Napi::Value& value, const Kernels& kernels);
 
 }  // namespace earshot

@@ -1,26 +1,28 @@
-// softmax(q kᵀ) v and its gradient without the matrix of scores. Both walk all pairs of a head's tokens; what a pair costs
-// is a few multiply-adds and one power of two, all in registers.
+// Computes softmax(q kᵀ) v and its gradient without storing the matrix of scores. Both visit all pairs
+// of a head's tokens. A pair takes a few multiply-adds and one power of two, all in registers.
 #pragma once
 
 #include "exponential.h"
 
 namespace earshot::EARSHOT_ISA {
 
-// A number as a type, for lambdas that are compiled once a number.
+// A number as a type, for lambdas that are compiled for several numbers.
 template <int kValue>
 struct Int {};
 
-// Pairs side by side, enough to hide an instruction's latency in the registers there are.
+// Keys in a step: enough to hide the latency of instructions, few enough for the registers.
 constexpr int kForwardKeys = kRegisters == 32 ? 4 : 2;
 
-// One vector of queries (lanes) against all keys.
-// @param queries times log2(e) / √width: the exponent is to base 2
-// @param bound at least every q · k, lane by lane; what is added to the exponent is −bound
-// @param pairs [count][2 · width]: a key, then its value
-// @param result Σ 2^(q·k − bound) v; the sum of the powers is returned
-// kSafe: q · k − bound can be anything (else it must be at least kLeastExponent).
+// Computes attention of one vector of queries (one in each lane) over all keys.
+// @param queries [width] vectors, scaled by log2(e) / √width, so that powers are to base 2
+// @param bound of each lane, at least its largest q · k; it is subtracted from all exponents
+// @param pairs [count][2 · width]: each key, then its value
+// @param result [width] vectors, receives Σ 2^(q·k − bound) v
+// @return Σ 2^(q·k − bound)
+// kSafe: q · k − bound may have any value; otherwise it must be at least kLeastExponent.
 //
-// Not inlined, and with arrays of its own: the compiler keeps them in registers.
+// It is not inlined and copies its arguments to local arrays, so that the compiler keeps them in
+// registers.
 template <int kWidth, bool kSafe>
 __attribute__((noinline)) Vec attention_forward(const Vec* queries, Vec bound, const float* pairs, int count,
                                                 Vec* result) {
@@ -31,7 +33,8 @@ __attribute__((noinline)) Vec attention_forward(const Vec* queries, Vec bound, c
     q[d] = queries[d];
     out[d] = Vec{};
   }
-  // A huge score less its bound must not be rounded twice: it is computed as the bound was.
+  // In the safe version the bound is subtracted after the sum, so that a huge score is rounded as the
+  // bound was.
   const Vec start = kSafe ? Vec{} : -bound;
   const auto step = [&]<int kKeys>(const float* pair, Int<kKeys>) __attribute__((always_inline)) {
     Vec p[kKeys];
@@ -62,7 +65,7 @@ __attribute__((noinline)) Vec attention_forward(const Vec* queries, Vec bound, c
   return total;
 }
 
-// The greatest q · k, lane by lane.
+// Returns the largest q · k of each lane.
 template <int kWidth>
 __attribute__((noinline)) Vec greatest_score(const Vec* q, const float* pairs, int count) {
   Vec greatest = splat(-3.4e38f);
@@ -77,8 +80,8 @@ __attribute__((noinline)) Vec greatest_score(const Vec* q, const float* pairs, i
   return greatest;
 }
 
-// A query as the backward pass reads it: q (scaled as above), the gradient of its output, log2 of its softmax's
-// denominator, and the product of the gradient with the output.
+// Layout of a query for the backward pass: q (scaled as above), the gradient of its output, log2 of its
+// softmax's denominator, and the dot product of the gradient and the output.
 template <int kWidth>
 struct QueryRecord {
   static constexpr int output = kWidth;
@@ -87,22 +90,25 @@ struct QueryRecord {
   static constexpr int size = 2 * kWidth + 2;
 };
 
-// What fits the registers, and how many queries a step takes; measured.
+// What is kept in registers, and the number of queries in a step; chosen by measurement.
 template <int kWidth>
 struct BackwardPlan {
   static constexpr bool keys_in_registers = kWidth == 4 && kRegisters == 32;
   static constexpr bool sums_in_registers = kWidth == 4;
   static constexpr int queries = kWidth == 4 ? 2 : 4;
-  // Queries whose partial gradients stay in the first cache while all keys pass.
+  // Number of queries whose partial gradients stay in the first-level cache while all keys are visited.
   static constexpr int block = 256 / kWidth;
 };
 
-// One vector of keys (lanes) against `count` queries, a multiple of BackwardPlan::queries: a record of zeros adds nothing
-// to any gradient. Probabilities are computed anew: 2^(q·k − log_sum).
-// @param keys, values planar, `stride` floats from channel to channel
-// @param d_keys, d_values the same, added to; d_keys lacks the factor ln 2
-// @param d_queries [count][width][lanes], added to: a lane holds its key's share; lacks the factor 1/√width
-// kMasked: only the lanes in `mask` are keys
+// Adds the gradients of one vector of keys (one in each lane) and `count` queries. Probabilities are
+// computed again as 2^(q·k − log_sum).
+// @param keys, values channel after channel, `stride` floats apart
+// @param records [count] query records; `count` is a multiple of BackwardPlan::queries, and records of
+//   zeros add nothing
+// @param d_keys, d_values laid out as keys, added to; d_keys lacks the factor ln 2
+// @param d_queries [count][width][lanes], added to; a lane holds the part of its key; lacks the factor
+//   1/√width
+// kMasked: only the lanes in `mask` hold keys
 template <int kWidth, bool kSafe, bool kMasked>
 __attribute__((noinline)) void attention_backward(const float* keys, const float* values, int stride, IntVec mask,
                                                   const float* records, int count, float* d_keys, float* d_values,
@@ -154,7 +160,7 @@ __attribute__((noinline)) void attention_backward(const float* keys, const float
     if constexpr (kSafe) {
 #pragma GCC unroll 8
       for (int u = 0; u < kQueries; u++) {
-        // Of huge scores rounding can leave more than the sum they are part of.
+        // For huge scores, rounding can make a score exceed the logarithm of the sum that contains it.
         p[u] -= splat(record[u * Record::size + Record::log_sum]);
         p[u] = max(splat(kLeastExponent), select(p[u] > Vec{}, Vec{}, p[u]));
       }

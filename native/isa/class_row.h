@@ -1,8 +1,8 @@
-// The last attention block, the feed-forward block and the head: only the class token's row is read, so that one query is
-// asked of all tokens.
+// The last attention block, the feed-forward block and the head. Only the class token's output is used,
+// so the attention has a single query.
 //
-// A key k = K x is asked through qᵀ(K x) = (Kᵀq)ᵀx, and a softmax over values V x + b is V Σ p x + b: neither keys nor
-// values of this block are ever made.
+// The score of a key k = K x is qᵀ(K x) = (Kᵀq)ᵀx, and the attention's output over values V x + b is
+// V Σ p x + b. The keys and values of this block are therefore never computed.
 #pragma once
 
 #include "exponential.h"
@@ -10,12 +10,12 @@
 
 namespace earshot::EARSHOT_ISA {
 
-// The row on its way, as the backward pass needs it.
+// The class token's activations, which the backward pass needs.
 struct ClassRow {
   float input[kChannels];
   float query[kChannels];
-  float asked[4][kChannels];     // a head: Kᵀq / √width
-  float gathered[4][kChannels];  // a head: Σ p x
+  float asked[4][kChannels];     // by head: Kᵀq / √width
+  float gathered[4][kChannels];  // by head: Σ p x
   float attended[kChannels];
   float kept[kChannels];
   float normal[kChannels];
@@ -28,10 +28,10 @@ struct ClassRow {
 static_assert(sizeof(ClassRow) <= 32 * kChannels * sizeof(float));
 
 EARSHOT_INLINE ClassRow* class_row(float* memory) { return reinterpret_cast<ClassRow*>(memory); }
-// The feed-forward block's hidden units, behind it.
+// The feed-forward block's hidden units, which follow the ClassRow in memory.
 EARSHOT_INLINE float* hidden_units(float* memory) { return memory + 32 * kChannels; }
 
-// Factors of a place that drops one row a clip.
+// Dropout factors of a layer with one row in each clip.
 EARSHOT_INLINE void dropout_row(const EncoderDropout* dropout, int place, float* kept) {
   for (int c = 0; c < kChannels; c++) kept[c] = 1;
   if (dropout == nullptr || dropout->rate == 0) return;
@@ -40,7 +40,7 @@ EARSHOT_INLINE void dropout_row(const EncoderDropout* dropout, int place, float*
   for (int c = 0; c < kChannels; c++) kept[c] = factors[c][0];
 }
 
-// Layer norm of one row. @returns 1 / deviation
+// Layer norm of one row. @return 1 / deviation
 EARSHOT_INLINE float normalise_row(const float* row, const float* scale, const float* shift, float* normal,
                                    float* output) {
   float mean = 0, variance = 0;
@@ -63,9 +63,10 @@ EARSHOT_INLINE void dense_row(const float* in, int inputs, const float* kernel, 
   }
 }
 
-// The class token's softmax over all tokens for one head.
-// @param shares [padded], written: the probabilities, 0 behind the last token
-// @param gathered Σ p x
+// Computes the class token's softmax over all tokens for one head.
+// @param input plane
+// @param shares [padded], overwritten: the probabilities, 0 behind the last token
+// @param gathered [16], overwritten: Σ p x
 static inline __attribute__((noinline)) void gather(const EncoderShape& shape, const float* asked, const float* input,
                                                     float* shares, float* gathered) {
   constexpr float kLog2E = 1.44269504f;
@@ -98,9 +99,10 @@ static inline __attribute__((noinline)) void gather(const EncoderShape& shape, c
   for (int t = 0; t < shape.padded; t += kLanes) store(shares + t, load(shares + t) * splat(inverse));
 }
 
-// From the last block's input plane to the logits.
-// @param dropout null: inference
-// @param shares [4][padded]
+// Computes the logits from the last block's input plane.
+// @param dropout null in inference
+// @param shares [4][padded], overwritten
+// @param memory encoder_row_floats(shape), overwritten
 static inline __attribute__((noinline)) void classify_row(const EncoderShape& shape, const float* weights,
                                                           const EncoderDropout* dropout, const float* input,
                                                           float* shares, float* memory, float* logits) {

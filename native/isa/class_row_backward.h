@@ -1,11 +1,11 @@
-// The gradients of class_row.h.
+// The backward pass of class_row.h.
 #pragma once
 
 #include "class_row.h"
 
 namespace earshot::EARSHOT_ISA {
 
-// Gradients of a dense row: d_kernel and d_bias are written, d_in too unless null.
+// Gradients of dense_row; d_kernel, d_bias and d_in are overwritten.
 EARSHOT_INLINE void dense_row_back(const float* in, int inputs, const float* kernel, int outputs, const float* d_out,
                                    float* d_kernel, float* d_bias, float* d_in) {
   for (int c = 0; c < outputs; c++) d_bias[c] = d_out[c];
@@ -19,7 +19,7 @@ EARSHOT_INLINE void dense_row_back(const float* in, int inputs, const float* ker
   }
 }
 
-// From the gradient of a layer norm's output to that of its input, in place.
+// Replaces the gradient of a layer norm's output by that of its input; writes d_scale and d_shift.
 EARSHOT_INLINE void normalise_row_back(const float* normal, float inverse, const float* scale, float* gradient,
                                        float* d_scale, float* d_shift) {
   float mean = 0, product = 0;
@@ -33,10 +33,10 @@ EARSHOT_INLINE void normalise_row_back(const float* normal, float inverse, const
   for (int c = 0; c < kChannels; c++) gradient[c] = inverse * (gradient[c] - mean - normal[c] * product);
 }
 
-// A head's share of the input's gradient.
+// Adds a head's part of the input's gradient.
 // @param shares the softmax, 0 behind the last token
-// @param asked Kᵀq / √width, whose gradient is written to d_asked
-// @param d_gathered gradient of Σ p x
+// @param asked Kᵀq / √width; its gradient is written to d_asked
+// @param d_gathered the gradient of Σ p x
 // @param d_input plane, added to
 static inline __attribute__((noinline)) void gather_back(const EncoderShape& shape, const float* asked,
                                                          const float* gathered, const float* d_gathered,
@@ -61,7 +61,8 @@ static inline __attribute__((noinline)) void gather_back(const EncoderShape& sha
   for (int c = 0; c < kChannels; c++) d_asked[c] = sum(sums[c]);
 }
 
-// From the gradient of the logits to that of the last block's input plane, which is written.
+// Computes the gradients of the last block's input plane and of all weights behind it, from those of the
+// logits. The outputs are overwritten.
 static inline __attribute__((noinline)) void classify_row_back(const EncoderShape& shape, const float* weights,
                                                                const float* input, const float* shares, float* memory,
                                                                const float* d_logits, float* d_input,
@@ -77,7 +78,7 @@ static inline __attribute__((noinline)) void classify_row_back(const EncoderShap
                      gradients + at.feed_shift);
   for (int c = 0; c < kChannels; c++) d_branch[c] = d_row[c] * row.feed_kept[c];
 
-  // Hidden unit by hidden unit: its gradient takes its place.
+  // The gradient of each hidden unit replaces its activation.
   float* d_feed_out = gradients + at.feed_out;
   for (int c = 0; c < kChannels; c++) gradients[at.feed_out_bias + static_cast<size_t>(c)] = d_branch[c];
   for (int m = 0; m < shape.hidden; m++) {
@@ -127,7 +128,7 @@ static inline __attribute__((noinline)) void classify_row_back(const EncoderShap
         d_block[At::key + entry] = scale * d_asked[j] * row.query[c];
       }
       d_block[At::value_bias + c] = d_attended[c];
-      // All scores of a query move alike with the key's bias: the softmax does not see it.
+      // The key's bias adds the same to all scores of a query, which does not change the softmax.
       d_block[At::key_bias + c] = 0;
     }
   }

@@ -1,5 +1,6 @@
-// Convolution with stride 2, pool, bias and ReLU of a block, in registers. A position's receptive field is contiguous
-// in memory (rows of all channels), so that the convolution is a matrix product with overlapping rows.
+// Convolution with stride 2, pooling, bias and ReLU of a trunk block, in registers. The receptive field
+// of a position is contiguous in memory (rows of all channels), so the convolution is a matrix product
+// whose rows overlap.
 #pragma once
 
 #include "../trunk_kernels.h"
@@ -18,13 +19,16 @@ struct ConvTile {
   static_assert(channel_vecs % vecs == 0);
 };
 
-// Rows that a call of convolve_pool computes at a time: every tile's row count divides it.
+// The number of rows is rounded up to a multiple of this, which every tile's number of rows divides.
 constexpr int kRowStep = 12;
 
-// Pooled rows 0 … rows − 1 (rounded up to kRowStep: `output` and `winners` need the room, `input` must be readable).
-// @param input the receptive field of the first convolution position: row 4 j − 2 of pooled row j
+// Computes the pooled rows [0, rows). `rows` is rounded up to kRowStep: `output` and `winners` must have
+// room for these rows, and their inputs must be readable.
+// @param input [row][kIn], beginning with the receptive field of the first position; that of pooled row
+//   j begins at row 4 j − 2 of the block's input
 // @param weights [kTaps × kIn][kOut]
-// @param winners null, or a word a row: bit c is set where the second position is the larger one
+// @param output [rows][kOut], overwritten
+// @param winners null, or a word for each row: bit c is set where the second position is the larger one
 template <int kTaps, int kIn, int kOut>
 EARSHOT_INLINE void convolve_pool(const float* input, const float* weights, const float* bias, int rows, float* output,
                                   uint64_t* winners) {
@@ -54,7 +58,7 @@ EARSHOT_INLINE void convolve_pool(const float* input, const float* weights, cons
         for (int v = 0; v < Tile::vecs; v++) {
           const int channel = (group + v) * kLanes;
           const Vec first = sums[2 * r][v], second = sums[2 * r + 1][v];
-          // max(relu(x + b)) = relu(max(x) + b): both are monotone.
+          // max(relu(x + b)) = relu(max(x) + b), because ReLU is monotone.
           store(output + (row + r) * kOut + channel, relu(max(first, second) + load(bias + channel)));
           if (winners != nullptr) {
             const uint64_t bits = static_cast<uint64_t>(to_bits(second > first)) << channel;

@@ -7,14 +7,14 @@ namespace earshot::EARSHOT_ISA {
 namespace {
 
 constexpr int kVecs = kHidden / kLanes;
-// A register tile: clips (or rows) times vectors of outputs.
+// Size of a register tile: clips (or rows) by vectors of outputs.
 constexpr int kTileRows = 3;
 constexpr int kTileVecs = kRegisters == 32 ? 8 : 4;
 static_assert(kVecs % kTileVecs == 0);
-// Rows of the kernel that stay in the cache while all clips pass: 64 KB.
+// Rows of the kernel that stay in the cache for all clips: 64 KB.
 constexpr int kBlockRows = 128;
 
-// kRows clips at a time: sums += inputs × kernel.
+// Adds inputs × kernel to `result` for kRows clips.
 template <int kRows>
 EARSHOT_INLINE void product_tile(const float* inputs, size_t stride, const float* kernel, int rows, float* result) {
   for (int group = 0; group < kVecs; group += kTileVecs) {
@@ -51,7 +51,8 @@ EARSHOT_INLINE Vec load_weights(const float* from) { return load(from); }
 EARSHOT_INLINE Vec load_weights(const uint16_t* from) { return load_half(from); }
 #endif
 
-// One clip: memory sets the pace, so the rows that a zero input (ReLU's, about every second) asks for are not read.
+// Product for one clip. Its speed is that of reading the kernel, so the rows of inputs that are 0 are
+// skipped: about half of them, after ReLU.
 template <typename Weight>
 EARSHOT_INLINE void product_one(const float* inputs, const Weight* kernel, int rows, float* result) {
   int32_t wanted[kBlockRows + 8];
@@ -148,7 +149,7 @@ void average(float* means, const float* values, size_t count, float share) {
   for (; at < count; at++) means[at] += (values[at] - means[at]) * share;
 }
 
-// Gradients of kRows inputs for one or two vectors of clips.
+// Computes the gradients of kRows inputs for one or two vectors of clips.
 template <int kRows, int kClipVecs>
 EARSHOT_INLINE void input_tile(const DenseBackward& pass, int row, int clip, int padded) {
   Vec sums[kRows][kClipVecs] = {};
@@ -185,7 +186,7 @@ EARSHOT_INLINE void input_rows(const DenseBackward& pass, int row, int padded) {
   for (; clip < pass.clips; clip += kLanes) input_tile<kRows, 1>(pass, row, clip, padded);
 }
 
-// The kernel's gradient for kRows rows, and what becomes of it.
+// Computes the kernel's gradient for kRows rows, and either writes it or applies the Adam step.
 template <int kRows>
 EARSHOT_INLINE void kernel_rows(const DenseBackward& pass, int row) {
   for (int group = 0; group < kVecs; group += kTileVecs) {
@@ -235,7 +236,7 @@ void backward(const DenseBackward& pass, int first, int last) {
 
 size_t find_non_finite(const float* values, size_t count) {
   size_t at = 0;
-  // x − x is 0 for every finite x, NaN otherwise.
+  // x − x is 0 for every finite x, and NaN otherwise.
   for (; at + 4 * kLanes <= count; at += 4 * kLanes) {
     const Vec a = load(values + at), b = load(values + at + kLanes);
     const Vec c = load(values + at + 2 * kLanes), d = load(values + at + 3 * kLanes);

@@ -1,4 +1,5 @@
-// shared/compute/network/dropout.ts, made where it is used: activation i takes 16 bits of the hash of i >> 1.
+// Dropout masks as in shared/compute/network/dropout.ts, computed where they are used: activation i
+// takes 16 bits of the hash of i >> 1.
 #pragma once
 
 #include "vec.h"
@@ -7,14 +8,15 @@ namespace earshot::EARSHOT_ISA {
 
 struct DropoutRate {
   uint32_t threshold;  // of 65,536
-  float kept;          // what a kept activation is multiplied by
+  float kept;          // factor of a kept activation: 1 / (1 − rate)
 };
 
 EARSHOT_INLINE DropoutRate dropout_rate(double rate) {
   return {static_cast<uint32_t>(rate * 65536 + 0.5), static_cast<float>(1 / (1 - rate))};
 }
 
-// Multiplies `count` activations, a multiple of 2 × kLanes, by the mask from activation 2 × `first_pair` on.
+// Multiplies `count` activations by the mask from activation 2 × `first_pair` on. `count` is a multiple
+// of 2 × kLanes.
 EARSHOT_INLINE void drop_out(float* values, long count, uint32_t first_pair, uint32_t seed, DropoutRate rate) {
   typedef int32_t Order __attribute__((vector_size(4 * kLanes)));
   Order low_half{}, high_half{};

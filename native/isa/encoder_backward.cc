@@ -1,5 +1,6 @@
-// The encoder's backward pass for one clip. What the forward pass did not keep (projections, normalised rows,
-// probabilities) is computed anew: it is cheap beside reading it from memory.
+// The encoder's backward pass for one clip. Projections, normalised rows and probabilities are computed
+// again rather than kept by the forward pass, because that takes less time than reading them from
+// memory.
 #include "../encoder_kernels.h"
 #include "attention.h"
 #include "class_row_backward.h"
@@ -11,7 +12,7 @@ namespace {
 
 constexpr float kLn2 = 0.693147181f;
 constexpr float kLog2E = 1.44269504f;
-// As in the forward pass; a query's log_sum lies at most log2(tokens) above its bound.
+// As in the forward pass. A query's log_sum is at most log2(tokens) above its bound.
 constexpr float kSafeSpread = 90;
 
 constexpr int kMatrix = kChannels * kChannels;
@@ -21,12 +22,12 @@ constexpr int kMaxRecord = QueryRecord<kChannels>::size;
 struct Workspace {
   float *keys, *values, *d_keys, *d_values, *d_queries, *d_rows;  // planes
   float* records;                                                 // [heads][padded] query records
-  float* partial;                                                 // a block of queries' gradients, lane by lane
+  float* partial;                                                 // gradients of a block of queries, by lane
   float* sums;                                                    // [16 × 16] vectors
 };
 
 size_t record_floats(const EncoderShape& shape) {
-  // 2 · width + 2 a head: most with four heads.
+  // 2 · width + 2 for each head; the largest sum is that of four heads.
   return static_cast<size_t>(2 * kChannels + 2 * 4) * static_cast<size_t>(shape.padded);
 }
 
@@ -40,7 +41,7 @@ Workspace lay_out(const EncoderShape& shape, float* scratch) {
 
 int tiles_of(const EncoderShape& shape) { return (shape.tokens + kLanes - 1) / kLanes; }
 
-// sums[j][c] += a[j] b[c], lane by lane.
+// sums[j][c] += a[j] b[c] in every lane.
 __attribute__((noinline)) void add_products(const Vec* a, const Vec* b, float* sums) {
 #pragma GCC unroll 1
   for (int j = 0; j < kChannels; j++) {
@@ -80,8 +81,9 @@ struct BlockView {
   int index;
 };
 
-// Projects keys and values.
-// @param least, greatest written, a channel: the keys' range; NaN where any is not finite
+// Computes the planes of keys and values.
+// @param least, greatest [16], overwritten: the range of the keys of each channel; NaN if any is not
+//   finite
 void make_planes(const EncoderShape& shape, const BlockView& block, const Workspace& work, float* least,
                  float* greatest) {
   using At = AttentionLayout;
@@ -96,7 +98,7 @@ void make_planes(const EncoderShape& shape, const BlockView& block, const Worksp
     project(x, block.parameters + At::value, block.parameters + At::value_bias, v);
     store_rows(work.keys + tile * kLanes, shape.padded, k);
     store_rows(work.values + tile * kLanes, shape.padded, v);
-    // Lanes behind the last token widen the range at worst. A key that is no number makes it one too.
+    // Lanes behind the last token can only widen the range. A NaN among the keys makes it NaN.
     for (int c = 0; c < kChannels; c++) {
       low[c] = select(low[c] < k[c], low[c], k[c]);
       high[c] = select(high[c] > k[c], high[c], k[c]) + k[c] * splat(0);
@@ -113,9 +115,10 @@ void make_planes(const EncoderShape& shape, const BlockView& block, const Worksp
   }
 }
 
-// The block's tail backwards: layer norm, residual, dropout, output projection. `work.d_rows` holds the gradient of the
-// block's output and receives the residual's share of its input's; the attention's share becomes query records.
-// @param safe written, a head: whether exponents may underflow
+// Backward pass of layer norm, residual, dropout and output projection. `work.d_rows` holds the gradient
+// of the block's output, and receives the residual's part of the gradient of the block's input. The
+// attention's part goes into the query records.
+// @param safe [heads], overwritten: whether exponents may underflow, so that the safe kernel is needed
 void tail_back(const EncoderShape& shape, const BlockView& block, const EncoderDropout& dropout, const float* least,
                const float* greatest, const Workspace& work, bool* safe) {
   using At = AttentionLayout;
@@ -188,7 +191,7 @@ void tail_back(const EncoderShape& shape, const BlockView& block, const EncoderD
   }
 }
 
-// One head: all pairs of its tokens, a block of queries at a time.
+// Backward pass of one head over all pairs of its tokens, a block of queries at a time.
 template <int kWidth, bool kSafe>
 void head_back(const EncoderShape& shape, int head, const Workspace& work) {
   constexpr int kRecord = QueryRecord<kWidth>::size;
@@ -234,7 +237,8 @@ void heads_back(const EncoderShape& shape, const bool* safe, const Workspace& wo
   }
 }
 
-// Keys, values and queries back to their weights and to the block's input.
+// Computes the gradients of the projections' weights, and adds those of the block's input to
+// `work.d_rows`.
 void projections_back(const EncoderShape& shape, const BlockView& block, const Workspace& work) {
   using At = AttentionLayout;
   Vec rows[kChannels], part[kChannels];
@@ -257,7 +261,7 @@ void projections_back(const EncoderShape& shape, const BlockView& block, const W
                    block.gradients + At::key_bias);
   weight_gradients(shape, block.input, work.d_values, work.sums, block.gradients + At::value,
                    block.gradients + At::value_bias);
-  // All scores of a query move alike with the key's bias: the softmax does not see it.
+  // The key's bias adds the same to all scores of a query, which does not change the softmax.
   for (int c = 0; c < kChannels; c++) block.gradients[At::key_bias + c] = 0;
 }
 
@@ -300,7 +304,7 @@ void encoder_backward(const EncoderShape& shape, const float* weights, const Enc
                              index};
     block_back(shape, block, dropout, work);
   }
-  for (int c = 0; c < kChannels; c++) gradients[c] = work.d_rows[c * shape.padded];  // the class token, at the front
+  for (int c = 0; c < kChannels; c++) gradients[c] = work.d_rows[c * shape.padded];  // of the class token
   for (int token = 1; token < shape.tokens; token++) {
     float* to = d_trunk_tokens + static_cast<size_t>(token - 1) * kChannels;
     for (int c = 0; c < kChannels; c++) to[c] = work.d_rows[c * shape.padded + token];

@@ -1,4 +1,4 @@
-// The encoder forward: stages for inference in parts, and a clip's training pass.
+// The encoder's forward pass: stages and tiles for inference, and whole clips for training.
 #include "../encoder_kernels.h"
 #include "attention.h"
 #include "class_row.h"
@@ -9,17 +9,18 @@ namespace earshot::EARSHOT_ISA {
 namespace {
 
 constexpr float kLog2E = 1.44269504f;
-// Exponents that spread no wider than this are safe below a bound from the keys' ranges: what underflows is then less
-// than 2⁻²⁵ of the sum.
+// Largest range of a query's exponents for which the bound from the keys' ranges is used. What
+// underflows is then less than 2⁻²⁵ of the sum.
 constexpr float kSafeSpread = 90;
 constexpr uint32_t kAllLanes = static_cast<uint32_t>((uint64_t{1} << kLanes) - 1);
 
-// A channel's least and greatest key over tiles, and a NaN where any key was not finite.
+// The least and the greatest key of each channel over all tiles; `probe` is NaN if any key is not
+// finite, else 0.
 struct KeyRanges {
   float least[kChannels], greatest[kChannels], probe[kChannels];
 };
 
-// Keys and values of the tile's tokens. `input` is a plane.
+// Computes the keys and values of a tile's tokens, and the keys' ranges. `input` is a plane.
 void make_keys(const EncoderShape& shape, const float* block, int tile, const float* input, const KeysView& keys) {
   using At = AttentionLayout;
   constexpr int kVecs = kChannels / kLanes;
@@ -98,7 +99,9 @@ KeyRanges merge_ranges(const EncoderShape& shape, const KeysView& keys) {
   return merged;
 }
 
-// All heads of one vector of queries: softmax(qkᵀ)v, planar. `log_sums` [heads][padded] at the tile, or null.
+// Computes softmax(qkᵀ)v of all heads for one vector of queries.
+// @param attended [16] vectors
+// @param log_sums [heads][padded], pointing to the tile's tokens; or null
 template <int kWidth>
 void attend_heads(const EncoderShape& shape, const KeyRanges& ranges, const KeysView& keys, const Vec* q,
                   Vec* attended, float* log_sums) {
@@ -126,11 +129,12 @@ void attend_heads(const EncoderShape& shape, const KeyRanges& ranges, const Keys
   }
 }
 
-// What a training pass wants of a tile beside its output.
+// Where a training pass stores a tile's values for the backward pass; the pointers are to the tile's
+// tokens.
 struct TileTape {
   const EncoderDropout* dropout;
-  float* attended;  // plane at the tile
-  float* log_sums;  // [heads][padded] at the tile
+  float* attended;  // plane
+  float* log_sums;  // [heads][padded]
 };
 
 void attend_tile(const EncoderShape& shape, const float* block, int index, int tile, const KeyRanges& ranges,
@@ -163,7 +167,8 @@ void attend_tile(const EncoderShape& shape, const float* block, int index, int t
   store_rows(output + first, shape.padded, sums);
 }
 
-// Tokens of the tile: the class token, the trunk's, zeros behind the last.
+// Writes a tile's tokens to the plane: the class token, the trunk's tokens, and zeros behind the last
+// one.
 void embed_tile(const EncoderShape& shape, const float* weights, const float* positions, const float* trunk_tokens,
                 int tile, float* input) {
   const int first = tile * kLanes;

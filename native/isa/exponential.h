@@ -1,19 +1,21 @@
-// Powers and logarithms to base 2, lane by lane.
+// Powers of two and base-2 logarithms of vectors.
 #pragma once
 
 #include "vec.h"
 
 namespace earshot::EARSHOT_ISA {
 
-// 2^x below this is not a normal float.
+// The least x for which 2^x is a normal float.
 constexpr float kLeastExponent = -126;
 
-// 2^x of kCount vectors at once, step by step side by side: one alone waits for each of its own results.
-// Exact to 4e-7 for −126 ≤ x ≤ 127, wrong beyond; a NaN stays one.
+// Replaces x by 2^x for kCount vectors. Their steps are interleaved, because a single vector would wait
+// for the result of each of its steps. The relative error is below 4e-7 for −126 ≤ x ≤ 127; the result
+// is wrong for other x, and NaN for NaN.
 //
-// x = n + j/N + r with N as many as there are lanes: 2^(j/N) comes from a table in one register, so that the polynomial
-// for 2^r can be short. The sum with `magic` rounds x to a multiple of 1/N and leaves N n + j in the low bits; the table's
-// entries have j taken off where n goes into the exponent.
+// x is split into n + j/N + r, where N is the number of lanes. 2^(j/N) is looked up in a table of one
+// register, so that a short polynomial suffices for 2^r. Adding `magic` rounds x to a multiple of 1/N
+// and leaves N n + j in the low bits. These are shifted and added to the table's entry; the entries
+// compensate for the j in that sum.
 template <int kCount>
 EARSHOT_INLINE void exp2_each(Vec* x) {
   Vec rounded[kCount], rest[kCount], power[kCount];
@@ -66,9 +68,9 @@ EARSHOT_INLINE void exp2_each(Vec* x) {
 #endif
 }
 
-// The base-2 logarithm of positive normal floats, exact to 1e-7 of max(1, |log2 x|); a NaN stays one.
+// Base-2 logarithm of positive normal floats, with an error below 1e-7 · max(1, |log2 x|); NaN for NaN.
 EARSHOT_INLINE Vec log2(Vec x) {
-  // x = m 2^e with m in [√½, √2): the bits of √½ taken off carry into the exponent exactly there.
+  // x = m 2^e with m in [√½, √2): after subtracting the bits of √½, the exponent field is e.
   const IntVec root = (IntVec)splat(0.707106781f);
   const IntVec bits = (IntVec)x;
   const IntVec exponent = (bits - root) >> 23;

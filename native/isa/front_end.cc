@@ -1,4 +1,4 @@
-// The log-mel front end of `mel`, in double precision.
+// Kernels of the log-mel front end of `mel`, in double precision. Frames are in the lanes.
 #include "../front_end_kernels.h"
 #include "spectra.h"
 
@@ -6,33 +6,33 @@ namespace earshot::EARSHOT_ISA {
 
 namespace {
 
-void read_frames(const SpectrumTables& is, const float* const* frames, double* values) {
-  for (int i = 0; i < is.size; i += kWideLanes) {
-    const Wide window = load(is.window + i);
+void read_frames(const SpectrumTables& tables, const float* const* frames, double* values) {
+  for (int i = 0; i < tables.size; i += kWideLanes) {
+    const Wide window = load(tables.window + i);
     Wide rows[kWideLanes];
 #pragma GCC unroll 8
     for (int f = 0; f < kWideLanes; f++) rows[f] = widen(frames[f] + i) * window;
     transpose(rows);
-    // Sample after sample is real part after imaginary part.
+    // Even samples are the real parts and odd samples the imaginary parts of the complex transform.
 #pragma GCC unroll 8
     for (int f = 0; f < kWideLanes; f++) store(values + (i + f) * kWideLanes, rows[f]);
   }
 }
 
-void mel_power(const SpectrumTables& is, const float* const* frames, double* scratch, double* power) {
-  const int half = is.size / 2;
+void mel_power(const SpectrumTables& tables, const float* const* frames, double* scratch, double* power) {
+  const int half = tables.size / 2;
   double* values = scratch;
-  double* spectrum = scratch + is.size * kWideLanes;
-  read_frames(is, frames, values);
-  transform(values, half, is.twiddles);
-  for (int k = 0; k < is.bins; k++) {
-    store(spectrum + k * kWideLanes, power_of(values, half, is.order, is.turns, k));
+  double* spectrum = scratch + tables.size * kWideLanes;
+  read_frames(tables, frames, values);
+  transform(values, half, tables.twiddles);
+  for (int k = 0; k < tables.bins; k++) {
+    store(spectrum + k * kWideLanes, power_of(values, half, tables.order, tables.turns, k));
   }
-  const double* weights = is.weights;
-  for (int filter = 0; filter < is.filters; filter++) {
+  const double* weights = tables.weights;
+  for (int filter = 0; filter < tables.filters; filter++) {
     Wide sum{};
-    const double* bins = spectrum + is.first[filter] * kWideLanes;
-    for (int i = 0; i < is.count[filter]; i++) sum += splat(*weights++) * load(bins + i * kWideLanes);
+    const double* bins = spectrum + tables.first[filter] * kWideLanes;
+    for (int i = 0; i < tables.count[filter]; i++) sum += splat(*weights++) * load(bins + i * kWideLanes);
     store(power + filter * kWideLanes, sum);
   }
 }

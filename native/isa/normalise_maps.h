@@ -1,4 +1,4 @@
-// Batch norm with ReLU and pooling behind it, in one pass over a map each way.
+// Batch norm followed by ReLU and pooling, in one pass over a map; and its gradient, also in one pass.
 #pragma once
 
 #include "../map_kernels.h"
@@ -6,21 +6,22 @@
 
 namespace earshot::EARSHOT_ISA {
 
-// One vector of channels of a norm.
+// Parameters of a norm for one vector of channels.
 struct NormVec {
   Vec mean, factor, shift;
 };
 
-EARSHOT_INLINE NormVec norm_vec(const MapNorm& is, int channel) {
-  return {load(is.mean + channel), load(is.factor + channel), load(is.shift + channel)};
+EARSHOT_INLINE NormVec norm_vec(const MapNorm& shape, int channel) {
+  return {load(shape.mean + channel), load(shape.factor + channel), load(shape.shift + channel)};
 }
 
-// Centred first: a mean that is large beside the deviation costs no digits.
+// The mean is subtracted first, so that no digits are lost where it is large compared with the
+// deviation.
 EARSHOT_INLINE Vec normal(const NormVec& norm, Vec x) { return fma(x - norm.mean, norm.factor, norm.shift); }
 
 static void moments(const float* map, int positions, int channels, float* mean, float* squares) {
   for (int channel = 0; channel < channels; channel += kLanes) {
-    // Four chains: a sum of many positions loses fewer digits, and its additions do not wait for each other.
+    // Four partial sums lose fewer digits than one, and their additions do not wait for each other.
     Vec sums[4] = {};
     for (int p = 0; p < positions; p++) sums[p % 4] += load(map + static_cast<long>(p) * channels + channel);
     const Vec centre = ((sums[0] + sums[1]) + (sums[2] + sums[3])) / static_cast<float>(positions);
@@ -34,30 +35,32 @@ static void moments(const float* map, int positions, int channels, float* mean, 
   }
 }
 
-static void normalise(const MapNorm& is, const float* map, float* output, long out_row, long out_column) {
-  const int side = is.pooled ? 2 : 1;
-  const long row = static_cast<long>(is.columns) * is.channels;
-  for (int channel = 0; channel < is.channels; channel += kLanes) {
-    const NormVec norm = norm_vec(is, channel);
-    for (int r = 0; r < is.out_rows(); r++) {
+static void normalise(const MapNorm& shape, const float* map, float* output, long out_row, long out_column) {
+  const int side = shape.pooled ? 2 : 1;
+  const long row = static_cast<long>(shape.columns) * shape.channels;
+  for (int channel = 0; channel < shape.channels; channel += kLanes) {
+    const NormVec norm = norm_vec(shape, channel);
+    for (int r = 0; r < shape.out_rows(); r++) {
       const float* from = map + r * side * row + channel;
       float* to = output + r * out_row + channel;
-      for (int c = 0; c < is.out_columns(); c++, from += side * is.channels, to += out_column) {
+      for (int c = 0; c < shape.out_columns(); c++, from += side * shape.channels, to += out_column) {
         Vec z = normal(norm, load(from));
-        if (is.pooled) {
-          const Vec right = normal(norm, load(from + is.channels));
+        if (shape.pooled) {
+          const Vec right = normal(norm, load(from + shape.channels));
           const Vec below = normal(norm, load(from + row));
-          const Vec across = normal(norm, load(from + row + is.channels));
+          const Vec across = normal(norm, load(from + row + shape.channels));
           z = max(max(across, below), max(right, z));
         }
-        store(to, is.relu ? relu(z) : z);
+        store(to, shape.relu ? relu(z) : z);
       }
     }
   }
 }
 
-// The gradients of the positions under one result: the first of the largest takes it, where ReLU lets it through.
-// @param places the offsets of its positions, in reading order; use(index, x, dz)
+// Passes the gradient of one pooled result to its positions: the first largest one gets it, unless ReLU
+// is 0 there.
+// @param places offsets of the positions, row by row
+// @param use called as use(index, x, dz) for each position
 template <int kPlaces, typename Use>
 EARSHOT_INLINE void share_gradient(const NormVec& norm, bool relu, const float* from, const long* places, Vec d, Use use) {
   Vec x[kPlaces], z[kPlaces];
@@ -78,55 +81,55 @@ EARSHOT_INLINE void share_gradient(const NormVec& norm, bool relu, const float* 
   }
 }
 
-// use(row, column, x, dz) for every position that has a gradient.
+// Calls use(row, column, x, dz) for every position that contributes to a result.
 template <typename Use>
-EARSHOT_INLINE void walk_gradients(const MapNorm& is, int channel, const float* map, const float* d_result, Use use) {
-  const NormVec norm = norm_vec(is, channel);
-  const long row = static_cast<long>(is.columns) * is.channels;
-  const long places[4] = {0, is.channels, row, row + is.channels};
+EARSHOT_INLINE void walk_gradients(const MapNorm& shape, int channel, const float* map, const float* d_result, Use use) {
+  const NormVec norm = norm_vec(shape, channel);
+  const long row = static_cast<long>(shape.columns) * shape.channels;
+  const long places[4] = {0, shape.channels, row, row + shape.channels};
   const float* d = d_result + channel;
-  for (int r = 0; r < is.out_rows(); r++) {
-    for (int c = 0; c < is.out_columns(); c++, d += is.channels) {
-      if (is.pooled) {
-        const float* from = map + 2 * r * row + 2L * c * is.channels + channel;
-        share_gradient<4>(norm, is.relu, from, places, load(d),
+  for (int r = 0; r < shape.out_rows(); r++) {
+    for (int c = 0; c < shape.out_columns(); c++, d += shape.channels) {
+      if (shape.pooled) {
+        const float* from = map + 2 * r * row + 2L * c * shape.channels + channel;
+        share_gradient<4>(norm, shape.relu, from, places, load(d),
                           [&](int i, Vec x, Vec dz) { use(2 * r + i / 2, 2 * c + i % 2, x, dz); });
       } else {
-        const float* from = map + r * row + static_cast<long>(c) * is.channels + channel;
-        share_gradient<1>(norm, is.relu, from, places, load(d), [&](int, Vec x, Vec dz) { use(r, c, x, dz); });
+        const float* from = map + r * row + static_cast<long>(c) * shape.channels + channel;
+        share_gradient<1>(norm, shape.relu, from, places, load(d), [&](int, Vec x, Vec dz) { use(r, c, x, dz); });
       }
     }
   }
 }
 
-static void gradient_sums(const MapNorm& is, const float* map, const float* d_result, float* sums) {
-  for (int channel = 0; channel < is.channels; channel += kLanes) {
-    const Vec mean = load(is.mean + channel);
-    // Two chains, a row each of a pooled pair.
+static void gradient_sums(const MapNorm& shape, const float* map, const float* d_result, float* sums) {
+  for (int channel = 0; channel < shape.channels; channel += kLanes) {
+    const Vec mean = load(shape.mean + channel);
+    // Two partial sums, one for each row of a pooled pair.
     Vec plain[2] = {}, centred[2] = {};
-    walk_gradients(is, channel, map, d_result, [&](int row, int, Vec x, Vec dz) {
+    walk_gradients(shape, channel, map, d_result, [&](int row, int, Vec x, Vec dz) {
       plain[row % 2] += dz;
       centred[row % 2] = fma(dz, x - mean, centred[row % 2]);
     });
     store(sums + channel, plain[0] + plain[1]);
-    store(sums + is.channels + channel, centred[0] + centred[1]);
+    store(sums + shape.channels + channel, centred[0] + centred[1]);
   }
 }
 
-static void norm_gradient(const MapNorm& is, const NormGradient& gradient, const float* map, const float* d_result,
+static void norm_gradient(const MapNorm& shape, const NormGradient& gradient, const float* map, const float* d_result,
                           float* d_map, long d_row, long d_column) {
-  for (int channel = 0; channel < is.channels; channel += kLanes) {
-    const Vec mean = load(is.mean + channel), factor = load(is.factor + channel);
+  for (int channel = 0; channel < shape.channels; channel += kLanes) {
+    const Vec mean = load(shape.mean + channel), factor = load(shape.factor + channel);
     const Vec offset = load(gradient.offset + channel), slope = load(gradient.slope + channel);
     const auto put = [&](int row, int column, Vec x, Vec dz) {
       store(d_map + row * d_row + column * d_column + channel, factor * dz - offset - slope * (x - mean));
     };
-    walk_gradients(is, channel, map, d_result, put);
-    // Positions that the pool leaves out have no gradient of their own, and a part in the statistics all the same.
-    for (int r = 0; is.pooled && r < is.rows; r++) {
-      const int first = r < 2 * is.out_rows() ? 2 * is.out_columns() : 0;
-      for (int c = first; c < is.columns; c++) {
-        put(r, c, load(map + (static_cast<long>(r) * is.columns + c) * is.channels + channel), Vec{});
+    walk_gradients(shape, channel, map, d_result, put);
+    // Positions outside of all pooling windows have dz = 0, but they are part of the batch statistics.
+    for (int r = 0; shape.pooled && r < shape.rows; r++) {
+      const int first = r < 2 * shape.out_rows() ? 2 * shape.out_columns() : 0;
+      for (int c = first; c < shape.columns; c++) {
+        put(r, c, load(map + (static_cast<long>(r) * shape.columns + c) * shape.channels + channel), Vec{});
       }
     }
   }

@@ -1,4 +1,5 @@
-// The pretrained encoder: neighbouring pixels lie in the lanes, so that every number of channels is computed without waste.
+// Kernels of the pretrained encoder. Neighbouring pixels are in the lanes, so that no lanes are wasted
+// for any number of channels.
 #include "../picture_kernels.h"
 #include "spectra.h"
 
@@ -6,28 +7,28 @@ namespace earshot::EARSHOT_ISA {
 
 namespace {
 
-// Vectors of pixels times channels that a 1 × 1 convolution keeps in registers.
+// Vectors of pixels of a register tile; its other side is kChannelGroup channels.
 constexpr int kPixelVecs = kRegisters == 32 ? 3 : 1;
 
-EARSHOT_INLINE Vec least(Vec a, Vec b) { return a < b ? a : b; }
+EARSHOT_INLINE Vec minimum(Vec a, Vec b) { return a < b ? a : b; }
 
 EARSHOT_INLINE Vec activate(Vec value, Activation activation) {
   if (activation == Activation::kNone) return value;
   if (activation == Activation::kRelu) return relu(value);
-  return value * least(relu(value + splat(3.0f)), splat(6.0f)) * splat(1.0f / 6);
+  return value * minimum(relu(value + splat(3.0f)), splat(6.0f)) * splat(1.0f / 6);
 }
 
 template <int kVecs>
-EARSHOT_INLINE void pointwise_tile(const Pointwise& is, const float* input, float* output, const float* residual) {
+EARSHOT_INLINE void pointwise_tile(const Pointwise& layer, const float* input, float* output, const float* residual) {
   Vec sums[kChannelGroup][kVecs];
 #pragma GCC unroll 8
   for (int o = 0; o < kChannelGroup; o++) {
 #pragma GCC unroll 4
-    for (int v = 0; v < kVecs; v++) sums[o][v] = splat(is.bias[o]);
+    for (int v = 0; v < kVecs; v++) sums[o][v] = splat(layer.bias[o]);
   }
-  const float* kernel = is.kernel;
+  const float* kernel = layer.kernel;
 #pragma GCC unroll 1
-  for (int i = 0; i < is.in; i++, kernel += is.kernel_row, input += is.in_plane) {
+  for (int i = 0; i < layer.in; i++, kernel += layer.kernel_row, input += layer.in_plane) {
     Vec x[kVecs];
 #pragma GCC unroll 4
     for (int v = 0; v < kVecs; v++) x[v] = load(input + v * kLanes);
@@ -42,16 +43,16 @@ EARSHOT_INLINE void pointwise_tile(const Pointwise& is, const float* input, floa
   for (int o = 0; o < kChannelGroup; o++) {
 #pragma GCC unroll 4
     for (int v = 0; v < kVecs; v++) {
-      Vec value = activate(sums[o][v], is.activation);
-      if (residual != nullptr) value += load(residual + o * is.out_plane + v * kLanes);
-      store(output + o * is.out_plane + v * kLanes, value);
+      Vec value = activate(sums[o][v], layer.activation);
+      if (residual != nullptr) value += load(residual + o * layer.out_plane + v * kLanes);
+      store(output + o * layer.out_plane + v * kLanes, value);
     }
   }
 }
 
-// Writes whole vectors: the output's planes have room for them.
-void pointwise(const Pointwise& is, const float* input, float* output) {
-  const float* residual = is.residual;
+// Writes whole vectors; the output's planes have room for them.
+void pointwise(const Pointwise& layer, const float* input, float* output) {
+  const float* residual = layer.residual;
   int pixel = 0;
   const auto step = [&](int vecs) {
     pixel += vecs * kLanes;
@@ -59,23 +60,25 @@ void pointwise(const Pointwise& is, const float* input, float* output) {
     output += vecs * kLanes;
     if (residual != nullptr) residual += vecs * kLanes;
   };
-  while (pixel + kPixelVecs * kLanes <= is.pixels) {
-    pointwise_tile<kPixelVecs>(is, input, output, residual);
+  while (pixel + kPixelVecs * kLanes <= layer.pixels) {
+    pointwise_tile<kPixelVecs>(layer, input, output, residual);
     step(kPixelVecs);
   }
-  while (pixel < is.pixels) {
-    pointwise_tile<1>(is, input, output, residual);
+  while (pixel < layer.pixels) {
+    pointwise_tile<1>(layer, input, output, residual);
     step(1);
   }
 }
 
 constexpr int rounded_up(int count) { return (count + kLanes - 1) / kLanes * kLanes; }
 
-// A row of scratch memory: `kMargin` zeros, the values, and zeros up to what the last vector reads.
+// A row of scratch memory is kMargin zeros, the values, and zeros up to the end of the last vector that
+// is read.
 constexpr int kMargin = kPixelStep;
 constexpr int row_length(int columns) { return kMargin + (columns + 2 * kPixelStep) / kPixelStep * kPixelStep + kPixelStep; }
 
-// Up to 5 + 1 rows of input, each in two halves where the stride is 2.
+// Rows in the ring of input rows: the 5 of a kernel and one more. With stride 2 a row is stored as two
+// halves.
 constexpr int kRows = 6;
 size_t row_scratch(int columns) { return static_cast<size_t>(2 * kRows) * static_cast<size_t>(row_length(columns)); }
 
@@ -83,7 +86,7 @@ void clear_row(float* row, int length) {
   for (int i = 0; i < length; i += kLanes) store(row + i, Vec{});
 }
 
-// The row with zeros around it.
+// Copies a row of the input, with zeros around it.
 void copy_row(const float* from, int columns, float* row, int length) {
   clear_row(row, kMargin);
   int i = 0;
@@ -95,7 +98,7 @@ void copy_row(const float* from, int columns, float* row, int length) {
   for (i += kMargin; i < length; i += kLanes) store(row + i, Vec{});
 }
 
-// The even columns and the odd ones, each with zeros around them.
+// Splits a row of the input into its even and its odd columns, each with zeros around them.
 void split_row(const float* from, int columns, float* even, float* odd, int length) {
   IntVec evens, odds;
 #pragma GCC unroll 16
@@ -122,7 +125,8 @@ void split_row(const float* from, int columns, float* even, float* odd, int leng
   }
 }
 
-// Where tap `x` of the first output of a row reads: `row` holds all columns, or its halves the even and the odd ones.
+// Returns where tap `x` of the first output of a row reads. `row` holds all columns (stride 1), or the
+// even columns and, `half` floats later, the odd ones (stride 2).
 template <int kSize, int kStride>
 EARSHOT_INLINE const float* tap_of(const float* row, int half, int x) {
   const int column = x - (kSize - 1) / 2;
@@ -132,24 +136,24 @@ EARSHOT_INLINE const float* tap_of(const float* row, int half, int x) {
 }
 
 template <int kSize, int kStride>
-float depthwise_rows(const Depthwise& is, const float* input, float* scratch, float* output) {
-  const int length = row_length(kStride == 1 ? is.columns : (is.columns + 1) / 2);
+float depthwise_rows(const Depthwise& layer, const float* input, float* scratch, float* output) {
+  const int length = row_length(kStride == 1 ? layer.columns : (layer.columns + 1) / 2);
   const int each = kStride * length;
   const auto row_of = [&](int row) { return scratch + row % kRows * each; };
   const int padding = (kSize - 1) / 2;
-  int next = is.first * kStride - padding;  // the input row that is prepared next
+  int next = layer.first * kStride - padding;  // the input row that is prepared next
   Vec total{};
-  for (int out = is.first; out < is.last; out++, output += is.out_columns) {
+  for (int out = layer.first; out < layer.last; out++, output += layer.out_columns) {
     const int top = out * kStride - padding;
     for (; next < top + kSize; next++) {
       float* row = row_of(next + kRows);
-      const float* from = input + static_cast<long>(next - is.given) * is.columns;
-      if (next < 0 || next >= is.rows) {
+      const float* from = input + static_cast<long>(next - layer.given) * layer.columns;
+      if (next < 0 || next >= layer.rows) {
         clear_row(row, each);
       } else if (kStride == 1) {
-        copy_row(from, is.columns, row, length);
+        copy_row(from, layer.columns, row, length);
       } else {
-        split_row(from, is.columns, row, row + length, length);
+        split_row(from, layer.columns, row, row + length, length);
       }
     }
     const float* taps[kSize][kSize];
@@ -158,19 +162,19 @@ float depthwise_rows(const Depthwise& is, const float* input, float* scratch, fl
 #pragma GCC unroll 5
       for (int x = 0; x < kSize; x++) taps[y][x] = tap_of<kSize, kStride>(row_of(top + y + kRows), length, x);
     }
-    for (int column = 0; column < is.out_columns; column += kLanes) {
-      Vec sum = splat(is.bias), other{};
+    for (int column = 0; column < layer.out_columns; column += kLanes) {
+      Vec sum = splat(layer.bias), other{};
 #pragma GCC unroll 5
       for (int y = 0; y < kSize; y++) {
 #pragma GCC unroll 5
         for (int x = 0; x < kSize; x++) {
-          // Two sums: one alone would wait for each of its own results.
+          // Two partial sums, because additions to a single one would wait for each other.
           Vec& into = (y * kSize + x) % 2 == 0 ? sum : other;
-          into = fma(splat(is.kernel[y * kSize + x]), load(taps[y][x] + column), into);
+          into = fma(splat(layer.kernel[y * kSize + x]), load(taps[y][x] + column), into);
         }
       }
-      const Vec value = activate(sum + other, is.activation);
-      const int rest = is.out_columns - column;
+      const Vec value = activate(sum + other, layer.activation);
+      const int rest = layer.out_columns - column;
       if (rest >= kLanes) {
         store(output + column, value);
         total += value;
@@ -183,33 +187,33 @@ float depthwise_rows(const Depthwise& is, const float* input, float* scratch, fl
   return sum(total);
 }
 
-float depthwise(const Depthwise& is, const float* input, float* scratch, float* output) {
-  if (is.size == 3 && is.stride == 1) return depthwise_rows<3, 1>(is, input, scratch, output);
-  if (is.size == 3) return depthwise_rows<3, 2>(is, input, scratch, output);
-  if (is.stride == 1) return depthwise_rows<5, 1>(is, input, scratch, output);
-  return depthwise_rows<5, 2>(is, input, scratch, output);
+float depthwise(const Depthwise& layer, const float* input, float* scratch, float* output) {
+  if (layer.size == 3 && layer.stride == 1) return depthwise_rows<3, 1>(layer, input, scratch, output);
+  if (layer.size == 3) return depthwise_rows<3, 2>(layer, input, scratch, output);
+  if (layer.stride == 1) return depthwise_rows<5, 1>(layer, input, scratch, output);
+  return depthwise_rows<5, 2>(layer, input, scratch, output);
 }
 
-void stem(const Stem& is, const float* input, float* scratch, float* output) {
-  const int out_columns = (is.columns + 1) / 2;
+void stem(const Stem& layer, const float* input, float* scratch, float* output) {
+  const int out_columns = (layer.columns + 1) / 2;
   const int length = row_length(out_columns);
   const auto row_of = [&](int row) { return scratch + (row + kRows) % kRows * 2 * length; };
-  int next = 2 * is.first - 1;
-  for (int out = is.first; out < is.last; out++, output += out_columns) {
+  int next = 2 * layer.first - 1;
+  for (int out = layer.first; out < layer.last; out++, output += out_columns) {
     const int top = 2 * out - 1;
     for (; next < top + 3; next++) {
       float* row = row_of(next);
-      if (next < 0 || next >= is.rows) {
+      if (next < 0 || next >= layer.rows) {
         clear_row(row, 2 * length);
       } else {
-        split_row(input + next * is.in_row, is.columns, row, row + length, length);
+        split_row(input + next * layer.in_row, layer.columns, row, row + length, length);
       }
     }
     for (int column = 0; column < out_columns; column += kLanes) {
       Vec sums[kChannelGroup];
 #pragma GCC unroll 8
-      for (int o = 0; o < kChannelGroup; o++) sums[o] = splat(is.bias[o]);
-      const float* kernel = is.kernel;
+      for (int o = 0; o < kChannelGroup; o++) sums[o] = splat(layer.bias[o]);
+      const float* kernel = layer.kernel;
 #pragma GCC unroll 3
       for (int y = 0; y < 3; y++) {
 #pragma GCC unroll 3
@@ -222,7 +226,7 @@ void stem(const Stem& is, const float* input, float* scratch, float* output) {
       const int rest = out_columns - column;
 #pragma GCC unroll 8
       for (int o = 0; o < kChannelGroup; o++) {
-        float* to = output + o * is.out_plane + column;
+        float* to = output + o * layer.out_plane + column;
         const Vec value = activate(sums[o], Activation::kHardSwish);
         if (rest >= kLanes) {
           store(to, value);
@@ -274,7 +278,7 @@ void dense(const float* input, int in, const float* kernel, long kernel_row, con
   }
 }
 
-size_t mel_scratch(const MelTables& is) { return static_cast<size_t>(is.size + is.bins) * kLanes; }
+size_t mel_scratch(const MelTables& tables) { return static_cast<size_t>(tables.size + tables.bins) * kLanes; }
 
 // (ln(power + 1e-5) + 4.5) / 5
 EARSHOT_INLINE Vec mel_level(Vec power) {
@@ -288,30 +292,30 @@ EARSHOT_INLINE Vec mel_level(Vec power) {
   return load(lanes);
 }
 
-void mel_rows(const MelTables& is, const float* samples, int hop, float* scratch, float* rows, long row) {
-  const int half = is.size / 2;
+void mel_rows(const MelTables& tables, const float* samples, int hop, float* scratch, float* rows, long row) {
+  const int half = tables.size / 2;
   float* values = scratch;
-  float* spectrum = scratch + static_cast<long>(is.size) * kLanes;
-  for (int i = 0; i < is.start; i++) store(values + static_cast<long>(i) * kLanes, Vec{});
-  for (int i = 0; i < is.heard; i += kLanes) {
-    const Vec window = load(is.window + i);
+  float* spectrum = scratch + static_cast<long>(tables.size) * kLanes;
+  for (int i = 0; i < tables.start; i++) store(values + static_cast<long>(i) * kLanes, Vec{});
+  for (int i = 0; i < tables.heard; i += kLanes) {
+    const Vec window = load(tables.window + i);
     Vec frames[kLanes];
 #pragma GCC unroll 16
-    for (int f = 0; f < kLanes; f++) frames[f] = load(samples + f * hop + is.start + i) * window;
+    for (int f = 0; f < kLanes; f++) frames[f] = load(samples + f * hop + tables.start + i) * window;
     transpose(frames);
 #pragma GCC unroll 16
-    for (int f = 0; f < kLanes; f++) store(values + static_cast<long>(is.start + i + f) * kLanes, frames[f]);
+    for (int f = 0; f < kLanes; f++) store(values + static_cast<long>(tables.start + i + f) * kLanes, frames[f]);
   }
-  for (int i = is.start + is.heard; i < is.size; i++) store(values + static_cast<long>(i) * kLanes, Vec{});
-  transform(values, half, is.twiddles);
-  for (int k = 0; k < is.bins; k++) {
-    store(spectrum + static_cast<long>(k) * kLanes, power_of(values, half, is.order, is.turns, k));
+  for (int i = tables.start + tables.heard; i < tables.size; i++) store(values + static_cast<long>(i) * kLanes, Vec{});
+  transform(values, half, tables.twiddles);
+  for (int k = 0; k < tables.bins; k++) {
+    store(spectrum + static_cast<long>(k) * kLanes, power_of(values, half, tables.order, tables.turns, k));
   }
-  const float* weights = is.weights;
-  for (int band = 0; band < is.bands; band++) {
+  const float* weights = tables.weights;
+  for (int band = 0; band < tables.bands; band++) {
     Vec power{};
-    const float* bins = spectrum + static_cast<long>(is.first[band]) * kLanes;
-    for (int i = 0; i < is.count[band]; i++) power = fma(splat(*weights++), load(bins + i * kLanes), power);
+    const float* bins = spectrum + static_cast<long>(tables.first[band]) * kLanes;
+    for (int i = 0; i < tables.count[band]; i++) power = fma(splat(*weights++), load(bins + i * kLanes), power);
     store(rows + band * row, mel_level(power));
   }
 }

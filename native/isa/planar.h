@@ -1,5 +1,5 @@
-// Tokens side by side in the lanes, channel after channel: what the encoder does between its attentions. A "row set" is
-// the 16 channels of kLanes tokens.
+// The encoder's operations between attentions, on planes: tokens are in the lanes, channel after
+// channel. `rows` are [16] vectors, the channels of kLanes tokens.
 #pragma once
 
 #include "../encoder_kernels.h"
@@ -38,7 +38,7 @@ static inline __attribute__((noinline)) void project(const Vec* in, const float*
   }
 }
 
-// out[j] += Σ in[c] kernel[j][c]: the gradient of what was projected.
+// out[j] += Σ in[c] kernel[j][c]: the gradient of project's input.
 static inline __attribute__((noinline)) void project_back(const Vec* in, const float* kernel, Vec* out) {
 #pragma GCC unroll 1
   for (int j = 0; j < kChannels; j += 4) {
@@ -53,7 +53,8 @@ static inline __attribute__((noinline)) void project_back(const Vec* in, const f
   }
 }
 
-// Every activation's factor, 0 or 1 / (1 − rate): shared/compute/network/dropout.ts for element `first` + 16 · lane + channel.
+// Computes the dropout factors, 0 or 1 / (1 − rate), of kLanes tokens. Lane and channel belong to the
+// element `first` + 16 · lane + channel of shared/compute/network/dropout.ts.
 EARSHOT_INLINE void dropout_rows(const EncoderDropout& dropout, int place, uint32_t first, Vec* factors) {
   const DropoutRate rate = dropout_rate(dropout.rate);
   const UintVec threshold = splat_bits(rate.threshold);
@@ -67,7 +68,7 @@ EARSHOT_INLINE void dropout_rows(const EncoderDropout& dropout, int place, uint3
   }
 }
 
-// (rows − mean) / deviation over the channels. @returns 1 / deviation
+// normal = (rows − mean) / deviation, over the channels. @return 1 / deviation
 EARSHOT_INLINE Vec normalise(const Vec* rows, Vec* normal) {
   Vec mean{}, variance{};
 #pragma GCC unroll 16
@@ -90,7 +91,7 @@ EARSHOT_INLINE void scale_and_shift(const Vec* normal, const float* scale, const
   for (int c = 0; c < kChannels; c++) rows[c] = fma(normal[c], splat(scale[c]), splat(shift[c]));
 }
 
-// From the gradient of the normal rows to that of the rows, in place.
+// Replaces the gradient of the normalised rows by that of the rows.
 EARSHOT_INLINE void normalise_back(const Vec* normal, Vec inverse, Vec* gradient) {
   Vec mean{}, product{};
 #pragma GCC unroll 16

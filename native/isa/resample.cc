@@ -5,10 +5,12 @@ namespace earshot::EARSHOT_ISA {
 
 namespace {
 
-// Stretches whose sums fit the registers: a load of weights serves all of them.
-constexpr int kTogether = kRegisters == 32 ? 12 : 6;
+// Number of stretches whose sums fit into the registers, so that each weight is loaded once for all of
+// them.
+constexpr int kTileStretches = kRegisters == 32 ? 12 : 6;
 
-// Two sums a stretch, of the even and of the odd samples, so that additions do not wait for each other where there are few.
+// Computes kCount stretches. Each has two partial sums, of even and of odd samples, so that additions do
+// not wait for each other when there are few stretches.
 template <int kCount>
 inline __attribute__((noinline)) void sum_up(const float* weights, int length, const float* const* samples,
                                              float* outputs) {
@@ -31,8 +33,8 @@ inline __attribute__((noinline)) void sum_up(const float* weights, int length, c
 
 void group(const float* weights, int length, const float* const* samples, int stretches, float* outputs) {
   int s = 0;
-  for (; s + kTogether <= stretches; s += kTogether) {
-    sum_up<kTogether>(weights, length, samples + s, outputs + s * kLanes);
+  for (; s + kTileStretches <= stretches; s += kTileStretches) {
+    sum_up<kTileStretches>(weights, length, samples + s, outputs + s * kLanes);
   }
   for (; s + 3 <= stretches; s += 3) sum_up<3>(weights, length, samples + s, outputs + s * kLanes);
   for (; s < stretches; s++) sum_up<1>(weights, length, samples + s, outputs + s * kLanes);

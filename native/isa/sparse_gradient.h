@@ -1,6 +1,7 @@
-// Gradients of a block's kernel and input. Of a pooled output's two convolution positions only the larger one has a
-// gradient, and none where ReLU or dropout put a zero: half to two thirds of the dense product's terms are zero and are
-// never visited. A visited one costs taps × in multiply-adds on contiguous memory, with the sums in registers.
+// Gradients of a trunk block's kernel and input. Of the two convolution positions of a pooled output
+// only the larger one has a gradient, and neither has one where ReLU or dropout has made the output
+// zero. The half to two thirds of the terms that are zero are skipped. Each other term takes taps × in
+// multiply-adds on contiguous memory, with the sums in registers.
 #pragma once
 
 #include "../trunk_kernels.h"
@@ -8,28 +9,31 @@
 
 namespace earshot::EARSHOT_ISA {
 
-constexpr int largest_divisor(int value, int most) {
+// The largest divisor of `value` that is at most `max`.
+constexpr int largest_divisor(int value, int max) {
   int best = 1;
-  for (int i = 1; i <= most; i++) best = value % i == 0 ? i : best;
+  for (int i = 1; i <= max; i++) best = value % i == 0 ? i : best;
   return best;
 }
 
-// The outputs of a stretch of pooled rows that have a gradient.
+// The outputs of kRows pooled rows that have a gradient.
 template <int kRows, int kOut>
 struct ActiveOutputs {
   struct Entry {
-    int32_t row;  // of the input, where the receptive field of the winning position begins
+    int32_t row;  // row of the input at which the receptive field of the larger position begins
     float gradient;
   };
   float gradients[kRows * kOut];
-  uint64_t first[kRows], second[kRows];  // a bit a channel, by the position that won
-  Entry entries[kOut][kRows];            // the same by channel
+  uint64_t first[kRows], second[kRows];  // bit c: channel c has a gradient at its first (second) position
+  Entry entries[kOut][kRows];            // the same outputs, by channel
   int counts[kOut];
 };
 
-// @param outputs [kRows][kOut] after ReLU and dropout: positive where a gradient passes
-// @param gradients of them; `kept` is dropout's factor
-// @param bias receives their sums [kOut]
+// Finds the outputs that have a gradient.
+// @param outputs [kRows][kOut] after ReLU and dropout; a gradient passes where they are positive
+// @param gradients [kRows][kOut] of the outputs
+// @param kept dropout's factor of a kept activation
+// @param bias [kOut], the sums of the gradients are added to it
 template <int kRows, int kOut>
 EARSHOT_INLINE void find_active(const float* outputs, const float* gradients, const uint64_t* winners, float kept,
                                 ActiveOutputs<kRows, kOut>& active, float* bias) {
@@ -54,8 +58,9 @@ EARSHOT_INLINE void find_active(const float* outputs, const float* gradients, co
   }
 }
 
-// Adds to the kernel's gradient, [kOut][kTaps × kIn].
-// @param rows the block's input, from the receptive field of the first pooled row on
+// Adds to the kernel's gradient.
+// @param rows the block's input [row][kIn], from the receptive field of the first pooled row on
+// @param kernel [kOut][kTaps × kIn], the gradient
 template <int kTaps, int kIn, int kOut, int kRows>
 EARSHOT_INLINE void add_kernel_gradient(const float* rows, const ActiveOutputs<kRows, kOut>& active, float* kernel) {
   constexpr int kVecs = kTaps * kIn / kLanes;
@@ -81,9 +86,12 @@ EARSHOT_INLINE void add_kernel_gradient(const float* rows, const ActiveOutputs<k
   }
 }
 
-// Gradients of 4 × kRows input rows, from row −2 of the first pooled row's field on.
+// Computes the gradients of 4 × kRows input rows, from the first row of the first pooled row's receptive
+// field on.
 // @param transposed the kernel as [kOut][kTaps × kIn]
-// @param carry [kTaps − 2][kIn]: what the stretch before has for these rows, then what this one has for the next
+// @param carry [kTaps − 2][kIn]: contributions of the previous call to the first rows of this one;
+//   replaced by those of this call to the next one
+// @param result [4 × kRows][kIn], overwritten
 template <int kTaps, int kIn, int kOut, int kRows>
 EARSHOT_INLINE void input_gradient(const ActiveOutputs<kRows, kOut>& active, const float* transposed, float* carry,
                                    float* result) {
@@ -125,7 +133,7 @@ EARSHOT_INLINE void input_gradient(const ActiveOutputs<kRows, kOut>& active, con
           }
         }
       }
-      // Four rows are complete; the others move up.
+      // Four rows are complete and stored; the remaining sums move up by four rows.
 #pragma GCC unroll 8
       for (int v = 0; v < kGroup; v++) {
         float* target = result + row * 4 * kIn + (group + v) * kLanes;

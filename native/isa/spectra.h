@@ -1,6 +1,7 @@
-// Spectra of real frames, side by side in the lanes: the even samples and the odd ones of each go through one complex transform
-// of half the size as its real and imaginary part (radix 4, in place, decimation in frequency). In which order the values come
-// out does not matter: whoever reads one reads a vector. T is float or double.
+// Spectra of real frames; the frames are in the lanes. The even samples of a frame are the real parts,
+// and the odd samples the imaginary parts, of one complex transform of half the size (radix 4, in place,
+// decimation in frequency). Its outputs are not sorted; `order` says where each one is. T is float or
+// double.
 #pragma once
 
 #include "wide.h"
@@ -39,12 +40,12 @@ EARSHOT_INLINE void put(T* values, long at, Complex<T> value) {
 }
 
 template <typename T>
-EARSHOT_INLINE Complex<T> turned(Complex<T> value, const T* twiddle) {
+EARSHOT_INLINE Complex<T> rotated(Complex<T> value, const T* twiddle) {
   const auto re = splat(twiddle[0]), im = splat(twiddle[1]);
   return {re * value.re - im * value.im, re * value.im + im * value.re};
 }
 
-template <bool kTurns, typename T>
+template <bool kTwiddle, typename T>
 EARSHOT_INLINE void butterfly4(T* values, long at, long quarter, const T* twiddles) {
   const Complex<T> a = get(values, at), b = get(values, at + quarter);
   const Complex<T> c = get(values, at + 2 * quarter), d = get(values, at + 3 * quarter);
@@ -55,12 +56,12 @@ EARSHOT_INLINE void butterfly4(T* values, long at, long quarter, const T* twiddl
   const Complex<T> second = {sum.re - other.re, sum.im - other.im};
   const Complex<T> third = {difference.re - across.im, difference.im + across.re};
   put(values, at, Complex<T>{sum.re + other.re, sum.im + other.im});
-  put(values, at + quarter, kTurns ? turned(first, twiddles) : first);
-  put(values, at + 2 * quarter, kTurns ? turned(second, twiddles + 2) : second);
-  put(values, at + 3 * quarter, kTurns ? turned(third, twiddles + 4) : third);
+  put(values, at + quarter, kTwiddle ? rotated(first, twiddles) : first);
+  put(values, at + 2 * quarter, kTwiddle ? rotated(second, twiddles + 2) : second);
+  put(values, at + 3 * quarter, kTwiddle ? rotated(third, twiddles + 4) : third);
 }
 
-// All passes from `length` values on.
+// Transforms `length` complex values in place, each as a vector of real and a vector of imaginary parts.
 template <typename T>
 static void transform(T* values, int length, const T* twiddles) {
   if (length <= 1) return;
@@ -79,13 +80,17 @@ static void transform(T* values, int length, const T* twiddles) {
   }
 }
 
-// |X[k]|² out of the transformed values. @param order where the passes leave each value; turns: cosine and −sine of 2πk / size
+// Computes |X[k]|² from the transformed values.
+// @param half size / 2
+// @param order [half]: index of each value after the passes
+// @param turns [bins][2]: cosine and −sine of 2πk / size
 template <typename T>
 EARSHOT_INLINE typename LanesOf<T>::Vector power_of(const T* values, int half, const int* order, const T* turns, int k) {
   const int at = k == half ? 0 : k;
   const Complex<T> here = get(values, order[at]), there = get(values, order[at == 0 ? 0 : half - at]);
   const auto cosine = splat(turns[2 * k]), sine = splat(turns[2 * k + 1]);
-  // Twice the spectra of the even and of the odd samples: Hermitian and anti-Hermitian parts.
+  // Twice the spectra of the even and of the odd samples, from the Hermitian and the anti-Hermitian
+  // part.
   const auto even_re = here.re + there.re, even_im = here.im - there.im;
   const auto odd_re = here.im + there.im, odd_im = there.re - here.re;
   const auto re = even_re + cosine * odd_re - sine * odd_im;

@@ -32,7 +32,7 @@ void infer(const TrunkShape& shape, const float* packed, const float* samples, i
            float* memory) {
   auto& scratch = *reinterpret_cast<InferScratch*>(memory);
   const Clip clip{shape, packed, samples, nullptr};
-  // Rows 4 first − 2 … 4 last − 2 of block 2; two of zeros before the first.
+  // Rows 4 first − 2 … 4 last − 2 of block 2 are needed; before row 0 there are two rows of zeros.
   const int start = first == 0 ? 0 : 4 * first - 2;
   clear_rows(scratch.buffer2, 2, kWidth2);
   make_rows2(clip, start, 4 * last - 1, scratch.buffer2 + (first == 0 ? 2 * kWidth2 : 0), nullptr, scratch.rows2);
@@ -55,13 +55,13 @@ void backward(const TrunkShape& shape, const float* packed, const float* samples
   backward_clip(clip, tape, d_tokens, d_rows2, gradients, *reinterpret_cast<BackwardScratch*>(memory));
 }
 
-constexpr size_t most(size_t a, size_t b) { return a > b ? a : b; }
+constexpr size_t larger_of(size_t a, size_t b) { return a > b ? a : b; }
 
 }  // namespace
 
 extern const TrunkKernels trunk_kernels;
 const TrunkKernels trunk_kernels = {
-    kPackedFloats, pack, most(sizeof(InferScratch), sizeof(BackwardScratch)) / sizeof(float) + 1, infer, forward, backward,
+    kPackedFloats, pack, larger_of(sizeof(InferScratch), sizeof(BackwardScratch)) / sizeof(float) + 1, infer, forward, backward,
 };
 
 }  // namespace earshot::EARSHOT_ISA

@@ -1,5 +1,6 @@
-// The gradients of all three blocks' weights for one clip. Block 1 is computed anew, a stretch at a time, rather than
-// kept: its 9 MB a clip would cost more to write and read than its 14 % of the arithmetic.
+// The gradients of all three blocks' weights for one clip. The rows of block 1 are computed again, some
+// at a time, instead of kept: writing and reading their 9 MB would take longer than computing them,
+// which is 14 % of the arithmetic.
 #pragma once
 
 #include "sparse_gradient.h"
@@ -17,13 +18,13 @@ struct BackwardScratch {
   alignas(64) float d_rows1[kNewRows1 * kWidth1];
   alignas(64) float carry2[kKeptRows1 * kWidth1];
   alignas(64) float carry3[kWidth2];
-  // Kernels as [out][tap × in], the first as [tap][out]; and biases.
+  // Gradients of the kernels as [out][tap × in], of the first one as [tap][out]; and of the biases.
   alignas(64) float kernel3[kernel_floats(kTrunkBlocks[2])], bias3[kWidth3];
   alignas(64) float kernel2[kernel_floats(kTrunkBlocks[1])], bias2[kWidth2];
   alignas(64) float kernel1[kernel_floats(kTrunkBlocks[0])], bias1[kWidth1];
 };
 
-// Adds a stretch of rows of block 1 to the gradient of its kernel [tap][out], laid out as the weights are.
+// Adds kNewRows1 rows of block 1 to the gradient of its kernel [tap][out].
 // @param window samples, from the receptive field of the first row on
 EARSHOT_INLINE void add_kernel1_gradient(const float* rows1, const uint64_t* winners, const float* d_rows1, float kept,
                                          const float* window, float* kernel, float* bias) {
@@ -65,7 +66,7 @@ EARSHOT_INLINE void add_kernel1_gradient(const float* rows1, const uint64_t* win
   }
 }
 
-// [out][depth] → [depth][out]
+// Transposes [out][depth] into [depth][out].
 EARSHOT_INLINE void transpose_kernel(const float* from, int out, int depth, float* to) {
   for (int o = 0; o < out; o++) {
     for (int k = 0; k < depth; k++) to[k * out + o] = from[o * depth + k];
@@ -77,7 +78,7 @@ EARSHOT_INLINE float* put(float* to, const float* from, int count) {
   return to + count;
 }
 
-// Block 3: from the gradients of the tokens to those of the rows of block 2.
+// Backward pass of block 3: computes the gradients of block 2's rows from those of the tokens.
 EARSHOT_INLINE void backward_block3(const Clip& clip, const TrunkTapeView& tape, const float* d_tokens, float kept,
                                     float* d_rows2, BackwardScratch& scratch) {
   constexpr TrunkBlock block = kTrunkBlocks[2];
@@ -97,7 +98,7 @@ EARSHOT_INLINE void backward_block3(const Clip& clip, const TrunkTapeView& tape,
   }
 }
 
-// Blocks 2 and 1: from the gradients of the rows of block 2.
+// Backward pass of blocks 2 and 1, from the gradients of block 2's rows.
 EARSHOT_INLINE void backward_blocks21(const Clip& clip, const TrunkTapeView& tape, const float* d_rows2, float kept,
                                       BackwardScratch& scratch) {
   constexpr TrunkBlock block = kTrunkBlocks[1];
@@ -107,7 +108,8 @@ EARSHOT_INLINE void backward_blocks21(const Clip& clip, const TrunkTapeView& tap
   uint64_t* fresh_winners = scratch.winners1 + kKeptRows1;
   make_rows1(clip, -2, kKeptRows1, fresh, fresh_winners, window);
   for (int row = 0; 4 * row - 2 < clip.shape.rows1; row += kRows2AtOnce) {
-    // The last rows of the stretch before (or the first ones) open this one.
+    // The first kKeptRows1 rows are the last ones of the previous iteration (at first, those computed
+    // above).
     const int last = row == 0 ? 0 : kNewRows1 - kKeptRows1;
     memcpy(rows1, fresh + last * kWidth1, sizeof(float) * kKeptRows1 * kWidth1);
     memcpy(scratch.winners1, fresh_winners + last, sizeof(uint64_t) * kKeptRows1);

@@ -1,4 +1,5 @@
-// The first two blocks, row by row: a few rows of block 1 stay in the first-level cache while block 2 reads them.
+// The first two trunk blocks, some rows at a time, so that rows of block 1 are still in the first-level
+// cache when block 2 reads them.
 #pragma once
 
 #include "convolve.h"
@@ -7,26 +8,27 @@
 namespace earshot::EARSHOT_ISA {
 
 constexpr int kWidth1 = kTrunkBlocks[0].out, kWidth2 = kTrunkBlocks[1].out, kWidth3 = kTrunkBlocks[2].out;
-// Rows of block 2 made from one filling of the row buffer; they read 4 × as many rows of block 1, and 3 more.
+// Rows of block 2 that are computed from one filling of the row buffer. They read 4 times as many rows
+// of block 1, and 3 more.
 constexpr int kRows2AtOnce = 24;
 constexpr int kNewRows1 = 4 * kRows2AtOnce, kKeptRows1 = 3;
 constexpr int kBuffer1Rows = kKeptRows1 + kNewRows1 + kRowStep;
-// Samples that kNewRows1 rows (and the rounding) read.
+// Number of samples that kNewRows1 rows, rounded up, read.
 constexpr int kSampleWindow = 4 * (kNewRows1 + kRowStep) + 8;
 
-// Where the parts of the packed weights begin.
+// Offsets of the parts of the packed weights.
 constexpr int kPackedKernel1 = 0;
 constexpr int kPackedBias1 = kPackedKernel1 + kernel_floats(kTrunkBlocks[0]);
 constexpr int kPackedKernel2 = kPackedBias1 + kWidth1;
 constexpr int kPackedBias2 = kPackedKernel2 + kernel_floats(kTrunkBlocks[1]);
 constexpr int kPackedKernel3 = kPackedBias2 + kWidth2;
 constexpr int kPackedBias3 = kPackedKernel3 + kernel_floats(kTrunkBlocks[2]);
-// The same kernels as [out][tap × in], for the gradients of the rows.
+// The kernels of blocks 2 and 3 as [out][tap × in], for the gradients of the rows.
 constexpr int kPackedTransposed2 = kPackedBias3 + kWidth3;
 constexpr int kPackedTransposed3 = kPackedTransposed2 + kernel_floats(kTrunkBlocks[1]);
 constexpr int kPackedFloats = kPackedTransposed3 + kernel_floats(kTrunkBlocks[2]);
 
-// One clip on its way through the blocks.
+// The arguments of a pass of one clip.
 struct Clip {
   const TrunkShape& shape;
   const float* packed;
@@ -38,7 +40,7 @@ EARSHOT_INLINE void clear_rows(float* rows, int count, int width) {
   if (count > 0) memset(rows, 0, sizeof(float) * static_cast<size_t>(count) * static_cast<size_t>(width));
 }
 
-// Sets the rows outside [0, valid) of a stretch that begins at row `first` to zero: the next block's padding.
+// Sets rows outside of [0, valid) to zero, as the next block's padding. `rows` begins with row `first`.
 EARSHOT_INLINE void clear_outside(float* rows, int first, int count, int valid, int width) {
   const int before = first < 0 ? (-first < count ? -first : count) : 0;
   clear_rows(rows, before, width);
@@ -53,7 +55,7 @@ EARSHOT_INLINE void drop_rows(float* rows, int first, int count, int width, int 
            dropout_rate(clip.dropout->rate));
 }
 
-// The samples [first, first + kSampleWindow), zeros outside the clip.
+// Copies the samples [first, first + kSampleWindow), with zeros outside of the clip.
 EARSHOT_INLINE void copy_samples(const Clip& clip, int first, float* window) {
   for (int i = 0; i < kSampleWindow;) {
     const int at = first + i;
@@ -68,8 +70,9 @@ EARSHOT_INLINE void copy_samples(const Clip& clip, int first, float* window) {
   }
 }
 
-// Rows [first, first + count) of block 1; rows outside the clip are zero. `window` receives their samples, from 4 first − 2.
+// Computes rows [first, first + count) of block 1; rows outside of the clip are zero.
 // @param count at most kNewRows1
+// @param window [kSampleWindow], receives the samples from 4 first − 2 on
 EARSHOT_INLINE void make_rows1(const Clip& clip, int first, int count, float* rows, uint64_t* winners, float* window) {
   constexpr TrunkBlock block = kTrunkBlocks[0];
   copy_samples(clip, 4 * first - 2, window);
@@ -84,12 +87,12 @@ struct Rows2Scratch {
   alignas(64) float window[kSampleWindow];
 };
 
-// Rows [first, last) of block 2, and the rounding's.
+// Computes rows [first, last) of block 2, rounded up to kRowStep.
 EARSHOT_INLINE void make_rows2(const Clip& clip, int first, int last, float* rows, uint64_t* winners,
                                Rows2Scratch& scratch) {
   constexpr TrunkBlock block = kTrunkBlocks[1];
   float* fresh = scratch.rows1 + kKeptRows1 * kWidth1;
-  // The rows 4 first − 2 … 4 first, as if an earlier stretch had left them.
+  // Rows 4 first − 2 … 4 first, which later iterations take from the one before.
   make_rows1(clip, 4 * first - 2, kKeptRows1, fresh, nullptr, scratch.window);
   memcpy(scratch.rows1, fresh, sizeof(float) * kKeptRows1 * kWidth1);
   for (int row = first; row < last; row += kRows2AtOnce) {

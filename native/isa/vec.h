@@ -1,6 +1,7 @@
-// One vector type for every instruction set: this header is compiled once an instruction set, with its flags and its
-// own namespace (EARSHOT_ISA). Only files in native/isa/ include it. They use no standard library templates: an
-// inline function that the linker keeps from an AVX-512 object would crash an older processor.
+// The vector types and operations. This header is compiled once for each instruction set, with its
+// compiler flags and in its own namespace (EARSHOT_ISA). Only files in native/isa/ include it. They use
+// no templates of the standard library: the linker keeps one copy of such an inline function, and one
+// from an AVX-512 object would crash an older processor.
 #pragma once
 
 #include <stdint.h>
@@ -19,7 +20,7 @@
 
 namespace earshot::EARSHOT_ISA {
 
-// Lanes: what one register holds.
+// Floats in a register, and number of registers.
 #if defined(__AVX512F__)
 constexpr int kLanes = 16;
 constexpr int kRegisters = 32;
@@ -37,12 +38,12 @@ constexpr int kRegisters = 16;
 typedef float Vec __attribute__((vector_size(4 * kLanes)));
 typedef int32_t IntVec __attribute__((vector_size(4 * kLanes)));
 typedef uint32_t UintVec __attribute__((vector_size(4 * kLanes)));
-// The same without the promise of alignment.
+// The same without alignment.
 typedef float LooseVec __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
 typedef uint32_t LooseUintVec __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
 
 EARSHOT_INLINE Vec load(const float* from) { return *reinterpret_cast<const LooseVec*>(from); }
-// As many half-precision floats, widened; defined where there is an instruction for it.
+// Loads kLanes half-precision floats as floats; defined where there is an instruction for it.
 #if defined(__AVX512F__)
 #define EARSHOT_HALF 1
 EARSHOT_INLINE Vec load_half(const uint16_t* from) {
@@ -60,7 +61,7 @@ EARSHOT_INLINE Vec load_half(const uint16_t* from) {
 }
 #endif
 EARSHOT_INLINE void store(float* to, Vec value) { *reinterpret_cast<LooseVec*>(to) = value; }
-// x − 0 is x for every x, so that only a broadcast is left; 0 + x is not (−0).
+// x − 0 equals x for every x, so the compiler reduces this to a broadcast; 0 + x differs from x for −0.
 EARSHOT_INLINE Vec splat(float value) { return value - Vec{}; }
 EARSHOT_INLINE UintVec splat_bits(uint32_t value) { return UintVec{} + value; }
 
@@ -71,10 +72,10 @@ EARSHOT_INLINE UintVec lane_numbers() {
   return lanes;
 }
 
-// a·b + c; contracted to one instruction where there is one (-ffp-contract=fast).
+// a · b + c; the compiler makes it one instruction where there is one (-ffp-contract=fast).
 EARSHOT_INLINE Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
 
-// Lane i of the result is lane order[i] of `a` with `b` behind it. The order is known to the compiler.
+// Lane i of the result is lane order[i] of `a` followed by `b`. The order is a compile-time constant.
 template <typename Vector, typename Order>
 EARSHOT_INLINE Vector shuffle(Vector a, Vector b, Order order) {
 #if defined(__clang__)
@@ -88,7 +89,7 @@ EARSHOT_INLINE Vector shuffle(Vector a, Vector b, Order order) {
 #endif
 }
 
-// Lane i of the result is the table's entry index[i] modulo kLanes.
+// Lane i of the result is entry index[i] mod kLanes of the table.
 EARSHOT_INLINE IntVec look_up(IntVec table, IntVec index) {
 #if !defined(__clang__)
   return __builtin_shuffle(table, index);
@@ -105,7 +106,7 @@ EARSHOT_INLINE IntVec look_up(IntVec table, IntVec index) {
 
 EARSHOT_INLINE Vec select(IntVec mask, Vec yes, Vec no) { return mask ? yes : no; }
 
-// a > b ? a : b in every lane, so that a NaN in `b` comes through.
+// a > b ? a : b in every lane, so that a NaN in `b` is kept.
 EARSHOT_INLINE Vec max(Vec a, Vec b) {
 #if defined(__AVX512F__)
   return (Vec)_mm512_max_ps((__m512)a, (__m512)b);
@@ -135,7 +136,7 @@ EARSHOT_INLINE Vec sqrt(Vec value) {
 #endif
 }
 
-// One bit a lane out of a comparison's result.
+// The result of a comparison as one bit for each lane.
 EARSHOT_INLINE uint32_t to_bits(IntVec mask) {
 #if defined(__AVX512DQ__)
   return _mm512_movepi32_mask((__m512i)mask);
@@ -152,7 +153,7 @@ EARSHOT_INLINE uint32_t to_bits(IntVec mask) {
 #endif
 }
 
-// All ones in the lanes whose bit is set.
+// A mask with all bits set in the lanes whose bit is set.
 EARSHOT_INLINE IntVec from_bits(uint32_t bits) {
 #if defined(__AVX512DQ__)
   return (IntVec)_mm512_movm_epi32(static_cast<__mmask16>(bits));
@@ -161,7 +162,7 @@ EARSHOT_INLINE IntVec from_bits(uint32_t bits) {
 #endif
 }
 
-// The first `count` < kLanes floats, zeros after; touches no memory beyond them.
+// Loads `count` < kLanes floats, and zeros in the other lanes; reads no memory beyond them.
 EARSHOT_INLINE Vec load_tail(const float* from, int count) {
 #if defined(__AVX512F__)
   return (Vec)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from);
@@ -180,7 +181,7 @@ EARSHOT_INLINE void store_tail(float* to, Vec value, int count) {
 #endif
 }
 
-// The lanes added in a fixed order: halves, quarters, …
+// Sum of the lanes in a fixed order: halves, quarters and so on.
 EARSHOT_INLINE float sum(Vec value) {
   float lanes[kLanes];
   store(lanes, value);
@@ -190,7 +191,7 @@ EARSHOT_INLINE float sum(Vec value) {
   return lanes[0];
 }
 
-// shared/runtime/random.ts: hash32 (C. Wellons, "lowbias32") in every lane.
+// hash32 of shared/runtime/random.ts (C. Wellons, "lowbias32") in every lane.
 EARSHOT_INLINE UintVec hash32(UintVec x) {
   x = (x ^ (x >> 16)) * 0x7feb352du;
   x = (x ^ (x >> 15)) * 0x846ca68bu;

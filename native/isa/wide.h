@@ -1,4 +1,4 @@
-// Vectors of doubles, half as many as floats.
+// Vectors of doubles, with half as many lanes as vectors of floats.
 #pragma once
 
 #include "vec.h"
@@ -24,7 +24,8 @@ EARSHOT_INLINE void store_narrow(float* to, Wide value) {
   *reinterpret_cast<LooseNarrowVec*>(to) = __builtin_convertvector(value, NarrowVec);
 }
 
-// rows[i] lane j ↔ rows[j] lane i, of as many vectors as they have lanes. @tparam Index a vector of whole numbers of that width
+// Transposes kCount vectors of kCount lanes: exchanges lane j of rows[i] and lane i of rows[j].
+// @tparam Index vector of integers of the same width
 template <typename Index, int kCount, typename Vector>
 EARSHOT_INLINE void transpose_lanes(Vector* rows) {
 #pragma GCC unroll 4
@@ -49,14 +50,15 @@ EARSHOT_INLINE void transpose_lanes(Vector* rows) {
 EARSHOT_INLINE void transpose(Wide* rows) { transpose_lanes<LongVec, kWideLanes>(rows); }
 EARSHOT_INLINE void transpose(Vec* rows) { transpose_lanes<IntVec, kLanes>(rows); }
 
-// The base-2 logarithm of positive normal doubles, exact to 1e-11.
+// Base-2 logarithm of positive normal doubles, with an error below 1e-11.
 EARSHOT_INLINE Wide log2(Wide x) {
-  // x = m 2^e with m in [√½, √2), as in exponential.h; the exponent is kept positive for want of signed 64-bit shifts.
+  // x = m 2^e with m in [√½, √2), as in exponential.h. The exponent is biased, because not all
+  // instruction sets have signed 64-bit shifts.
   const UlongVec root = (UlongVec)splat(0.70710678118654752);
   const UlongVec bits = (UlongVec)x;
   const UlongVec biased = (bits - root + (uint64_t{1023} << 52)) >> 52;
   const Wide mantissa = (Wide)(bits - (biased << 52) + (uint64_t{1023} << 52));
-  // A whole number below 2^52 stands in the low bits of that plus 2^52.
+  // The low bits of the double 2^52 + n are the integer n, if n is below 2^52.
   const Wide exponent = (Wide)(biased | 0x4330000000000000u) - splat(4503599627370496.0 + 1023.0);
   const Wide s = (mantissa - splat(1.0)) / (mantissa + splat(1.0));
   const Wide square = s * s;

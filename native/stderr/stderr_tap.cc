@@ -1,5 +1,6 @@
-// For a library that prints past JavaScript. While it is loaded `start()` leads the process's standard error into memory, and `stop()`
-// leads it back and returns what was printed meanwhile, by whichever thread. `limitLog()` is for what it would print later.
+// Captures what a native library prints to standard error while it is loaded. `start()` redirects the
+// process's standard error into memory. `stop()` restores it and returns what any thread printed
+// meanwhile. `limitLog()` sets a library's log level for later.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <node_api.h>
@@ -12,9 +13,9 @@
 namespace {
 
 std::mutex mutex;
-int taps = 0;          // several threads may load at once
-int memory = -1;       // where standard error leads meanwhile
-int standard_error = -1;  // where it led before
+int taps = 0;             // nested starts: several threads may load libraries at the same time
+int memory = -1;          // file descriptor of the memory that captures
+int standard_error = -1;  // copy of the original file descriptor
 
 void start() {
   const std::lock_guard<std::mutex> lock(mutex);
@@ -51,10 +52,13 @@ napi_value js_stop(napi_env env, napi_callback_info) {
   return text;
 }
 
-// absl::SetMinLogLevel(absl::LogSeverityAtLeast), of the Abseil in libtensorflow 2.21, which does not read TF_CPP_MIN_LOG_LEVEL.
+// Mangled name of absl::SetMinLogLevel(absl::LogSeverityAtLeast) of the Abseil in libtensorflow 2.21.
+// Abseil does not read TF_CPP_MIN_LOG_LEVEL.
 constexpr const char* kSetMinLogLevel = "_ZN4absl12lts_2025081414SetMinLogLevelENS0_18LogSeverityAtLeastE";
 
-// limitLog(library: string, level: number): whether that loaded library has the function.
+// limitLog(library: string, level: number): sets the level if that library is loaded and has the
+// function.
+// @return whether it has
 napi_value js_limit_log(napi_env env, napi_callback_info info) {
   size_t count = 2;
   napi_value arguments[2];
