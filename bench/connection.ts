@@ -1,6 +1,8 @@
 import { connect, type Socket } from 'node:net';
 
-/** A recording as a server under test takes it: the raw bytes, or a form with the file `audio`. */
+/**
+ * The body of a request to a server under test: a recording's bytes, or a form with the file `audio`.
+ */
 export interface RequestBody {
   readonly contentType: string;
   readonly bytes: Buffer;
@@ -21,8 +23,8 @@ interface Waiting {
 }
 
 /**
- * One request after another over one socket, HTTP/1.1 with no more than that takes: a client that shares the cores with what it
- * measures should need little of them.
+ * A minimal HTTP/1.1 client that sends one request after another over one socket. The client shares the
+ * cores with the server that it measures, so it should need little CPU time.
  */
 export class Connection {
   readonly #port: number;
@@ -34,7 +36,7 @@ export class Connection {
     this.#port = port;
   }
 
-  /** `POST /classify`. @param headers whole lines */
+  /** Sends `POST /classify`. @param headers further header lines */
   post({ contentType, bytes }: RequestBody, headers: readonly string[] = []): Promise<RawAnswer> {
     const lines = [
       'POST /classify HTTP/1.1',
@@ -55,7 +57,7 @@ export class Connection {
     });
   }
 
-  /** The same. @throws Error for whatever is not answered with 200 */
+  /** Sends `POST /classify`. @throws Error for an answer other than 200 */
   async ask(body: RequestBody): Promise<RawAnswer> {
     const answer = await this.post(body);
     if (answer.status === 200) return answer;

@@ -8,7 +8,10 @@ import { projectFolder } from './service';
 
 const rates = [16_000, 44_100] as const;
 
-/** An upload's way to a clip, on one thread: milliseconds for five seconds of sound, with and without the native kernels. */
+/**
+ * Measures the time to decode five seconds of sound on one thread, with and without the native kernels.
+ * Prints milliseconds.
+ */
 export async function benchDecode(): Promise<void> {
   const { kernels } = await chooseEngine({
     wish: 'auto',

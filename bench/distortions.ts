@@ -7,10 +7,10 @@ import { resample } from '../shared/signal/resample';
 import { createUniform } from '../shared/runtime/random';
 import { noiseSamples } from '../services/trainer/outliers/noise';
 
-/** What may happen to a sound on its way to the service. Clips are mono at `sampleRate` Hz. */
+/** A distortion of a sound before it reaches the service. Clips are mono at `sampleRate` Hz. */
 export interface Distortion {
   readonly name: string;
-  /** @param decode decodes what an encoder made; the service's own decoder */
+  /** @param decode the service's decoder, for the files that an encoder writes */
   readonly apply: (
     clip: Float32Array,
     sampleRate: number,
@@ -19,7 +19,7 @@ export interface Distortion {
   ) => Promise<Float32Array> | Float32Array;
 }
 
-/** The list of what a served model must stand. */
+/** The distortions that a served model is tested with. */
 export const distortions: readonly Distortion[] = [
   { name: 'none', apply: (clip) => clip },
   { name: '16 kHz', apply: (clip, rate) => resample(resample(clip, rate, 16_000), 16_000, rate) },
@@ -30,7 +30,7 @@ export const distortions: readonly Distortion[] = [
   { name: 'pink noise, 10 dB SNR', apply: (clip, _rate, _decode, seed) => withNoise(clip, 10, seed) },
   { name: 'small room', apply: (clip, rate) => inRoom(clip, rate) },
   { name: 'loudest 2 s', apply: (clip, rate) => loudestPart(clip, 2 * rate) },
-  { name: 'anywhere in 10 s', apply: (clip, rate, _decode, seed) => somewhere(clip, 10 * rate, seed) },
+  { name: 'anywhere in 10 s', apply: (clip, rate, _decode, seed) => atRandomPosition(clip, 10 * rate, seed) },
 ];
 
 function rounded(value: number): number {
@@ -65,7 +65,9 @@ function power(samples: Float32Array): number {
   return samples.reduce((sum, value) => sum + value * value, 0) / samples.length;
 }
 
-/** SNR of the whole clip's power. */
+/**
+ * Adds pink noise at a signal-to-noise ratio in dB, by the mean powers of the whole clip and the noise.
+ */
 function withNoise(clip: Float32Array, decibels: number, seed: number): Float32Array {
   const noise = noiseSamples('pink', clip.length, createUniform(seed));
   const scale = Math.sqrt(power(clip) / power(noise) / 10 ** (decibels / 10));
@@ -79,7 +81,10 @@ const [roomMetres, source, microphone] = [
 ] as const;
 const [reflection, maxOrder, metresPerSecond] = [0.75, 5, 343];
 
-/** A furnished room by its mirror images (Allen and Berkley 1979): 4.1 × 3.2 × 2.6 m, source and microphone 2.3 m apart. */
+/**
+ * Simulates a furnished room by the image-source method (Allen and Berkley 1979): 4.1 × 3.2 × 2.6 m,
+ * with source and microphone 2.3 m apart.
+ */
 function inRoom(clip: Float32Array, sampleRate: number): Float32Array {
   const heard = new Float32Array(clip.length);
   for (const [delaySeconds, gain] of mirrorImages()) {
@@ -121,8 +126,10 @@ function loudestPart(clip: Float32Array, length: number): Float32Array {
   return clip.slice(best, best + length);
 }
 
-/** In a longer recording that is otherwise silent but for a quiet hiss, 70 dB under full scale. */
-function somewhere(clip: Float32Array, length: number, seed: number): Float32Array {
+/**
+ * Places the clip at a random position of a longer recording with a quiet hiss, 70 dB below full scale.
+ */
+function atRandomPosition(clip: Float32Array, length: number, seed: number): Float32Array {
   const uniform = createUniform(seed);
   const start = Math.floor(uniform() * (length - clip.length));
   const recording = Float32Array.from({ length }, () => (uniform() - 0.5) * 2 * 10 ** (-70 / 20));

@@ -20,7 +20,7 @@ const networks: readonly Served[] = [
   },
   { ...alone, frontEnd: melFrontEnd, config: { architecture: 'mel-small', dropout: 0.3 } },
   { ...alone, frontEnd: melFrontEnd, config: { architecture: 'mel', width: 24, dropout: 0.3 } },
-  // As the version is that a fresh start serves: of four folds the networks of each view.
+  // The structure of the published `mel` version: for each of four folds a network of each view.
   {
     ...{ members: 4 * viewsOf(views).length, frontEnd: views },
     config: { architecture: 'mel', width: 12, dropout: 0.3 },
@@ -30,7 +30,8 @@ const networks: readonly Served[] = [
 ];
 
 /**
- * Each network on TensorFlow and on the native kernels, one process after the other: milliseconds a clip.
+ * Measures each network on TensorFlow and on the native kernels, each in a process of its own. Prints
+ * milliseconds a clip.
  * @param architecture of the networks that are measured; absent: all
  */
 export async function benchEngine(architecture?: Architecture): Promise<void> {

@@ -30,21 +30,27 @@ import { freshState } from '../services/trainer/optimise/network-state';
 import { planOf, type SteppedRecipe } from '../services/trainer/recipes/recipe';
 import { recipeFor } from '../services/trainer/recipes/recipes';
 
-/** One row of the engine's table: a network on one implementation, in a process of its own for its memory's sake. */
+/**
+ * One row of the engine's table: a network on one implementation. A process measures one row, for its
+ * memory.
+ */
 export interface EngineRow {
   readonly engine: string;
-  /** Milliseconds a clip, as all that follows. */
+  /** Milliseconds a clip, as the other times. */
   readonly frontEndMs: number | undefined;
   /** Of networks on log-mel and of the encoder's with their front end. */
   readonly forwardMs: readonly number[];
-  /** The pretrained encoder's network without its front end, at each size; undefined for other networks and implementations. */
+  /**
+   * Of the pretrained encoder's network without its front end, by batch size; undefined for other
+   * networks and implementations.
+   */
   readonly encoderMs: readonly number[] | undefined;
-  /** A window that shares 8 of 9 frames with the one before it, as a stream's next one does. */
+  /** For a window that shares 8 of 9 frames with the one before it, as in a stream. */
   readonly hopMs: number | undefined;
   readonly trainingMs: number | undefined;
-  /** What a training step takes above the weights, their moments and the batch. */
+  /** Memory of a training step beside the weights, their moments and the batch. */
   readonly trainingMegabytes: number | undefined;
-  /** Of a 2048³ product on TensorFlow: what the machine's matrix units give at this moment. */
+  /** Speed of a 2048³ matrix product on TensorFlow, to compare machines and loads. */
   readonly matmulGflops: number | undefined;
 }
 
@@ -59,7 +65,7 @@ export interface Served {
   readonly frontEnd: FrontEnd;
 }
 
-/** What a row is about. */
+/** The subject of a row. */
 export interface RowSubject extends Served {
   readonly kernels: KernelsWish;
 }
@@ -75,7 +81,7 @@ async function main({ kernels, ...served }: RowSubject): Promise<void> {
   const choice = await withEncoderFile(chosen, config);
   const engine = await withEncoder(await loadEngine(choice), frontEnd);
   const computes = choice.kind !== 'wasm' || describeEngine(engine, config).includes('native');
-  // First, while the process's memory is still what the engine itself takes.
+  // Training is measured first, while the process holds only the memory of the engine.
   const recipe = recipeFor(config.architecture);
   const trains = recipe.kind === 'stepped' && computes && members === 1;
   const training = trains ? await measureTraining(config, recipe, engine) : undefined;
@@ -98,7 +104,10 @@ async function main({ kernels, ...served }: RowSubject): Promise<void> {
   process.send!(row);
 }
 
-/** The fastest of at least three runs, of as many as a second holds: what other processes do only ever adds. */
+/**
+ * Milliseconds of the fastest run, of at least three and of as many as fit into a second. The fastest is
+ * taken because other processes can only make a run slower.
+ */
 function timed(run: () => void): number {
   run();
   let fastest = Infinity;
@@ -111,7 +120,7 @@ function timed(run: () => void): number {
   return fastest;
 }
 
-/** The waveform to the network's inputs. */
+/** Milliseconds from the waveform to the network's inputs. */
 function frontEndMs(config: NetworkConfig, frontEnd: FrontEnd, engine: LoadedEngine): number {
   const { kernels } = engine;
   const window = noise(windowSamples(frontEnd));
@@ -139,7 +148,7 @@ function encoderNetworkMs({ kernels, encoderWeights }: LoadedEngine, size: numbe
   return ms;
 }
 
-/** A fresh network's, as they come out of a version's file. */
+/** Weights of a new network, rounded as in a version's file. */
 function publishedWeights(network: Network): WeightValues {
   const { manifest, bytes } = encodeWeights(network, initialWeights(network, 1), 'float16');
   return decodeWeights(network, manifest, bytes);
@@ -162,7 +171,7 @@ function forwardMs({ config, members, frontEnd }: Served, engine: LoadedEngine, 
   return ms;
 }
 
-/** A window that shares all but its newest frame with the one before; undefined where nothing of it can be kept. */
+/** Milliseconds for a stream's next window; undefined for networks without a frame cache. */
 function hopMs(config: NetworkConfig, engine: LoadedEngine): number | undefined {
   if (config.architecture !== 'cnn') return undefined;
   const network = createNetwork(config, classes);
@@ -172,7 +181,7 @@ function hopMs(config: NetworkConfig, engine: LoadedEngine): number | undefined 
   let hop = 0;
   const ms = timed(() => {
     window.copyWithin(0, frameSamples);
-    // A new frame, which was not heard for longer than any is remembered.
+    // A frame that was not used recently, so that it is not in the cache.
     const at = (hop++ * 100) % (sound.length - frameSamples);
     window.set(sound.subarray(at, at + frameSamples), inputSamples - frameSamples);
     scorer.logits(window, 1);

@@ -2,7 +2,7 @@ import { readAloud } from '../services/trainer/outliers/speech';
 import { createUniform, deriveSeed } from '../shared/runtime/random';
 import { wavFile } from '../test/support/wav-file';
 
-/** A recording of a sound that is none of the classes. */
+/** A recording of a sound that is no class. */
 export interface FreshSound {
   readonly kind: string;
   readonly wav: Buffer;
@@ -10,7 +10,7 @@ export interface FreshSound {
 
 const sampleRate = 44_100;
 const length = 5 * sampleRate;
-const each = 12;
+const recordingsPerKind = 12;
 
 type Uniform = () => number;
 type Make = (uniform: Uniform) => Float32Array;
@@ -19,7 +19,10 @@ const { sin, exp, log, PI } = Math;
 const between = (uniform: Uniform, low: number, high: number): number => low + (high - low) * uniform();
 const logarithmic = (uniform: Uniform, low: number, high: number): number => low * (high / low) ** uniform();
 
-/** Notes one after another, each from its own start on; `tone` is given the seconds since. */
+/**
+ * Adds up notes that begin one after another; a note's tone is a function of the seconds since its
+ * start.
+ */
 function notes(
   uniform: Uniform,
   seconds: readonly [number, number],
@@ -46,7 +49,10 @@ function slopedNoise(uniform: Uniform, slope: number): Float32Array {
   });
 }
 
-/** Made otherwise than the sounds that a version is taught, or judged, by; hum and swelling bands are near kin of some that are taught. */
+/**
+ * Synthetic sounds that differ from the outlier sounds with which versions are trained and validated.
+ * Hum and swelling bands resemble some of these.
+ */
 const makers: Readonly<Record<string, Make>> = {
   'frequency-modulated notes': (uniform) =>
     notes(uniform, [0.2, 0.7], () => {
@@ -126,12 +132,17 @@ const makers: Readonly<Record<string, Make>> = {
 };
 
 const speakers = ['es', 'it', 'pl+f2', 'en-us+whisper', 'nl+m5', 'pt+croak'];
-const said = ['Uno dos tres cuatro cinco, probando.', 'Please hold the line, your call is important to us.'];
+const sentences = [
+  'Uno dos tres cuatro cinco, probando.',
+  'Please hold the line, your call is important to us.',
+];
 
-/** Twelve of each kind, the same at each call; speech where espeak-ng is installed. */
+/**
+ * Makes twelve recordings of each kind, the same at each call; and speech where espeak-ng is installed.
+ */
 export async function freshSounds(): Promise<FreshSound[]> {
   const made = Object.entries(makers).flatMap(([kind, make]) =>
-    Array.from({ length: each }, (_, index) => {
+    Array.from({ length: recordingsPerKind }, (_, index) => {
       const uniform = createUniform(deriveSeed(20_261_125, 'fresh', kind, index));
       const sound = make(uniform);
       const highest = sound.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
@@ -145,7 +156,7 @@ export async function freshSounds(): Promise<FreshSound[]> {
 
 async function speech(): Promise<FreshSound[]> {
   const readings = speakers.flatMap((voice) =>
-    said.map((text, index) => ({ voice, text, wordsPerMinute: 120 + 60 * index })),
+    sentences.map((text, index) => ({ voice, text, wordsPerMinute: 120 + 60 * index })),
   );
   return (await readAloud(readings)).map((wav) => ({ kind: 'speech in other voices', wav }));
 }

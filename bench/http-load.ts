@@ -11,10 +11,10 @@ export function formBody(contentType: string, bytes: Buffer): RequestBody {
   };
 }
 
-/** Heads and ends of files and forms stay as they are. */
+/** Bytes at both ends of a body that `vary` does not change: headers of files and forms. */
 const edgeBytes = 1000;
 
-/** Makes another recording of a PCM file, in place: what remembers earlier ones gains nothing by it. */
+/** Changes a PCM file in place, differently for each request, so that no cache can answer it. */
 export function vary(bytes: Buffer, request: number): void {
   for (let at = edgeBytes; at < bytes.length - edgeBytes; at += 2000) {
     bytes.writeInt16LE((request % 2000) - 1000, at);
@@ -24,13 +24,16 @@ export function vary(bytes: Buffer, request: number): void {
 export interface ClosedLoop {
   readonly port: number;
   readonly body: RequestBody;
-  /** The body is PCM, and no two requests shall send the same. */
+  /** Whether each request sends a different body; it must be PCM then. */
   readonly varied: boolean;
   readonly connections: number;
   readonly seconds: number;
 }
 
-/** Each connection sends its next request when the last is answered. @returns milliseconds a request */
+/**
+ * Runs connections that send their next request when the last one is answered.
+ * @returns ms of each request
+ */
 export async function closedLoop({
   port,
   body,

@@ -15,7 +15,7 @@ import { benchStreams } from './stream-bench';
 import { benchTrainers } from './trainers-bench';
 import { benchUnknown } from './unknown-bench';
 
-/** What an option asks for; without any: the engine, then the service. */
+/** Benchmarks by option. Without an option the engine, the decoder and the service are measured. */
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   '--engine': () => benchEngine(),
   '--decode': benchDecode,
@@ -40,7 +40,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   },
 };
 
-/** `npm run bench`: prints Markdown tables, as they stand in bench/README.md. */
+/** `npm run bench`: prints the Markdown tables of bench/README.md. */
 async function main(): Promise<void> {
   console.log(
     `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} threads, Node ${process.version}\n`,

@@ -7,7 +7,7 @@ import { projectFolder } from './service';
 
 const chunkSeconds = 0.02;
 
-/** A sample recording as mono 16-bit PCM; a live microphone plays it over and over. */
+/** A sample recording as mono 16-bit PCM, which Microphone sends in a loop. */
 export async function sampleSound(sampleRate: number): Promise<Buffer> {
   const pool = createDecoderPool({ threads: 1 });
   const bytes = await readFile(join(projectFolder, 'samples', 'dog.ogg'));
@@ -20,7 +20,9 @@ export async function sampleSound(sampleRate: number): Promise<Buffer> {
   return pcm;
 }
 
-/** A microphone that sends a chunk every 20 ms, by the clock, whatever comes back. */
+/**
+ * A simulated live microphone: it sends a chunk every 20 ms of real time, whether or not answers come.
+ */
 export class Microphone {
   readonly lagsMs: number[] = [];
   readonly messages = new Map<ServerMessage['type'], number>();
@@ -41,7 +43,7 @@ export class Microphone {
       this.#socket.send(JSON.stringify({ type: 'start', sampleRate, hopSeconds, silenceDbfs: null }));
     });
     this.#socket.on('message', (data: Buffer) => {
-      this.#hear(JSON.parse(data.toString('utf8')) as ServerMessage);
+      this.#onMessage(JSON.parse(data.toString('utf8')) as ServerMessage);
     });
     this.closed = new Promise((resolve) => {
       this.#socket.on('error', () => (this.refused = this.#sentMs.length === 0));
@@ -58,11 +60,12 @@ export class Microphone {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send('{"type":"stop"}');
   }
 
-  #hear(message: ServerMessage): void {
+  #onMessage(message: ServerMessage): void {
     this.messages.set(message.type, (this.messages.get(message.type) ?? 0) + 1);
     if (message.type === 'ready') this.#play();
     if (message.type !== 'prediction' || this.#timer === undefined) return;
-    // The chunk with the window's last sample; that the resampler needs 4.4 ms more counts as lag.
+    // The chunk with the window's last sample. The 4.4 ms of further sound that the resampler needs
+    // count as lag.
     const chunk = Math.ceil(message.endSeconds / chunkSeconds - 1e-6) - 1;
     const sentMs = this.#sentMs[chunk];
     if (sentMs !== undefined) this.lagsMs.push(performance.now() - sentMs);

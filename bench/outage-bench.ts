@@ -16,9 +16,9 @@ const trainerMain = join(projectFolder, 'dist', 'services', 'trainer', 'main.js'
 const outageMs = 60_000;
 
 /**
- * A job that computes for minutes on one thread while a second trainer waits for work, and a Redis that is killed in the middle of it
- * and comes back after a minute: how often the job ran, what was lost, and what the service did meanwhile. Needs redis-server, and
- * ESC-10 in DATA_DIR.
+ * Kills Redis for a minute while a job runs for minutes on one thread and a second trainer waits.
+ * Reports how often the job ran, how many epochs were lost, and whether the service stayed ready. Needs
+ * redis-server, and ESC-10 in DATA_DIR.
  */
 export async function benchOutage(): Promise<void> {
   const minutes = option('minutes', 11);
@@ -80,7 +80,7 @@ export async function benchOutage(): Promise<void> {
   }
 }
 
-/** Every state of a job that was seen, to its end; a connection that is lost is found again. */
+/** Collects the states of a job until it has ended; reconnects after a lost connection. */
 async function follow(queue: JobQueue, id: string, onChange: (job: Job) => void): Promise<Job[]> {
   const seen: Job[] = [];
   for (;;) {
@@ -97,7 +97,7 @@ async function follow(queue: JobQueue, id: string, onChange: (job: Job) => void)
   }
 }
 
-/** @returns what became of a job that was sent meanwhile */
+/** Kills Redis and restarts it after a minute. @returns the outcome of a job submitted meanwhile */
 async function breakRedis(redis: RedisProcess, queue: JobQueue, request: JobRequest): Promise<string> {
   await redis.kill();
   const backMs = performance.now() + outageMs;

@@ -16,12 +16,13 @@ import { call, projectFolder, startService } from './service';
 const secondsPerRound = 4;
 const rounds = 5;
 
-/** Answers one recording, which the decoder takes a copy of as a socket would. */
+/** Classifies one recording; the decoder copies it, as a socket would. */
 type Answer = (bytes: Buffer) => Promise<unknown>;
 
 /**
- * What HTTP costs: the service beside its own engine and decoder, called in this process without a socket, in turns; one 5 s WAV
- * at 44.1 kHz a request, no two alike. The client of the service shares the cores; nobody has to send recordings to the other.
+ * Measures the overhead of HTTP: compares the service with its engine and decoder called in this process
+ * without a socket, in alternating rounds. A request is a 5 s WAV at 44.1 kHz, always a different one.
+ * The HTTP client shares the cores with the service; the calls in process need no client.
  */
 export async function benchOverhead(): Promise<void> {
   const wav = wavFile([noise(5 * 44_100)], { sampleRate: 44_100, type: 's16' });
@@ -76,7 +77,10 @@ function figures(times: readonly number[][]): Figures {
   };
 }
 
-/** The version that the service came up with: the best one of the registry may need an encoder that is not here. */
+/**
+ * The version that the service has loaded. It may not be the registry's best, which may need the
+ * encoder.
+ */
 async function servedVersion(port: number): Promise<Version> {
   const { body } = await call(port, 'GET', '/models');
   const { served } = modelListSchema.parse(JSON.parse(body));

@@ -8,16 +8,16 @@ import { call, option, projectFolder, sleep, startService } from './service';
 
 const timeoutSeconds = 2;
 const headers = [`X-Request-Timeout: ${timeoutSeconds}`];
-/** Of a client that opens another wherever all wait. */
-const mostConnections = 512;
+/** The client opens another connection whenever all wait for an answer, up to this number. */
+const maxConnections = 512;
 
-/** Requests that come at a rate of their own, answered or not: 0.5, 2 and 10 times what the service sustains. */
+/** Open-loop load: requests at 0.5, 2 and 10 times the rate that the service sustains. */
 export async function benchOverload(): Promise<void> {
   const seconds = option('seconds', 10);
   const bytes = await readFile(join(projectFolder, 'samples', 'dog.ogg'));
   const clip = { contentType: 'audio/ogg', bytes };
   const service = await startService();
-  goFirst();
+  raisePriority();
   try {
     const load = { port: service.port, body: clip, varied: false, connections: 8 };
     await closedLoop({ ...load, seconds: 3 });
@@ -31,7 +31,7 @@ export async function benchOverload(): Promise<void> {
     for (const factor of [0.5, 2, 10]) {
       const before = await refusals(service.port);
       const answers = await openLoop(service.port, clip, factor * sustained, seconds);
-      const inside = within99(before, await refusals(service.port));
+      const inside = refusalP99(before, await refusals(service.port));
       const back = await recovery(service.port, clip);
       console.log(`| ${factor} × | ${row(answers, inside).join(' | ')} | ${back.toFixed(1)} |`);
     }
@@ -40,8 +40,8 @@ export async function benchOverload(): Promise<void> {
   }
 }
 
-/** As a client on a machine of its own, which does not wait for what the service computes. */
-function goFirst(): void {
+/** Raises this process's priority, so that the client behaves as if it had a machine of its own. */
+function raisePriority(): void {
   try {
     setPriority(process.pid, constants.priority.PRIORITY_HIGH);
   } catch {
@@ -69,7 +69,10 @@ function row(answers: readonly RawAnswer[], inside: string): (string | number)[]
   ];
 }
 
-/** Refused recordings by the seconds that their refusal took, from the head of the request to its answer: the service's own histogram. */
+/**
+ * Reads the service's histogram of the time from a request's head to its refusal: cumulative counts by
+ * the buckets' upper bounds in seconds.
+ */
 async function refusals(port: number): Promise<ReadonlyMap<number, number>> {
   const { body } = await call(port, 'GET', '/metrics');
   const bucket =
@@ -77,8 +80,10 @@ async function refusals(port: number): Promise<ReadonlyMap<number, number>> {
   return new Map([...body.matchAll(bucket)].map(([, le, count]) => [Number(le), Number(count)]));
 }
 
-/** The bucket that 99 of 100 refusals between two readings lie in or below. */
-function within99(before: ReadonlyMap<number, number>, after: ReadonlyMap<number, number>): string {
+/**
+ * Upper bound, in ms, of the bucket that holds the 99th percentile of the refusals between two readings.
+ */
+function refusalP99(before: ReadonlyMap<number, number>, after: ReadonlyMap<number, number>): string {
   const counts = [...after].map(([le, count]) => [le, count - (before.get(le) ?? 0)] as const);
   const all = counts.at(-1)?.[1] ?? 0;
   const bound = counts.find(([, count]) => count >= 0.99 * all);
@@ -95,8 +100,8 @@ async function openLoop(
   let opened = 0;
   const send = async (): Promise<RawAnswer> => {
     if (idle.length === 0) opened += 1;
-    if (opened > mostConnections)
-      throw new Error(`More than ${mostConnections} requests wait for their answers.`);
+    if (opened > maxConnections)
+      throw new Error(`More than ${maxConnections} requests wait for their answers.`);
     const connection = idle.pop() ?? new Connection(port);
     const answer = await connection.post(clip, headers);
     idle.push(connection);
@@ -114,7 +119,7 @@ async function openLoop(
   return answers;
 }
 
-/** Seconds after the load until three requests in a row are answered, one every 100 ms. */
+/** Seconds from the end of the load until three requests in a row, one every 100 ms, are answered. */
 async function recovery(port: number, clip: RequestBody): Promise<number> {
   const connection = new Connection(port);
   const startedMs = performance.now();

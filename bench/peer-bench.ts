@@ -42,13 +42,13 @@ const contenders: readonly Contender[] = [
   { name: 'BentoML', body: form, start: startBentoml },
 ];
 
-/** `PEERS_PYTHON`: a Python that has bench/peers/requirements.txt installed. */
+/** The Python interpreter of `PEERS_PYTHON`, in which bench/peers/requirements.txt is installed. */
 function python(): string {
   return process.env['PEERS_PYTHON'] ?? 'python3';
 }
 
 /**
- * The same weights behind the peers' servers, the same clip, client and machine, in turns.
+ * Compares with other servers: the same weights, clip, client and machine, in alternating rounds.
  * @param architectures `cnn` stands for both of the report's networks
  */
 export async function benchPeers(architectures: readonly ('cnn' | 'encoder')[]): Promise<void> {
@@ -123,7 +123,7 @@ function engineTable(versions: readonly string[]): void {
 async function servingTable(version: Version): Promise<void> {
   const wav = await fiveSecondWav();
   const results = new Map<string, number[][]>();
-  // In turns, so that a slow minute of the machine does not fall on one contender alone.
+  // Rounds alternate, so that a slow minute of the machine does not affect one contender only.
   for (let round = 0; round < rounds; round++) {
     for (const contender of contenders) {
       const server = await contender.start(version);
@@ -169,7 +169,7 @@ function cell(runs: readonly (readonly number[])[]): string {
   return `${rate.toFixed(1)} (${p50.toFixed(1)} / ${p99.toFixed(0)})`;
 }
 
-/** A server that answers fast and wrong has not won anything. */
+/** Checks that a server recognises the dog. @throws Error for another answer */
 async function checkAnswer({ name, body }: Contender, port: number, wav: Buffer): Promise<void> {
   const { contentType, bytes } = body(wav);
   const answer = await call(port, 'POST', '/classify', bytes, undefined, { 'content-type': contentType });
@@ -232,7 +232,7 @@ async function startPeer(
   return { child, port, stop: () => stopGroup(child) };
 }
 
-/** @throws Error when the peer ends, or does not answer within two minutes */
+/** Waits until a peer is ready. @throws Error when it ends, or is not ready within two minutes */
 async function ready(port: number, child: ChildProcess): Promise<void> {
   const until = Date.now() + 120_000;
   while (Date.now() < until && child.exitCode === null) {
@@ -242,7 +242,7 @@ async function ready(port: number, child: ChildProcess): Promise<void> {
   throw new Error(`${child.spawnargs.join(' ')} did not become ready`);
 }
 
-/** A peer leads a process group, its workers in it. */
+/** Stops a peer with its workers, which are in its process group. */
 async function stopGroup(child: ChildProcess): Promise<number> {
   if (child.exitCode !== null) return child.exitCode;
   const exited = once(child, 'exit');

@@ -9,7 +9,7 @@ import { call, option, projectFolder, sleep, startService } from './service';
 
 const connections = 32;
 const clips = ['dog', 'rooster', 'clock_tick'];
-/** Under the same load without promotions, before and after them. */
+/** Length of the measurements without promotions, before and after those with promotions. */
 const steadyMs = 10_000;
 
 export interface Folder {
@@ -18,7 +18,10 @@ export interface Folder {
   readonly versions: readonly [string, string];
 }
 
-/** The version that `MODEL_VERSION` names (else the one that would serve) and a twin that is less sure of everything. */
+/**
+ * Copies the version of `MODEL_VERSION`, else the default one, and makes a twin with other
+ * probabilities.
+ */
 export async function prepareModels(): Promise<Folder> {
   const path = await mkdtemp(join(tmpdir(), 'earshot-bench-models-'));
   const { manifest, folder } = await openRegistry(join(projectFolder, 'models')).choose(
@@ -27,7 +30,7 @@ export async function prepareModels(): Promise<Folder> {
   await cp(folder, join(path, manifest.version), { recursive: true });
   const twin = `${manifest.version}-twin`;
   const report = JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')) as Record<string, unknown>;
-  // Another temperature: other probabilities, from the same weights. It has no golden probabilities of its own.
+  // Another temperature gives other probabilities from the same weights. The twin has no golden clips.
   const calibration = { temperature: 2 * (manifest.calibration?.temperature ?? 1), unknownBelow: 0 };
   for (const name of ['weights.json', 'weights.bin']) await cp(join(folder, name), join(path, twin, name));
   await writeFile(
@@ -46,7 +49,7 @@ function numbersOf(body: string): { version: string; numbers: number[] } {
   return { version: model.version, numbers };
 }
 
-/** Promotions back and forth under load: what breaks, what is mixed, and what the slowest answers wait. */
+/** Promotes two versions in turn under load. Reports failures, mixed answers and the latency. */
 export async function benchPromotions(): Promise<void> {
   const times = option('times', 100);
   const { path, versions } = await prepareModels();
@@ -64,7 +67,7 @@ export async function benchPromotions(): Promise<void> {
     const { status, body } = await call(service.port, 'POST', path, waive, undefined, service.adminHeaders);
     if (status !== 200) throw new Error(`${status}: ${body}`);
   };
-  const learn = async (): Promise<void> => {
+  const recordExpected = async (): Promise<void> => {
     const answers = (await Promise.all(bytes.map((_, clip) => classify(clip)))).map(({ body }) =>
       numbersOf(body),
     );
@@ -74,9 +77,9 @@ export async function benchPromotions(): Promise<void> {
     );
   };
   try {
-    await learn();
+    await recordExpected();
     await promote(versions[expected.has(versions[0]) ? 1 : 0]);
-    await learn();
+    await recordExpected();
     const steady: number[] = [];
     const during: number[] = [];
     const failures = new Map<string, number>();

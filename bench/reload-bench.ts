@@ -5,12 +5,15 @@ import { newestGeneration, writeServingState } from '../shared/registry/serving-
 import { prepareModels } from './promotion-bench';
 import { option, residentMegabytes, slope, startService, type BenchService } from './service';
 
-/** What a reload says in the service's log. */
-const said = { good: 'the model is loaded and warmed up', corrupt: 'what was promoted cannot be served' };
+/** Log messages at the end of a reload. */
+const logMessages = {
+  good: 'the model is loaded and warmed up',
+  corrupt: 'what was promoted cannot be served',
+};
 
 /**
- * Reloads that succeed, then reloads of damaged versions that cannot: resident memory must stay where it is. Batches are of the default
- * size; a reload is awaited by the service's log, so that nothing else is asked of it.
+ * Measures resident memory over reloads that succeed, then over reloads of damaged versions, which fail.
+ * It must stay constant. The end of a reload is read from the log, so the service gets no requests.
  */
 export async function benchReloads(): Promise<void> {
   const times = option('times', 1000);
@@ -23,7 +26,8 @@ export async function benchReloads(): Promise<void> {
       '\n| reloads | done | ms each | MB after a fifth | MB at the end | slope, MB per 100 |\n|---|---|---|---|---|---|',
     );
     await reload('good', service, path, times, (turn) => versions[turn % 2]!);
-    // Of ten, seven are found out by the weights' size, two when a thread reads them, one by its golden clips.
+    // Of ten reloads, seven fail at the weights' size, two when a thread reads them, one at the golden
+    // clips.
     await reload('corrupt', service, path, times, (turn) => damaged[Math.max(0, (turn % 10) - 7)]!);
   } finally {
     await service.stop();
@@ -31,7 +35,10 @@ export async function benchReloads(): Promise<void> {
   }
 }
 
-/** Copies whose weights are cut, whose weights' manifest is no JSON (twice), and that answer other than their trainer says. */
+/**
+ * Makes copies with truncated weights, with a manifest of weights that is no JSON, and with wrong golden
+ * clips.
+ */
 async function damagedVersions(path: string, version: string): Promise<readonly [string, string, string]> {
   const names = ['cut', 'unreadable', 'lying'].map((kind) => `${version}-${kind}`) as [
     string,
@@ -67,10 +74,10 @@ async function reload(
   for (let turn = 0; turn < times; turn += 1) {
     const generation = await newestGeneration(path);
     const change = { change: 'promote' as const, by: 'bench', previous: [], pinned: null, shadow: null };
-    const done = logged(said[kind]);
+    const done = logged(logMessages[kind]);
     await writeServingState(path, generation, { ...change, current: next(turn + 1) });
     await done;
-    // The first fifth is for caches to fill.
+    // The first fifth is not measured: caches fill.
     if (turn >= times / 5 && turn % 5 === 0) memory.push([turn / 100, await residentMegabytes(child.pid!)]);
   }
   const ms = (performance.now() - startedMs) / times;

@@ -19,16 +19,16 @@ import { decodeWeights, weightsFileNames } from '../shared/registry/weights-file
 import { loadDataset, type LabelledClip } from '../services/trainer/data/dataset';
 import { distortions } from './distortions';
 
-/** Networks of a version, and the fold that they were not trained on. */
+/** The networks of a version that were not trained on a fold. */
 interface Judge {
   readonly scorer: WindowScorer;
   readonly fold: number;
 }
 
 /**
- * How much of its validation accuracy a version keeps when the sound comes distorted: each clip of the validation folds
- * through the whole way of an upload, judged by the networks that were not trained on it. `DATA_DIR`, `MODELS_DIR` and
- * `MODEL_VERSION` as everywhere.
+ * Measures how much of its validation accuracy a version keeps for distorted sounds. Each clip of the
+ * validation folds passes all steps of an upload, and is judged by the networks that were not trained on
+ * it. Reads `DATA_DIR`, `MODELS_DIR` and `MODEL_VERSION`.
  */
 export async function benchRobustness(): Promise<void> {
   const choice = await chooseEngine({ wish: 'cpu', onProgress: () => undefined, onFallback: console.log });
@@ -96,14 +96,14 @@ async function judgesOf({ folder, manifest }: Version, engine: LoadedEngine): Pr
   const values = decodeWeights({ parameters: ensembleParameters(network, members) }, specs, bytes);
   const folds = protocol.validationFold === null ? protocol.trainFolds : [protocol.validationFold];
   const networks = splitMembers(network, values, members);
-  const each = members / folds.length;
+  const membersPerFold = members / folds.length;
   return folds.map((fold, index) => {
-    const its = networks.slice(index * each, (index + 1) * each);
-    return { fold, scorer: createWindowScorer(network, its, manifest.frontEnd, engine) };
+    const own = networks.slice(index * membersPerFold, (index + 1) * membersPerFold);
+    return { fold, scorer: createWindowScorer(network, own, manifest.frontEnd, engine) };
   });
 }
 
-/** As an upload is judged: windows, their inputs, the mean over those that are audible. */
+/** Judges a sound as an upload: its windows, their inputs, and the mean over the audible ones. */
 function judge(scorer: WindowScorer, sound: Float32Array, { manifest }: Version): Verdict {
   const { frontEnd, classes, calibration } = manifest;
   const windows = sliceWindows(

@@ -9,7 +9,7 @@ const secondsPerRound = 8;
 const memoryRequests = 10_000;
 const warmUpRequests = 2000;
 
-/** `POST /classify` against the real service with the committed model: closed loop, real sockets, one machine. */
+/** Closed-loop load on `POST /classify` of the real service with the committed model, on one machine. */
 export async function benchService(): Promise<void> {
   const bytes = await readFile(join(projectFolder, 'samples', 'dog.ogg'));
   const clip = { contentType: 'audio/ogg', bytes };
@@ -46,7 +46,7 @@ async function probe(port: number, until: number): Promise<number[]> {
   return times;
 }
 
-/** Resident memory over 10,000 requests: the slope after the first 2,000. */
+/** Measures the slope of resident memory over 10,000 requests, after the first 2,000. */
 async function benchMemory({ child, port }: BenchService, clip: RequestBody): Promise<void> {
   const samples: [thousands: number, megabytes: number][] = [];
   let done = 0;

@@ -10,13 +10,13 @@ import { median } from './median';
 
 export const projectFolder = resolve(__dirname, '..', '..');
 
-/** The real service with the committed model, as a process of its own. */
+/** The real service with the committed model, in a process of its own. */
 export interface BenchService {
   readonly child: ChildProcess;
   readonly port: number;
-  /** What an admin sends. */
+  /** Headers with the admin key. */
   readonly adminHeaders: Readonly<Record<string, string>>;
-  /** The next line of its log with this message, of those that come from now on. */
+  /** Resolves at the next line of its log with this message. */
   readonly logged: (message: string) => Promise<void>;
   stop(): Promise<number>;
 }
@@ -68,7 +68,7 @@ export async function startService(env: Readonly<Record<string, string>> = {}): 
 }
 
 export interface Answer {
-  /** 0 for a connection that broke; its code is the body then. */
+  /** 0 for a connection that broke; the body is then the error code. */
   readonly status: number;
   readonly ms: number;
   readonly headers: IncomingHttpHeaders;
@@ -105,7 +105,7 @@ export function call(
   });
 }
 
-/** CPU time that the service has used. */
+/** CPU seconds that the service has used. */
 export async function cpuSeconds(port: number): Promise<number> {
   const { body } = await call(port, 'GET', '/metrics');
   return Number(/^process_cpu_seconds_total (\S+)$/m.exec(body)?.[1]);
@@ -117,8 +117,8 @@ export async function residentMegabytes(pid: number): Promise<number> {
 }
 
 /**
- * Change of y for each unit of x: the median of all pairwise slopes (Theil and Sen). Least squares would take a single step,
- * such as the first batch of a new size, for a steady climb.
+ * Slope of y over x: the median of all pairwise slopes (Theil and Sen). Least squares would mistake a
+ * single step, such as the first batch of a new size, for a steady increase.
  */
 export function slope(points: readonly (readonly [x: number, y: number])[]): number {
   const slopes = points.flatMap(([x1, y1], index) =>
@@ -134,7 +134,7 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((done) => setTimeout(done, ms));
 }
 
-/** A whole number behind an option of the command line, as in `--seconds 30`. */
+/** Reads the number after an option of the command line, as in `--seconds 30`. */
 export function option(name: string, otherwise: number): number {
   const at = process.argv.indexOf(`--${name}`);
   const value = at < 0 ? otherwise : Number(process.argv[at + 1]);

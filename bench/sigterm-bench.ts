@@ -8,7 +8,10 @@ const sampleRate = 16_000;
 const streams = 4;
 const uploaders = 4;
 
-/** An upload that asks before it sends: with `100 Continue` the service has accepted it, and owes an answer. */
+/**
+ * Uploads with `Expect: 100-continue`. With `100 Continue` the service has accepted the upload and must
+ * answer.
+ */
 function upload(port: number, clip: Buffer): Promise<{ accepted: boolean; status: number }> {
   return new Promise((done) => {
     let accepted = false;
@@ -19,7 +22,7 @@ function upload(port: number, clip: Buffer): Promise<{ accepted: boolean; status
       answer.on('close', () => {
         done({ accepted, status: answer.complete ? (answer.statusCode ?? 0) : 0 });
       });
-      // Refused without having been asked for its body.
+      // The upload was refused before its body was sent.
       if (!accepted) outgoing.destroy();
     });
     outgoing.on('continue', () => {
@@ -33,7 +36,10 @@ function upload(port: number, clip: Buffer): Promise<{ accepted: boolean; status
   });
 }
 
-/** SIGTERM under load, over and over: what was accepted is answered, each stream gets its last result, `done` and 1001. */
+/**
+ * Sends SIGTERM under load, repeatedly. Accepted uploads must be answered, and each stream must get its
+ * last result, `done` and close code 1001.
+ */
 export async function benchSigterm(): Promise<void> {
   const times = option('times', 100);
   const clip = await readFile(join(projectFolder, 'samples', 'dog.ogg'));

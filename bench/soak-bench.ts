@@ -8,7 +8,9 @@ const streams = 20;
 const uploadsPerSecond = 1;
 const sampleSeconds = 2;
 
-/** 20 streams and uploads for ten minutes: resident memory and event-loop lag must stay where they are. */
+/**
+ * Runs 20 streams and uploads for ten minutes; resident memory and event-loop lag must stay constant.
+ */
 export async function benchSoak(): Promise<void> {
   const minutes = option('minutes', 10);
   const clip = await readFile(join(projectFolder, 'samples', 'dog.ogg'));
@@ -32,7 +34,7 @@ export async function benchSoak(): Promise<void> {
     await sleep(sampleSeconds * 1000);
     const { body } = await call(service.port, 'GET', '/metrics');
     const p99 = Number(/^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(body)?.[1]) * 1000;
-    // The first fifth is for caches to fill.
+    // The first fifth is not measured: caches fill.
     if (elapsed() < minutes / 5) continue;
     memory.push([elapsed(), await residentMegabytes(service.child.pid!)]);
     lag.push([elapsed(), p99]);

@@ -4,10 +4,13 @@ import { cpuSeconds, option, sleep, startService } from './service';
 
 const sampleRate = 48_000;
 const hopSeconds = 1;
-/** A number of streams holds when 99 of 100 predictions come within this. */
+/** The service sustains a number of streams if 99 of 100 predictions arrive within this time. */
 const limitMs = 1000;
 
-/** How many live microphones one machine serves: real sockets, chunks of 20 ms, the client on the same machine. */
+/**
+ * Measures how many live microphones one machine serves, with real sockets and the client on the same
+ * machine.
+ */
 export async function benchStreams(): Promise<void> {
   const seconds = option('seconds', 12);
   const sound = await sampleSound(sampleRate);
@@ -22,7 +25,7 @@ export async function benchStreams(): Promise<void> {
       const microphones: Microphone[] = [];
       for (let k = 0; k < count; k += 1) {
         microphones.push(new Microphone(service.port, sound, sampleRate, hopSeconds));
-        // Spread over a hop: microphones in the world do not start together.
+        // Starts are spread over a hop, as real microphones do not start together.
         await sleep((hopSeconds * 1000) / count);
       }
       const [cpuBefore, beforeMs] = [await cpuSeconds(service.port), performance.now()];

@@ -12,8 +12,8 @@ import { option, projectFolder } from './service';
 const trainerMain = join(projectFolder, 'dist', 'services', 'trainer', 'main.js');
 
 /**
- * A cross-validation of four runs on one Redis, by one trainer and by two, each with one thread: what a second machine
- * saves. Needs redis-server, and ESC-10 in DATA_DIR.
+ * Measures what a second trainer saves: a cross-validation of four runs with one Redis, by one trainer
+ * and by two, each with one thread. Needs redis-server, and ESC-10 in DATA_DIR.
  */
 export async function benchTrainers(): Promise<void> {
   const epochs = option('epochs', 12);
@@ -25,7 +25,7 @@ export async function benchTrainers(): Promise<void> {
   }
 }
 
-/** From the submission to the parent's end; the trainers are up before. */
+/** Seconds from the submission to the end of the parent job; the trainers are started before. */
 async function seconds(trainers: number, epochs: number): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'earshot-trainers-'));
   const redis = await RedisProcess.start();

@@ -3,7 +3,10 @@ import { Connection } from './connection';
 import { freshSounds } from './fresh-sounds';
 import { startService } from './service';
 
-/** No timing: sounds that nothing of a version was chosen by, sent to the service that serves it; how many are taken for a class. */
+/**
+ * Counts how many sounds of no class the service takes for a class. No version was selected by these
+ * sounds.
+ */
 export async function benchUnknown(): Promise<void> {
   const service = await startService();
   const connection = new Connection(service.port);

@@ -3,7 +3,10 @@ import type { EngineChoice } from '../shared/compute/provide/choose-engine';
 import { findEncoderFor } from '../shared/compute/provide/provide-encoder';
 import { encoderCacheFolder } from '../shared/environment';
 
-/** The engine with the pretrained encoder's file, where the network hears with it and it is on this machine; `ENCODER` as the service has it. */
+/**
+ * Adds the pretrained encoder's file to the engine, if the front end needs it and the file is on this
+ * machine. Reads `ENCODER` as the service does.
+ */
 export async function withEncoderFile(choice: EngineChoice, network: NetworkConfig): Promise<EngineChoice> {
   const wish = process.env['ENCODER'] ?? 'auto';
   const encoderFile = await findEncoderFor([network], wish, encoderCacheFolder());

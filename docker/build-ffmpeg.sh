@@ -1,8 +1,9 @@
 #!/bin/sh
-# Builds ffmpeg from Debian's source package, as far as a sound classifier needs it: every container that
-# shared/decode/ffmpeg/ffmpeg-formats.ts lets ffmpeg open, every audio decoder, Matroska out; no video, no network, no devices. Debian's
-# own package brings 390 MB of video and display libraries, this is one program of a few MB with Debian's security fixes.
-# Usage: build-ffmpeg.sh PROGRAM    (needs gcc, make, nasm, dpkg-dev and deb-src lines in apt's sources)
+# Builds a small ffmpeg for audio from Debian's source package, with Debian's security fixes. It has the
+# containers that shared/decode/ffmpeg/ffmpeg-formats.ts allows, all audio decoders and Matroska output,
+# but no video, network or devices. It is one program of a few MB; Debian's binary package needs 390 MB
+# of video and display libraries. Usage: build-ffmpeg.sh PROGRAM    (needs gcc, make, nasm, dpkg-dev and
+# deb-src lines in apt's sources)
 set -eu
 program=$1
 scratch=$(mktemp -d)

@@ -1,13 +1,13 @@
 import { ESLintUtils } from '@typescript-eslint/utils';
 import * as tsutils from 'ts-api-utils';
 
-/** Whose result may be kept: a failure is somebody's from the first moment on. */
-const keepers = ['startInBackground'];
+/** Functions whose result may be kept in a variable, because they attach a handler for a rejection. */
+const handlers = ['startInBackground'];
 const functions = ['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression'];
 
 /**
- * Reports a promise that is stored in a variable and awaited later. If it rejects before that, the process
- * ends with an unhandled rejection.
+ * Reports a promise that is stored in a variable and awaited later. If it rejects before that, the
+ * process ends with an unhandled rejection.
  */
 export const noHeldPromise = {
   meta: {
@@ -38,7 +38,7 @@ export const noHeldPromise = {
       if (node.type === 'NewExpression') return (node.arguments[0]?.params?.length ?? 2) < 2;
       if (node.type !== 'CallExpression') return false;
       const { callee } = node;
-      if (callee.type === 'Identifier') return keepers.includes(callee.name);
+      if (callee.type === 'Identifier') return handlers.includes(callee.name);
       if (callee.type !== 'MemberExpression' || callee.property.type !== 'Identifier') return false;
       const { name } = callee.property;
       if (name === 'finally') return isHandled(callee.object);
@@ -46,8 +46,8 @@ export const noHeldPromise = {
     };
 
     const check = (node, target, value) => {
-      if (!makers(value).some((maker) => !isHandled(maker) && isPromise(maker))) return;
-      const { firstUse, firstWait } = after(node, sourceCode.getText(target), sourceCode);
+      if (!callsIn(value).some((call) => !isHandled(call) && isPromise(call))) return;
+      const { firstUse, firstWait } = positionsAfter(node, sourceCode.getText(target), sourceCode);
       if (firstUse === undefined || (firstWait ?? Infinity) < firstUse) {
         context.report({ node: value, messageId: 'held' });
       }
@@ -64,23 +64,26 @@ export const noHeldPromise = {
   },
 };
 
-/** The calls that a value may come from. What is there already (a parameter, a field) is somebody's. */
-function makers(value) {
+/** The calls whose result an expression may be. Parameters and fields are not followed. */
+function callsIn(value) {
   switch (value.type) {
     case 'CallExpression':
     case 'NewExpression':
       return [value];
     case 'ConditionalExpression':
-      return [...makers(value.consequent), ...makers(value.alternate)];
+      return [...callsIn(value.consequent), ...callsIn(value.alternate)];
     case 'LogicalExpression':
-      return [...makers(value.left), ...makers(value.right)];
+      return [...callsIn(value.left), ...callsIn(value.right)];
     default:
       return [];
   }
 }
 
-/** Where, behind `node` in its function, `name` is used for the first time, and where something else is waited for. */
-function after(node, name, sourceCode) {
+/**
+ * Positions after `node` in its function: of the first use of `name`, and of the first await of
+ * something else.
+ */
+function positionsAfter(node, name, sourceCode) {
   let owner = node.parent;
   while (owner.type !== 'Program' && !functions.includes(owner.type)) owner = owner.parent;
   const found = { firstUse: undefined, firstWait: undefined };
@@ -95,7 +98,7 @@ function after(node, name, sourceCode) {
     for (const key of sourceCode.visitorKeys[inner.type] ?? []) {
       for (const child of [inner[key]].flat()) if (child !== null && child !== undefined) visit(child);
     }
-    // What is waited for is looked at first: `await name` is a use.
+    // The operand is visited before the await, so that `await name` counts as a use.
     const waits =
       inner.type === 'AwaitExpression' || inner.type === 'YieldExpression' || inner.await === true;
     if (waits && inner.range[0] >= end && found.firstUse === undefined) found.firstWait ??= inner.range[0];

@@ -1,6 +1,7 @@
-"""Milliseconds a clip in PyTorch and ONNX Runtime, as JSON: engine.py THREADS [VERSION_FOLDER of the encoder]
+"""Prints milliseconds a clip in PyTorch and ONNX Runtime as JSON. Usage: engine.py THREADS [VERSION_FOLDER]
 
-Of the report's networks from their frames on, of the encoder's both: the network alone, and from samples to the answer.
+The report's networks are measured from their frames on. With the folder of an encoder version, its network
+is measured alone, and from samples to the answer.
 """
 
 import io

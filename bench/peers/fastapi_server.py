@@ -1,4 +1,4 @@
-"""POST /classify as most people write it: FastAPI, a thread pool, PyTorch. fastapi_server.py VERSION_FOLDER PORT THREADS"""
+"""POST /classify with FastAPI, a thread pool and PyTorch. Usage: fastapi_server.py VERSION_FOLDER PORT THREADS"""
 
 import io
 import sys

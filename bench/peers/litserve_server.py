@@ -1,4 +1,4 @@
-"""LitServe with its dynamic batching. litserve_server.py VERSION_FOLDER PORT THREADS"""
+"""LitServe with its dynamic batching. Usage: litserve_server.py VERSION_FOLDER PORT THREADS"""
 
 import io
 import sys

@@ -1,4 +1,7 @@
-"""A version's networks in PyTorch, with its weights in models/ (TensorFlow.js's format): the report's two, or heads on the encoder."""
+"""The networks of a version in PyTorch, with its weights in models/ (TensorFlow.js's format).
+
+They are the report's two networks, or the heads on the pretrained encoder.
+"""
 
 import json
 import math
@@ -23,7 +26,7 @@ TOKENS = 2251
 
 
 def read_version(folder):
-    """Its manifest, and the weights as float32 arrays by name."""
+    """Reads a version's manifest, and its weights as float32 arrays by name."""
     manifest = json.loads((Path(folder) / "manifest.json").read_text())
     data = (Path(folder) / "weights.bin").read_bytes()
     weights, offset = {}, 0
@@ -92,7 +95,7 @@ class Attention(nn.Module):
 
 
 class Transformer(nn.Module):
-    """The last attention block and the feed-forward block see the class token only, as Earshot's do."""
+    """The last attention block and the feed-forward block compute the class token only, as Earshot's do."""
 
     def __init__(self, classes, heads, hidden):
         super().__init__()
@@ -146,7 +149,10 @@ def load_norm(layer, weights, name):
 
 
 def load_model(folder):
-    """(network in inference mode, class names) of a version of `cnn`, `transformer` or `encoder`; ENCODER_FILE is the encoder's."""
+    """Loads a version of `cnn`, `transformer` or `encoder`; ENCODER_FILE names the encoder's file.
+
+    Returns the network in inference mode and the class names.
+    """
     manifest, weights = read_version(folder)
     network, classes = manifest["network"], manifest["classes"]
     if network["architecture"] == "encoder":
@@ -160,7 +166,7 @@ def load_model(folder):
 
 
 def window_of(file, sample_rate, window_samples):
-    """An audio file or file object, mono, cut or completed with zeros to a window."""
+    """Reads an audio file or file object as mono, cut or padded with zeros to one window."""
     samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
     mono = samples.mean(axis=1)
     if rate != sample_rate:
@@ -171,7 +177,7 @@ def window_of(file, sample_rate, window_samples):
 
 
 def features(file, model):
-    """What the model takes of an audio file: samples of the encoder's window, or the report's frames [144000]."""
+    """Computes the model's input from an audio file: the encoder's window, or the report's frames [144000]."""
     if isinstance(model, encoder.Version):
         return window_of(file, encoder.SAMPLE_RATE, encoder.WINDOW_SAMPLES)
     window = window_of(file, SAMPLE_RATE, WINDOW_SAMPLES)
@@ -180,7 +186,7 @@ def features(file, model):
 
 
 def answer(logits, classes):
-    """Probabilities of one clip, most probable first."""
+    """Formats the probabilities of one clip, the most probable class first."""
     probabilities = torch.softmax(torch.as_tensor(logits), 0).tolist()
     ranked = sorted(zip(probabilities, classes), reverse=True)
     return {
