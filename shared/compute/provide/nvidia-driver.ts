@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { childEnvironment } from '../../environment';
 
 export interface NvidiaDriver {
   /** Why programs here cannot use it, though the kernel has it; undefined: as far as can be told they can. */
@@ -35,7 +36,10 @@ function lookFor(root: string): NvidiaDriver | undefined {
 /** In a process of its own, because a library that was loaded stays. */
 function whyNotLoaded(): string | undefined {
   const script = `process.dlopen({ exports: {} }, '${library}')`;
-  const { stderr } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
+  const { stderr } = spawnSync(process.execPath, ['-e', script], {
+    env: childEnvironment(),
+    encoding: 'utf8',
+  });
   // What loads is no module of Node's, which is said otherwise.
   return /Error: (.*cannot open shared object file.*)/.exec(stderr)?.[1];
 }
