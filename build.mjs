@@ -37,8 +37,14 @@ async function filesBelow(folder) {
 /** Compiles files one by one, for Node.js. @returns what becomes of each, by its path in dist/ */
 async function compile(entryPoints) {
   const { outputFiles } = await build({
-    ...{ ...common, entryPoints, outdir: outputFolder, format: 'cjs', platform: 'node', target: 'node20.19' },
-    ...{ sourcemap: true, sourcesContent: false },
+    ...common,
+    entryPoints,
+    outdir: outputFolder,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20.19',
+    sourcemap: true,
+    sourcesContent: false,
   });
   return outputFiles.map(({ path, contents }) => [path, contents]);
 }
@@ -53,7 +59,11 @@ async function copies(paths, folder, base) {
 /** @returns the modules that browsers load, by their paths in `folder` */
 async function pageModules(folder) {
   const { metafile } = await build({
-    ...{ ...common, bundle: true, metafile: true, entryPoints: pageScripts, outdir: outputFolder },
+    ...common,
+    bundle: true,
+    metafile: true,
+    entryPoints: pageScripts,
+    outdir: outputFolder,
   });
   return Promise.all(
     Object.keys(metafile.inputs).map(async (path) => {

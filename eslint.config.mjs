@@ -2,6 +2,7 @@ import jest from 'eslint-plugin-jest';
 import tseslint from 'typescript-eslint';
 import { functionLines } from './lint/function-lines.mjs';
 import { noHeldPromise } from './lint/no-held-promise.mjs';
+import { noLiteralSpread } from './lint/no-literal-spread.mjs';
 
 /** A recipe says what follows from its optimiser (services/trainer/recipes). */
 const asksForOptimiser = {
@@ -53,6 +54,11 @@ export default tseslint.config(
     files: ['services/**/*.ts', 'shared/**/*.ts', 'bench/**/*.ts'],
     plugins: { functions: { rules: { lines: functionLines } } },
     rules: { 'functions/lines': ['error', { max: 60 }] },
+  },
+  {
+    files: ['services/**/*.ts', 'shared/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts'],
+    plugins: { literals: { rules: { 'no-spread': noLiteralSpread } } },
+    rules: { 'literals/no-spread': 'error' },
   },
   // Settings are read once; the rest of the code gets values.
   {

@@ -11,18 +11,21 @@ const alone = { members: 1 };
 const { frontEnd: views } = mel;
 const networks: readonly Served[] = [
   {
-    ...{ ...alone, frontEnd: reportFrontEnd },
+    ...alone,
+    frontEnd: reportFrontEnd,
     config: { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' },
   },
   {
-    ...{ ...alone, frontEnd: reportFrontEnd },
+    ...alone,
+    frontEnd: reportFrontEnd,
     config: { architecture: 'transformer', dropout: 0.1, heads: 4, hidden: 1024 },
   },
   { ...alone, frontEnd: melFrontEnd, config: { architecture: 'mel-small', dropout: 0.3 } },
   { ...alone, frontEnd: melFrontEnd, config: { architecture: 'mel', width: 24, dropout: 0.3 } },
   // The structure of the published `mel` version: for each of four folds a network of each view.
   {
-    ...{ members: 4 * viewsOf(views).length, frontEnd: views },
+    members: 4 * viewsOf(views).length,
+    frontEnd: views,
     config: { architecture: 'mel', width: 12, dropout: 0.3 },
   },
   // As the version is that serves where the pretrained encoder can be had.

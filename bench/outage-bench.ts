@@ -26,7 +26,9 @@ export async function benchOutage(): Promise<void> {
   const redis = await RedisProcess.start();
   const queue = createBullQueue(redis.url, { logger: createLogger('silent') });
   const env = {
-    ...{ REDIS_URL: redis.url, RUNS_DIR: join(folder, 'runs'), DATASETS_DIR: join(folder, 'datasets') },
+    REDIS_URL: redis.url,
+    RUNS_DIR: join(folder, 'runs'),
+    DATASETS_DIR: join(folder, 'datasets'),
     DATA_DIR: resolve(process.env['DATA_DIR'] ?? '../shared/esc10'),
   };
   const attempts: string[] = [];

@@ -46,7 +46,9 @@ async function seconds(trainers: number, epochs: number): Promise<number> {
     const startedMs = performance.now();
     const { job } = await queue.submit(
       jobRequestSchema.parse({
-        ...{ kind: 'train', architecture: 'cnn', hyperparameters: { epochs } },
+        kind: 'train',
+        architecture: 'cnn',
+        hyperparameters: { epochs },
         protocol: { crossValidate: true },
       }),
     );

@@ -115,11 +115,19 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
       });
   const drift = new Drift();
   const shadow: Shadow = new Shadow({
-    ...{ registry, metrics, logger, load: loader(true) },
+    registry,
+    metrics,
+    logger,
+    load: loader(true),
     isBusy: () => host.queuedWindows > 0,
   });
   const host: ModelHost = new ModelHost({
-    ...{ registry, shadow, drift, metrics, logger, load: loader(false) },
+    registry,
+    shadow,
+    drift,
+    metrics,
+    logger,
+    load: loader(false),
     modelsFolder: config.modelsFolder,
     forced: config.modelVersion,
     limitMs: config.modelLoadMs,
@@ -140,7 +148,9 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
     () => host.isBehind,
   );
   return {
-    ...{ host, shadow, registry },
+    host,
+    shadow,
+    registry,
     engine: (networks) => choose(chooser.forGood, networks),
     observer: (manifest, windows) => {
       drift.look(manifest, windows);

@@ -53,7 +53,8 @@ function figuresOf(all: readonly Job[], oldestWaiting: Date | undefined): JobFig
   return {
     counts: jobKinds.flatMap((kind) =>
       jobStateSchema.options.map((state) => ({
-        ...{ kind, state },
+        kind,
+        state,
         jobs: all.filter((job) => job.state === state && kindOf(job) === kind).length,
       })),
     ),

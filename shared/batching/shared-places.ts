@@ -58,7 +58,9 @@ export class SharedPlaces {
       former.holder.giveUp();
     }
     const place: Place = {
-      ...{ caller, holder, sinceMs: this.#clock.now() },
+      caller,
+      holder,
+      sinceMs: this.#clock.now(),
       leave: () => {
         if (this.#places.delete(place)) this.#counts.add(caller, -1);
       },

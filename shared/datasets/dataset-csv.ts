@@ -85,7 +85,10 @@ export function readDatasetCsv(folder: string, options: ReadDatasetOptions = {})
     csvName: head.name,
     folders: index.folders,
     rows: checked.lines.map(({ filename, file, category, target, fold, source }, at) => ({
-      ...{ filename, file, category, target },
+      filename,
+      file,
+      category,
+      target,
       source: sourceOf(filename, source),
       fold: made === undefined ? fold! : made.folds[at]!,
     })),

@@ -46,7 +46,9 @@ const refuse = (): Promise<never> => Promise.reject(new AppError('internal', 'No
 
 const nothingKept = createJobQueue(
   {
-    ...{ insert: refuse, replace: refuse, remove: refuse },
+    insert: refuse,
+    replace: refuse,
+    remove: refuse,
     read: () => Promise.resolve(undefined),
     all: () => Promise.resolve({ records: [], unreadable: [] }),
     watch: () => () => undefined,

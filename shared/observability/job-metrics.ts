@@ -52,7 +52,10 @@ export class JobMetrics {
       show: (gauge: Gauge<Label>, figures: JobFigures | undefined) => void,
     ): void => {
       const shown = new Gauge<Label>({
-        ...{ name: `earshot_${name}`, help, labelNames, registers: this.#registers },
+        name: `earshot_${name}`,
+        help,
+        labelNames,
+        registers: this.#registers,
         collect: async () => {
           show(shown, await look());
         },

@@ -37,7 +37,9 @@ export async function measureInProcess(
   how: MeasureOptions,
 ): Promise<Measured> {
   const child = fork(join(__dirname, 'measure-worker.js'), [], {
-    ...{ execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'advanced' },
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    serialization: 'advanced',
   });
   const timer = setTimeout(() => child.kill('SIGKILL'), timedSteps * how.limitMs + startMs);
   try {

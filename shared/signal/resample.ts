@@ -78,7 +78,10 @@ function createKernelPlan(up: number, down: number, filter: ResampleFilter): Ker
   new Float32Array(kernel.memory, 0, filter.rows.length).set(filter.rows);
   const { taps, phases, interpolated } = filter;
   return {
-    ...{ up, down, kernel, batch },
+    up,
+    down,
+    kernel,
+    batch,
     filter: { taps, phases, interpolated },
     samples: new Float32Array(kernel.memory, rowsBytes, sampleCount),
     jobs: new Int32Array(kernel.memory, rowsBytes + samplesBytes, 2 * dots),
@@ -92,7 +95,9 @@ function createPlan(up: number, down: number, arithmetic: ResampleArithmetic, fi
   if (compute !== undefined) return { up, down, taps, compute };
   const plan = createKernelPlan(up, down, filter);
   return {
-    ...{ up, down, taps },
+    up,
+    down,
+    taps,
     compute: (first, count, signal, signalStart) => {
       const chunks: Float32Array[] = [];
       for (let done = 0; done < count; done += plan.batch) {

@@ -9,7 +9,13 @@ let folder: string;
 let reads: number;
 let readings: DatasetReadings;
 const reading: DatasetReading = {
-  ...{ clips: 1, classCount: 1, foldCount: 1, foldsMade: false, classes: [], warnings: [], state: '' },
+  clips: 1,
+  classCount: 1,
+  foldCount: 1,
+  foldsMade: false,
+  classes: [],
+  warnings: [],
+  state: '',
   problems: { shown: [], count: 0 },
   places: ['list.csv', '', 'audio'],
 };

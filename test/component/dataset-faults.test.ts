@@ -143,7 +143,9 @@ describeWith(smallDisk)('a disk that becomes full in the middle of an upload', (
       }),
     };
     expect(JSON.parse(printed)).toEqual({
-      ...{ form: full, zip: full, unpacked: full },
+      form: full,
+      zip: full,
+      unpacked: full,
       left: { entries: [], bytes: 0 },
       listed: { datasets: [] },
       small: 201,

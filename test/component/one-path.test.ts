@@ -60,8 +60,10 @@ async function byTrainer(version: Version): Promise<Probabilities> {
   const scorers = await loadNetworks(version, engine);
   try {
     const { clips } = await loadDataset({
-      ...{ folder: join(folder, 'data'), cacheFolder: join(folder, 'cache') },
-      ...{ frontEnd, decoder },
+      folder: join(folder, 'data'),
+      cacheFolder: join(folder, 'cache'),
+      frontEnd,
+      decoder,
     });
     const example = examplesOf(clips.slice(0, 1), frontEnd, engine);
     const { logits } = answersOf(scorers, example, classes.length);

@@ -26,8 +26,13 @@ afterEach(async () => {
 
 function choose(options: Partial<ChooseOptions>): ReturnType<typeof chooseEngine> {
   return chooseEngine({
-    ...{ wish: 'auto', cacheFolder: join(folder, 'cache'), threads: 1, root: folder },
-    ...{ onProgress: () => undefined, onFallback: (reason) => reasons.push(reason), ...options },
+    wish: 'auto',
+    cacheFolder: join(folder, 'cache'),
+    threads: 1,
+    root: folder,
+    onProgress: () => undefined,
+    onFallback: (reason) => reasons.push(reason),
+    ...options,
   });
 }
 

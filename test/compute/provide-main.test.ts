@@ -21,7 +21,8 @@ function provide(
   env: NodeJS.ProcessEnv = {},
 ): { readonly code: number | null; readonly output: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [command, ...args], {
-    ...{ encoding: 'utf8', env: { ...process.env, ...env } },
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
   });
   return { code: status, output: stdout + stderr };
 }

@@ -80,8 +80,14 @@ it('a process without descriptors takes no engine, encoder or lock for missing b
   const { during, after, fellBack } = JSON.parse(output) as Record<string, Record<string, string>>;
   const shortage = expect.stringMatching(/^shortage: .*EMFILE/);
   expect(during).toEqual({
-    ...{ encoder: shortage, kernels: shortage, lock: shortage, cache: shortage, cores: shortage },
-    ...{ engine: shortage, tool: shortage, libtensorflow: shortage },
+    encoder: shortage,
+    kernels: shortage,
+    lock: shortage,
+    cache: shortage,
+    cores: shortage,
+    engine: shortage,
+    tool: shortage,
+    libtensorflow: shortage,
   });
   expect(during!['encoder']).toContain(folder);
   expect(fellBack).toEqual([]);

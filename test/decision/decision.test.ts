@@ -101,14 +101,18 @@ describe('a verdict', () => {
 
   it('names the most probable class, and all the same when it is unknown', () => {
     expect(verdictOf(window([0.1, 0.7, 0.2]), options)).toEqual({
-      ...{ label: 'rain', unknown: false, confidence: 0.7 },
+      label: 'rain',
+      unknown: false,
+      confidence: 0.7,
       predictions: [
         { label: 'rain', probability: 0.7 },
         { label: 'clock', probability: 0.2 },
       ],
     });
     expect(verdictOf(window([0.3, 0.4, 0.3]), options)).toMatchObject({
-      ...{ label: 'unknown', unknown: true, confidence: 0.4 },
+      label: 'unknown',
+      unknown: true,
+      confidence: 0.4,
       predictions: [{ label: 'rain' }, { label: 'dog' }],
     });
     expect(verdictOf(window([0.3, 0.4, 0.3]), { ...options, unknownBelow: undefined })).toMatchObject({
@@ -120,7 +124,9 @@ describe('a verdict', () => {
   it('names every class at its own threshold or above where classes do not exclude each other', () => {
     const several = { ...options, unknownBelow: 0, thresholds: [0.3, 0.75, 0.1] };
     expect(verdictOf(window([0.6, 0.7, 0.1]), several)).toEqual({
-      ...{ label: 'dog', unknown: false, confidence: 0.6 },
+      label: 'dog',
+      unknown: false,
+      confidence: 0.6,
       labels: [
         { label: 'dog', probability: 0.6 },
         { label: 'clock', probability: 0.1 },

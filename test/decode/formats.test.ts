@@ -87,7 +87,9 @@ const foreign: readonly Case[] = [
     file: 'a.m4a',
     args: ['-movflags', 'faststart'],
     source: { format: 'mp4', codec: 'aac', channels: 2 },
-    ...{ channels: 2, leastDb: 25, extraSeconds: 0.03 },
+    channels: 2,
+    leastDb: 25,
+    extraSeconds: 0.03,
   },
   { file: 'a.m4a', args: ['-c:a', 'alac'], source: { format: 'mp4', codec: 'alac' }, leastDb: 75 },
   {
@@ -106,7 +108,8 @@ const foreign: readonly Case[] = [
     file: 'a.wav',
     args: ['-c:a', 'adpcm_ms'],
     source: { format: 'wav', codec: 'adpcm_ms' },
-    ...{ leastDb: 20, extraSeconds: 0.05 },
+    leastDb: 20,
+    extraSeconds: 0.05,
   },
 ];
 

@@ -43,8 +43,11 @@ describe('joinFrames', () => {
 
   it('takes other layouts from the front end', () => {
     const frontEnd: FrontEnd = {
-      ...{ kind: 'frames', sampleRate: 10 },
-      ...{ windowSeconds: 0.8, frameSeconds: 0.3, hopSeconds: 0.2 },
+      kind: 'frames',
+      sampleRate: 10,
+      windowSeconds: 0.8,
+      frameSeconds: 0.3,
+      hopSeconds: 0.2,
     };
     expect(joinedSamples(frontEnd)).toBe(9);
     expect([...joinFrames(ramp(8), frontEnd)]).toEqual([1, 2, 3, 3, 4, 5, 5, 6, 7]);

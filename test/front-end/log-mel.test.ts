@@ -49,8 +49,14 @@ describe('the log-mel front end', () => {
 
   const small: LogMelFrontEnd = {
     ...melFrontEnd,
-    ...{ sampleRate: 8000, fftSamples: 128, hopSamples: 80, melBins: 12, highestHz: 4000 },
-    ...{ windowSeconds: 1, cropFrames: 30, crops: 4 },
+    sampleRate: 8000,
+    fftSamples: 128,
+    hopSamples: 80,
+    melBins: 12,
+    highestHz: 4000,
+    windowSeconds: 1,
+    cropFrames: 30,
+    crops: 4,
   };
 
   it.each([8000, 4000, 1000, 100, 1, 9000])(

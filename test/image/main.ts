@@ -40,7 +40,10 @@ async function main(args: readonly string[]): Promise<void> {
   const scratch = await mkdtemp(join(tmpdir(), 'earshot-image-'));
   try {
     const roots = await buildImages(targets, {
-      ...{ context: project, scratch, onStep: say, args: buildArgs },
+      context: project,
+      scratch,
+      onStep: say,
+      args: buildArgs,
       contexts: pairs(values['build-context']),
     });
     const dockerfile = parseDockerfile(await readFile(join(project, 'Dockerfile'), 'utf8'), buildArgs);

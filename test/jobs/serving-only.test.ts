@@ -34,7 +34,9 @@ afterEach(() => {
 function trainer(...args: readonly string[]): { readonly code: number | null; readonly stderr: string } {
   const env = { ...process.env, NODE_OPTIONS, REDIS_URL: 'redis://127.0.0.1:1' };
   const { status, stderr } = spawnSync(process.execPath, [trainerMain, ...args], {
-    ...{ env, cwd: folder, encoding: 'utf8' },
+    env,
+    cwd: folder,
+    encoding: 'utf8',
   });
   return { code: status, stderr };
 }
@@ -56,7 +58,9 @@ describe('an installation that only serves', () => {
       const url = await service.url();
       const headers = { ...(await service.adminHeaders()), 'content-type': 'application/json' };
       const answer = await fetch(`${url}/jobs`, {
-        ...{ method: 'POST', headers, body: JSON.stringify({ kind: 'train', architecture: 'mel' }) },
+        method: 'POST',
+        headers,
+        body: JSON.stringify({ kind: 'train', architecture: 'mel' }),
       });
       expect(answer.status).toBe(503);
       expect(await answer.json()).toMatchObject({

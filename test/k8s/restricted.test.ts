@@ -15,7 +15,7 @@ const breaches: readonly (readonly [string, (pod: PodSpec) => void])[] = [
   ['hostNetwork is on', (pod) => (pod.hostNetwork = true)],
   ['hostPID is on', (pod) => (pod.hostPID = true)],
   ['hostIPC is on', (pod) => (pod.hostIPC = true)],
-  ['volume x is a hostPath', (pod) => pod.volumes.push({ name: 'x', ...{ hostPath: { path: '/' } } })],
+  ['volume x is a hostPath', (pod) => pod.volumes.push({ name: 'x', hostPath: { path: '/' } })],
   ['sysctl kernel.msgmax', (pod) => (pod.securityContext!.sysctls = [{ name: 'kernel.msgmax' }])],
   ['token is mounted', (pod) => delete pod.automountServiceAccountToken],
   ['is privileged', (pod) => (pod.containers[0]!.securityContext!.privileged = true)],

@@ -44,7 +44,8 @@ describe('calibrating a version', () => {
     const logits = Array.from({ length: 100 }, (_, clip) => [Float32Array.of(clip / 20, 0)]);
     const labels = logits.map((_, clip) => (clip % 7 === 0 ? 1 : 0));
     const answers = (rows: Float32Array[][], evidence = 1): ClipAnswers => ({
-      ...{ logits: rows, evidence: rows.map(() => Float32Array.of(evidence, evidence)) },
+      logits: rows,
+      evidence: rows.map(() => Float32Array.of(evidence, evidence)),
     });
     const { unknown, temperature } = calibrate(labels, answers(logits), {
       weak: answers([[Float32Array.of(0.1, 0)], [Float32Array.of(0, 0)]]),

@@ -118,8 +118,13 @@ describe('the gate', () => {
     const decision = decide({ candidate, current });
     expect(failed(decision)).toEqual(['accuracy']);
     expect(figuresOf(decision, 'accuracy')).toEqual({
-      ...{ test: 'mcnemar', clips: 6, candidateCorrect: 3, currentCorrect: 4 },
-      ...{ onlyCandidate: 1, onlyCurrent: 2, p: 1 },
+      test: 'mcnemar',
+      clips: 6,
+      candidateCorrect: 3,
+      currentCorrect: 4,
+      onlyCandidate: 1,
+      onlyCurrent: 2,
+      p: 1,
     });
     expect(decide({ candidate: { ...candidate, ...current }, current: candidate }).passed).toBe(true);
   });

@@ -43,7 +43,8 @@ describe('the registry', () => {
       const file = join(folder, name, 'manifest.json');
       const manifest = JSON.parse(await readFile(file, 'utf8')) as { classes: string[] };
       const calibration = {
-        ...{ temperature: 1, unknownBelow: 0 },
+        temperature: 1,
+        unknownBelow: 0,
         thresholds: manifest.classes.slice(0, thresholds).map(() => 0.5),
       };
       const network = { architecture: 'encoder', multiLabel: true };

@@ -23,7 +23,12 @@ beforeEach(async () => {
     changes: { metrics: { validationAccuracy: 0.9, validationLoss: 1 } },
   });
   await writeServingState(folder, 0, {
-    ...{ change: 'promote', by: 'a test', current: promoted, previous: [best], pinned: null, shadow: null },
+    change: 'promote',
+    by: 'a test',
+    current: promoted,
+    previous: [best],
+    pinned: null,
+    shadow: null,
   });
 });
 afterEach(async () => {
@@ -91,8 +96,16 @@ it('a process without descriptors says so of whatever it reads, and takes nothin
   );
   const spawning = expect.stringContaining('EMFILE');
   expect(during).toEqual({
-    ...{ list: shortage, choose: shortage, read: shortage, state: shortage, newest: shortage },
-    ...{ golden: shortage, report: shortage, rollBack: shortage, measure: spawning, job: spawning },
+    list: shortage,
+    choose: shortage,
+    read: shortage,
+    state: shortage,
+    newest: shortage,
+    golden: shortage,
+    report: shortage,
+    rollBack: shortage,
+    measure: spawning,
+    job: spawning,
   });
   expect(new Set(Object.values(after!))).toEqual(new Set(['fine']));
   expect((await readServingState(folder)).state).toMatchObject({ change: 'rollback', current: best });
@@ -118,7 +131,9 @@ it('a version’s file that is there and cannot be read is named with the cause,
 
 function start(env: Readonly<Record<string, string>> = {}): ServiceProcess {
   const service = new ServiceProcess({
-    ...{ MODELS_DIR: folder, NODE_OPTIONS: `--require=${hoarder}`, ...env },
+    MODELS_DIR: folder,
+    NODE_OPTIONS: `--require=${hoarder}`,
+    ...env,
   });
   running.push(service);
   return service;
@@ -138,7 +153,12 @@ it('a service that runs out of descriptors serves on, and follows a promotion wh
   const url = await service.url();
   service.child.kill('SIGUSR2');
   await writeServingState(folder, 1, {
-    ...{ change: 'promote', by: 'a test', current: best, previous: [promoted], pinned: null, shadow: null },
+    change: 'promote',
+    by: 'a test',
+    current: best,
+    previous: [promoted],
+    pinned: null,
+    shadow: null,
   });
   const told = await service.lineWith({ msg: 'what was promoted cannot be served', serving: promoted });
   expect((told as unknown as { reason: string }).reason).toContain('EMFILE');

@@ -19,7 +19,11 @@ async function main(path: string, threads: number): Promise<void> {
 /** Small calls without a pause: most moments are within one, and many just before it makes what it gives back. */
 function work(path: string): void {
   const resampler = loadKernels(path).createResampler({
-    ...{ instructionSet: 'baseline', up: 1, down: 1, taps: 16, rows: new Float32Array(16) },
+    instructionSet: 'baseline',
+    up: 1,
+    down: 1,
+    taps: 16,
+    rows: new Float32Array(16),
   });
   const samples = new Float32Array(64);
   parentPort!.postMessage('in');

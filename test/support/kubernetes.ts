@@ -56,6 +56,7 @@ export interface Volume {
   persistentVolumeClaim?: { claimName: string };
   emptyDir?: { sizeLimit: string };
   image?: { reference: string };
+  hostPath?: { path: string };
 }
 
 export interface PodSpec {

@@ -9,8 +9,13 @@ import { melWeights } from './native-mel';
 /** Small enough for references that take the square of a frame's length; its filters for low notes are empty. */
 export const smallFrontEnd: LogMelFrontEnd = {
   ...melFrontEnd,
-  ...{ sampleRate: 8000, fftSamples: 256, hopSamples: 80, highestHz: 4000 },
-  ...{ windowSeconds: 1, cropFrames: 30, crops: 4 },
+  sampleRate: 8000,
+  fftSamples: 256,
+  hopSamples: 80,
+  highestHz: 4000,
+  windowSeconds: 1,
+  cropFrames: 30,
+  crops: 4,
 };
 
 export interface EnsembleSetting {
@@ -28,7 +33,10 @@ export function addonEnsemble(
   { frontEnd = smallFrontEnd, instructionSet = addon.instructionSets()[0]!, threads = 2 }: EnsembleSetting,
 ): ReturnType<KernelsAddon['createMelEnsemble']> {
   const ensemble = addon.createMelEnsemble({
-    ...{ instructionSet, threads, classes: ensembleClasses, members: ensembleWeights.length },
+    instructionSet,
+    threads,
+    classes: ensembleClasses,
+    members: ensembleWeights.length,
     ...melSize({ architecture: 'mel-small' }),
     ...addonFrontEnd(frontEnd),
   });

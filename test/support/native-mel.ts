@@ -43,7 +43,12 @@ export function addonMel(
   const mel = addon.createMel({
     instructionSet: addon.instructionSets()[0]!,
     ...melSize({ architecture }),
-    ...{ threads: 2, dropout: 0, classes, beta2: 0.99, weightDecay: 0.02, averageDecay: 0.995 },
+    threads: 2,
+    dropout: 0,
+    classes,
+    beta2: 0.99,
+    weightDecay: 0.02,
+    averageDecay: 0.995,
     ...options,
   });
   mel.setWeights(Object.values(weights));

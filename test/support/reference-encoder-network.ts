@@ -22,7 +22,9 @@ interface Maps {
 export function referenceEncode(weights: WeightArrays, picture: Float32Array): Float64Array {
   const frames = picture.length / encoderBands;
   const input: Maps = {
-    ...{ channels: 1, rows: encoderBands, columns: frames },
+    channels: 1,
+    rows: encoderBands,
+    columns: frames,
     values: Float64Array.from({ length: picture.length }, (_, at) => {
       const [band, frame] = [floor(at / frames), at % frames];
       return picture[frame * encoderBands + band]!;

@@ -9,15 +9,13 @@ type Values = Readonly<Record<string, ArrayLike<number>>>;
 type Maps = number[][][];
 
 const kernels: Readonly<Record<string, readonly [number, number]>> = {
-  ...{
-    conv1: [5, 5],
-    conv2: [3, 3],
-    conv3: [3, 3],
-    conv4: [3, 3],
-    conv5: [3, 3],
-    conv6: [3, 3],
-    head: [3, 4],
-  },
+  conv1: [5, 5],
+  conv2: [3, 3],
+  conv3: [3, 3],
+  conv4: [3, 3],
+  conv5: [3, 3],
+  conv6: [3, 3],
+  head: [3, 4],
 };
 
 /**

@@ -80,8 +80,13 @@ export interface Harness {
 
 /** What `GET /models` says where there is nothing. */
 export const noModels: ModelList = {
-  ...{ served: null, current: null, previous: null, pinned: null, shadow: null },
-  ...{ problems: [], models: [] },
+  served: null,
+  current: null,
+  previous: null,
+  pinned: null,
+  shadow: null,
+  problems: [],
+  models: [],
 };
 
 /** The admin key that a harness's service made at its start. */
@@ -134,7 +139,14 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
   const streams = composeStreams(
     { maxStreams, streamShare: 0.8 },
     {
-      ...{ turns, lease, observer: options.observer, identify, callerIdOf, origins, metrics, logger },
+      turns,
+      lease,
+      observer: options.observer,
+      identify,
+      callerIdOf,
+      origins,
+      metrics,
+      logger,
       model: () => current,
     },
     { ...streamTuning, ...options.tuning },
@@ -160,13 +172,19 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     ...options.datasets?.limits,
   };
   const datasets = createDatasetStore(options.datasets?.folder ?? noFolder, datasetLimits, {
-    ...{ decoder, logger },
+    decoder,
+    logger,
     thread: createDatasetThread(),
   });
   const app = createApp({
-    ...{ datasets, datasetLimits, jobs },
+    datasets,
+    datasetLimits,
+    jobs,
     classifyClip: createClassifyClip({
-      ...{ decoder, lease, observer: options.observer, turns },
+      decoder,
+      lease,
+      observer: options.observer,
+      turns,
       maxClipSeconds: 600,
       maxWindows: maxQueuedItems,
       metrics,
@@ -184,8 +202,13 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     origins,
     models: { list: options.listModels, details: nothing, labels: nothing },
     modelAdmin: {
-      ...{ promote: nothing, rollBack: nothing, pin: nothing, unpin: nothing },
-      ...{ shadow: nothing, unshadow: nothing, problem: undefined },
+      promote: nothing,
+      rollBack: nothing,
+      pin: nothing,
+      unpin: nothing,
+      shadow: nothing,
+      unshadow: nothing,
+      problem: undefined,
     },
     assertAdmin: createAssertAdmin(
       options.adminsOnly === true || options.apiKeysFile !== undefined ? identify : asAdmin(identify),
@@ -220,8 +243,19 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     current = next;
   };
   return {
-    ...{ inference, decoder, metrics, logLines, model, batcher, promote },
-    ...{ gate, streams, server, service, port, datasets },
+    inference,
+    decoder,
+    metrics,
+    logLines,
+    model,
+    batcher,
+    promote,
+    gate,
+    streams,
+    server,
+    service,
+    port,
+    datasets,
   };
 }
 

@@ -17,10 +17,24 @@ export interface WavOptions {
 }
 
 const bytesOf: Readonly<Record<SampleType, number>> = {
-  ...{ u8: 1, s16: 2, s24: 3, s32: 4, f32: 4, f64: 8, alaw: 1, mulaw: 1 },
+  u8: 1,
+  s16: 2,
+  s24: 3,
+  s32: 4,
+  f32: 4,
+  f64: 8,
+  alaw: 1,
+  mulaw: 1,
 };
 const tagOf: Readonly<Record<SampleType, number>> = {
-  ...{ u8: 1, s16: 1, s24: 1, s32: 1, f32: 3, f64: 3, alaw: 6, mulaw: 7 },
+  u8: 1,
+  s16: 1,
+  s24: 1,
+  s32: 1,
+  f32: 3,
+  f64: 3,
+  alaw: 6,
+  mulaw: 7,
 };
 
 export function chunk(id: string, content: Buffer, { pad = true, size = content.length } = {}): Buffer {

@@ -12,12 +12,25 @@ import type { SpectrogramCache } from '../../services/trainer/data/spectrogram-c
 
 const frontEnd: LogMelFrontEnd = {
   ...melFrontEnd,
-  ...{ sampleRate: 8000, fftSamples: 256, hopSamples: 160, melBins: 16, highestHz: 4000 },
-  ...{ windowSeconds: 1, cropFrames: 20 },
+  sampleRate: 8000,
+  fftSamples: 256,
+  hopSamples: 160,
+  melBins: 16,
+  highestHz: 4000,
+  windowSeconds: 1,
+  cropFrames: 20,
 };
 const nothing: Augmentation = {
-  ...{ speeds: [1], mixing: 0, reverberation: 0, noise: 0, noiseDecibels: [10, 10], bandLimit: 0 },
-  ...{ bandLimitHz: [1000, 1000], equaliserDecibels: 0, masks: 0, maskBins: 0 },
+  speeds: [1],
+  mixing: 0,
+  reverberation: 0,
+  noise: 0,
+  noiseDecibels: [10, 10],
+  bandLimit: 0,
+  bandLimitHz: [1000, 1000],
+  equaliserDecibels: 0,
+  masks: 0,
+  maskBins: 0,
 };
 
 function tone(hertz: number): Float32Array {
@@ -25,7 +38,11 @@ function tone(hertz: number): Float32Array {
 }
 
 const clips = [200, 400, 800, 1600, 3200].map((hertz, label) => ({
-  ...{ filename: `${hertz}`, fold: 1, source: 'one', label, samples: tone(hertz) },
+  filename: `${hertz}`,
+  fold: 1,
+  source: 'one',
+  label,
+  samples: tone(hertz),
 }));
 
 describe('the schedule', () => {
@@ -140,8 +157,15 @@ const remembered: SpectrogramCache = {
 describe('the stream of crops', () => {
   const all: Augmentation = {
     ...nothing,
-    ...{ speeds: [1, 0.8], mixing: 1, reverberation: 0.5, noise: 0.5, bandLimit: 0.5, others: 0.1 },
-    ...{ equaliserDecibels: 3, masks: 2, maskBins: 3 },
+    speeds: [1, 0.8],
+    mixing: 1,
+    reverberation: 0.5,
+    noise: 0.5,
+    bandLimit: 0.5,
+    others: 0.1,
+    equaliserDecibels: 3,
+    masks: 2,
+    maskBins: 3,
   };
   const labels = clips.map(({ label }) => label);
   const streamOf = async (seed: number, augmentation = all): Promise<CropStream> => {

@@ -7,7 +7,9 @@ function clipsOf(folds: readonly number[], noise: number, seed = 1): JudgedClip[
   const uniform = createUniform(seed);
   return folds.flatMap((fold, take) =>
     [0, 1].map((label) => ({
-      ...{ label, fold, source: `${label}-${take}` },
+      label,
+      fold,
+      source: `${label}-${take}`,
       features: Float32Array.from({ length: 12 }, (_, i) =>
         i === 0 ? label + noise * (uniform() - 0.5) : uniform(),
       ),

@@ -83,7 +83,12 @@ describe('taught sounds', () => {
 describe('the cache of spectrograms', () => {
   const frontEnd: LogMelFrontEnd = {
     ...melFrontEnd,
-    ...{ sampleRate: 8000, fftSamples: 256, hopSamples: 160, melBins: 16, highestHz: 4000, windowSeconds: 1 },
+    sampleRate: 8000,
+    fftSamples: 256,
+    hopSamples: 160,
+    melBins: 16,
+    highestHz: 4000,
+    windowSeconds: 1,
   };
   const uniform = createUniform(3);
   const make = (): ReturnType<typeof melSpectrogram>[] =>

@@ -7,7 +7,9 @@ import { sampleReport } from '../support/sample-report';
 function clipsOf(sources: number, seed: number) {
   const uniform = createUniform(seed);
   return Array.from({ length: sources * 4 }, (_, index) => ({
-    ...{ label: index % 2, fold: 1, source: `${index % (2 * sources)}` },
+    label: index % 2,
+    fold: 1,
+    source: `${index % (2 * sources)}`,
     features: Float32Array.from({ length: 6 }, (__, i) => uniform() + (i === 0 ? 0.7 * (index % 2) : 0)),
   }));
 }

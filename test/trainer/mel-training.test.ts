@@ -87,7 +87,9 @@ describe('training mel', () => {
     expect(runs.map((name) => name.split('-')[1]).sort()).toEqual(['n4096', 'n512']);
     const manifest = await publishedManifest('views');
     expect(manifest).toMatchObject({
-      ...{ members: 2, parameters: 2 * 78_511, epochRule: 'last' },
+      members: 2,
+      parameters: 2 * 78_511,
+      epochRule: 'last',
       network: { architecture: 'mel', width: 12 },
       protocol: { testFold: 1, validationFold: 2, trainFolds: [3, 4, 5] },
     });
@@ -112,7 +114,9 @@ describe('training mel', () => {
     expect(output).toContain('over 2 seeds');
     const [version] = (await openRegistry(join(folder, 'together', 'models')).list()).versions;
     expect(version!.manifest).toMatchObject({
-      ...{ members: 4, epochRule: 'last', parameters: 4 * 78_511 },
+      members: 4,
+      epochRule: 'last',
+      parameters: 4 * 78_511,
       protocol: { testFold: 1, validationFold: null, trainFolds: [2, 3, 4, 5] },
     });
     const report = reportSchema.parse(

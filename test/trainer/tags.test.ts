@@ -24,7 +24,8 @@ describe('thresholds', () => {
     source: number,
     probabilities: Readonly<Record<number, number>>,
   ): TaggedClip => ({
-    ...{ tag, source: String(source) },
+    tag,
+    source: String(source),
     probabilities: Float32Array.from({ length: encoderTags }, (_, index) => probabilities[index] ?? 0),
   });
 

@@ -23,8 +23,12 @@ afterAll(async () => {
 /** Trains for an epoch on a machine with neither pip nor a compiler. @returns what it printed */
 async function train(name: string, args: readonly string[], kernels = 'auto'): Promise<string> {
   const env = {
-    ...{ PATH: '/nonexistent', HOME: folder, XDG_CACHE_HOME: cache, ENGINE_KERNELS: kernels },
-    ...{ RUNS_DIR: join(folder, name, 'runs'), MODELS_DIR: join(folder, name, 'models') },
+    PATH: '/nonexistent',
+    HOME: folder,
+    XDG_CACHE_HOME: cache,
+    ENGINE_KERNELS: kernels,
+    RUNS_DIR: join(folder, name, 'runs'),
+    MODELS_DIR: join(folder, name, 'models'),
   };
   const all = [main, 'train', `--data=${join(folder, 'data')}`, '--epochs=1', '--batch-size=4', ...args];
   const { stdout } = await promisify(execFile)(process.execPath, all, { env });

@@ -64,7 +64,11 @@ export function createEngineChooser(
   const isOpen = engine === 'auto';
 
   const optionsFor = (networks: readonly NetworkConfig[]): ChooseOptions => ({
-    ...{ wish: engine, kernels: engineKernels, threads: engineThreads, signal, onProgress },
+    wish: engine,
+    kernels: engineKernels,
+    threads: engineThreads,
+    signal,
+    onProgress,
     task: { networks, trains: false },
     onFallback: (reason) => {
       logger.warn(reason);

@@ -76,7 +76,10 @@ export class LoadedModel implements ServedModel {
         metrics.batchSize.observe(windows.length);
         metrics.inferenceSeconds.observe(inferenceMs / 1000);
         return probabilities.map((scores, window) => ({
-          ...{ probabilities: scores, evidence: evidence?.[window], tags: tags?.[window], inferenceMs },
+          probabilities: scores,
+          evidence: evidence?.[window],
+          tags: tags?.[window],
+          inferenceMs,
         }));
       },
       check: assertFinite,

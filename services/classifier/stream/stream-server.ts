@@ -57,8 +57,8 @@ interface AdmittedStream {
 export const streamPath = '/stream';
 /** Largest number of fragments of a message; more would only serve to use up memory. */
 const maxFragments = 1024;
-/** Milliseconds that a client may take to answer a close frame. */
-const closeTimeout = 5000;
+/** The declarations of ws do not list it: how many milliseconds a client may take to answer a close frame. */
+const undeclaredOptions = { closeTimeout: 5000 };
 
 /**
  * Serves `/stream` on an HTTP server: checks and admits handshakes, counts streams and pings clients.
@@ -78,8 +78,9 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
     // StreamConnection answers pings, unless the client reads too slowly.
     autoPong: false,
     maxPayload: options.maxMessageBytes,
-    // A spread, because the declarations of ws do not list closeTimeout yet.
-    ...{ maxFragments, maxBufferedChunks: 16 * maxFragments, closeTimeout },
+    maxFragments,
+    maxBufferedChunks: 16 * maxFragments,
+    ...undeclaredOptions,
     // The subprotocol that carries an API key is never selected.
     handleProtocols: (protocols) => (protocols.has(streamProtocol) ? streamProtocol : false),
   });

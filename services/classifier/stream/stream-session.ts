@@ -114,7 +114,10 @@ export class StreamSession {
         ? deps.containers.open()
         : createPcmDecoder(start.encoding, start.sampleRate!, start.channels);
     this.#resampler = new StreamResampler({
-      ...{ filters: deps.filters, turns: deps.turns, caller, signal: this.#work.signal },
+      filters: deps.filters,
+      turns: deps.turns,
+      caller,
+      signal: this.#work.signal,
       arithmetic: () => this.#arithmetic,
       removeOffset: () => removesOffset(this.#manifest.frontEnd),
       onFullScale: (event) => {
@@ -340,11 +343,8 @@ export class StreamSession {
       this.load.addWindows(group.length, windows.length);
       return batcher.submit(windows, { signal, lane: 'stream', caller: this.caller });
     };
-    const judgements = await judgeStreamWindows(group, this, {
-      manifest: this.#manifest,
-      submit,
-      ...this.#deps,
-    });
+    const options = { manifest: this.#manifest, submit, ...this.#deps };
+    const judgements = await judgeStreamWindows(group, this, options);
     const silent = judgements.filter(({ judgement }) => judgement === undefined).length;
     if (this.#isAhead && silent > 0) await this.#deps.silencePace.pass(silent, signal);
     const nowMs = this.#deps.clock.now();

@@ -21,7 +21,9 @@ export function foldResult(
     ...(test === undefined ? {} : { testAccuracy: test.accuracy, testMacroF1: test.macro.f1 }),
   });
   return {
-    ...{ validationFold, trainFolds: [...trainFolds], last: figures(last) },
+    validationFold,
+    trainFolds: [...trainFolds],
+    last: figures(last),
     ...(best === undefined ? {} : { best: figures(best) }),
   };
 }

@@ -27,7 +27,9 @@ export function clipFeatures(
     // An encoder makes one input of a clip: its features, then the tags' logits.
     const input = views[0]![0]!;
     computed.set(missing[index]!, {
-      ...{ label, fold, source },
+      label,
+      fold,
+      source,
       features: input.subarray(0, encoderFeatures),
       tagLogits: input.subarray(encoderFeatures),
     });

@@ -33,7 +33,8 @@ export function learningPoints({ splits, classes, penalty, seed }: LearningOptio
   return counts
     .filter((count) => count <= fewest)
     .map((recordings) => ({
-      ...{ recordings, draws },
+      recordings,
+      draws,
       accuracy: spread(Array.from({ length: draws }, (_, draw) => accuracyOf(recordings, draw))),
     }));
 }

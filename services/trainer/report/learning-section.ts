@@ -43,7 +43,9 @@ function learningChart(points: readonly LearningPoint[]): Markup {
       grid: { left: 76, right: 14, top: 24, bottom: 46, outerBoundsMode: 'none' },
       xAxis: { type: 'category', ...axisStyle, ...titled('recordings a class', 26) },
       yAxis: {
-        ...{ type: 'value', min: 0, max: 1 },
+        type: 'value',
+        min: 0,
+        max: 1,
         ...axisStyle,
         axisLabel: { ...axisStyle.axisLabel, formatter: tickPercent },
         ...titled('clips right', 54),

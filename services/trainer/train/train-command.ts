@@ -95,7 +95,8 @@ async function crossValidate(training: TrainingContext): Promise<Version[]> {
   const best = networks[chosen]!;
   const published = recipe.kind === 'fitted' ? withOnePenalty({ ...training, recipe }, splits, best) : best;
   const ofFolds = splits.map((split, fold) => ({
-    ...{ split, networks: published[fold]! },
+    split,
+    networks: published[fold]!,
     peers: networks.filter((_, seed) => seed !== chosen).flatMap((ofSeed) => ofSeed[fold]!),
   }));
   const test = blind ? [] : dataset.clips.filter(({ fold }) => fold === testFold);

@@ -61,7 +61,14 @@ export function startMemberThread(
   const features = floats(mostInputs * inputLength);
   const logits = floats(members.length * mostInputs * outputs);
   const start: MemberThreadStart = {
-    ...{ choice, config, classes, members, control, features, logits, inputLength },
+    choice,
+    config,
+    classes,
+    members,
+    control,
+    features,
+    logits,
+    inputLength,
   };
   const thread = new Thread(join(__dirname, 'member-thread.js'), start);
   thread.worker.unref();

@@ -12,7 +12,12 @@ export function addonFrontEnd(
   const { fftSamples, hopSamples, cropFrames, crops, rangeDecibels, silenceDecibels } = frontEnd;
   const filters = melFilters(frontEnd);
   return {
-    ...{ fftSamples, hopSamples, cropFrames, crops, rangeDecibels, silenceDecibels },
+    fftSamples,
+    hopSamples,
+    cropFrames,
+    crops,
+    rangeDecibels,
+    silenceDecibels,
     windowSamples: windowSamples(frontEnd),
     filterFirst: Int32Array.from(filters, ({ first }) => first),
     filterCounts: Int32Array.from(filters, ({ weights }) => weights.length),
@@ -39,7 +44,10 @@ export function createNativeEnsemble(
   if (config.architecture !== 'mel' && config.architecture !== 'mel-small') return undefined;
   if (view.kind !== 'log-mel') return undefined;
   const ensemble = loadKernels(path).createMelEnsemble({
-    ...{ instructionSet, threads, classes: outputs, members: members.length },
+    instructionSet,
+    threads,
+    classes: outputs,
+    members: members.length,
     ...melSize(config),
     ...addonFrontEnd(view),
   });

@@ -28,10 +28,14 @@ export function registerTrainingKernels(): void {
   const known = tf.getKernel(batchNormKernels.forward, backendName) as tf.KernelConfig | undefined;
   if (known !== undefined) return;
   const float = ({ binding }: NativeBackend, name: string, value: number): unknown => ({
-    ...{ name, type: binding.TF_ATTR_FLOAT, value },
+    name,
+    type: binding.TF_ATTR_FLOAT,
+    value,
   });
   const floatType = ({ binding }: NativeBackend, name: string): unknown => ({
-    ...{ name, type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
+    name,
+    type: binding.TF_ATTR_TYPE,
+    value: binding.TF_FLOAT,
   });
   const normAttributes = (backend: NativeBackend, attrs: tf.NamedAttrMap | undefined): unknown[] => [
     floatType(backend, 'T'),

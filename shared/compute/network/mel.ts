@@ -47,12 +47,23 @@ interface ConvLayer {
 function convLayers(config: MelConfig): ConvLayer[] {
   const { width, head } = melSize(config);
   const plain = (name: string, inChannels: number, outChannels: number, pooled: boolean): ConvLayer => ({
-    ...{ name, kernel: [3, 3], inChannels, outChannels, stride: 1, padding: [1, 1], pooled },
+    name,
+    kernel: [3, 3],
+    inChannels,
+    outChannels,
+    stride: 1,
+    padding: [1, 1],
+    pooled,
   });
   return [
     {
-      ...{ name: 'conv1', kernel: [5, 5], inChannels: 1, outChannels: width },
-      ...{ stride: 2, padding: [2, 2], pooled: false },
+      name: 'conv1',
+      kernel: [5, 5],
+      inChannels: 1,
+      outChannels: width,
+      stride: 2,
+      padding: [2, 2],
+      pooled: false,
     },
     plain('conv2', width, width, true),
     plain('conv3', width, 2 * width, false),
@@ -61,8 +72,13 @@ function convLayers(config: MelConfig): ConvLayer[] {
     plain('conv6', 4 * width, 4 * width, true),
     // Four mel bins are left and none is padded: learned weights, not a mean, remove the frequency axis.
     {
-      ...{ name: 'head', kernel: [3, 4], inChannels: 4 * width, outChannels: head },
-      ...{ stride: 1, padding: [1, 0], pooled: false },
+      name: 'head',
+      kernel: [3, 4],
+      inChannels: 4 * width,
+      outChannels: head,
+      stride: 1,
+      padding: [1, 0],
+      pooled: false,
     },
   ];
 }
@@ -180,8 +196,11 @@ function summaries(
   let [frames, bins] = [cropFrames, melBins];
   const rows: LayerSummary[] = [
     {
-      ...{ layer: 'batch norm a mel bin', outputShape: [batchSize, frames, bins] },
-      ...{ parameters: 2 * bins, multiplyAdds: 0, weightedOutputs: elementCount([batchSize, frames, bins]) },
+      layer: 'batch norm a mel bin',
+      outputShape: [batchSize, frames, bins],
+      parameters: 2 * bins,
+      multiplyAdds: 0,
+      weightedOutputs: elementCount([batchSize, frames, bins]),
     },
   ];
   for (const { name, kernel, inChannels, outChannels, stride, padding, pooled } of layers) {

@@ -65,7 +65,10 @@ export async function buildKernels(options: BuildKernelsOptions): Promise<string
   const [compiler, ...compilerArgs] = compilerCommand();
   const { signal, inBackground } = options;
   const tool = {
-    ...{ purpose: 'build the native kernels', install: compilerToInstall(compiler), signal, inBackground },
+    purpose: 'build the native kernels',
+    install: compilerToInstall(compiler),
+    signal,
+    inBackground,
     ifKilled:
       '(Most likely for want of memory: beside npm and the service a compiler wants 512 MB in all. Or run `npm run engine -- kernels` first.)',
   };

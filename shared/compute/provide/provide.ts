@@ -154,8 +154,10 @@ async function downloadWheel(
       'python3',
       ['-m', 'pip', 'download', ...options, ...target, '--dest', folder, '--requirement', requirements],
       {
-        ...{ env: { TMPDIR: folder, ...outsideEnvironment }, purpose: `fetch ${wheel.requirement}` },
-        ...{ install: 'python3 with pip', signal },
+        env: { TMPDIR: folder, ...outsideEnvironment },
+        purpose: `fetch ${wheel.requirement}`,
+        install: 'python3 with pip',
+        signal,
       },
     );
   } finally {

@@ -20,7 +20,9 @@ export async function tryEngine(choice: ProvidedEngine, signal: AbortSignal | un
     runTool(process.execPath, [join(__dirname, 'try-engine-worker.js'), JSON.stringify(choice)], {
       // Of what libtensorflow says only the sentence about it is wanted.
       env: { TF_CPP_MIN_LOG_LEVEL: '3' },
-      ...{ purpose: `load the ${choice.kind} engine`, install: 'node', signal },
+      purpose: `load the ${choice.kind} engine`,
+      install: 'node',
+      signal,
     });
   tried.set(key, trial);
   try {

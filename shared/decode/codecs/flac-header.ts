@@ -75,8 +75,17 @@ const depths = [undefined, 8, 12, undefined, 16, 20, 24, 32] as const;
  * of the header.
  */
 const rates: Readonly<Record<number, number>> = {
-  ...{ 1: 88_200, 2: 176_400, 3: 192_000, 4: 8_000, 5: 16_000, 6: 22_050 },
-  ...{ 7: 24_000, 8: 32_000, 9: 44_100, 10: 48_000, 11: 96_000 },
+  1: 88_200,
+  2: 176_400,
+  3: 192_000,
+  4: 8_000,
+  5: 16_000,
+  6: 22_050,
+  7: 24_000,
+  8: 32_000,
+  9: 44_100,
+  10: 48_000,
+  11: 96_000,
 };
 
 /** Reads a frame's number, which is coded like UTF-8 in up to seven bytes. */

@@ -222,7 +222,11 @@ export function createDecoderPool({
           cancel(job);
         };
         const job: DecodingJob = {
-          ...{ bytes, request, caller, isBackground, isSettled: false },
+          bytes,
+          request,
+          caller,
+          isBackground,
+          isSettled: false,
           dueMs: dueMs(performance.now(), bytes.byteLength),
           settle(result) {
             job.isSettled = true;

@@ -110,8 +110,14 @@ export class DecoderThread {
     const { sampleRate, maxSeconds, removeOffset, consume } = job.request;
     const bytes = consume === true ? withOwnBuffer(job.bytes) : new Uint8Array(job.bytes);
     const message: ToDecoderThread = {
-      ...{ kind: 'decode', callId: ++this.#lastCallId, bytes, sampleRate, maxSeconds, removeOffset },
-      ...{ memory, options },
+      kind: 'decode',
+      callId: ++this.#lastCallId,
+      bytes,
+      sampleRate,
+      maxSeconds,
+      removeOffset,
+      memory,
+      options,
     };
     worker.postMessage(message, memory === undefined ? [bytes.buffer] : [bytes.buffer, memory]);
   }

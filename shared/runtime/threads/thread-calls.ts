@@ -117,7 +117,9 @@ export function createThreadCalls<Call, Answer>(options: ThreadCallsOptions): Th
           };
         };
         const pending: Pending<Call, Answer> = {
-          ...{ call, callId: ++lastCallId, signal: combined },
+          call,
+          callId: ++lastCallId,
+          signal: combined,
           resolve: settled(resolve),
           reject: settled(reject),
         };

@@ -35,8 +35,10 @@ const status = async (...asked: Parameters<typeof ask>): Promise<number> => (awa
 const handshake = (headers: IncomingHttpHeaders): Promise<number> =>
   status(
     {
-      ...{ connection: 'Upgrade', upgrade: 'websocket' },
-      ...{ 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' },
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
       ...headers,
     },
     'GET',

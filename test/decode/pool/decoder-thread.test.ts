@@ -51,7 +51,11 @@ exec ${findProgram('ffmpeg')} "$@"
         600_000,
       );
       const job: DecodingJob = {
-        ...{ bytes, caller: '', isBackground: false, isSettled: false, dueMs: 0 },
+        bytes,
+        caller: '',
+        isBackground: false,
+        isSettled: false,
+        dueMs: 0,
         request: { sampleRate, maxSeconds: 10 },
         settle: (result) => {
           if (result instanceof Error) reject(result);

@@ -9,7 +9,10 @@ interface Item {
 
 let arrivals = 0;
 const item = (name: string, due = ++arrivals): Item => ({
-  ...{ caller: name[0]!, isBackground: name.startsWith('-'), name, dueMs: due },
+  caller: name[0]!,
+  isBackground: name.startsWith('-'),
+  name,
+  dueMs: due,
 });
 
 /** The order in which so many decoders take what waits; each takes the next when its turn in the round comes. */

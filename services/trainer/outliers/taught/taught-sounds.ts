@@ -8,7 +8,13 @@ type Maker = (length: number, sampleRate: number, uniform: Uniform) => Float32Ar
 
 const makers: Readonly<Record<string, Maker>> = {
   'shaped noise': shapedNoise,
-  ...{ partials, chirps, warble, hum, beeps, melodies, babble },
+  partials,
+  chirps,
+  warble,
+  hum,
+  beeps,
+  melodies,
+  babble,
 };
 
 /** Of noise there are so many times more: some classes are hardly anything else, and so it is hardest to tell from them. */

@@ -57,8 +57,10 @@ export function partials(length: number, sampleRate: number, uniform: Uniform): 
 export function chirps(length: number, sampleRate: number, uniform: Uniform): Float32Array {
   const sound = new Float32Array(length);
   const draw = (): { from: number; to: number; seconds: number; pause: number } => ({
-    ...{ from: pitch(uniform, 200, 8000), to: pitch(uniform, 200, 8000) },
-    ...{ seconds: pitch(uniform, 0.04, 0.7), pause: pitch(uniform, 0.02, 0.6) },
+    from: pitch(uniform, 200, 8000),
+    to: pitch(uniform, 200, 8000),
+    seconds: pitch(uniform, 0.04, 0.7),
+    pause: pitch(uniform, 0.02, 0.6),
   });
   const same = uniform() < 0.5 ? draw() : undefined;
   const play = oscillator(period(uniform() < 0.5 ? [1] : [1, uniform(), uniform()], uniform), sampleRate);

@@ -32,8 +32,9 @@ export function babble(length: number, sampleRate: number, uniform: Uniform): Fl
   ] as const;
   const syllableSeconds = between(uniform, 0.13, 0.32);
   const formants = ranges.map(([low, high]) => ({
-    ...{ filter: resonator(sampleRate), level: between(uniform, 0.3, 1) },
-    ...{ glide: contour(uniform, syllableSeconds * sampleRate, low, high) },
+    filter: resonator(sampleRate),
+    level: between(uniform, 0.3, 1),
+    glide: contour(uniform, syllableSeconds * sampleRate, low, high),
   }));
   const hiss = resonator(sampleRate);
   for (let start = 0; start < length;) {

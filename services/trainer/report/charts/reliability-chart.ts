@@ -6,7 +6,11 @@ import type { Markup } from '../markup/markup';
 /** Accuracy over confidence, a point a bin, its area by its clips; on the diagonal a classifier is as right as it is sure. */
 export function reliabilityChart(title: string, { bins }: Reliability): Markup {
   const axis = {
-    ...{ type: 'value' as const, min: 0, max: 1, interval: 0.25, ...axisStyle },
+    type: 'value' as const,
+    min: 0,
+    max: 1,
+    interval: 0.25,
+    ...axisStyle,
     axisLabel: { ...axisStyle.axisLabel, formatter: tickPercent },
   };
   const most = Math.max(...bins.map(({ clips }) => clips));
