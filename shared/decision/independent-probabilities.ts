@@ -8,6 +8,7 @@ export function independentProbabilities(rows: readonly Float32Array[]): Float32
   return probabilities;
 }
 
+/** @returns the probability that log odds stand for */
 export function sigmoid(logit: number): number {
   return 1 / (1 + Math.exp(-logit));
 }

@@ -1,3 +1,4 @@
+import { sigmoid } from '../../../shared/decision/independent-probabilities';
 import { encoderTags } from '../../../shared/encoder/mobile-net';
 
 /** A tag whose mean probability over a class's clips is lower is not heard in them. */
@@ -19,7 +20,7 @@ export function ownTagsOf(
     const rows = tagLogits.filter((_row, clip) => labels[clip] === label);
     return {
       logOdds: meanOf(rows, (logit) => logit),
-      probability: meanOf(rows, (logit) => 1 / (1 + Math.exp(-logit))),
+      probability: meanOf(rows, sigmoid),
     };
   });
   return means.map(({ logOdds, probability }, label) => {

@@ -1,3 +1,4 @@
+import { sigmoid } from '../../../shared/decision/independent-probabilities';
 /** Log-odds that are linear in some features. */
 export interface LogisticModel {
   /** One a feature. */
@@ -43,8 +44,7 @@ export function fitLogistic(
     gradient.forEach((_, i) => (gradient[i] = penalty * ahead.kernel[i]!));
     for (let row = 0; row < rows; row++) {
       const x = values.subarray(row * width, (row + 1) * width);
-      const error =
-        weights[row]! * (1 / (1 + Math.exp(-dot(x, ahead.kernel) - ahead.bias)) - Number(truth[row]));
+      const error = weights[row]! * (sigmoid(dot(x, ahead.kernel) + ahead.bias) - Number(truth[row]));
       for (let i = 0; i < width; i++) gradient[i]! += error * x[i]!;
       biasGradient += error;
     }

@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, readdir, rename, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { totalmem } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { compilerCommand } from '../../environment';
 import { AppError } from '../../errors/app-error';
 import { ifAbsent } from '../../errors/machine-fault';
 import { usableCores } from '../../runtime/usable-cores';
 import { takeBuildLock } from './build-lock';
-import { compilerToInstall } from './compiler';
+import { compilerToInstall, nodeApiHeaders, packageFolder } from './compiler';
 import { runTool } from './run-tool';
 import { scratchInCache } from './scratch-in-cache';
 
@@ -181,12 +180,7 @@ async function sealOf(file: string): Promise<'whole' | 'damaged' | 'missing'> {
 }
 
 function includeFlags(): string[] {
-  const resolver = createRequire(__filename);
-  const packageFolder = (name: string): string => dirname(resolver.resolve(`${name}/package.json`));
-  return [
-    `-isystem${packageFolder('node-addon-api')}`,
-    `-isystem${join(packageFolder('node-api-headers'), 'include')}`,
-  ];
+  return [`-isystem${packageFolder('node-addon-api')}`, `-isystem${nodeApiHeaders()}`];
 }
 
 async function hashOf(facts: readonly string[]): Promise<string> {

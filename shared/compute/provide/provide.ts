@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { compilerCommand } from '../../environment';
 import { AppError } from '../../errors/app-error';
 import { ifAbsent } from '../../errors/machine-fault';
-import { compilerToInstall } from './compiler';
+import { compilerToInstall, nodeApiHeaders, packageFolder } from './compiler';
 import { runTool } from './run-tool';
 import { scratchInCache } from './scratch-in-cache';
 import { buildStderrTap } from './stderr-tap';
@@ -204,9 +203,7 @@ async function buildBinding(folder: string, signal: AbortSignal | undefined): Pr
   }
   await symlink('libtensorflow_cc.so.2', join(libraries, 'libtensorflow.so'));
   await symlink('libtensorflow_framework.so.2', join(libraries, 'libtensorflow_framework.so'));
-  const resolver = createRequire(__filename);
-  const sources = join(dirname(resolver.resolve(`${tfjsNodePackage}/package.json`)), 'binding');
-  const napiHeaders = join(dirname(resolver.resolve('node-api-headers/package.json')), 'include');
+  const sources = join(packageFolder(tfjsNodePackage), 'binding');
   const nvidiaFolder = join(folder, 'nvidia');
   const nvidiaPaths = existsSync(nvidiaFolder)
     ? (await readdir(nvidiaFolder)).map((name) => `-Wl,-rpath,$ORIGIN/nvidia/${name}/lib`)
@@ -217,7 +214,7 @@ async function buildBinding(folder: string, signal: AbortSignal | undefined): Pr
     [
       ...compilerArgs,
       ...['-O2', '-fPIC', '-shared', '-std=c++17', '-DNAPI_VERSION=8', '-DBUILDING_NODE_EXTENSION'],
-      ...[`-I${napiHeaders}`, `-I${join(libraries, 'include')}`],
+      ...[`-I${nodeApiHeaders()}`, `-I${join(libraries, 'include')}`],
       ...[join(sources, 'tfjs_backend.cc'), join(sources, 'tfjs_binding.cc')],
       ...[`-L${libraries}`, '-ltensorflow', '-ltensorflow_framework', '-Wl,-rpath,$ORIGIN/tensorflow'],
       ...nvidiaPaths,

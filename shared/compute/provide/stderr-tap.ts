@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { compilerCommand, tensorflowLogLevel } from '../../environment';
-import { compilerToInstall } from './compiler';
+import { compilerToInstall, nodeApiHeaders } from './compiler';
 import { runTool } from './run-tool';
 
 /** native/stderr/stderr_tap.cc */
@@ -26,13 +25,12 @@ export async function buildStderrTap(engineFolder: string, signal: AbortSignal |
   if (existsSync(file)) return;
   const unfinished = `${file}.${process.pid}.tmp`;
   const [compiler, ...compilerArgs] = compilerCommand();
-  const headers = dirname(createRequire(__filename).resolve('node-api-headers/package.json'));
   try {
     await runTool(
       compiler,
       [
         ...[...compilerArgs, '-std=c++17', '-O1', '-fPIC', '-shared', '-fvisibility=hidden'],
-        ...[`-isystem${join(headers, 'include')}`, source, '-ldl', '-o', unfinished],
+        ...[`-isystem${nodeApiHeaders()}`, source, '-ldl', '-o', unfinished],
       ],
       { purpose: 'build the tap', install: compilerToInstall(compiler), signal },
     );
