@@ -8,7 +8,10 @@ import { duration, optional, setting, whole } from './settings';
 export const engineWishes = ['auto', 'cuda', 'cpu', 'wasm'] as const;
 export type EngineWish = (typeof engineWishes)[number];
 
-/** `native`: the fused CPU kernels; `reference`: TensorFlow.js; `auto`: native where it computes the network. */
+/**
+ * `native`: the fused CPU kernels; `reference`: TensorFlow.js; `auto`: native where it computes the
+ * network.
+ */
 export const kernelsWishes = ['auto', 'native', 'reference'] as const;
 export type KernelsWish = (typeof kernelsWishes)[number];
 
@@ -97,7 +100,9 @@ export const commonSettings = {
   ),
 };
 
-/** `$XDG_CACHE_HOME/earshot/engine`, or what stands in for it: there libtensorflow outlives node_modules. */
+/**
+ * `$XDG_CACHE_HOME/earshot/engine`, or what stands in for it: there libtensorflow outlives node_modules.
+ */
 export function engineCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return cacheFolder('engine', env);
 }
@@ -124,8 +129,9 @@ export function isBelowNpm(): boolean {
 }
 
 /**
- * TensorFlow reads its thread count and log level from the process's environment when its library loads, in whichever thread. They
- * are set in the process, because a worker thread's own environment is a copy that C code never sees.
+ * TensorFlow reads its thread count and log level from the process's environment when its library loads,
+ * in whichever thread. They are set in the process, because a worker thread's own environment is a copy
+ * that C code never sees.
  */
 export function configureTensorflow(threads: number | undefined): void {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';

@@ -16,10 +16,11 @@ import type { Config } from './config';
 const trainerMain = join(__dirname, '../trainer/main.js');
 
 /**
- * With REDIS_URL the queue that trainers work on; without, one on disk that this service's own child processes work on. That one is
- * opened at once where jobs may be waiting, else by the first job: a service that has none keeps nothing in the
- * folder, which may be an empty one that it cannot write to, as in an image with no volume there. Where the packages that train are not
- * installed that queue stays closed: whoever asks it is told so, and jobs that wait in it wait on.
+ * With REDIS_URL the queue that trainers work on; without, one on disk that this service's own child
+ * processes work on. That one is opened at once where jobs may be waiting, else by the first job: a
+ * service that has none keeps nothing in the folder, which may be an empty one that it cannot write to,
+ * as in an image with no volume there. Where the packages that train are not installed that queue stays
+ * closed: whoever asks it is told so, and jobs that wait in it wait on.
  */
 export function composeJobs(config: Config, logger: Logger): JobQueue {
   if (config.redisUrl !== undefined) return createBullQueue(config.redisUrl, { logger });

@@ -47,7 +47,10 @@ interface ModelsDeps {
 /** How long a window may be held back while others are on their way; a lone one never is. */
 const batchMaxDelayMs = 5;
 
-/** The models of the process and what looks after them; the first starts loading, and what is promoted is followed. */
+/**
+ * The models of the process and what looks after them; the first starts loading, and what is promoted is
+ * followed.
+ */
 export function composeModels(config: Config, deps: ModelsDeps): Models {
   const { metrics, logger, ready, onEngine } = deps;
   let warmedUp = ready();
@@ -165,7 +168,10 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
   };
 }
 
-/** Before a thread is started for nothing. @throws AppError engine-unavailable where the version's encoder is not here */
+/**
+ * Before a thread is started for nothing. @throws AppError engine-unavailable where the version's
+ * encoder is not here
+ */
 function assertEncoder({ manifest: { frontEnd } }: Version, { encoderFile }: EngineChoice): void {
   if (frontEnd.kind === 'encoder' && encoderFile === undefined) throw encoderMissing(frontEnd);
 }
@@ -180,8 +186,8 @@ async function withEncoderFile(
 }
 
 /**
- * Fetches the pretrained encoder where it is wanted and not here, beside serving: nothing waits for it, and when it has come the
- * best version that needs it takes over.
+ * Fetches the pretrained encoder where it is wanted and not here, beside serving: nothing waits for it,
+ * and when it has come the best version that needs it takes over.
  */
 async function provideEncoder(
   config: Config,

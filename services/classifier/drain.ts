@@ -4,8 +4,8 @@ import type { Service } from './compose';
 const idleCheckMs = 25;
 
 /**
- * Lets nobody in any more (503), finishes what was accepted (each stream gets its last result and close code 1001), then closes
- * sockets and threads.
+ * Lets nobody in any more (503), finishes what was accepted (each stream gets its last result and close
+ * code 1001), then closes sockets and threads.
  * @returns whether everything was finished within `drainMs`
  */
 export async function drain(service: Service, drainMs: number): Promise<boolean> {
@@ -31,7 +31,8 @@ export async function drain(service: Service, drainMs: number): Promise<boolean>
 
 async function closeServer({ server }: Service): Promise<void> {
   if (!server.listening) return;
-  // A connection that carried an answer during the drain stays open when that is sent, until somebody closes it.
+  // A connection that carried an answer during the drain stays open when that is sent, until somebody
+  // closes it.
   const sweep = setInterval(() => {
     server.closeIdleConnections();
   }, idleCheckMs);

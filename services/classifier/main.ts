@@ -13,12 +13,18 @@ import { drain } from './drain';
 /** As in sysexits.h. */
 const exitCodes = { unavailable: 69, software: 70, configuration: 78 } as const;
 
-/** What is left to threads, once everything was finished or given up: they look every few milliseconds whether they shall end. */
+/**
+ * What is left to threads, once everything was finished or given up: they look every few milliseconds
+ * whether they shall end.
+ */
 const threadsPatienceMs = 2_000;
 
 let ending = false;
 
-/** The first code counts: a signal that comes while threads are ending, which is bounded, changes nothing. */
+/**
+ * The first code counts: a signal that comes while threads are ending, which is bounded, changes
+ * nothing.
+ */
 function exit(code: number): void {
   if (ending) return;
   ending = true;

@@ -3,7 +3,9 @@ import type { ClipDecoder } from '../../shared/signal/clip';
 const sampleRate = 16_000;
 const samples = 1600;
 
-/** Decodes a little silence, so that the first caller does not wait for the decoder's thread to start. */
+/**
+ * Decodes a little silence, so that the first caller does not wait for the decoder's thread to start.
+ */
 export async function warmUpDecoder(decoder: ClipDecoder): Promise<void> {
   await decoder.decode(silence(), { sampleRate, maxSeconds: 1 });
 }

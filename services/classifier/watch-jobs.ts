@@ -12,8 +12,9 @@ import {
 const freshMs = 10_000;
 
 /**
- * Shows at each scrape how many jobs there are and how long one waits, and counts those that ended since the scrape before (the next one tells). Where several
- * services ask one queue, each tells all of it: take the maximum, not the sum.
+ * Shows at each scrape how many jobs there are and how long one waits, and counts those that ended since
+ * the scrape before (the next one tells). Where several services ask one queue, each tells all of it:
+ * take the maximum, not the sum.
  * @param now milliseconds of any clock that is not set back
  */
 export function watchJobs(metrics: JobMetrics, jobs: Pick<JobQueue, 'survey'>, now: () => number): void {

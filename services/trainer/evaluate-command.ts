@@ -17,9 +17,10 @@ import { loadNetworks } from './evaluate/version-networks';
 import { openTrainingContext, type CommandContext, type TrainingContext } from './context/training-context';
 
 /**
- * `npm run evaluate -- VERSION`: judges a published version's own networks anew, from its weights and the recordings it was trained
- * on, and writes the figures into its report and manifest.
- * @throws AppError not-found, invalid-checkpoint; invalid-dataset when the recordings are not those it was trained on
+ * `npm run evaluate -- VERSION`: judges a published version's own networks anew, from its weights and
+ * the recordings it was trained on, and writes the figures into its report and manifest.
+ * @throws AppError not-found, invalid-checkpoint; invalid-dataset when the recordings are not those it
+ *   was trained on
  */
 export async function evaluateCommand(
   [name = '', ...options]: readonly string[],

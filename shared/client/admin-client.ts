@@ -16,7 +16,10 @@ export interface DatasetFile {
   readonly content: Blob;
 }
 
-/** What admins do: each call needs an admin key, but for those that read. All throw AppError as `EarshotClient` does. */
+/**
+ * What admins do: each call needs an admin key, but for those that read. All throw AppError as
+ * `EarshotClient` does.
+ */
 export interface AdminClient {
   submitJob(job: NewJob): Promise<Job>;
   /** The newest first. */
@@ -39,7 +42,9 @@ export interface AdminClient {
   removeDataset(name: string): Promise<void>;
 }
 
-/** The part of the service that trains, and decides what serves, typed; runs in a browser and in Node. */
+/**
+ * The part of the service that trains, and decides what serves, typed; runs in a browser and in Node.
+ */
 export function createAdminClient(options: ClientOptions & { readonly signal?: AbortSignal }): AdminClient {
   const call = async <T>(method: string, path: string, init: RequestInit = {}): Promise<T> =>
     (await ask(options, path, {

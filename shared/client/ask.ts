@@ -4,8 +4,10 @@ import { AppError, errorCodes, type ErrorCode } from '../errors/app-error.js';
 import type { ClientOptions } from './options.js';
 
 /**
- * One request; the answer's JSON, whose shape is the caller's affair. Undefined for an answer without content (204).
- * @throws AppError with the service's own code and words; unreachable when there is no service; cancelled
+ * One request; the answer's JSON, whose shape is the caller's affair. Undefined for an answer without
+ * content (204).
+ * @throws AppError with the service's own code and words; unreachable when there is no service;
+ *   cancelled
  */
 export async function ask(options: ClientOptions, path: string, init: RequestInit = {}): Promise<unknown> {
   const response = await send(options, path, init);
@@ -18,7 +20,9 @@ export async function ask(options: ClientOptions, path: string, init: RequestIni
   throw new AppError('unreachable', `What answers at ${resolveUrl(options, path).href} is not this service.`);
 }
 
-/** Whether recordings are taken, which is an answer also when they are not. @throws AppError unreachable */
+/**
+ * Whether recordings are taken, which is an answer also when they are not. @throws AppError unreachable
+ */
 export async function askStatus(options: ClientOptions): Promise<ServiceStatus> {
   const response = await send(options, 'readyz', {});
   const body: unknown = await response.json().catch(() => undefined);
@@ -52,7 +56,10 @@ export async function send(options: ClientOptions, path: string, init: RequestIn
   }
 }
 
-/** What the service said no with; a proxy in between answers with no problem document, and has only its status. */
+/**
+ * What the service said no with; a proxy in between answers with no problem document, and has only its
+ * status.
+ */
 export function refusal(response: Response, body: unknown): AppError {
   const problem = (body ?? {}) as Partial<Problem>;
   const code = errorCodes.find((known) => known === problem.code) ?? codeOf(response.status);

@@ -1,4 +1,7 @@
-/** The audio of a stream that may have to be sent (again): everything since a position, up to a bound. Positions are bytes. */
+/**
+ * The audio of a stream that may have to be sent (again): everything since a position, up to a bound.
+ * Positions are bytes.
+ */
 export class AudioBacklog {
   readonly maxBytes: number;
   readonly #chunks: Uint8Array<ArrayBuffer>[] = [];

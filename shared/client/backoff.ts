@@ -1,4 +1,7 @@
-/** Growing pauses between attempts, scattered so that a thousand clients do not come back in the same moment. */
+/**
+ * Growing pauses between attempts, scattered so that a thousand clients do not come back in the same
+ * moment.
+ */
 export interface Backoff {
   /** Milliseconds to wait before the next attempt; not shorter than what the service asked for. */
   next(retryAfterSeconds?: number): number;

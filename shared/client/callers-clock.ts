@@ -1,6 +1,9 @@
 import type { StreamMessage } from './stream-contract.js';
 
-/** A message whose times count from the caller's first sample, for a stream that the service began `originSeconds` later. */
+/**
+ * A message whose times count from the caller's first sample, for a stream that the service began
+ * `originSeconds` later.
+ */
 export function onCallersClock(message: StreamMessage, originSeconds: number): StreamMessage {
   if (originSeconds === 0) return message;
   switch (message.type) {

@@ -76,7 +76,10 @@ function createPlatformSocket(url: string, protocols: readonly string[]): Socket
   throw new AppError('invalid-configuration', 'This platform has no WebSocket: give createSocket.');
 }
 
-/** A message; undefined for what is none, or of a kind that a newer service may send and this client does not know. */
+/**
+ * A message; undefined for what is none, or of a kind that a newer service may send and this client does
+ * not know.
+ */
 function parse(data: unknown): ServerMessage | undefined {
   if (typeof data !== 'string') return undefined;
   const known: readonly string[] = ['ready', 'prediction', 'event', 'notice', 'error', 'done'];
@@ -114,7 +117,10 @@ async function explain(client: ClientOptions, ending: Ending): Promise<AppError>
   return explainRefusal(client);
 }
 
-/** Why a handshake failed: scripts are not told, so the service is asked over plain HTTP, which it refuses likewise. */
+/**
+ * Why a handshake failed: scripts are not told, so the service is asked over plain HTTP, which it
+ * refuses likewise.
+ */
 async function explainRefusal(client: ClientOptions): Promise<AppError> {
   const refusal = await ask(client, 'stream').then(
     () => undefined,

@@ -23,7 +23,10 @@ export interface StreamOptions {
 }
 
 export interface AudioStream {
-  /** Audio, cut anywhere. While there is no connection it is kept, and sent later. Nothing happens after the end. */
+  /**
+   * Audio, cut anywhere. While there is no connection it is kept, and sent later. Nothing happens after
+   * the end.
+   */
   send(audio: Uint8Array<ArrayBuffer>): void;
   /** Settles when the service has caught up so far that more may be sent; a microphone need not wait. */
   drained(): Promise<void>;
@@ -178,7 +181,8 @@ class LiveStream implements AudioStream {
   }
 
   #begin(ready: ReadyMessage): void {
-    // What the service has heard of the stream already, or, of a new stream, what no prediction has covered yet.
+    // What the service has heard of the stream already, or, of a new stream, what no prediction has
+    // covered yet.
     const from = ready.resumed ? this.#originByte + ready.receivedBytes : this.#firstUnjudged();
     if (from < this.#backlog.start) {
       this.#restart();
@@ -212,7 +216,10 @@ class LiveStream implements AudioStream {
     this.#sentByte = this.#backlog.end;
   }
 
-  /** Sound that the network cannot carry piles up on this machine: what is too old is left out, and a new stream begins. */
+  /**
+   * Sound that the network cannot carry piles up on this machine: what is too old is left out, and a new
+   * stream begins.
+   */
   #leftJam(): boolean {
     if (this.#unsent() < this.#backlog.maxBytes) return false;
     const frame = frameBytes(this.#options.settings);

@@ -2,7 +2,9 @@ import { z } from 'zod';
 
 const probability = z.number().min(0).max(0.95);
 
-/** The report's Conv1DNet. `batchNorm: 'counted'` is the report's own: counted in its table, never run. */
+/**
+ * The report's Conv1DNet. `batchNorm: 'counted'` is the report's own: counted in its table, never run.
+ */
 export const cnnSchema = z.strictObject({
   architecture: z.literal('cnn'),
   dropout: probability.default(0.1),
@@ -18,21 +20,27 @@ export const transformerSchema = z.strictObject({
 });
 
 /**
- * A convolutional network on log-mel crops. `mel` in two widths: 465,218 and 79,862 parameters for ten classes; `mel-small` is the
- * narrow one, alone.
+ * A convolutional network on log-mel crops. `mel` in two widths: 465,218 and 79,862 parameters for ten
+ * classes; `mel-small` is the narrow one, alone.
  */
 export const melSchema = z.strictObject({
   architecture: z.enum(['mel', 'mel-small']),
-  /** Channels of the first convolutions, which all others follow; absent: 24 of `mel`, 12 of `mel-small`. */
+  /**
+   * Channels of the first convolutions, which all others follow; absent: 24 of `mel`, 12 of `mel-small`.
+   */
   width: z.union([z.literal(12), z.literal(24)]).optional(),
   dropout: probability.default(0.3),
-  /** One output more than there are classes, fitted when the rest is trained (shared/decision/familiarity.ts). */
+  /**
+   * One output more than there are classes, fitted when the rest is trained
+   * (shared/decision/familiarity.ts).
+   */
   familiarity: z.literal(true).optional(),
 });
 
 /**
- * A linear head on a pretrained encoder's features (shared/compute/network/head.ts). `multiLabel`: no head of its own, but the
- * encoder's: the classes are AudioSet's, several may be heard at once, and their probabilities are independent.
+ * A linear head on a pretrained encoder's features (shared/compute/network/head.ts). `multiLabel`: no
+ * head of its own, but the encoder's: the classes are AudioSet's, several may be heard at once, and
+ * their probabilities are independent.
  */
 export const encoderHeadSchema = z.strictObject({
   architecture: z.literal('encoder'),

@@ -2,11 +2,16 @@ import { z } from 'zod';
 
 const ratio = z.number().min(0).max(1);
 
-/** What makes a version's probabilities mean what they say, and what lets it say that it does not know. */
+/**
+ * What makes a version's probabilities mean what they say, and what lets it say that it does not know.
+ */
 export const calibrationSchema = z.strictObject({
   /** Divides the logits. */
   temperature: z.number().positive(),
-  /** A window whose highest probability, times its familiarity where that is judged, is below this is `unknown`. */
+  /**
+   * A window whose highest probability, times its familiarity where that is judged, is below this is
+   * `unknown`.
+   */
   unknownBelow: ratio,
   /** Of a multi-label version: the probability from which on each class is heard. */
   thresholds: z.array(ratio).optional(),
@@ -56,7 +61,7 @@ export const calibrationReportSchema = z.strictObject({
 export type CalibrationReport = z.infer<typeof calibrationReportSchema>;
 
 /**
- * The kind of a dataset's own recordings of other things, in `unknown.kinds`. They have a say in the threshold, and made sounds have
- * none.
+ * The kind of a dataset's own recordings of other things, in `unknown.kinds`. They have a say in the
+ * threshold, and made sounds have none.
  */
 export const recordedKind = 'recordings of other things';

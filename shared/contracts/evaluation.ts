@@ -16,7 +16,10 @@ export const classEvaluationSchema = z.strictObject({
   f1: ratio,
   /** Null when there is no clip of the class, or none of any other: no curve exists then. */
   auc: ratio.nullable(),
-  /** From (0, 0) to (1, 1); empty when `auc` is null. For drawing: `auc` is exact, the curve may be thinned. */
+  /**
+   * From (0, 0) to (1, 1); empty when `auc` is null. For drawing: `auc` is exact, the curve may be
+   * thinned.
+   */
   roc: z.array(rocPointSchema).max(200),
 });
 export type ClassEvaluation = z.infer<typeof classEvaluationSchema>;
@@ -26,7 +29,9 @@ export const evaluationSchema = z.strictObject({
   clips: z.int().positive(),
   correct: z.int().min(0),
   accuracy: ratio,
-  /** At 95 %: by bootstrap over the recordings; where `recordings` is absent, Wilson's over the clips. */
+  /**
+   * At 95 %: by bootstrap over the recordings; where `recordings` is absent, Wilson's over the clips.
+   */
   accuracyInterval: z.strictObject({ lower: ratio, upper: ratio }),
   /** That the clips are from. */
   recordings: z.int().positive().optional(),

@@ -6,13 +6,16 @@ const common = {
   /** Length of one window, in seconds: what is judged at once. */
   windowSeconds: z.number().positive(),
   /**
-   * Whether a constant offset of the microphone is taken away before. Unless stated: not from a waveform, which the report's networks
-   * take as it is; from all others.
+   * Whether a constant offset of the microphone is taken away before. Unless stated: not from a
+   * waveform, which the report's networks take as it is; from all others.
    */
   removeOffset: z.boolean().optional(),
 };
 
-/** The waveform itself, in overlapping frames laid end to end; a shorter window is padded with zeros at its end. */
+/**
+ * The waveform itself, in overlapping frames laid end to end; a shorter window is padded with zeros at
+ * its end.
+ */
 export const framesFrontEndSchema = z.strictObject({
   kind: z.literal('frames'),
   ...common,
@@ -22,13 +25,16 @@ export const framesFrontEndSchema = z.strictObject({
 export type FramesFrontEnd = z.infer<typeof framesFrontEndSchema>;
 
 /**
- * Crops of a log-mel spectrogram, judged one by one and averaged. A crop that is longer than its window goes round:
- * after the last frame comes the first.
+ * Crops of a log-mel spectrogram, judged one by one and averaged. A crop that is longer than its window
+ * goes round: after the last frame comes the first.
  */
 export const logMelFrontEndSchema = z.strictObject({
   kind: z.literal('log-mel'),
   ...common,
-  /** Samples in one analysis frame (a power of two): a periodic Hann window, centred, zeros beyond the ends. */
+  /**
+   * Samples in one analysis frame (a power of two): a periodic Hann window, centred, zeros beyond the
+   * ends.
+   */
   fftSamples: z.int().min(16).max(65_536),
   hopSamples: z.int().positive(),
   /** Triangles on the HTK mel scale between the two edges, each of unit area in Hz. */
@@ -47,8 +53,9 @@ export const logMelFrontEndSchema = z.strictObject({
 export type LogMelFrontEnd = z.infer<typeof logMelFrontEndSchema>;
 
 /**
- * A pretrained encoder: what a window is like, in features that a head is fitted on, and how AudioSet's tags apply to it. The
- * encoder is not part of a version: its file is named by its content. A shorter window is judged as it is.
+ * A pretrained encoder: what a window is like, in features that a head is fitted on, and how AudioSet's
+ * tags apply to it. The encoder is not part of a version: its file is named by its content. A shorter
+ * window is judged as it is.
  */
 export const encoderFrontEndSchema = z.strictObject({
   kind: z.literal('encoder'),
@@ -65,8 +72,9 @@ export type EncoderFrontEnd = z.infer<typeof encoderFrontEndSchema>;
 export type View = FramesFrontEnd | LogMelFrontEnd | EncoderFrontEnd;
 
 /**
- * Several views of the same window, for a version of several networks: they take turns, network `i` has view
- * `i mod views.length`. What a short analysis frame shows a long one blurs, and the other way round.
+ * Several views of the same window, for a version of several networks: they take turns, network `i` has
+ * view `i mod views.length`. What a short analysis frame shows a long one blurs, and the other way
+ * round.
  */
 export const viewsFrontEndSchema = z
   .strictObject({ kind: z.literal('views'), ...common, views: z.array(logMelFrontEndSchema).min(2).max(16) })
@@ -109,7 +117,10 @@ export const reportFrontEnd: FramesFrontEnd = {
   hopSeconds: 0.5,
 };
 
-/** `mel-small`'s: 251 frames of 46 ms every 20 ms, 64 mel bins up to 11 kHz, judged in three crops of 2.56 s. */
+/**
+ * `mel-small`'s: 251 frames of 46 ms every 20 ms, 64 mel bins up to 11 kHz, judged in three crops of
+ * 2.56 s.
+ */
 export const melFrontEnd: LogMelFrontEnd = {
   kind: 'log-mel',
   sampleRate: 44_100,
@@ -126,8 +137,9 @@ export const melFrontEnd: LogMelFrontEnd = {
 };
 
 /**
- * `mel`'s: the tones of an instrument, a voice or a rotor in frames of 93 ms every 20 ms; crackling, drops and strokes in frames
- * of 12 ms every 5 ms, three crops of 1.28 s (docs/experiments.md has what else was tried).
+ * `mel`'s: the tones of an instrument, a voice or a rotor in frames of 93 ms every 20 ms; crackling,
+ * drops and strokes in frames of 12 ms every 5 ms, three crops of 1.28 s (docs/experiments.md has what
+ * else was tried).
  */
 export const melViews: ViewsFrontEnd = {
   kind: 'views',

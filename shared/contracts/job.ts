@@ -42,12 +42,18 @@ export const jobRequestSchema = z.strictObject({
   /** A dataset's name; absent: the trainer's own (DATA_DIR). */
   dataset: datasetNameSchema.optional(),
   seed: trainingRequestSchema.shape.seed,
-  /** What becomes of the version that the job makes: promoted when it passes the gate, or left for someone to decide. */
+  /**
+   * What becomes of the version that the job makes: promoted when it passes the gate, or left for
+   * someone to decide.
+   */
   promote: z.enum(['if-better', 'never']).default('never'),
 });
 export type JobRequest = z.infer<typeof jobRequestSchema>;
 
-/** A new job: asked for with what its architecture has, on folds that can be judged. Jobs that are kept are not judged again. */
+/**
+ * A new job: asked for with what its architecture has, on folds that can be judged. Jobs that are kept
+ * are not judged again.
+ */
 export const newJobSchema = jobRequestSchema.superRefine((request, context) => {
   const { architecture, hyperparameters, protocol } = request;
   const { testFold, validationFold, crossValidate } = protocol;

@@ -13,7 +13,9 @@ export const shadowSettingsSchema = z.strictObject({
 });
 export type ShadowSettings = z.infer<typeof shadowSettingsSchema>;
 
-/** `serving.<generation>.json` beside the versions: which of them serves. The highest generation counts. */
+/**
+ * `serving.<generation>.json` beside the versions: which of them serves. The highest generation counts.
+ */
 export const servingStateSchema = z.strictObject({
   formatVersion: z.literal(1),
   generation: z.int().positive(),

@@ -7,7 +7,9 @@ import { frontEndSchema } from './front-end';
 const fold = z.int().min(1);
 const ratio = z.number().min(0).max(1);
 
-/** The report's settings (report, "Training and evaluation"): an epoch is a pass over the training clips. */
+/**
+ * The report's settings (report, "Training and evaluation"): an epoch is a pass over the training clips.
+ */
 const adamSchema = z.strictObject({
   optimizer: z.literal('adam'),
   learningRate: z.number().positive(),
@@ -35,8 +37,8 @@ const adamwSchema = z.strictObject({
 });
 
 /**
- * The clips whose log loss chose a head's penalty: the fold that validates, where another one judges; else training folds, or
- * recordings of them, each judged by a head that was fitted without it.
+ * The clips whose log loss chose a head's penalty: the fold that validates, where another one judges;
+ * else training folds, or recordings of them, each judged by a head that was fitted without it.
  */
 const penaltyJudges = [
   'validation fold',
@@ -57,7 +59,10 @@ const lbfgsSchema = z.strictObject({
 /** A multi-label version's: nothing is trained, but thresholds are chosen. */
 const thresholdsSchema = z.strictObject({
   optimizer: z.literal('none'),
-  /** Of the classes that too few recordings are of: the best for all recordings together, or what is assumed without any. */
+  /**
+   * Of the classes that too few recordings are of: the best for all recordings together, or what is
+   * assumed without any.
+   */
   usualThreshold: ratio,
   /** Classes with a threshold of their own. */
   classesWithOwn: z.int().min(0),
@@ -81,15 +86,23 @@ export type PenaltyJudge = (typeof penaltyJudges)[number];
 export const protocolSchema = z.strictObject({
   /** Null: every fold but the validation fold trained. */
   testFold: fold.nullable(),
-  /** Null: the networks of an ensemble were validated on one of the training folds each, which the others trained. */
+  /**
+   * Null: the networks of an ensemble were validated on one of the training folds each, which the others
+   * trained.
+   */
   validationFold: fold.nullable(),
   trainFolds: z.array(fold).min(1),
-  /** The training folds hold a source each (several, where there are more sources than networks): too few for folds of many. */
+  /**
+   * The training folds hold a source each (several, where there are more sources than networks): too few
+   * for folds of many.
+   */
   leaveOneSourceOut: z.literal(true).optional(),
 });
 export type Protocol = z.infer<typeof protocolSchema>;
 
-/** `manifest.json` of a version in models/: all that is needed to load it, check it and make it again. */
+/**
+ * `manifest.json` of a version in models/: all that is needed to load it, check it and make it again.
+ */
 export const manifestSchema = z.strictObject({
   formatVersion: z.literal(1),
   /** The folder's name. */
@@ -125,7 +138,9 @@ export const manifestSchema = z.strictObject({
     /** Absent: the test fold was not looked at. */
     testAccuracy: ratio.optional(),
     testMacroF1: ratio.optional(),
-    /** Of clips that are answered with the right class: `unknown` is a wrong answer. Absent: not counted. */
+    /**
+     * Of clips that are answered with the right class: `unknown` is a wrong answer. Absent: not counted.
+     */
     validationAnswered: ratio.optional(),
     testAnswered: ratio.optional(),
   }),

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { errorCodes } from '../errors/app-error';
 
-/** An RFC 9457 problem document, with a stable `code`; what the error knows besides stands beside these members. */
+/**
+ * An RFC 9457 problem document, with a stable `code`; what the error knows besides stands beside these
+ * members.
+ */
 export const problemSchema = z.looseObject({
   type: z.string().describe('Where this kind of problem is explained'),
   title: z.string(),

@@ -19,7 +19,10 @@ export const epochMetricsSchema = z.strictObject({
 });
 export type EpochMetrics = z.infer<typeof epochMetricsSchema>;
 
-/** The weights after one epoch, judged on both folds that they were not trained on, if the test fold was looked at. */
+/**
+ * The weights after one epoch, judged on both folds that they were not trained on, if the test fold was
+ * looked at.
+ */
 export const epochEvaluationSchema = z.strictObject({
   epoch: epochNumber,
   test: evaluationSchema.optional(),
@@ -89,7 +92,9 @@ export type CrossValidation = z.infer<typeof crossValidationSchema>;
 
 const intervalSchema = z.strictObject({ lower: ratio, upper: ratio });
 
-/** What the very networks that are published answer to clips that trained none of those that judge them. */
+/**
+ * What the very networks that are published answer to clips that trained none of those that judge them.
+ */
 export const servedFiguresSchema = z.strictObject({
   clips: z.int().positive(),
   recordings: z.int().positive(),
@@ -106,8 +111,9 @@ export const servedFiguresSchema = z.strictObject({
 export type ServedFigures = z.infer<typeof servedFiguresSchema>;
 
 /**
- * `validation`: each clip by the networks of its own fold, with the temperature and the threshold that the other folds' clips give.
- * `test`: by all networks, as served. Intervals are of a bootstrap over recordings.
+ * `validation`: each clip by the networks of its own fold, with the temperature and the threshold that
+ * the other folds' clips give. `test`: by all networks, as served. Intervals are of a bootstrap over
+ * recordings.
  */
 export const servedReportSchema = z.strictObject({
   validation: servedFiguresSchema,
@@ -135,11 +141,14 @@ export type LearningCurve = z.infer<typeof learningCurveSchema>;
 const counts = z.array(z.int().min(0));
 
 /**
- * What the validation clips got from networks that were not trained on them: for comparing versions clip by clip, and what is
- * served with what was trained for. One entry a clip in the first three.
+ * What the validation clips got from networks that were not trained on them: for comparing versions clip
+ * by clip, and what is served with what was trained for. One entry a clip in the first three.
  */
 export const validationProfileSchema = z.strictObject({
-  /** The first 12 hexadecimal digits of the sha256 of a clip's name: the same clip, in the same data, has the same. */
+  /**
+   * The first 12 hexadecimal digits of the sha256 of a clip's name: the same clip, in the same data, has
+   * the same.
+   */
   clips: z.array(z.string().regex(/^[0-9a-f]{12}$/)).min(1),
   /** Indices into the classes: what it is, and what it was taken for. */
   labels: counts,
@@ -172,7 +181,8 @@ export const reportSchema = z.strictObject({
   }),
   history: z.array(epochMetricsSchema).min(1),
   /**
-   * `best`: by validation accuracy (ties: lower loss), and what is served where there is one. `last`: the report's choice.
+   * `best`: by validation accuracy (ties: lower loss), and what is served where there is one. `last`:
+   * the report's choice.
    */
   evaluations: z.strictObject({ best: epochEvaluationSchema.optional(), last: epochEvaluationSchema }),
   calibration: calibrationReportSchema.optional(),

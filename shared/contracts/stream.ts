@@ -3,9 +3,10 @@ import { errorCodes } from '../errors/app-error';
 import { classificationSchema, predictionSchema } from './classification';
 
 /**
- * The messages of `/stream`. Text frames carry one JSON object each, described here; a client's binary frames carry audio,
- * cut anywhere. Times in seconds are positions on the stream's own sample clock: 0 is its first sample. In a container, sound
- * that is missing by the container's times (lost packets, a pause, a track that begins late) counts as silence.
+ * The messages of `/stream`. Text frames carry one JSON object each, described here; a client's binary
+ * frames carry audio, cut anywhere. Times in seconds are positions on the stream's own sample clock: 0
+ * is its first sample. In a container, sound that is missing by the container's times (lost packets, a
+ * pause, a track that begins late) counts as silence.
  */
 
 const ratio = z.number().min(0).max(1);
@@ -32,13 +33,19 @@ export const closeCodes = {
 } as const;
 export type CloseCode = (typeof closeCodes)[keyof typeof closeCodes];
 
-/** The subprotocol that the service speaks, and the prefix of the one in which a browser hands over its API key. */
+/**
+ * The subprotocol that the service speaks, and the prefix of the one in which a browser hands over its
+ * API key.
+ */
 export const streamProtocol = 'earshot.v1';
 export const keyProtocolPrefix = 'earshot.key.';
 
 export const encodings = ['pcm_s16le', 'pcm_f32le', 'container'] as const;
 
-/** When a sound counts as one event. All in seconds and probabilities, so that the hop changes nothing of it. */
+/**
+ * When a sound counts as one event. All in seconds and probabilities, so that the hop changes nothing of
+ * it.
+ */
 export const eventRuleSchema = z
   .strictObject({
     onThreshold: ratio
@@ -105,7 +112,10 @@ export const resumeMessageSchema = z.strictObject({
 });
 export type ResumeMessage = z.infer<typeof resumeMessageSchema>;
 
-/** No more audio comes: the rest is answered, then `done`. Whatever a client sends behind it is passed over. */
+/**
+ * No more audio comes: the rest is answered, then `done`. Whatever a client sends behind it is passed
+ * over.
+ */
 export const stopMessageSchema = z.strictObject({ type: z.literal('stop') });
 
 export const clientMessageSchema = z.discriminatedUnion(

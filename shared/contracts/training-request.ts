@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { architectures, networkConfigSchema, type Architecture } from './architecture';
 
 /**
- * The numbers of a training that may be asked for, by themselves or, in a job, as a list of values to try. What is absent is the
- * recipe's or the network's own.
+ * The numbers of a training that may be asked for, by themselves or, in a job, as a list of values to
+ * try. What is absent is the recipe's or the network's own.
  */
 export const tunableHyperparameters = {
   learningRate: z.number().positive().max(1).describe('the highest, where the recipe changes it'),
@@ -45,8 +45,8 @@ export const trainingProtocolSchema = z.strictObject({
 });
 
 /**
- * What is trained on what, by which protocol and from which seed. The command line, `POST /jobs` and the report's protocol each map
- * to it; defaults and descriptions are said here alone.
+ * What is trained on what, by which protocol and from which seed. The command line, `POST /jobs` and the
+ * report's protocol each map to it; defaults and descriptions are said here alone.
  */
 export const trainingRequestSchema = z.strictObject({
   architecture: z.enum(architectures).default('cnn').describe('of the network'),
@@ -88,7 +88,9 @@ const trainedBy: Readonly<Partial<Record<Architecture, readonly string[]>>> = {
   encoder: ['penalty'],
 };
 
-/** The names of the tunable hyperparameters that an architecture has: its training's, then its network's. */
+/**
+ * The names of the tunable hyperparameters that an architecture has: its training's, then its network's.
+ */
 export function hyperparametersOf(architecture: Architecture): readonly string[] {
   const network = networkConfigSchema.options.find(
     ({ shape }) => shape.architecture.safeParse(architecture).success,

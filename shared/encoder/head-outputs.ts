@@ -1,6 +1,9 @@
 import { encoderTags } from './mobile-net';
 
-/** Where the parts of a row of outputs of a head on an encoder begin; the logits of the classes are in front. */
+/**
+ * Where the parts of a row of outputs of a head on an encoder begin; the logits of the classes are in
+ * front.
+ */
 export interface HeadOutputs {
   /** The logits of the classes' own tags. */
   readonly ownTags: number;

@@ -1,11 +1,14 @@
 /**
- * EfficientAT's `mn04_as` (Schmid et al., arXiv 2211.04772): a MobileNetV3 of width 0.4 that tags a sound with AudioSet's
- * 527 classes. The figures were read off the published model.
+ * EfficientAT's `mn04_as` (Schmid et al., arXiv 2211.04772): a MobileNetV3 of width 0.4 that tags a
+ * sound with AudioSet's 527 classes. The figures were read off the published model.
  */
 
 export type Activation = 'relu' | 'hard-swish';
 
-/** An inverted residual: expand, depthwise, squeeze and excite, project; batch norm behind each convolution. */
+/**
+ * An inverted residual: expand, depthwise, squeeze and excite, project; batch norm behind each
+ * convolution.
+ */
 export interface MobileBlock {
   /** `features.4`, as in the checkpoint. */
   readonly name: string;

@@ -21,8 +21,9 @@ const storageKinds: Readonly<Record<string, Storage['kind']>> = {
 };
 
 /**
- * The tensors of a `.pt` file as `torch.save` writes a state dictionary: a zip archive of which nothing is compressed, with
- * a pickle that says which tensor lies in which member. Nothing of the file is run (shared/encoder/unpickle.ts).
+ * The tensors of a `.pt` file as `torch.save` writes a state dictionary: a zip archive of which nothing
+ * is compressed, with a pickle that says which tensor lies in which member. Nothing of the file is run
+ * (shared/encoder/unpickle.ts).
  * @throws AppError invalid-checkpoint naming what is wrong with the file
  */
 export function readTorchFile(bytes: Uint8Array): ReadonlyMap<string, TorchTensor> {
@@ -112,7 +113,10 @@ function readStorage(id: PickleValue): Storage {
   return { kind, member, elements: sizeOf(elements) };
 }
 
-/** `_rebuild_tensor_v2(storage, offset, shape, stride, requires-grad, hooks)`, and `OrderedDict()` of no hooks. */
+/**
+ * `_rebuild_tensor_v2(storage, offset, shape, stride, requires-grad, hooks)`, and `OrderedDict()` of no
+ * hooks.
+ */
 function rebuild(
   callee: PickleValue,
   args: PickleValue,
@@ -137,7 +141,10 @@ function rebuild(
   return tensor;
 }
 
-/** A copy, which begins where an array of floats may; the file and every machine that this runs on are little-endian. */
+/**
+ * A copy, which begins where an array of floats may; the file and every machine that this runs on are
+ * little-endian.
+ */
 function floatsOf(bytes: Uint8Array): Float32Array {
   return new Float32Array(new Uint8Array(bytes).buffer);
 }

@@ -1,6 +1,7 @@
 /**
- * A reader of the few pickle opcodes that a PyTorch state dictionary consists of (protocol 2). It builds plain values and
- * calls nothing: a global is a name, and what a file asks to call is handed to `call`, which knows the names that it allows.
+ * A reader of the few pickle opcodes that a PyTorch state dictionary consists of (protocol 2). It builds
+ * plain values and calls nothing: a global is a name, and what a file asks to call is handed to `call`,
+ * which knows the names that it allows.
  */
 
 /** A reference to a module's attribute, `torch._utils _rebuild_tensor_v2`; never looked up. */
@@ -29,7 +30,8 @@ type Stacked = PickleValue | typeof mark;
 
 /**
  * @param bytes the pickle from its first byte to its STOP
- * @throws PickleError at an opcode that is not one of those, and at one that makes no sense where it stands
+ * @throws PickleError at an opcode that is not one of those, and at one that makes no sense where it
+ *   stands
  */
 export function unpickle(bytes: Uint8Array, hooks: UnpickleHooks): PickleValue {
   const machine = createMachine(bytes, hooks);

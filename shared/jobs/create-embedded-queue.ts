@@ -102,8 +102,8 @@ function first(waiting: ReadonlyMap<string, number>): [string, number] | undefin
 }
 
 /**
- * Kills the child that a killed process left. The child would stop by itself between two batches, but the
- * queue does not wait for that.
+ * Kills the child that a killed process left. The child would stop by itself between two batches, but
+ * the queue does not wait for that.
  */
 async function endOrphan(childFile: string): Promise<void> {
   for (

@@ -4,10 +4,10 @@ import { join, resolve } from 'node:path';
 import { engineCacheFolder } from '../../shared/environment';
 
 /**
- * `npm run check-arm64`: the native kernels' own tests on an arm64 processor, NEON in place of AVX, that is emulated instruction
- * by instruction: it proves results and says nothing of speed. Needs qemu-aarch64 and aarch64-linux-gnu-g++ (Debian:
- * qemu-user, g++-aarch64-linux-gnu). What these tests compare the kernels with are double-precision loops, so that no
- * TensorFlow is needed there.
+ * `npm run check-arm64`: the native kernels' own tests on an arm64 processor, NEON in place of AVX, that
+ * is emulated instruction by instruction: it proves results and says nothing of speed. Needs
+ * qemu-aarch64 and aarch64-linux-gnu-g++ (Debian: qemu-user, g++-aarch64-linux-gnu). What these tests
+ * compare the kernels with are double-precision loops, so that no TensorFlow is needed there.
  */
 
 const project = resolve(__dirname, '../../..');
@@ -17,7 +17,8 @@ const suites = ['cnn', 'transformer', 'mel', 'ensemble', 'resampling', 'frame-ca
 
 function main(): number {
   const node = join(unpacked(nodePackage, 'node'), 'bin', 'node');
-  // The one part of jest that is compiled for a processor; found through NODE_PATH, so that node_modules stays as it is.
+  // The one part of jest that is compiled for a processor; found through NODE_PATH, so that node_modules
+  // stays as it is.
   const resolver = '@unrs/resolver-binding-linux-arm64-gnu';
   unpacked(`${resolver}@${installedVersion('unrs-resolver')}`, join('node_modules', resolver));
   const config = {

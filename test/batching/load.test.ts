@@ -82,7 +82,8 @@ describe('the pace of a caller’s answers', () => {
     await clock.advance(60_000);
     expect(pace.predictMs('short', 1)).toBeLessThan(250);
     expect(pace.predictMs('long', 6)).toBeGreaterThan(60_000);
-    // Whoever has nothing inside is not held to what it sent before; of a stranger little is taken for granted.
+    // Whoever has nothing inside is not held to what it sent before; of a stranger little is taken for
+    // granted.
     expect(pace.predictMs('long', 0)).toBe(0);
     expect(pace.predictMs('stranger', 19)).toBe(1000);
   });

@@ -51,7 +51,8 @@ describe('drift', () => {
   });
 
   it('has the population stability index of the shares, half a window added to each', () => {
-    // 60 dogs and 40 rain against 30 and 70, of 101 each: (60.5 − 30.5)/101 · ln(60.5/30.5) + (40.5 − 70.5)/101 · ln(40.5/70.5).
+    // 60 dogs and 40 rain against 30 and 70, of 101 each: (60.5 − 30.5)/101 · ln(60.5/30.5) + (40.5 −
+    // 70.5)/101 · ln(40.5/70.5).
     const drift = driftOf(...times(60, heard('dog', 0.55, 0.5)), ...times(40, heard('rain', 0.55, 0.05)));
     expect(drift.index('classes')).toBeCloseTo(0.368087, 6);
     // All at 0.55: 100 and 0 of the two bins that hold 50 each, eight empty ones; of 105.

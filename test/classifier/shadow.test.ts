@@ -46,7 +46,8 @@ const judged = (): number => shadow.figures!.agreed + shadow.figures!.disagreed;
 
 describe('a shadow', () => {
   it('counts how often it says the same, and how much surer it is', async () => {
-    // The fake engine is 0.85 sure of a marker that ends in .5 (the rest in equal parts), 0.7 of a whole one.
+    // The fake engine is 0.85 sure of a marker that ends in .5 (the rest in equal parts), 0.7 of a whole
+    // one.
     shadow.look(live, [window(0.5, 'dog', 0.8), window(1.5, 'rain', 0.9), window(2, 'dog', 0.6)]);
     await until(() => judged() === 3);
     expect(shadow.figures).toMatchObject({

@@ -25,7 +25,10 @@ describe('the metrics of jobs', () => {
     watchJobs(metrics.jobs, { survey: look }, () => nowMs);
   });
 
-  /** What a scrape says of jobs, series that are 0 aside; `later` than the one before by more than is remembered. */
+  /**
+   * What a scrape says of jobs, series that are 0 aside; `later` than the one before by more than is
+   * remembered.
+   */
   async function scrape(later = 20_000): Promise<Record<string, number>> {
     nowMs += later;
     const lines = (await metrics.registry.metrics()).split('\n');

@@ -7,7 +7,10 @@ import { describeWithFfmpeg } from '../support/ffmpeg-tool';
 import { ServiceProcess } from '../support/service-process';
 import { joinToWav, samplePath } from '../support/sound-files';
 
-/** Stands in for a sound card: what it is given, over and over, at the pace of time; ends as arecord does on Ctrl-C. */
+/**
+ * Stands in for a sound card: what it is given, over and over, at the pace of time; ends as arecord does
+ * on Ctrl-C.
+ */
 const arecordProgram = (pcmFile: string): string => `#!${process.execPath}
 const pcm = require('node:fs').readFileSync(${JSON.stringify(pcmFile)});
 if (!process.argv.join(' ').includes('-f S16_LE -c 1 -r 48000')) throw new Error(process.argv.join(' '));

@@ -11,7 +11,9 @@ import { ServiceProcess } from '../support/service-process';
 
 const samples = join(__dirname, '../../../samples');
 
-/** What the server of encoders sends: all of it, a part before the connection breaks, or something else. */
+/**
+ * What the server of encoders sends: all of it, a part before the connection breaks, or something else.
+ */
 type Sending = 'whole' | 'cut' | 'other';
 
 describeWithEncoder('a version on the pretrained encoder (needs ../shared/pretrained)', () => {

@@ -121,7 +121,8 @@ describeWith(userNamespace(...besideCard, mountDriver), program('python3'))(
 describeWith(libtensorflow)('a network that the kernels do not compute', () => {
   it('is computed by WebAssembly until libtensorflow is fetched, and then by that', async () => {
     const { bindingPath } = (await chooseTestEngine()) as { bindingPath: string };
-    // pip, and the archive that it would have fetched; the compiler gives the binding that is built already.
+    // pip, and the archive that it would have fetched; the compiler gives the binding that is built
+    // already.
     await putProgram(
       'python3',
       `if [ "$1" = -m ]; then

@@ -25,7 +25,9 @@ function start(env: Readonly<Record<string, string>>): ServiceProcess {
   return (service = new ServiceProcess({ ENGINE: 'auto', ...nothing, ...env }));
 }
 
-/** A compiler that notes its process and its niceness, waits until it may go on, and then does `work`. */
+/**
+ * A compiler that notes its process and its niceness, waits until it may go on, and then does `work`.
+ */
 async function waitingCompiler(work: string): Promise<string> {
   const file = join(folder, 'compiler');
   const script = `#!/bin/bash

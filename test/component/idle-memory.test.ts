@@ -31,7 +31,8 @@ describe('a service that nobody asks', () => {
       expect(engine).toContain('native');
       const status = await readFile(`/proc/${service.child.pid}/status`, 'utf8');
       const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(status)!;
-      // Of this process: 139 MB on Node.js 20, whose program has 48 of them in memory; 160 on 22 and 24, where it has 60.
+      // Of this process: 139 MB on Node.js 20, whose program has 48 of them in memory; 160 on 22 and 24,
+      // where it has 60.
       expect(Number(kilobytes)).toBeLessThan(175_000);
     } finally {
       await service.kill();

@@ -18,7 +18,9 @@ import { chooseTestEngine } from '../support/test-engine';
 
 const modelsFolder = join(__dirname, '../../../models');
 const sampleRate = 44_100;
-/** Two seconds that begin loud and end quiet: a tone that falls, under clicks. Shorter than every window. */
+/**
+ * Two seconds that begin loud and end quiet: a tone that falls, under clicks. Shorter than every window.
+ */
 const clip = Float32Array.from({ length: 2 * sampleRate }, (_, i) => {
   const seconds = i / sampleRate;
   const tone = 0.4 * Math.exp(-seconds) * Math.sin(2 * Math.PI * (900 - 200 * seconds) * seconds);

@@ -47,7 +47,9 @@ function tone(hertz: number): Buffer {
   return pcmWav(samples, 16_000);
 }
 
-/** Ten recordings of two sounds in the folder `sounds`, and no folds: those are the service's to make. */
+/**
+ * Ten recordings of two sounds in the folder `sounds`, and no folds: those are the service's to make.
+ */
 async function bringSounds(): Promise<void> {
   await mkdir(join(folder, 'sounds'));
   const lines = ['filename,category'];
@@ -75,7 +77,10 @@ async function earshot(...args: readonly string[]): Promise<CliResult> {
   return runCli(args, await cliEnv(), undefined, folder);
 }
 
-/** The commands that README has for own sounds, in its order, as their words; `VERSION` is what the reader puts in. */
+/**
+ * The commands that README has for own sounds, in its order, as their words; `VERSION` is what the
+ * reader puts in.
+ */
 async function walk(): Promise<string[][]> {
   const readme = await readFile('README.md', 'utf8');
   const [, block] = /## Your own sounds\n\n```sh\n([^`]*)```/.exec(readme)!;
@@ -111,7 +116,8 @@ it('trains on the sounds that somebody brings as README says, and answers with t
   // Other classes than those served must be asked for by name.
   const refused = await earshot(...named.slice(0, 2));
   expect([refused.code, refused.errors]).toEqual([73, expect.stringContaining('The gate refuses')]);
-  // A random network is hardly beaten in every class after twelve epochs, nor is its time measured on a quiet machine.
+  // A random network is hardly beaten in every class after twelve epochs, nor is its time measured on a
+  // quiet machine.
   const waived = await earshot(...named.slice(0, -1), `${named.at(-1)!},accuracy,recall,latency`);
   expect(waived).toMatchObject({ code: 0, lines: [`${version} serves.`] });
 
@@ -196,7 +202,8 @@ describeWithForeign('from three recordings a sound, on the pretrained encoder (n
         if (answer.predictions[0]!.label === kind) right += 1;
       }
     }
-    // Ten recordings that were not learnt from: three doors, horns and cows, one pickaxe. Guessing has two or three.
+    // Ten recordings that were not learnt from: three doors, horns and cows, one pickaxe. Guessing has
+    // two or three.
     expect(heard).toBe(10);
     expect(right).toBeGreaterThanOrEqual(6);
   }, 120_000);

@@ -14,7 +14,10 @@ import { StreamClient, pcm16 } from '../support/stream-client';
 const sampleRate = 16_000;
 const start = { type: 'start', sampleRate, hopSeconds: 0.5, silenceDbfs: null };
 
-/** Passes connections on to one of two services, the one that the test names, and can lose all that are open. */
+/**
+ * Passes connections on to one of two services, the one that the test names, and can lose all that are
+ * open.
+ */
 class Balancer {
   readonly #server = createServer((socket) => {
     this.#pass(socket);

@@ -66,7 +66,9 @@ async function byStream({ bytes, sampleRate }: Pcm, hopSeconds: number, chunk: (
   return new Map(client.of('prediction').map((p) => [`${p.startSeconds}-${p.endSeconds}`, p.predictions]));
 }
 
-/** Largest difference of a probability over the uploaded windows; Infinity where the stream lacks one. */
+/**
+ * Largest difference of a probability over the uploaded windows; Infinity where the stream lacks one.
+ */
 function largestGap(uploaded: Spans, streamed: Spans): number {
   const gaps = [...uploaded].flatMap(([span, predictions]) => {
     const other = new Map(streamed.get(span)?.map(({ label, probability }) => [label, probability]));

@@ -29,8 +29,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 /**
- * A command that starts the service in a terminal of its own. It begins with `exec`: a shell that waited for
- * the command could end of the Ctrl-C itself, as dash does.
+ * A command that starts the service in a terminal of its own. It begins with `exec`: a shell that waited
+ * for the command could end of the Ctrl-C itself, as dash does.
  */
 class Terminal {
   readonly #child;

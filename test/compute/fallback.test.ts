@@ -67,7 +67,10 @@ async function putProcessor(flags: string): Promise<void> {
   await writeFile(join(folder, 'proc', 'cpuinfo'), facts);
 }
 
-/** A machine with a card; the driver's library is on the loader's path for as long as `work` runs, if it is given. */
+/**
+ * A machine with a card; the driver's library is on the loader's path for as long as `work` runs, if it
+ * is given.
+ */
 async function withCard<T>(librariesFolder: string | undefined, work: () => Promise<T>): Promise<T> {
   await mkdir(join(folder, 'dev'));
   await writeFile(join(folder, 'dev', 'nvidiactl'), '');

@@ -18,7 +18,10 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** What each way to look something up says in a process that has no descriptor left, and then with some again. */
+/**
+ * What each way to look something up says in a process that has no descriptor left, and then with some
+ * again.
+ */
 const script = `
   const { openSync, closeSync } = require('node:fs');
   const { findKernels } = require(${required('shared/compute/provide/build-kernels')});

@@ -140,7 +140,8 @@ describe('a verdict', () => {
     expect(verdictOf(window([0.2, 0.7, 0]), several)).toMatchObject(none);
     // What is too quiet to be heard is nothing.
     expect(verdictOf(window([0.9, 0.9, 0.9], -90), several)).toMatchObject({ label: 'unknown', labels: [] });
-    // One class in each of two windows: neither reaches its threshold on average, and the clip holds something all the same.
+    // One class in each of two windows: neither reaches its threshold on average, and the clip holds
+    // something all the same.
     const [dog, clock] = [window([0.31, 0, 0]), window([0, 0, 0.11])];
     expect(verdictOfWindows([dog, clock], several)).toMatchObject({
       label: 'dog',

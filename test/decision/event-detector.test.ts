@@ -26,7 +26,9 @@ function detect(corners: Corners, hop: number, end: number, events: EventRule): 
   return [...changes, ...detector.finish(end)];
 }
 
-/** The rule, straight from its words, on a signal smoothed by tiny steps: [onset, offset] of each event. */
+/**
+ * The rule, straight from its words, on a signal smoothed by tiny steps: [onset, offset] of each event.
+ */
 function naiveEvents(corners: Corners, end: number, events: EventRule): [number, number][] {
   const step = 1e-3;
   const { smoothingSeconds: tau, onThreshold, offThreshold, mergeGapSeconds, minDurationSeconds } = events;
@@ -241,7 +243,8 @@ describe('the event detector', () => {
   it('takes 0.5 of the rule for a class’s own threshold, where classes have some', () => {
     const thresholds = [0.1, 0.8];
     const detector = new EventDetector(rule({ smoothingSeconds: 0 }), ['chainsaw', 'speech'], { thresholds });
-    // 0.2 is much for the one and little for the other; 0.7 begins nothing of the other, but keeps what began at 0.9.
+    // 0.2 is much for the one and little for the other; 0.7 begins nothing of the other, but keeps what
+    // began at 0.9.
     const steps = [
       [0.2, 0.2],
       [0.2, 0.7],

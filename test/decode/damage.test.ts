@@ -32,7 +32,9 @@ const sound = swell(1, 22_050);
 const wanted = swell(1, 16_000);
 const wav = wavFile([sound], { sampleRate: 22_050, type: 's16' });
 
-/** Any change at all to a file: bits flipped, bytes overwritten, stretches cut out, doubled, or zeroed. */
+/**
+ * Any change at all to a file: bits flipped, bytes overwritten, stretches cut out, doubled, or zeroed.
+ */
 function damage(file: Buffer, random: () => number): Buffer {
   const copy = Buffer.from(file);
   const place = (): number => floor(random() * copy.length);

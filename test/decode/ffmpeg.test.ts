@@ -262,7 +262,8 @@ describeWithFfmpeg('times of a recording through ffmpeg', () => {
     ['sound alone, an MP4’s edit list', 'a.m4a', []],
     ['sound alone, WebM', 'a.webm', ['-c:a', 'libopus']],
   ])('begin late: %s', async (_, file, args) => {
-    // So soon that ffmpeg sees it coming: only where it does would it begin to count at the sound instead of at the picture.
+    // So soon that ffmpeg sees it coming: only where it does would it begin to count at the sound
+    // instead of at the picture.
     const delayed = ['-af', "asetpts='PTS+2/TB'"];
     const { samples } = await pool.decode(encode(wav, file, ...args, ...delayed), request);
     expectSilenceInFront(samples, 2);
@@ -270,7 +271,8 @@ describeWithFfmpeg('times of a recording through ffmpeg', () => {
 
   it.each(['mp3', 'pcm_s16le'])('begin late: an AVI’s track of %s that states a start', async (codec) => {
     const file = encode(wav, 'a.avi', ...picture, '-c:v', 'mpeg4', '-c:a', codec);
-    // Of the stream header: what the time is counted in, and how much of it goes by before the track begins.
+    // Of the stream header: what the time is counted in, and how much of it goes by before the track
+    // begins.
     const header = file.indexOf('auds', 0, 'latin1');
     const [scale, unitsPerScale] = [file.readUInt32LE(header + 20), file.readUInt32LE(header + 24)];
     file.writeUInt32LE(Math.round((2 * unitsPerScale) / scale), header + 28);

@@ -32,7 +32,10 @@ interface Case {
   readonly source: Partial<SourceFormat>;
   readonly sampleRate?: number;
   readonly channels?: number;
-  /** How near the decoded sound must come: the codec's own loss (LAME makes it 5 % quieter: 26 dB), or its samples' depth. */
+  /**
+   * How near the decoded sound must come: the codec's own loss (LAME makes it 5 % quieter: 26 dB), or
+   * its samples' depth.
+   */
   readonly leastDb: number;
   /** What encoders add at the end that their format cannot take back. */
   readonly extraSeconds?: number;
@@ -113,7 +116,10 @@ const foreign: readonly Case[] = [
   },
 ];
 
-/** Formats whose encoder delay is not written down, so that the sound comes late: only facts and loudness are compared. */
+/**
+ * Formats whose encoder delay is not written down, so that the sound comes late: only facts and loudness
+ * are compared.
+ */
 const delayed: readonly { file: string; args: readonly string[]; source: Partial<SourceFormat> }[] = [
   { file: 'a.aac', args: [], source: { format: 'aac', codec: 'aac' } },
   { file: 'a.wma', args: [], source: { format: 'asf', codec: 'wmav2' } },

@@ -110,7 +110,8 @@ describeWithFfmpeg('a recording', () => {
       const box = Buffer.alloc(32);
       box.writeUInt32BE(32, 0);
       box.write(type, 4, 'latin1');
-      // The index counts bytes from the file's start: as many boxes go in front of the sound as a box of its own takes.
+      // The index counts bytes from the file's start: as many boxes go in front of the sound as a box of
+      // its own takes.
       const moved = encode(wav, 'b.mov', '-movflags', 'faststart');
       const { samples: heard, source } = await pool.decode(Buffer.concat([box, shifted(moved, 32)]), request);
       expect(source).toMatchObject({ format: 'mp4', codec: 'aac' });

@@ -213,7 +213,10 @@ function noise(bytes: number): Buffer {
 }
 
 describe('connections that rest behind a proxy', () => {
-  /** How long the service keeps a connection, in place of 65 s, and how long the proxies do, in place of 55. */
+  /**
+   * How long the service keeps a connection, in place of 65 s, and how long the proxies do, in place of
+   * 55.
+   */
   const [serviceMs, keepAlive] = [2200, '1s'];
   let harness: Harness;
   let closedByService: number;
@@ -241,7 +244,8 @@ describe('connections that rest behind a proxy', () => {
           belowPath: false,
           keepAlive,
         });
-        // Its own connections rest less long than the proxy keeps them: the proxy must not close one that it is writing to.
+        // Its own connections rest less long than the proxy keeps them: the proxy must not close one
+        // that it is writing to.
         const agent = new Agent({ keepAlive: true, maxSockets: 40, timeout: 500 });
         const statuses = await Promise.all(
           Array.from({ length: 40 }, async (_, index) => {
@@ -260,7 +264,8 @@ describe('connections that rest behind a proxy', () => {
         agent.destroy();
         await proxy.close();
         expect(new Set(statuses.flat())).toEqual(new Set([415]));
-        // Where the service closes first, a request may be on its way to it; HAProxy's idle pool sees that by itself.
+        // Where the service closes first, a request may be on its way to it; HAProxy's idle pool sees
+        // that by itself.
         expect(name === 'haproxy' ? 0 : early).toBe(0);
       }, 60_000);
     });

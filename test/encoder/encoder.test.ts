@@ -20,7 +20,10 @@ function noise(length: number, seed: number): Float32Array {
   return Float32Array.from({ length }, (_, n) => 0.3 * (uniform() - 0.5) + 0.2 * Math.sin(n / 9));
 }
 
-/** The front end from its definition: a reflected, pre-emphasised signal, a discrete Fourier transform by its sum. */
+/**
+ * The front end from its definition: a reflected, pre-emphasised signal, a discrete Fourier transform by
+ * its sum.
+ */
 function referencePicture(samples: Float32Array): number[] {
   const emphasised = Array.from(
     { length: samples.length - 1 },
@@ -64,7 +67,10 @@ function byBand(picture: Float32Array): Float32Array {
   return picture.map((_, at) => picture[(at % frames) * encoderBands + floor(at / frames)]!);
 }
 
-/** The engine of that name, or the native kernels for that instruction set; undefined where the processor has it not. */
+/**
+ * The engine of that name, or the native kernels for that instruction set; undefined where the processor
+ * has it not.
+ */
 async function engineNamed(name: string, encoderWeights: WeightArrays): Promise<LoadedEngine | undefined> {
   const wish = name === 'wasm' ? 'wasm' : 'cpu';
   const { kernels, ...choice } = await chooseTestEngine(wish);

@@ -8,7 +8,8 @@ describe('joinFrames', () => {
   it('lays the report’s nine frames of a second, half a second apart, end to end', () => {
     const joined = joinFrames(ramp(80_000), reportFrontEnd);
     expect(joined).toHaveLength(144_000);
-    // Frame f begins with the window's sample 8,000 f and ends with 8,000 f + 15,999 (counted from one in the ramp).
+    // Frame f begins with the window's sample 8,000 f and ends with 8,000 f + 15,999 (counted from one
+    // in the ramp).
     expect([0, 1, 2, 3, 4, 5, 6, 7, 8].map((frame) => joined[16_000 * frame])).toEqual([
       1, 8_001, 16_001, 24_001, 32_001, 40_001, 48_001, 56_001, 64_001,
     ]);

@@ -94,7 +94,8 @@ describe('the log-mel front end', () => {
   it('leaves crops of silence beside sound out, and judges silence when there is nothing else', () => {
     const bark = new Float32Array(8000);
     bark.set(sound(800, 8000), 0);
-    // Frames 0 to 10 hold the sound; crops of 30 frames start at 0, 25, 50, 75 of 101, and the last goes round.
+    // Frames 0 to 10 hold the sound; crops of 30 frames start at 0, 25, 50, 75 of 101, and the last goes
+    // round.
     expect(logMelCrops(bark, small)).toHaveLength(2);
     expect(logMelCrops(new Float32Array(8000), small)).toHaveLength(4);
   });

@@ -28,8 +28,9 @@ Components: main
 `;
 
 /**
- * Runs a Dockerfile's steps in root folders instead of containers, each stage once; returns the root folders of
- * the targets. Base images are made of Debian's bootstrap and the Node.js of the image's tag from the npm registry.
+ * Runs a Dockerfile's steps in root folders instead of containers, each stage once; returns the root
+ * folders of the targets. Base images are made of Debian's bootstrap and the Node.js of the image's tag
+ * from the npm registry.
  */
 export async function buildImages(
   targets: readonly string[],
@@ -105,7 +106,10 @@ async function run(
   await runInside(root, script ?? instruction.text, { ...options, mounts });
 }
 
-/** `COPY [--from=STAGE] [--chown=USER:GROUP] SOURCE... TARGET`: of a folder its content is copied, of a file the file. */
+/**
+ * `COPY [--from=STAGE] [--chown=USER:GROUP] SOURCE... TARGET`: of a folder its content is copied, of a
+ * file the file.
+ */
 async function copy({ instruction, root, roots, options }: Step, workdir: string): Promise<void> {
   const words = instruction.text.split(/\s+/);
   const flag = (name: string): string | undefined =>

@@ -2,13 +2,18 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { once } from 'node:events';
 
-/** Where a chroot's steps find the machine's own certificates: a proxy of this machine may have its own authority. */
+/**
+ * Where a chroot's steps find the machine's own certificates: a proxy of this machine may have its own
+ * authority.
+ */
 const certificates = '/etc/ssl/certs/ca-certificates.crt';
 const insideCertificates = '/run/host-certificates.crt';
 
 const running = new Set<ChildProcess>();
 
-/** For an interrupted check: everything started here ends, and with it all that runs in its namespaces. */
+/**
+ * For an interrupted check: everything started here ends, and with it all that runs in its namespaces.
+ */
 export function killRunning(): void {
   for (const child of running) child.kill('SIGKILL');
 }
@@ -71,8 +76,8 @@ export async function runInside(
 }
 
 /**
- * Starts a process as a cluster's `restricted` profile would: read-only root, `/tmp` in memory, a user without
- * capabilities that can gain none, and no network but its own loopback interface.
+ * Starts a process as a cluster's `restricted` profile would: read-only root, `/tmp` in memory, a user
+ * without capabilities that can gain none, and no network but its own loopback interface.
  */
 export function startRestricted(
   root: string,

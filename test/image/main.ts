@@ -12,9 +12,10 @@ import { killRunning, runProgram, startRestricted } from './chroot';
 import { imageConfig, parseDockerfile, type ImageConfig } from './dockerfile';
 
 /**
- * `npm run check-image -- [cpu] [trainer] [cuda] [--keep] [--build-arg NAME=VALUE] [--build-context NAME=FOLDER]`:
- * builds the stages of these images without a container engine and serves from the result, under what Kubernetes'
- * `restricted` profile allows. Needs root, debootstrap, ffmpeg, a network, and 8 GB (cuda: 20 GB) in TMPDIR.
+ * `npm run check-image -- [cpu] [trainer] [cuda] [--keep] [--build-arg NAME=VALUE] [--build-context
+ * NAME=FOLDER]`: builds the stages of these images without a container engine and serves from the
+ * result, under what Kubernetes' `restricted` profile allows. Needs root, debootstrap, ffmpeg, a
+ * network, and 8 GB (cuda: 20 GB) in TMPDIR.
  */
 
 const project = resolve(__dirname, '../../..');
@@ -132,7 +133,10 @@ async function checkRestrictions(root: string, image: ImageConfig): Promise<void
   expect('no build tool is left', (await inImage(root, image, ['sh', '-c', search])).output === '');
 }
 
-/** The list of what ships, by npm: exactly the packages that are there, with those that training needs where it trains. */
+/**
+ * The list of what ships, by npm: exactly the packages that are there, with those that training needs
+ * where it trains.
+ */
 async function checkPackageList(root: string, { trains }: { trains: boolean }): Promise<void> {
   const text = await readFile(join(root, 'app/sbom.json'), 'utf8');
   const { bomFormat, components } = JSON.parse(text) as { bomFormat: string; components: Package[] };

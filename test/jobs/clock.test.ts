@@ -19,7 +19,10 @@ afterAll(async () => {
   await fixture.remove();
 });
 
-/** Two jobs; in the second epoch of the first, while the other waits, the clock of this process and its children goes back a day. */
+/**
+ * Two jobs; in the second epoch of the first, while the other waits, the clock of this process and its
+ * children goes back a day.
+ */
 function trainWhileClockGoesBack(clock: string): string {
   return `
     const { createStartRun } = require(${required('../../shared/jobs/child-run')});

@@ -20,7 +20,10 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** An attempt of the job `job` in a process of its own: it takes one step of its life at each line that it is told, and says what came of it. */
+/**
+ * An attempt of the job `job` in a process of its own: it takes one step of its life at each line that
+ * it is told, and says what came of it.
+ */
 class Attempt {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;

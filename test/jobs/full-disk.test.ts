@@ -18,7 +18,10 @@ afterAll(async () => {
   await fixture.remove();
 });
 
-/** Trains on a disk of its own that becomes full after two epochs; the job is resumed while it is full, and with room again. */
+/**
+ * Trains on a disk of its own that becomes full after two epochs; the job is resumed while it is full,
+ * and with room again.
+ */
 function trainOnSmallDisk(disk: string): string {
   return `
     const { createStartRun } = require(${required('../../shared/jobs/child-run')});

@@ -20,7 +20,10 @@ afterAll(async () => {
   await fixture.remove();
 });
 
-/** What becomes of a job of `request` whose store is on disk and whose only worker starts its processes so. */
+/**
+ * What becomes of a job of `request` whose store is on disk and whose only worker starts its processes
+ * so.
+ */
 async function workOn(name: string, startRun: StartRun) {
   const store = await openFileStore(`${fixture.folder}/${name}`);
   const wakeWorkers: WakeWorkers = () => Promise.resolve();

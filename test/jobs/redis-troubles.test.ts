@@ -127,7 +127,9 @@ describe('what Redis answers', () => {
   });
 });
 
-/** A fixed address before several servers: new connections go to `target`, open ones stay where they are. */
+/**
+ * A fixed address before several servers: new connections go to `target`, open ones stay where they are.
+ */
 class FixedAddress {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();

@@ -58,7 +58,8 @@ describe('the query that the autoscaler follows', () => {
 describeWith(program('promtool'))('the query that the autoscaler follows, in Prometheus', () => {
   it('is one number, the sum of the pods’ mean waits of the last minute, 0 where nobody asked', () => {
     const busy = [
-      // a: 30 requests in 15 s that waited 0.5 s each; b: idle since long; c: has never been asked; d: 0.2 s each.
+      // a: 30 requests in 15 s that waited 0.5 s each; b: idle since long; c: has never been asked; d:
+      // 0.2 s each.
       series('a', 'sum', '0+15x20'),
       series('a', 'count', '0+30x20'),
       series('b', 'sum', '7+0x20'),

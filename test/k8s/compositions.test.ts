@@ -15,7 +15,10 @@ import {
 import { patchedWith } from '../support/model-sources';
 import { describeWith, program } from '../support/needs';
 
-/** Kubernetes' own, in every cluster since 1.25, the newest of the base's kinds (policy/v1 and Pod Security included). */
+/**
+ * Kubernetes' own, in every cluster since 1.25, the newest of the base's kinds (policy/v1 and Pod
+ * Security included).
+ */
 const everywhere = [
   'apps/v1 Deployment',
   'networking.k8s.io/v1 NetworkPolicy',

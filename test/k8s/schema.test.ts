@@ -18,7 +18,10 @@ import { describeWith, program } from '../support/needs';
 /** The oldest version that has every field used here (preStop's own `sleep`), and the newest. */
 const kubernetesVersions = ['1.30', '1.37'] as const;
 
-/** No resource of Kubernetes itself, so that its schema is not at hand: the fields used here, and no others. */
+/**
+ * No resource of Kubernetes itself, so that its schema is not at hand: the fields used here, and no
+ * others.
+ */
 const serviceMonitor = z.strictObject({
   apiVersion: z.literal('monitoring.coreos.com/v1'),
   kind: z.literal('ServiceMonitor'),
@@ -41,7 +44,10 @@ const serviceMonitor = z.strictObject({
   }),
 });
 
-/** KEDA's, likewise; what its pods are made from is a Job's, and is held against Kubernetes' schema as one. */
+/**
+ * KEDA's, likewise; what its pods are made from is a Job's, and is held against Kubernetes' schema as
+ * one.
+ */
 const scaledJob = z.strictObject({
   apiVersion: z.literal('keda.sh/v1alpha1'),
   kind: z.literal('ScaledJob'),
@@ -237,7 +243,9 @@ function validate(texts: ReadonlyMap<string, string>, version: string): Map<stri
   }
 }
 
-/** What is not one of the overlays: every other component, and what docs/deployment.md shows, by name. */
+/**
+ * What is not one of the overlays: every other component, and what docs/deployment.md shows, by name.
+ */
 function otherTexts(): (readonly [string, string])[] {
   const everything = ['shared-models', 'monitoring', 'autoscaling', 'gateway', 'gateway-affinity', 'jobs'];
   return [

@@ -201,7 +201,10 @@ const breaks: readonly (readonly [keyof typeof checks, string, Break])[] = [
 
 describeWith(program('kubectl', 'kustomize'))('the classifier as it is deployed', () => {
   const objectsOf = new Map(overlays.map((name) => [name, parseObjects(renderOverlay(name))]));
-  /** With every component that changes nothing of what the checks say of the classifier alone, and the documentation's Ingress. */
+  /**
+   * With every component that changes nothing of what the checks say of the classifier alone, and the
+   * documentation's Ingress.
+   */
   const whole = [
     ...parseObjects(
       renderComposition({

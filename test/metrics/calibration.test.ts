@@ -6,7 +6,8 @@ import { calibrate } from '../../services/trainer/evaluate/calibrate';
 
 describe('reliability', () => {
   it('is the mean distance of confidence and accuracy over bins, by hand', () => {
-    // Bin 0.9–1: two clips, sure by 0.95 and 0.91, one right: |0.93 − 0.5| · 2. Bin 0.6–0.7: one, 0.65, right: 0.35.
+    // Bin 0.9–1: two clips, sure by 0.95 and 0.91, one right: |0.93 − 0.5| · 2. Bin 0.6–0.7: one, 0.65,
+    // right: 0.35.
     const { expectedCalibrationError, bins } = reliability(
       [0, 1, 1],
       [Float32Array.of(0.95, 0.05), Float32Array.of(0.91, 0.09), Float32Array.of(0.35, 0.65)],
@@ -21,7 +22,8 @@ describe('reliability', () => {
 
 describe('the temperature', () => {
   it('finds the one that labels were drawn with', () => {
-    // Of 10 clips with logits (ln 3 · 2, 0), 7.5 would be right at temperature 2: softmax is then (0.75, 0.25).
+    // Of 10 clips with logits (ln 3 · 2, 0), 7.5 would be right at temperature 2: softmax is then (0.75,
+    // 0.25).
     const logits = Array.from({ length: 40 }, () => [Float32Array.of(2 * Math.log(3), 0)]);
     const labels = logits.map((_, clip) => (clip < 30 ? 0 : 1));
     expect(fitTemperature(labels, logits)).toBeCloseTo(2, 3);
@@ -61,7 +63,8 @@ describe('calibrating a version', () => {
       { kind: 'strange', sounds: 1, falseAcceptRate: 0 },
     ]);
     expect(unknown.falseAcceptRate).toBeCloseTo(1 / 4, 10);
-    // Pairs won of 100 each: weak 97.5 (0.1 ties clip 2) and 99.5, strong 19.5; strange, however sure, is below half and loses to all.
+    // Pairs won of 100 each: weak 97.5 (0.1 ties clip 2) and 99.5, strong 19.5; strange, however sure,
+    // is below half and loses to all.
     expect(unknown.auroc).toBeCloseTo((97.5 + 99.5 + 19.5 + 100) / 400, 6);
   });
 });

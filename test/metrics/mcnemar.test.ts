@@ -1,7 +1,8 @@
 import { mcnemarExact } from '../../shared/metrics/mcnemar';
 
 describe('McNemar’s exact test', () => {
-  // Worked by hand: (1 + 6) ÷ 2⁶ and 1 ÷ 2⁵, doubled. The others: sums of binomial coefficients in rational arithmetic.
+  // Worked by hand: (1 + 6) ÷ 2⁶ and 1 ÷ 2⁵, doubled. The others: sums of binomial coefficients in
+  // rational arithmetic.
   it.each([
     [1, 5, 0.21875],
     [5, 0, 0.0625],

@@ -10,7 +10,10 @@ beforeAll(async () => {
   addon = loadKernels(await provideTestKernels());
 });
 
-/** Lengths around every rounding in the kernels: one token, odd rows, tiles begun and tiles full, a second range. */
+/**
+ * Lengths around every rounding in the kernels: one token, odd rows, tiles begun and tiles full, a
+ * second range.
+ */
 const lengths = [64, 77, 98, 129, 1000, 1535, 1536, 1537, 4999, 6150];
 
 describe('the native cnn', () => {

@@ -82,7 +82,8 @@ describe('the cache of frames', () => {
   });
 
   it('answers as double-precision loops do when the weights are halves, which are then read as such', () => {
-    // The linear layer's from 2⁻²⁴, the smallest subnormal half, to 65,504, the largest: of a published network all are halves.
+    // The linear layer's from 2⁻²⁴, the smallest subnormal half, to 65,504, the largest: of a published
+    // network all are halves.
     const scales = [2 ** -24, 2 ** -14, 0.01, 1, 65_504];
     for (const instructionSet of addon.instructionSets()) {
       for (const scale of scales) {

@@ -107,7 +107,8 @@ describe.each([
       expect(ours!.after.step).toBe(1);
       // After one step the first moment is a tenth of the gradient.
       for (const { name } of network.parameters) {
-        // A softmax does not see its keys' bias: TensorFlow's gradient of it is rounding, the kernels' is 0.
+        // A softmax does not see its keys' bias: TensorFlow's gradient of it is rounding, the kernels'
+        // is 0.
         if (name.endsWith('key/bias')) continue;
         const [moment, expected] = [ours!.after.firstMoments[name]!, theirs!.after.firstMoments[name]!];
         expect(relativeError(moment, expected)).toBeLessThan(1e-3);

@@ -42,7 +42,8 @@ function expectExact(
     expect(Math.abs(loss - training.loss)).toBeLessThan(forward * Math.max(1, training.loss));
     Object.keys(weights).forEach((name, index) => {
       const expected = training.gradients[name]!;
-      // A softmax does not see its keys' bias: the true gradient is 0, and double precision leaves rounding.
+      // A softmax does not see its keys' bias: the true gradient is 0, and double precision leaves
+      // rounding.
       if (name.endsWith('key/bias')) {
         expect(Math.max(...expected.map(Math.abs))).toBeLessThan(1e-9 * Math.max(1, steepest));
         expect(gradients[index]!.every((value) => value === 0)).toBe(true);
@@ -64,8 +65,8 @@ function scaled(weights: Tensors, factors: Record<string, number>): Tensors {
 }
 
 describe('the native transformer', () => {
-  // One token beside the class token, vectors begun and vectors full, for 4, 8 and 16 lanes; more than one block of
-  // queries of the backward pass.
+  // One token beside the class token, vectors begun and vectors full, for 4, 8 and 16 lanes; more than
+  // one block of queries of the backward pass.
   it.each([
     [64, 1],
     [130, 2],
@@ -104,7 +105,8 @@ describe('the native transformer', () => {
     });
   });
 
-  // The greatest score lies so far below what the keys' ranges allow that no power of two below that bound is left.
+  // The greatest score lies so far below what the keys' ranges allow that no power of two below that
+  // bound is left.
   it.each(allHeads)('follows scores whose bound is loose, with %i heads', (heads) => {
     const size = { samples: 2200, classes: 4, heads, hidden: 16 };
     const weights = scaled(transformerWeights(size, 4, 5), { 'query/kernel': 10, 'key/kernel': 8 });

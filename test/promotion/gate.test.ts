@@ -98,7 +98,8 @@ describe('the gate', () => {
   });
 
   it('refuses fewer right on other clips, with Wilson’s intervals', () => {
-    // 15 of 20 against 16 of 20. Intervals by hand: (p + z²/2n ± z √(p(1−p)/n + z²/4n²)) ÷ (1 + z²/n), z = 1.96.
+    // 15 of 20 against 16 of 20. Intervals by hand: (p + z²/2n ± z √(p(1−p)/n + z²/4n²)) ÷ (1 + z²/n), z
+    // = 1.96.
     const decision = decide({ candidate: subject(reportOf([2, 3]), 'new') });
     expect(failed(decision)).toEqual(['accuracy']);
     const figures = figuresOf(decision, 'accuracy');

@@ -36,7 +36,10 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** What each way to read the registry says in a process that has no descriptor left, and then with some again. */
+/**
+ * What each way to read the registry says in a process that has no descriptor left, and then with some
+ * again.
+ */
 const script = `
   const { openSync, closeSync } = require('node:fs');
   const { openRegistry } = require(${required('shared/registry/registry')});

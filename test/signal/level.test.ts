@@ -29,7 +29,8 @@ describe('levels', () => {
     samples.fill(0.5, 1024, 2048);
     expect(levelOf(samples).power).toBe(0.0625);
     expect(levelOf(samples).loudestDecibels).toBeCloseTo(10 * Math.log10(0.25), 10);
-    // The zeros at its end are left out, those before the sound are not: a half of 2048 samples is at 0.25.
+    // The zeros at its end are left out, those before the sound are not: a half of 2048 samples is at
+    // 0.25.
     expect(levelOf(samples).soundDecibels).toBeCloseTo(10 * Math.log10(0.125), 10);
   });
 

@@ -37,7 +37,8 @@ export interface TestPage {
 }
 
 /**
- * Chromium with a microphone that plays a WAV file over and over, and without anything that would talk to its makers.
+ * Chromium with a microphone that plays a WAV file over and over, and without anything that would talk
+ * to its makers.
  * @param hosts names that lead to this machine without being `localhost`
  */
 export async function startBrowser(microphoneFile: string, hosts: readonly string[]): Promise<TestBrowser> {

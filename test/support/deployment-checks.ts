@@ -14,7 +14,10 @@ import {
   type PodSpec,
 } from './kubernetes';
 
-/** What must hold between the objects of a deployment of the classifier, the image and the service's own limits. */
+/**
+ * What must hold between the objects of a deployment of the classifier, the image and the service's own
+ * limits.
+ */
 export interface Deployed {
   readonly objects: readonly KubernetesObject[];
   readonly imageEnv: Readonly<Record<string, string>>;
@@ -33,7 +36,10 @@ type Check = (deployed: Deployed) => string | false;
 const spareSeconds = 5;
 /** Resident memory without uploads (bench/README.md), and what is kept free beside them. */
 const idleBytes = 1.6e9;
-/** Decoded recordings are Float32 at a version's rate: here the highest of all versions, since any may come to serve. */
+/**
+ * Decoded recordings are Float32 at a version's rate: here the highest of all versions, since any may
+ * come to serve.
+ */
 const decodedBytesPerSecond = 4 * Math.max(...sampleRatesOfVersions());
 
 function sampleRatesOfVersions(): number[] {
@@ -61,7 +67,10 @@ function environmentOf(deployed: Deployed): Record<string, string> {
   };
 }
 
-/** Undefined where the service would refuse it: one check says so, the others have nothing to reckon with. */
+/**
+ * Undefined where the service would refuse it: one check says so, the others have nothing to reckon
+ * with.
+ */
 function configOf(deployed: Deployed): Config | undefined {
   const known = Object.entries(environmentOf(deployed)).filter(([key]) => environmentKeys.includes(key));
   try {
@@ -129,7 +138,10 @@ function componentFacts(objects: readonly KubernetesObject[]): Facts {
   ];
 }
 
-/** Whether an Ingress gives up a stream within an hour, or takes no upload of the largest size, by any controller's annotations. */
+/**
+ * Whether an Ingress gives up a stream within an hour, or takes no upload of the largest size, by any
+ * controller's annotations.
+ */
 function cutsOff(annotations: Labels, config: Config | undefined): boolean {
   const seconds = Object.entries(annotations).filter(([key]) => key.includes('timeout'));
   const sizes = Object.entries(annotations).filter(([key]) => key.includes('body-size'));

@@ -2,7 +2,10 @@ import { encoderParameters } from '../../shared/compute/network/encoder-weights'
 import { elementCount, type WeightArrays } from '../../shared/compute/network/network';
 import { createUniform } from '../../shared/runtime/random';
 
-/** Weights of an encoder that nobody trained: of a size that keeps the maps in the range of a trained one's. */
+/**
+ * Weights of an encoder that nobody trained: of a size that keeps the maps in the range of a trained
+ * one's.
+ */
 export function randomEncoderWeights(seed: number): WeightArrays {
   const uniform = createUniform(seed);
   return Object.fromEntries(

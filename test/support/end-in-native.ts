@@ -2,8 +2,8 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { loadKernels } from '../../shared/compute/kernels/kernels-addon';
 
 /**
- * Ends threads that are in calls of the native kernels, for a process whose end tells whether that ends it too.
- * `node end-in-native.js ADDON THREADS`
+ * Ends threads that are in calls of the native kernels, for a process whose end tells whether that ends
+ * it too. `node end-in-native.js ADDON THREADS`
  */
 async function main(path: string, threads: number): Promise<void> {
   for (let index = 0; index < threads; index += 1) {
@@ -16,7 +16,10 @@ async function main(path: string, threads: number): Promise<void> {
   process.stdout.write('alive\n');
 }
 
-/** Small calls without a pause: most moments are within one, and many just before it makes what it gives back. */
+/**
+ * Small calls without a pause: most moments are within one, and many just before it makes what it gives
+ * back.
+ */
 function work(path: string): void {
   const resampler = loadKernels(path).createResampler({
     instructionSet: 'baseline',

@@ -8,8 +8,8 @@ import { addonMel, addonMelBatch, melBatch, melWeights } from './native-mel';
 import { addonTransformer, transformerWeights } from './native-transformer';
 
 /**
- * Runs every kernel on odd sizes, for a process whose addon is built with sanitizers: they end it where memory is
- * touched that is not the kernels' own. `node exercise-kernels.js ADDON`
+ * Runs every kernel on odd sizes, for a process whose addon is built with sanitizers: they end it where
+ * memory is touched that is not the kernels' own. `node exercise-kernels.js ADDON`
  */
 function main(path: string): void {
   const addon = loadKernels(path);

@@ -2,8 +2,8 @@ import type { Clip, ClipDecoder, DecodeRequest } from '../../shared/signal/clip'
 import { AppError, errorCodes } from '../../shared/errors/app-error';
 
 /**
- * A decoder of texts: `3.25 12` is a clip of 12 s whose samples are all 3.25; an error's code fails with it;
- * `hold` never ends by itself. It notes what is under way, so that tests see an abandoned one go.
+ * A decoder of texts: `3.25 12` is a clip of 12 s whose samples are all 3.25; an error's code fails with
+ * it; `hold` never ends by itself. It notes what is under way, so that tests see an abandoned one go.
  */
 export class FakeDecoder implements ClipDecoder {
   decoding = 0;

@@ -28,7 +28,10 @@ export const manifest: Manifest = {
   weights: { format: 'tfjs', dtype: 'float32', bytes: 1, sha256: 'ab'.repeat(32), maxLogitError: 0 },
 };
 
-/** What the fake engine answers to a window that starts with `marker`: the named class and a share of its own. */
+/**
+ * What the fake engine answers to a window that starts with `marker`: the named class and a share of its
+ * own.
+ */
 export function scoresOf(marker: number): Float32Array {
   const scores = new Float32Array(classes.length).fill(0.1 - (marker % 1) / 10);
   const index = Math.floor(marker) % classes.length;

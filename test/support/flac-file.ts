@@ -1,4 +1,7 @@
-/** Writes FLAC files without prediction (verbatim subframes), of any depth and stereo coding: what encoders at hand cannot. */
+/**
+ * Writes FLAC files without prediction (verbatim subframes), of any depth and stereo coding: what
+ * encoders at hand cannot.
+ */
 
 export interface FlacOptions {
   readonly sampleRate: number;
@@ -87,8 +90,9 @@ function frameNumber(number: number): Buffer {
 }
 
 /**
- * Well-formed, small, and long to decode: frames of 65,535 samples whose residuals take no bits, so that nothing but the predictor
- * has work. @param order of the predictor: 0 for one value that stands for all, else up to 32
+ * Well-formed, small, and long to decode: frames of 65,535 samples whose residuals take no bits, so that
+ * nothing but the predictor has work. @param order of the predictor: 0 for one value that stands for
+ * all, else up to 32
  */
 export function emptyFlac(frames: number, channels: number, order: number): Buffer {
   const samples = 65_535;

@@ -2,8 +2,9 @@ import { openSync, closeSync } from 'node:fs';
 import fsPromises from 'node:fs/promises';
 
 /**
- * Loaded into a process before its main file (`--require`): takes every descriptor that the process may have, for real, when it first
- * lists the folder `HOARD_AT`, or on SIGUSR2. They are given back after `HOARD_MS`, or on the next SIGUSR2.
+ * Loaded into a process before its main file (`--require`): takes every descriptor that the process may
+ * have, for real, when it first lists the folder `HOARD_AT`, or on SIGUSR2. They are given back after
+ * `HOARD_MS`, or on the next SIGUSR2.
  */
 const held: number[] = [];
 

@@ -74,7 +74,10 @@ export interface PodSpec {
   volumes: Volume[];
 }
 
-/** What a test reads of an object: its schema is checked by another program, so that its shape may be trusted here. */
+/**
+ * What a test reads of an object: its schema is checked by another program, so that its shape may be
+ * trusted here.
+ */
 export interface KubernetesObject {
   apiVersion: string;
   kind: string;
@@ -103,7 +106,10 @@ const registryName = 'registry.example.com/earshot';
 /** What trains beside an image that serves. */
 const trainingImages = { cpu: 'trainer', cuda: 'cuda' } as const;
 
-/** The objects of an overlay that this project does not bring: the base with these components, as YAML text. */
+/**
+ * The objects of an overlay that this project does not bring: the base with these components, as YAML
+ * text.
+ */
 export function renderComposition({ components, image = 'cpu', more = {} }: Composition): string {
   return renderKustomization({
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
@@ -195,7 +201,10 @@ interface PodTemplate {
   readonly spec: PodSpec;
 }
 
-/** 250m, 2, 5Gi, 26m of nginx (which means mebibytes) are not alike: only Kubernetes' quantities, as a number. */
+/**
+ * 250m, 2, 5Gi, 26m of nginx (which means mebibytes) are not alike: only Kubernetes' quantities, as a
+ * number.
+ */
 export function quantity(text: string | number): number {
   const [, digits, suffix = ''] = /^([\d.]+)(m|Ki|Mi|Gi)?$/.exec(String(text))!;
   const factors: Readonly<Record<string, number>> = { m: 1e-3, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30 };

@@ -13,7 +13,10 @@ interface Results {
   }[];
 }
 
-/** Jest's reporter that says at the end of a run which tests were left out, and for want of what. Under CI that is a failure. */
+/**
+ * Jest's reporter that says at the end of a run which tests were left out, and for want of what. Under
+ * CI that is a failure.
+ */
 export default class LeftOutReporter {
   #error: Error | undefined;
 

@@ -6,7 +6,10 @@ import { melSize } from '../../shared/compute/network/mel';
 import { createUniform } from '../../shared/runtime/random';
 import { melWeights } from './native-mel';
 
-/** Small enough for references that take the square of a frame's length; its filters for low notes are empty. */
+/**
+ * Small enough for references that take the square of a frame's length; its filters for low notes are
+ * empty.
+ */
 export const smallFrontEnd: LogMelFrontEnd = {
   ...melFrontEnd,
   sampleRate: 8000,

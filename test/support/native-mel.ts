@@ -13,7 +13,10 @@ export function melNetwork(architecture: MelArchitecture, classes: number): Netw
   return createMel({ architecture, dropout: 0.3 }, classes);
 }
 
-/** Weights of a network that has seen something: statistics that are neither 0 nor 1, and scales of both signs. */
+/**
+ * Weights of a network that has seen something: statistics that are neither 0 nor 1, and scales of both
+ * signs.
+ */
 export function melWeights(
   architecture: MelArchitecture,
   classes: number,

@@ -24,7 +24,10 @@ export function optional(need: Need): Need {
   return { ...need, name: `${need.name}${optionalMark}` };
 }
 
-/** The right to run a command in a user namespace; containers and some machines refuse it. @param args of `unshare` */
+/**
+ * The right to run a command in a user namespace; containers and some machines refuse it. @param args of
+ * `unshare`
+ */
 export function userNamespace(...args: readonly string[]): Need {
   return {
     name: 'the right to make user namespaces (unshare)',
@@ -32,7 +35,10 @@ export function userNamespace(...args: readonly string[]): Need {
   };
 }
 
-/** The right to be another user than root, which root has not where all files are its own; others need none. */
+/**
+ * The right to be another user than root, which root has not where all files are its own; others need
+ * none.
+ */
 export const otherUsers: Need = {
   name: 'the right to start programs as another user',
   isMet: () => process.geteuid!() !== 0 || spawnSync('true', { uid: 65_534 }).status === 0,
@@ -46,7 +52,10 @@ export function material(...paths: readonly string[]): Need {
   };
 }
 
-/** Why libtensorflow could not be had before the tests began (provide-engine.ts); undefined where it is there. */
+/**
+ * Why libtensorflow could not be had before the tests began (provide-engine.ts); undefined where it is
+ * there.
+ */
 export const withoutLibtensorflow = 'EARSHOT_TEST_WITHOUT_LIBTENSORFLOW';
 
 /** The reference that results are compared with. It is fetched with Python, once. */
@@ -61,8 +70,8 @@ function unmet(needs: readonly Need[]): string | undefined {
 }
 
 /**
- * A block of tests that need something: left out on a machine without it, where the end of the run says so. Under CI, which has it all
- * (.ci/run), the run then fails (left-out-reporter.ts).
+ * A block of tests that need something: left out on a machine without it, where the end of the run says
+ * so. Under CI, which has it all (.ci/run), the run then fails (left-out-reporter.ts).
  */
 export function describeWith(...needs: readonly Need[]): (title: string, tests: () => void) => void {
   const missing = unmet(needs);

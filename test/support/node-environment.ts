@@ -12,8 +12,9 @@ const engineGlobals = ['_tfengine', '_tfGlobals'];
 /**
  * Jest runs tests in a context of its own, whose typed arrays are not those of Node's core, so
  * `instanceof Float32Array` is false across the border (jestjs/jest#2549). TensorFlow.js relies on it:
- * give the tests Node's own. A single test file runs in Jest's own process, whose globals the context takes over, the engine that the
- * global setup loaded among them: its tensors would be of other classes than the tests'.
+ * give the tests Node's own. A single test file runs in Jest's own process, whose globals the context
+ * takes over, the engine that the global setup loaded among them: its tensors would be of other classes
+ * than the tests'.
  */
 export default class SharedGlobalsEnvironment extends NodeEnvironment {
   constructor(config: JestEnvironmentConfig, context: EnvironmentContext) {

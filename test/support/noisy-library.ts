@@ -1,6 +1,9 @@
 import { isMainThread } from 'node:worker_threads';
 
-/** Loaded into every thread of a process (`--require`): prints and warns in all the ways that libraries have, once and now and then. */
+/**
+ * Loaded into every thread of a process (`--require`): prints and warns in all the ways that libraries
+ * have, once and now and then.
+ */
 function makeNoise(): void {
   const where = isMainThread ? 'main' : 'thread';
   /* eslint-disable no-console -- that is what libraries do */

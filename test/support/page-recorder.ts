@@ -13,7 +13,10 @@ interface Recorded {
 
 type RecorderIncident = 'pause' | 'late blob';
 
-/** Runs in the page: some blobs of 200 ms of the microphone, to `/stream` and then, joined, to `/classify`. */
+/**
+ * Runs in the page: some blobs of 200 ms of the microphone, to `/stream` and then, joined, to
+ * `/classify`.
+ */
 const script = `async ({ mimeType, incidents }) => {
   const microphone = await navigator.mediaDevices.getUserMedia({
     audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
@@ -63,7 +66,9 @@ const script = `async ({ mimeType, incidents }) => {
   };
 }`;
 
-/** Records with the browser's own MediaRecorder, in a page of the service that may use the microphone. */
+/**
+ * Records with the browser's own MediaRecorder, in a page of the service that may use the microphone.
+ */
 export function recordInPage(
   page: Page,
   mimeType: string,

@@ -3,8 +3,8 @@ import { findProgram } from './programs';
 import { loadTestEngine, provideTestKernels } from './test-engine';
 
 /**
- * Once before all tests: libtensorflow is fetched and the kernels are built here, and not by whichever test comes first. Without Python, which fetches it, the
- * tests that compare with it are left out.
+ * Once before all tests: libtensorflow is fetched and the kernels are built here, and not by whichever
+ * test comes first. Without Python, which fetches it, the tests that compare with it are left out.
  */
 export default async function provideTestEngine(): Promise<void> {
   try {

@@ -21,7 +21,10 @@ export interface RandomModelOptions {
   readonly engine?: LoadedEngine;
 }
 
-/** Publishes an untrained network of the real shape: it knows nothing, and answers each sound with numbers of its own. */
+/**
+ * Publishes an untrained network of the real shape: it knows nothing, and answers each sound with
+ * numbers of its own.
+ */
 export async function publishRandomModel(
   folder: string,
   version: string,

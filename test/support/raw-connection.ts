@@ -11,7 +11,8 @@ export class RawConnection {
   constructor(port: number) {
     this.socket = connect(port, '127.0.0.1');
     this.socket.setEncoding('latin1');
-    // A server that closes early resets a connection that is still sending; the tests look at what was received.
+    // A server that closes early resets a connection that is still sending; the tests look at what was
+    // received.
     this.socket.on('error', () => undefined);
     this.socket.on('data', (chunk: string) => {
       this.#received += chunk;

@@ -9,7 +9,10 @@ import { program } from './needs';
 
 export const redisServer = program('redis-server');
 
-/** A real Redis on a free port, which keeps what it has acknowledged; killed and started again, it has the same port and data. */
+/**
+ * A real Redis on a free port, which keeps what it has acknowledged; killed and started again, it has
+ * the same port and data.
+ */
 export class RedisProcess {
   readonly url: string;
   readonly port: number;

@@ -13,8 +13,8 @@ interface Maps {
 }
 
 /**
- * The encoder once more, in double precision and by its definition alone: plain loops over channels, rows and columns. Slow; the
- * fast ones are held against it.
+ * The encoder once more, in double precision and by its definition alone: plain loops over channels,
+ * rows and columns. Slow; the fast ones are held against it.
  * @param weights `encoderParameters`
  * @param picture [frames × 128], frame after frame
  * @returns 384 features and 527 tag logits

@@ -1,8 +1,9 @@
 import { dropoutMask } from '../../shared/compute/network/dropout';
 
 /**
- * The transformer's encoder and its gradients once more, in double precision and in the plainest loops, for any number
- * of tokens and with the whole matrix of scores: what the native kernels are held against.
+ * The transformer's encoder and its gradients once more, in double precision and in the plainest loops,
+ * for any number of tokens and with the whole matrix of scores: what the native kernels are held
+ * against.
  */
 const { cos, exp, floor, max, pow, sin, sqrt } = Math;
 

@@ -4,8 +4,8 @@ import type { LogMelFrontEnd } from '../../shared/contracts/front-end';
 const { PI, abs, cos, floor, log10, max, min, pow, sin } = Math;
 
 /**
- * The log-mel front end once more, in double precision, written from its definition alone: a discrete Fourier transform by
- * its sum, triangles by their corners. Slow; the fast one is held against it.
+ * The log-mel front end once more, in double precision, written from its definition alone: a discrete
+ * Fourier transform by its sum, triangles by their corners. Slow; the fast one is held against it.
  */
 export function referenceCrops(window: ArrayLike<number>, frontEnd: LogMelFrontEnd): number[][] {
   const { sampleRate, windowSeconds, hopSamples, crops, cropFrames, silenceDecibels, rangeDecibels } =

@@ -1,8 +1,9 @@
 import { dropoutMask } from '../../shared/compute/network/dropout';
 
 /**
- * The trunk, the `cnn` and their gradients once more, in double precision and in the plainest loops, for clips of any
- * length: what the native kernels are held against. Layouts are the weights': kernel [tap][in][out], maps [row][channel].
+ * The trunk, the `cnn` and their gradients once more, in double precision and in the plainest loops, for
+ * clips of any length: what the native kernels are held against. Layouts are the weights': kernel
+ * [tap][in][out], maps [row][channel].
  */
 const { exp, floor, log, max } = Math;
 

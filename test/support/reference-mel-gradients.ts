@@ -1,8 +1,9 @@
 import { dropoutMask } from '../../shared/compute/network/dropout';
 
 /**
- * `mel` in training and all its gradients once more, in double precision and in the plainest loops: every step of the
- * network returns its result and how a gradient goes back through it. Maps are [row][column][channel].
+ * `mel` in training and all its gradients once more, in double precision and in the plainest loops:
+ * every step of the network returns its result and how a gradient goes back through it. Maps are
+ * [row][column][channel].
  */
 const { exp, floor, log, max, sqrt } = Math;
 

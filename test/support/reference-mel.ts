@@ -1,6 +1,6 @@
 /**
- * `mel` once more, in double precision and in the plainest loops, written from its description alone: the reference that
- * the fast one is held against. Maps are [channel][frame][bin].
+ * `mel` once more, in double precision and in the plainest loops, written from its description alone:
+ * the reference that the fast one is held against. Maps are [channel][frame][bin].
  */
 // Jest's own context makes each look-up of a global slow: take them once.
 const { exp, floor, max, sqrt } = Math;

@@ -1,8 +1,9 @@
 import type { NetworkConfig } from '../../shared/contracts/architecture';
 
 /**
- * The report's two networks once more, in double precision and in the plainest loops, written from the report alone:
- * the reference that the fast ones are held against. PyTorch's layouts: [channels][length], [tokens][width].
+ * The report's two networks once more, in double precision and in the plainest loops, written from the
+ * report alone: the reference that the fast ones are held against. PyTorch's layouts:
+ * [channels][length], [tokens][width].
  */
 // Jest's own context makes each look-up of a global slow: take them once.
 const { cos, exp, floor, max, pow, sin, sqrt } = Math;

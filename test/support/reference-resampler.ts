@@ -19,7 +19,10 @@ function bessel(x: number): number {
 const beta = 0.1102 * (110 - 8.7);
 const centre = bessel(beta);
 
-/** The documented filter, written straight from its definition, in double precision, one output sample at a time. */
+/**
+ * The documented filter, written straight from its definition, in double precision, one output sample at
+ * a time.
+ */
 export function naiveSample(samples: Float32Array, fromHz: number, toHz: number, k: number): number {
   const scale = Math.min(1, toHz / fromHz);
   const halfWidth = 71;

@@ -21,8 +21,9 @@ const safeSysctls = [
 ];
 
 /**
- * What a pod does against the Pod Security Standards' profile `restricted`, one sentence each (kubernetes.io, Pod Security
- * Standards, all controls of Baseline and Restricted), and against the house's own: a read-only root, no service account token.
+ * What a pod does against the Pod Security Standards' profile `restricted`, one sentence each
+ * (kubernetes.io, Pod Security Standards, all controls of Baseline and Restricted), and against the
+ * house's own: a read-only root, no service account token.
  */
 export function restrictedViolations(pod: PodSpec): string[] {
   const shared = pod.securityContext ?? {};

@@ -114,7 +114,9 @@ const defaults = {
   observer: () => undefined,
 };
 
-/** The service with a fake decoder and a fake engine behind real HTTP, batching, supervision and gate. */
+/**
+ * The service with a fake decoder and a fake engine behind real HTTP, batching, supervision and gate.
+ */
 export async function startHarness(overrides: HarnessOptions = {}): Promise<Harness> {
   const options = { ...defaults, ...overrides };
   const { maxQueuedItems, maxStreams } = options;

@@ -14,7 +14,10 @@ export interface LogLine {
   readonly url?: string;
 }
 
-/** The service as users run it: a process of its own, seen only through its log, its sockets and its exit code. */
+/**
+ * The service as users run it: a process of its own, seen only through its log, its sockets and its exit
+ * code.
+ */
 export class ServiceProcess {
   readonly child: ChildProcess;
   readonly lines: LogLine[] = [];

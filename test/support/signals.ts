@@ -19,7 +19,10 @@ export function tone(hertz: number, sampleRate: number, samples: number, amplitu
   );
 }
 
-/** A sound that is known at every moment, with no energy near its ends or above 3.3 kHz: three tones that swell and fade. */
+/**
+ * A sound that is known at every moment, with no energy near its ends or above 3.3 kHz: three tones that
+ * swell and fade.
+ */
 export function swellAt(seconds: number, lengthSeconds: number): number {
   if (seconds <= 0 || seconds >= lengthSeconds) return 0;
   const envelope = sin((PI * seconds) / lengthSeconds) ** 4;
@@ -54,7 +57,10 @@ export function largestDifference(got: ArrayLike<number>, wanted: ArrayLike<numb
   return largest;
 }
 
-/** Loud, without a constant offset, and `value` where it begins and every 2 ms from there: what the fake engine goes by. */
+/**
+ * Loud, without a constant offset, and `value` where it begins and every 2 ms from there: what the fake
+ * engine goes by.
+ */
 export function square(samples: number, sampleRate: number, value: number): Float32Array {
   return Float32Array.from({ length: samples }, (_, index) =>
     Math.floor((index * 1000) / sampleRate) % 2 === 0 ? value : -value,

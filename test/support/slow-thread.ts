@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { threadData, isCancelled, receive } from '../../shared/runtime/threads/thread-side';
 
-/** What a test has the thread do: work piece by piece until it is called off, or read a file for as long as nobody writes it. */
+/**
+ * What a test has the thread do: work piece by piece until it is called off, or read a file for as long
+ * as nobody writes it.
+ */
 export type SlowWork = { readonly piece: number } | { readonly read: string };
 
 receive((work: SlowWork) => {

@@ -7,7 +7,8 @@ const isolation = ['--map-root-user', '--mount'];
 export const smallDisk = userNamespace(...isolation, 'mount', '-t', 'tmpfs', 'none', '/tmp');
 
 /**
- * Runs a script of Node in a name space of its own, where `folder` is an empty disk of so many kilobytes.
+ * Runs a script of Node in a name space of its own, where `folder` is an empty disk of so many
+ * kilobytes.
  * @returns what it printed
  */
 export async function runOnSmallDisk(folder: string, kilobytes: number, script: string): Promise<string> {

@@ -1,7 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** A dataset of two classes, low and high tones, one 5 s clip a class in each of five folds, as 16 kHz WAV. */
+/**
+ * A dataset of two classes, low and high tones, one 5 s clip a class in each of five folds, as 16 kHz
+ * WAV.
+ */
 export async function writeToneDataset(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   const lines = ['filename,fold,category'];

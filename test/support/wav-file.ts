@@ -1,4 +1,7 @@
-/** Writes WAV files of every kind, sane and odd, for tests of the reader. Sample encoders are the plain textbook ones. */
+/**
+ * Writes WAV files of every kind, sane and odd, for tests of the reader. Sample encoders are the plain
+ * textbook ones.
+ */
 
 export type SampleType = 'u8' | 's16' | 's24' | 's32' | 'f32' | 'f64' | 'alaw' | 'mulaw';
 

@@ -109,7 +109,8 @@ describe('recording elsewhere', () => {
   it('through a narrow band keeps what is below its edge and nothing above', () => {
     const heard = crop();
     recordElsewhere(heard, createUniform(1), { ...nothing, bandLimit: 1 }, frontEnd, []);
-    // 1 kHz lies at 0.450 of the mel scale from 40 Hz to 4 kHz; bins peak at 1/17 … 16/17, the seventh at 0.412.
+    // 1 kHz lies at 0.450 of the mel scale from 40 Hz to 4 kHz; bins peak at 1/17 … 16/17, the seventh
+    // at 0.412.
     expect(Array.from(heard.subarray(0, 16))).toEqual([
       ...new Array<number>(7).fill(1),
       ...new Array<number>(9).fill(0),

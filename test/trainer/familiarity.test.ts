@@ -12,7 +12,10 @@ import { taughtSounds } from '../../services/trainer/outliers/taught/taught-soun
 describe('logistic regression', () => {
   const uniform = createUniform(1);
   const normal = (): number => Array.from({ length: 12 }, uniform).reduce((sum, value) => sum + value, -6);
-  /** Three features of very different sizes; two of them tell the kinds apart, not perfectly, and one kind is rare. */
+  /**
+   * Three features of very different sizes; two of them tell the kinds apart, not perfectly, and one
+   * kind is rare.
+   */
   const truth = Array.from({ length: 200 }, (_, row) => row % 5 === 0);
   const rows = truth.map((yes) => [
     1000 + 100 * normal() + (yes ? 150 : 0),

@@ -74,7 +74,8 @@ describe('a class’s own tag', () => {
   };
 
   it('is heard in its clips, and sets them apart from every other class', () => {
-    // Tag 3 is the loudest in both classes; 10 and 20 tell them apart. Tag 30 does so too, but is as good as not heard.
+    // Tag 3 is the loudest in both classes; 10 and 20 tell them apart. Tag 30 does so too, but is as
+    // good as not heard.
     const clips = [
       clip({ 3: 4, 10: 1, 30: -4 }),
       clip({ 3: 4, 10: 2 }),

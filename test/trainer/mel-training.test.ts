@@ -102,7 +102,8 @@ describe('training mel', () => {
     );
     expect([evaluations.last.validation.clips, evaluations.last.test?.clips]).toEqual([2, 2]);
     expect(evaluations.best).toBeUndefined();
-    // Both are found again, finished: nothing is trained twice, and the version is the one that is there.
+    // Both are found again, finished: nothing is trained twice, and the version is the one that is
+    // there.
     const again = await train('views', ['--architecture=mel', '--resume']);
     expect(again).not.toContain('epoch 1/2');
     expect((await publishedManifest('views')).weights.sha256).toBe(manifest.weights.sha256);

@@ -42,8 +42,8 @@ describe('servedReport', () => {
     const doubtful = judged([0, 1, 1, 0], [3, 2, -1, -4], 'a');
     const own = servedReport([first, sure], undefined, calibration).validation;
     const relabelled = servedReport([doubtful, sure], undefined, calibration).validation;
-    // The first fold's labels fit the second's temperature, which lets no more and no fewer of its sure clips pass
-    // than before, and never their own: what passes of the first fold is the same.
+    // The first fold's labels fit the second's temperature, which lets no more and no fewer of its sure
+    // clips pass than before, and never their own: what passes of the first fold is the same.
     expect(relabelled.correct).toBeLessThan(own.correct);
     const passedOfFirst = (second: JudgedClips): number =>
       servedReport([first, second], undefined, calibration).validation.passed;

@@ -1,11 +1,16 @@
 import { z } from 'zod';
 
-/** Digits and a point to a number; whatever else stays what it is and is refused by the schema behind. */
+/**
+ * Digits and a point to a number; whatever else stays what it is and is refused by the schema behind.
+ */
 function numeral(value: unknown): unknown {
   return typeof value === 'string' && /^\d{1,9}(\.\d{1,9})?$/.test(value) ? Number(value) : value;
 }
 
-/** The options of `POST /classify`. A misspelt one is refused: ignored, it would change the answer unseen. */
+/**
+ * The options of `POST /classify`. A misspelt one is refused: ignored, it would change the answer
+ * unseen.
+ */
 export const classifyQuerySchema = z.strictObject({
   topK: z
     .preprocess(numeral, z.int().min(1).max(1000).default(5))

@@ -1,15 +1,19 @@
 import type { RequestHandler } from 'express';
 import type { OriginRules } from '../access/origin';
 
-/** Headers that a page of an allowed origin may send to any route, and may read, besides those that any page may. */
+/**
+ * Headers that a page of an allowed origin may send to any route, and may read, besides those that any
+ * page may.
+ */
 const requestHeaders = ['Authorization', 'Content-Type', 'X-Request-Id'];
 const answerHeaders = 'Allow, Location, Retry-After, WWW-Authenticate, X-Request-Id';
 /** For how long a browser need not ask again. */
 const preflightSeconds = '600';
 
 /**
- * Refuses pages of other origins, and lets those of allowed ones read what is answered (CORS, as the Fetch standard has
- * it). Cookies are no part of this service, so that nothing is said of credentials: keys come in a header.
+ * Refuses pages of other origins, and lets those of allowed ones read what is answered (CORS, as the
+ * Fetch standard has it). Cookies are no part of this service, so that nothing is said of credentials:
+ * keys come in a header.
  * @param methods that routes answer @param headers that some route takes
  */
 export function crossOrigin(

@@ -44,7 +44,9 @@ const codesOfOthers: Readonly<Record<number, ErrorCode>> = {
   415: 'unsupported-media',
 };
 
-/** Express and its parts throw errors with a `status`; of these the client's faults keep their meaning. */
+/**
+ * Express and its parts throw errors with a `status`; of these the client's faults keep their meaning.
+ */
 function translate(caught: unknown): AppError {
   if (caught instanceof AppError || !(caught instanceof Error)) return AppError.from(caught);
   const status = 'status' in caught ? caught.status : undefined;

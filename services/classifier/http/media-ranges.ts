@@ -20,7 +20,10 @@ function readRange(entry: string): MediaRange {
   return { type: type.toLowerCase(), quality: Number.isNaN(quality) ? 0 : quality };
 }
 
-/** How exactly a range names a type: 2 by its name, 1 by its kind (`text/*`), 0 as any; undefined: not at all. */
+/**
+ * How exactly a range names a type: 2 by its name, 1 by its kind (`text/*`), 0 as any; undefined: not at
+ * all.
+ */
 function exactness(range: string, type: string): number | undefined {
   if (range === type) return 2;
   if (range === `${type.split('/')[0]!}/*`) return 1;
@@ -28,8 +31,9 @@ function exactness(range: string, type: string): number | undefined {
 }
 
 /**
- * Which of `offered` an Accept header likes best (RFC 9110, 12.5.1); of equally liked ones the first. Parameters narrow
- * nothing, since no type here has any that matters. A header that is missing or empty likes everything.
+ * Which of `offered` an Accept header likes best (RFC 9110, 12.5.1); of equally liked ones the first.
+ * Parameters narrow nothing, since no type here has any that matters. A header that is missing or empty
+ * likes everything.
  * @returns undefined when it takes none of them
  */
 export function bestType<T extends string>(accept: string | undefined, offered: readonly T[]): T | undefined {

@@ -10,9 +10,10 @@ function ownSockets(host: string | undefined): string {
 }
 
 /**
- * What browsers are told of every answer: scripts, styles and worklets come from this host only, and connections go to it only;
- * no other site may frame the page; the microphone is for this page alone. Whether all this is to be had over TLS only is
- * for the proxy in front to say, which knows (docs/deployment.md).
+ * What browsers are told of every answer: scripts, styles and worklets come from this host only, and
+ * connections go to it only; no other site may frame the page; the microphone is for this page alone.
+ * Whether all this is to be had over TLS only is for the proxy in front to say, which knows
+ * (docs/deployment.md).
  */
 export function securityHeaders(): RequestHandler {
   const protect = helmet({

@@ -42,7 +42,8 @@ export type ClassifyClip = (
 
 /**
  * From an upload to its answer: decode, cut into windows, let the engine judge them, take the mean.
- * @throws AppError whatever the decoder throws; malformed-request for a hop that does not fit; overloaded; cancelled
+ * @throws AppError whatever the decoder throws; malformed-request for a hop that does not fit;
+ *   overloaded; cancelled
  */
 export function createClassifyClip(deps: ClassifyDeps): ClassifyClip {
   return async (bytes, options) => {

@@ -20,7 +20,10 @@ const minWindows = 100;
 
 type Bins = Readonly<Record<DriftKind, number>>;
 
-/** How far what is served is from what the model was validated on: which classes it hears, how sure it is, and how loud it is. */
+/**
+ * How far what is served is from what the model was validated on: which classes it hears, how sure it
+ * is, and how loud it is.
+ */
 export class Drift {
   #version = '';
   #classes: readonly string[] = [];

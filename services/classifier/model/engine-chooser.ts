@@ -18,7 +18,10 @@ import { retryOnShortage } from '../../../shared/runtime/retry-on-shortage';
 export interface EngineChooser {
   /** The engine that can score these networks at once. */
   readonly atOnce: ChooseFor;
-  /** The engine that is to score them: waits for kernels that are being built, and for nothing of the network. */
+  /**
+   * The engine that is to score them: waits for kernels that are being built, and for nothing of the
+   * network.
+   */
   readonly forGood: ChooseFor;
   /** Resolves when nothing is fetched or built any more. */
   settled(): Promise<void>;
@@ -47,8 +50,9 @@ export interface EngineSettings {
 }
 
 /**
- * Which engine the service computes on. Where nobody asked for a certain one, it answers on the best that is on this machine, WebAssembly at
- * least, while better ones are fetched and built behind everything else.
+ * Which engine the service computes on. Where nobody asked for a certain one, it answers on the best
+ * that is on this machine, WebAssembly at least, while better ones are fetched and built behind
+ * everything else.
  */
 export function createEngineChooser(
   { engine, engineKernels, engineThreads }: EngineSettings,
@@ -90,7 +94,8 @@ export function createEngineChooser(
       if (signal.aborted) return;
       givenUp.add(part);
       logger.warn(`${withoutPart[part]}: ${AppError.from(error).message}`);
-      // What comes after it may be wanted now. Where that cannot be told, whoever loads a version next asks again.
+      // What comes after it may be wanted now. Where that cannot be told, whoever loads a version next
+      // asks again.
       await begin(networks).catch(() => undefined);
     }
   };

@@ -10,10 +10,15 @@ export type EngineState =
 export interface SupervisorOptions {
   /** Loads and warms up the model on a fresh thread. */
   readonly start: () => Promise<Inference>;
-  /** Wait before the first restart; doubled after each failure up to `maxBackoffMs`, forgotten after an answered batch. */
+  /**
+   * Wait before the first restart; doubled after each failure up to `maxBackoffMs`, forgotten after an
+   * answered batch.
+   */
   readonly firstBackoffMs: number;
   readonly maxBackoffMs: number;
-  /** A batch without an answer for so long means that its thread hangs: it is given up as if it had died. */
+  /**
+   * A batch without an answer for so long means that its thread hangs: it is given up as if it had died.
+   */
   readonly hungAfterMs: number;
   readonly clock: Clock;
   readonly onServing: (inference: Inference) => void;
@@ -21,7 +26,10 @@ export interface SupervisorOptions {
   readonly onLost: (reason: string, retryMs: number) => void;
 }
 
-/** Keeps one inference thread alive and answering. What was accepted outlives the thread: a batch lost with it is run once more on the next. */
+/**
+ * Keeps one inference thread alive and answering. What was accepted outlives the thread: a batch lost
+ * with it is run once more on the next.
+ */
 export class InferenceSupervisor {
   /** Settles with the first start; rejects with why the model cannot be served at all. */
   readonly started: Promise<void>;
@@ -45,7 +53,8 @@ export class InferenceSupervisor {
 
   /**
    * Probabilities of each window.
-   * @throws AppError engine-unavailable when the thread died under this batch twice; draining after close()
+   * @throws AppError engine-unavailable when the thread died under this batch twice; draining after
+   *   close()
    */
   async infer(windows: readonly Float32Array[]): Promise<InferenceResult> {
     const first = await this.#available();

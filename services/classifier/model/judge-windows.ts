@@ -8,7 +8,9 @@ import type { WindowScores } from './loaded-model';
 
 /** A window that was judged, and what was said of it. */
 export interface ObservedWindow {
-  /** Mono, at the judging model's rate; not to be changed, and to be copied by who wants it for longer. */
+  /**
+   * Mono, at the judging model's rate; not to be changed, and to be copied by who wants it for longer.
+   */
   readonly samples: Float32Array;
   readonly level: Level;
   /** The most probable class, or `unknown`. */
@@ -52,9 +54,11 @@ export interface JudgeOptions extends Asked {
 }
 
 /**
- * Judges windows: their levels, the scores of the model, the verdict of each; then whoever observes is told.
+ * Judges windows: their levels, the scores of the model, the verdict of each; then whoever observes is
+ * told.
  * @param windows mono samples at the model's rate, none longer than its window
- * @returns for each window what is known of it; undefined where it was not audible, and the model was not asked
+ * @returns for each window what is known of it; undefined where it was not audible, and the model was
+ *   not asked
  * @throws AppError overloaded; cancelled; what the engine fails with
  */
 export async function judgeWindows(

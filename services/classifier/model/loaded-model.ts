@@ -20,7 +20,9 @@ export interface WindowScores {
 
 export type WindowBatcher = MicroBatcher<Float32Array, WindowScores>;
 
-/** A model as those who ask it see it: whatever is submitted to its batcher is judged by it and no other. */
+/**
+ * A model as those who ask it see it: whatever is submitted to its batcher is judged by it and no other.
+ */
 export interface ServedModel {
   readonly manifest: Manifest;
   readonly batcher: WindowBatcher;
@@ -97,7 +99,10 @@ export class LoadedModel implements ServedModel {
     return this.state.status === 'ready' ? this.state.inference : undefined;
   }
 
-  /** Judges windows without the queue; given up when its thread hangs. @throws AppError as InferenceSupervisor.infer does */
+  /**
+   * Judges windows without the queue; given up when its thread hangs. @throws AppError as
+   * InferenceSupervisor.infer does
+   */
   readonly infer = (windows: readonly Float32Array[]): Promise<InferenceResult> =>
     this.#supervisor.infer(windows);
 
@@ -133,7 +138,8 @@ export class LoadedModel implements ServedModel {
 }
 
 /**
- * Samples can be finite and so large that resampling them gives infinity; the engine would refuse the whole batch.
+ * Samples can be finite and so large that resampling them gives infinity; the engine would refuse the
+ * whole batch.
  * @throws AppError non-finite-audio
  */
 function assertFinite(samples: Float32Array): void {

@@ -8,9 +8,14 @@ import type { Metrics } from '../../../shared/observability/metrics';
 import { readServingState } from '../../../shared/registry/serving-state';
 import type { FollowProblem, ModelHost } from './model-host';
 
-/** The changes of what serves, for this process and for all others on the same folder. `by`: who asks. */
+/**
+ * The changes of what serves, for this process and for all others on the same folder. `by`: who asks.
+ */
 export interface ModelAdmin {
-  /** @throws AppError conflict with the decision in its details when the gate refuses; else as promoteVersion */
+  /**
+   * @throws AppError conflict with the decision in its details when the gate refuses; else as
+   * promoteVersion
+   */
   promote(version: string, waive: readonly GateCheck[], by: string): Promise<ServingChange>;
   rollBack(version: string, by: string): Promise<ServingChange>;
   pin(version: string, by: string): Promise<ServingChange>;

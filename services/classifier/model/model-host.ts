@@ -41,9 +41,9 @@ export interface FollowProblem {
 }
 
 /**
- * The models of this process: the one that answers, those that still have something to answer, and the shadow. Follows what is
- * promoted: loads the new one beside the old, lets it prove itself on the golden clips, and only then gives it to those who ask.
- * Whatever fails on the way, the old one stays.
+ * The models of this process: the one that answers, those that still have something to answer, and the
+ * shadow. Follows what is promoted: loads the new one beside the old, lets it prove itself on the golden
+ * clips, and only then gives it to those who ask. Whatever fails on the way, the old one stays.
  */
 export class ModelHost {
   /** Settles when a model can answer; rejects with why none ever will. */
@@ -58,7 +58,10 @@ export class ModelHost {
   #again = false;
   #retryAtMs = 0;
   #closed = false;
-  /** Whether the best version serves where nobody promoted or pinned one: since more versions can be loaded than at the start. */
+  /**
+   * Whether the best version serves where nobody promoted or pinned one: since more versions can be
+   * loaded than at the start.
+   */
   #wantsBest = false;
 
   constructor(options: ModelHostOptions) {
@@ -82,7 +85,9 @@ export class ModelHost {
     return this.#batchers.reduce((sum, { queuedItems }) => sum + queuedItems, 0);
   }
 
-  /** Whether no window of this caller's fits into the queue, and how long one that came now would wait. */
+  /**
+   * Whether no window of this caller's fits into the queue, and how long one that came now would wait.
+   */
   queueFor(caller: string): { readonly full: boolean; readonly waitMs: number } {
     return {
       full: this.#current?.batcher.isFull(caller) ?? false,
@@ -111,7 +116,10 @@ export class ModelHost {
     throw new AppError('starting', 'The model is being loaded.', { details: { retryAfterSeconds: 2 } });
   };
 
-  /** Looks what should serve and sees to it; resolves when that is done, or has failed and `problem` says why. */
+  /**
+   * Looks what should serve and sees to it; resolves when that is done, or has failed and `problem` says
+   * why.
+   */
   async follow(): Promise<void> {
     this.#again = true;
     this.#following ??= this.#followAll().finally(() => {
@@ -120,15 +128,18 @@ export class ModelHost {
     await this.#following;
   }
 
-  /** Looks for a better version than the one that was loaded first: something that it needs has come since. */
+  /**
+   * Looks for a better version than the one that was loaded first: something that it needs has come
+   * since.
+   */
   async reconsider(): Promise<void> {
     this.#wantsBest = true;
     await this.follow();
   }
 
   /**
-   * Loads the version that answers once more, because a better engine is here for it. It answers on until the new one has proved itself
-   * on the golden clips.
+   * Loads the version that answers once more, because a better engine is here for it. It answers on
+   * until the new one has proved itself on the golden clips.
    * @throws AppError with what speaks against the new one; the old one stays
    */
   async changeEngine(): Promise<void> {
@@ -160,8 +171,8 @@ export class ModelHost {
   }
 
   /**
-   * As `startFirst`, again and again while the machine has too little of something: that says nothing of the version that should
-   * serve, and another one may not take its place.
+   * As `startFirst`, again and again while the machine has too little of something: that says nothing of
+   * the version that should serve, and another one may not take its place.
    */
   async #startInTheEnd(): Promise<void> {
     while (!this.#closed) {
@@ -255,7 +266,10 @@ export class ModelHost {
     metrics.modelReloads.inc({ result: 'loaded' });
   }
 
-  /** Loads a version and gives it to those who ask from now on. @throws whatever speaks against it; the one before stays then */
+  /**
+   * Loads a version and gives it to those who ask from now on. @throws whatever speaks against it; the
+   * one before stays then
+   */
   async #serve(version: Version): Promise<void> {
     const { load, limitMs, drift, metrics, logger } = this.#options;
     const report = await readReport(version.folder);

@@ -5,8 +5,8 @@ import { isServingFile, newestGeneration } from '../../../shared/registry/servin
 const lookMs = 2000;
 
 /**
- * Calls `onChange` when a generation newer than before stands in `folder`, and at every look while `isBehind` says that the last one
- * could not be followed.
+ * Calls `onChange` when a generation newer than before stands in `folder`, and at every look while
+ * `isBehind` says that the last one could not be followed.
  * @returns what ends it
  */
 export function watchServing(folder: string, onChange: () => void, isBehind: () => boolean): () => void {

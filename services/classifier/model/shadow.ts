@@ -23,7 +23,10 @@ export interface ShadowOptions {
 /** Windows of one recording that it judges at most. */
 const maxWindows = 16;
 
-/** A version that judges a share of what is served, beside the one that answers. Nobody waits for it, and its answers go nowhere. */
+/**
+ * A version that judges a share of what is served, beside the one that answers. Nobody waits for it, and
+ * its answers go nowhere.
+ */
 export class Shadow {
   readonly #options: ShadowOptions;
   #settings: ShadowSettings | undefined;

@@ -57,7 +57,10 @@ interface AdmittedStream {
 export const streamPath = '/stream';
 /** Largest number of fragments of a message; more would only serve to use up memory. */
 const maxFragments = 1024;
-/** The declarations of ws do not list it: how many milliseconds a client may take to answer a close frame. */
+/**
+ * The declarations of ws do not list it: how many milliseconds a client may take to answer a close
+ * frame.
+ */
 const undeclaredOptions = { closeTimeout: 5000 };
 
 /**

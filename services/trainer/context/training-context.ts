@@ -50,7 +50,10 @@ export interface FoldProgress {
   readonly networks: number;
 }
 
-/** What runs are trained with, their folds aside: what was asked for and what it means, the clips and the engine. */
+/**
+ * What runs are trained with, their folds aside: what was asked for and what it means, the clips and the
+ * engine.
+ */
 export interface TrainingContext extends CommandContext {
   readonly request: TrainingRequest;
   readonly network: RunSettings['network'];
@@ -66,7 +69,10 @@ export interface TrainingContext extends CommandContext {
 /** What heads are fitted with. */
 export type FittedTraining = TrainingContext & { readonly recipe: FittedRecipe };
 
-/** Loads the engine and the clips. @throws AppError engine-unavailable, invalid-dataset, invalid-configuration */
+/**
+ * Loads the engine and the clips. @throws AppError engine-unavailable, invalid-dataset,
+ * invalid-configuration
+ */
 export async function openTrainingContext(
   request: TrainingRequest,
   context: CommandContext,
@@ -92,7 +98,10 @@ function kernelsSuffice(recipe: Recipe, network: RunSettings['network']): boolea
   return recipe.kind === 'fitted' || isTrainedNatively(network, recipe.optimiser(recipe.hyperparameters));
 }
 
-/** @param task what the kernels do alone; undefined: TensorFlow trains, and is fetched first where it is not here */
+/**
+ * @param task what the kernels do alone; undefined: TensorFlow trains, and is fetched first where it is
+ * not here
+ */
 async function loadTrainingEngine(
   frontEnd: FrontEnd,
   { config, output, signal }: CommandContext,

@@ -21,7 +21,10 @@ export interface BatchOptions {
   readonly shuffleSeed?: number;
 }
 
-/** The clips as network input, batch by batch; the last one holds what is left (as PyTorch's loader keeps it). */
+/**
+ * The clips as network input, batch by batch; the last one holds what is left (as PyTorch's loader keeps
+ * it).
+ */
 export function* batchesOf(clips: readonly LabelledClip[], options: BatchOptions): Generator<Batch> {
   const { view, classes, batchSize, shuffleSeed } = options;
   const order =

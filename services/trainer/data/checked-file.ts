@@ -5,7 +5,9 @@ import { AppError } from '../../../shared/errors/app-error';
 
 const checksumBytes = 32;
 
-/** Files of a cache: the sha256 of what is in them, then that. Whatever is damaged counts as not there. */
+/**
+ * Files of a cache: the sha256 of what is in them, then that. Whatever is damaged counts as not there.
+ */
 export interface CheckedFiles {
   /** The content kept under a key (whatever it depends on, in words), or undefined. */
   load(key: string): Promise<Buffer | undefined>;

@@ -5,7 +5,10 @@ const decoderVersion = 2;
 
 /** Decoded windows on disk, so that a second run starts in a moment. */
 export interface ClipCache {
-  /** What is heard of a recording, one window at most; undefined when it is not kept or the file is damaged. */
+  /**
+   * What is heard of a recording, one window at most; undefined when it is not kept or the file is
+   * damaged.
+   */
   load(contentHash: string): Promise<Float32Array | undefined>;
   store(contentHash: string, samples: Float32Array): Promise<void>;
 }

@@ -30,9 +30,10 @@ const maxArchiveBytes = 2 * 2 ** 30;
 const maxUnpackedBytes = 4 * 2 ** 30;
 
 /**
- * Downloads and unpacks ESC-50. The server names neither a size nor a checksum for this archive and cannot
- * resume, so a broken download starts again; what arrived is checked by the archive's own CRCs, and by every
- * clip of its CSV being there. Does nothing when the folder holds a complete ESC-50 already.
+ * Downloads and unpacks ESC-50. The server names neither a size nor a checksum for this archive and
+ * cannot resume, so a broken download starts again; what arrived is checked by the archive's own CRCs,
+ * and by every clip of its CSV being there. Does nothing when the folder holds a complete ESC-50
+ * already.
  *
  * @throws AppError invalid-dataset with what to do instead, cancelled
  */
@@ -86,7 +87,9 @@ async function fetchArchive(
   await pipeline(chunks, createWriteStream(file), signal === undefined ? {} : { signal });
 }
 
-/** The archive's one top folder goes; of the rest, what makes up the dataset and says whose it is stays. */
+/**
+ * The archive's one top folder goes; of the rest, what makes up the dataset and says whose it is stays.
+ */
 function placeOf(entryName: string): string | undefined {
   const name = entryName.replace(/^[^/]*\//, '');
   return /^(audio\/.+\.wav|meta\/.+\.csv|LICENSE|README\.md)$/.test(name) ? name : undefined;

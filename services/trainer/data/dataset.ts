@@ -23,8 +23,9 @@ export interface LabelledClip {
   /** Index into the dataset's classes. */
   readonly label: number;
   /**
-   * One window at most, mono at the front end's rate: longer recordings are cut. Shorter ones are as they are, for the front end to
-   * complete as it does for whoever asks the service (shared/front-end/window-inputs.ts).
+   * One window at most, mono at the front end's rate: longer recordings are cut. Shorter ones are as
+   * they are, for the front end to complete as it does for whoever asks the service
+   * (shared/front-end/window-inputs.ts).
    */
   readonly samples: Float32Array;
 }
@@ -34,7 +35,10 @@ export interface Dataset {
   readonly classes: readonly string[];
   /** By filename, so that the same data are the same sequence however the CSV is sorted. */
   readonly clips: readonly LabelledClip[];
-  /** Recordings of the category `unknown`: none of the classes, to judge and to set the threshold of `unknown` by. */
+  /**
+   * Recordings of the category `unknown`: none of the classes, to judge and to set the threshold of
+   * `unknown` by.
+   */
   readonly others: readonly Pick<LabelledClip, 'filename' | 'samples'>[];
   /** The CSV has no folds: they were made (shared/datasets/assign-folds.ts). */
   readonly foldsMade: boolean;
@@ -62,7 +66,8 @@ export interface LoadDatasetOptions {
  * Reads a dataset: ESC-50 as it is distributed, or any folder with recordings and a CSV of `filename`,
  * `fold` and `category`.
  *
- * @throws AppError invalid-dataset naming everything that is wrong with it, cancelled, invalid-configuration
+ * @throws AppError invalid-dataset naming everything that is wrong with it, cancelled,
+ *   invalid-configuration
  */
 export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset> {
   const listing = readDatasetCsv(options.folder, options);

@@ -44,12 +44,18 @@ export function splitFolds(
 /** Networks of a version, and so the splits that leave a source out. */
 const mostSplits = 64;
 
-/** Whether a class has so few sources that the folds that were made of them are fewer than the usual five. */
+/**
+ * Whether a class has so few sources that the folds that were made of them are fewer than the usual
+ * five.
+ */
 export function hasFewSources({ foldsMade, clips }: Dataset): boolean {
   return foldsMade && foldsOf(clips).length < maxFolds;
 }
 
-/** The dataset with a fold for each source, as far as a version has networks; the test fold stays as it is. */
+/**
+ * The dataset with a fold for each source, as far as a version has networks; the test fold stays as it
+ * is.
+ */
 export function foldedBySource(dataset: Dataset, testFold: number | null): Dataset {
   const others = dataset.clips.filter(({ fold }) => fold !== testFold);
   const unfolded = others.map(({ filename, label, source }) => ({

@@ -10,16 +10,24 @@ import { reliability } from '../../../shared/metrics/reliability';
 import { roc } from '../../../shared/metrics/roc';
 import type { ClipAnswers } from '../optimise/predict';
 
-/** What the unknown threshold is judged against: answers to sounds that are none of the classes, by kind. */
+/**
+ * What the unknown threshold is judged against: answers to sounds that are none of the classes, by kind.
+ */
 export type OtherSounds = Readonly<Record<string, ClipAnswers>>;
 
-/** Share of the validation clips that the threshold lets pass, and the least that it does for the sake of rejecting more. */
+/**
+ * Share of the validation clips that the threshold lets pass, and the least that it does for the sake of
+ * rejecting more.
+ */
 const trueAcceptRate = 0.95;
 const leastTrueAcceptRate = 0.9;
 /** Share of the recordings of other things that may pass. */
 const aimedFalseAcceptRate = 0.15;
 
-/** Temperature and threshold, without recordings of other things, on clips that the networks were not trained on. */
+/**
+ * Temperature and threshold, without recordings of other things, on clips that the networks were not
+ * trained on.
+ */
 export function fitCalibration(labels: readonly number[], known: ClipAnswers): Calibration {
   const temperature = fitTemperature(labels, known.logits);
   return { temperature, unknownBelow: thresholdOf(knownScores(known, temperature), []) };
@@ -47,8 +55,8 @@ export function calibrate(
 }
 
 /**
- * The score that `trueAcceptRate` of the clips reach; where recordings of other things would pass too often, a higher one, which
- * `leastTrueAcceptRate` of the clips still reach.
+ * The score that `trueAcceptRate` of the clips reach; where recordings of other things would pass too
+ * often, a higher one, which `leastTrueAcceptRate` of the clips still reach.
  */
 function thresholdOf(scores: readonly number[], recorded: readonly number[]): number {
   const usual = quantile(scores, 1 - trueAcceptRate);
@@ -62,7 +70,10 @@ function quantile(values: readonly number[], share: number): number {
   return ordered[Math.floor(share * ordered.length)]!;
 }
 
-/** What is held against the threshold: each clip's highest probability times the evidence for its class (shared/decision/verdict.ts). */
+/**
+ * What is held against the threshold: each clip's highest probability times the evidence for its class
+ * (shared/decision/verdict.ts).
+ */
 export function knownScores({ logits, evidence }: ClipAnswers, temperature: number | undefined): number[] {
   return logits.map((rows, clip) => {
     const probabilities = meanProbabilities(rows, temperature);

@@ -24,13 +24,15 @@ import { judgedClips, servedReport, type JudgedClips } from './served-figures';
 import type { TrainedRun } from '../optimise/train';
 
 /**
- * Judges one or several networks as one version. On the validation folds each clip is judged by the members that were not trained on
- * it, on the test fold by all, as served.
+ * Judges one or several networks as one version. On the validation folds each clip is judged by the
+ * members that were not trained on it, on the test fold by all, as served.
  *
- * A network that answers alone may have its best epoch served; its last one is judged beside it (report, task 3), and both at
- * temperature 1. Of several the last epochs are served. Averaged networks are less sure than each of them, so that temperature and
- * threshold need averaged answers: a validation clip's come from all networks that were not trained on it, its fold's and their peers.
- * @param judgedAt the temperature of several networks' probabilities that are judged; absent: the fitted one, as served
+ * A network that answers alone may have its best epoch served; its last one is judged beside it (report,
+ * task 3), and both at temperature 1. Of several the last epochs are served. Averaged networks are less
+ * sure than each of them, so that temperature and threshold need averaged answers: a validation clip's
+ * come from all networks that were not trained on it, its fold's and their peers.
+ * @param judgedAt the temperature of several networks' probabilities that are judged; absent: the fitted
+ *   one, as served
  */
 export function evaluateVersion(
   folds: readonly FoldNetworks[],
@@ -76,8 +78,8 @@ export function evaluateVersion(
 }
 
 /**
- * One fold's networks as a version. Judged at temperature 1: one that is fitted to the clips of a single fold can be so low that
- * networks vote instead of being averaged.
+ * One fold's networks as a version. Judged at temperature 1: one that is fitted to the clips of a single
+ * fold can be so low that networks vote instead of being averaged.
  */
 export function evaluateFold(
   networks: readonly TrainedRun[],
@@ -109,7 +111,10 @@ function hear(
   };
 }
 
-/** What networks answer to the clips of all folds, each to those that it was not trained on, and to the test clips. */
+/**
+ * What networks answer to the clips of all folds, each to those that it was not trained on, and to the
+ * test clips.
+ */
 interface Answers {
   readonly validation: JudgedClips;
   /** Absent: there are no test clips. */

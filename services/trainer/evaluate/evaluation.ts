@@ -24,11 +24,16 @@ export interface FoldNetworks {
   readonly split: FoldSplit;
   /** In the order of the views. */
   readonly networks: readonly TrainedRun[];
-  /** The same with other seeds, one network after the other: not published, they only show what averaging does. */
+  /**
+   * The same with other seeds, one network after the other: not published, they only show what averaging
+   * does.
+   */
   readonly peers: readonly TrainedRun[];
 }
 
-/** In the order in which a version holds them: fold after fold, each fold's in the order of the views. */
+/**
+ * In the order in which a version holds them: fold after fold, each fold's in the order of the views.
+ */
 export function membersOf(folds: readonly FoldNetworks[]): readonly [TrainedRun, ...TrainedRun[]] {
   return folds.flatMap(({ networks }) => networks) as [TrainedRun, ...TrainedRun[]];
 }
@@ -37,7 +42,9 @@ export function membersOf(folds: readonly FoldNetworks[]): readonly [TrainedRun,
 export interface VersionEvaluation {
   /** The weights as they will be served. */
   readonly encoded: EncodedWeights;
-  /** Largest |logit difference| between them and the trained float32 weights, over the validation clips. */
+  /**
+   * Largest |logit difference| between them and the trained float32 weights, over the validation clips.
+   */
   readonly maxLogitError: number;
   /** Of the epoch that was chosen, and is served; absent: the last epochs are. */
   readonly best?: EpochEvaluation;

@@ -57,8 +57,8 @@ export interface VersionFacts {
 const tableBatchSize = 32;
 
 /**
- * Puts trained networks into the registry, with their manifest and reports. Done again (the same run, or a process that was killed
- * just after), it gives the version that is there.
+ * Puts trained networks into the registry, with their manifest and reports. Done again (the same run, or
+ * a process that was killed just after), it gives the version that is there.
  * @throws AppError invalid-checkpoint when another version has the name
  */
 export async function publishVersion(
@@ -138,7 +138,10 @@ function nameOf({ network: { config } }: PublishedNetworks): string {
   return isMultiLabel(config) ? 'audioset' : config.architecture;
 }
 
-/** What tells a version from others of its day: its weights, and thresholds where they are all that it has. */
+/**
+ * What tells a version from others of its day: its weights, and thresholds where they are all that it
+ * has.
+ */
 function contentSha256(weights: string, thresholds: readonly number[] | undefined): string {
   if (thresholds === undefined) return weights;
   return createHash('sha256').update(JSON.stringify(thresholds)).digest('hex');

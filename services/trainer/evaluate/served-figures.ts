@@ -15,7 +15,10 @@ export interface JudgedClips {
   readonly answers: ClipAnswers;
 }
 
-/** ESC-50's names: fold, source, take and target, as `1-17367-A-10.wav`. Takes of one source are one recording. */
+/**
+ * ESC-50's names: fold, source, take and target, as `1-17367-A-10.wav`. Takes of one source are one
+ * recording.
+ */
 const esc50Name = /^\d+-(\d+)-[A-Z]\d*-\d+\.\w+$/;
 
 /** The recording that a clip is from; a name of another kind is a recording of its own. */
@@ -38,7 +41,8 @@ export function judgedClips(
 const partsOfOneFold = 4;
 
 /**
- * What a version is worth, on clips that fitted neither its networks nor the temperature and the threshold that judge them.
+ * What a version is worth, on clips that fitted neither its networks nor the temperature and the
+ * threshold that judge them.
  * @param folds the validation clips, fold by fold, judged by their own fold's networks
  * @param test judged by all networks
  * @param calibration as published; absent: probabilities are the softmax, and nothing is unknown

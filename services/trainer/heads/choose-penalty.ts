@@ -34,9 +34,10 @@ interface Round {
 }
 
 /**
- * The penalty with the least log loss on clips that the head was not fitted to; where others of the grid are within two standard
- * errors of it (what chance makes of them), the one of them that is nearest to the usual one: few clips tell
- * near penalties apart by chance only. Each penalty has the temperature that suits it best, as a version has: how sure a head is, the penalty need not decide.
+ * The penalty with the least log loss on clips that the head was not fitted to; where others of the grid
+ * are within two standard errors of it (what chance makes of them), the one of them that is nearest to
+ * the usual one: few clips tell near penalties apart by chance only. Each penalty has the temperature
+ * that suits it best, as a version has: how sure a head is, the penalty need not decide.
  */
 export function choosePenalty(options: PenaltyOptions): PenaltyChoice {
   const { rounds, penaltyChosenBy } = roundsOf(options);
@@ -100,7 +101,10 @@ function teachesAll({ training }: Round, classes: number): boolean {
   return new Set(training.map(({ label }) => label)).size === classes;
 }
 
-/** Deals each class's sources out one by one, so that every part has some of each class as far as there are. */
+/**
+ * Deals each class's sources out one by one, so that every part has some of each class as far as there
+ * are.
+ */
 function partsOf(clips: readonly JudgedClip[]): Map<string, number> {
   const parts = new Map<string, number>();
   const dealt = new Map<number, number>();

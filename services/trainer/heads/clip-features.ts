@@ -12,7 +12,10 @@ export interface ClipFeatures extends Pick<LabelledClip, 'label' | 'fold' | 'sou
   readonly tagLogits: Float32Array;
 }
 
-/** The encoder is fixed, and a process trains on one: heads of many folds and draws share what it made of a clip. */
+/**
+ * The encoder is fixed, and a process trains on one: heads of many folds and draws share what it made of
+ * a clip.
+ */
 const computed = new WeakMap<LabelledClip, ClipFeatures>();
 
 /** Features and tags of clips, each computed once for all heads that are fitted to it. */

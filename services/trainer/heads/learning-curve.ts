@@ -9,7 +9,10 @@ const counts = [1, 2, 3, 5, 10] as const;
 const draws = 10;
 
 interface LearningOptions {
-  /** Clips to draw from and clips to judge by; several: each is judged, and the figures are of all clips judged. */
+  /**
+   * Clips to draw from and clips to judge by; several: each is judged, and the figures are of all clips
+   * judged.
+   */
   readonly splits: readonly {
     readonly training: readonly JudgedClip[];
     readonly judged: readonly HeadExample[];
@@ -19,7 +22,10 @@ interface LearningOptions {
   readonly seed: number;
 }
 
-/** Accuracy after training on a few recordings a class, one clip of each: mean and deviation over seeded draws. */
+/**
+ * Accuracy after training on a few recordings a class, one clip of each: mean and deviation over seeded
+ * draws.
+ */
 export function learningPoints({ splits, classes, penalty, seed }: LearningOptions): LearningPoint[] {
   const fewest = Math.min(...splits.map(({ training }) => fewestSources(training, classes)));
   const accuracyOf = (recordings: number, draw: number): number => {

@@ -26,8 +26,8 @@ interface Pair {
 }
 
 /**
- * Limited-memory BFGS with a backtracking line search (Nocedal and Wright, Numerical Optimization, algorithms 7.4 and 7.5), for
- * smooth convex functions.
+ * Limited-memory BFGS with a backtracking line search (Nocedal and Wright, Numerical Optimization,
+ * algorithms 7.4 and 7.5), for smooth convex functions.
  */
 export function minimise(objective: Objective, start: Float64Array, options: MinimiseOptions): Minimum {
   let point: Float64Array = start.slice();

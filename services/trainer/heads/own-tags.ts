@@ -5,9 +5,9 @@ import { encoderTags } from '../../../shared/encoder/mobile-net';
 const leastProbability = 0.05;
 
 /**
- * For each class the AudioSet tag that tells it from the others best: the one whose mean log-odds over the class's clips stand
- * highest above its mean in any other class, among the tags that are heard in the class at all. Names play no part, so it
- * works for classes that AudioSet does not have.
+ * For each class the AudioSet tag that tells it from the others best: the one whose mean log-odds over
+ * the class's clips stand highest above its mean in any other class, among the tags that are heard in
+ * the class at all. Names play no part, so it works for classes that AudioSet does not have.
  * @param tagLogits of each clip, [527]
  * @param labels of each clip; every class has one clip at least
  */

@@ -7,7 +7,10 @@ export interface SoftmaxRegressionOptions {
   /** Of each row, from 0 to classes − 1. */
   readonly labels: readonly number[];
   readonly classes: number;
-  /** Weight of half the squared kernel beside the summed cross-entropy; scikit-learn's 1 / C. Biases are free. */
+  /**
+   * Weight of half the squared kernel beside the summed cross-entropy; scikit-learn's 1 / C. Biases are
+   * free.
+   */
   readonly penalty: number;
   /** Where the search ends, as a component of the gradient; absent: far below what changes an answer. */
   readonly gradientTolerance?: number;
@@ -18,8 +21,9 @@ const exactTolerance = 1e-5;
 const maxIterations = 500;
 
 /**
- * Multinomial logistic regression with an L2 penalty, on features that are standardised first: each is shifted and scaled
- * to mean 0 and deviation 1 over the rows (a constant one is only shifted). The head that comes back takes features as they are.
+ * Multinomial logistic regression with an L2 penalty, on features that are standardised first: each is
+ * shifted and scaled to mean 0 and deviation 1 over the rows (a constant one is only shifted). The head
+ * that comes back takes features as they are.
  */
 export function fitSoftmaxRegression(options: SoftmaxRegressionOptions): LinearHead {
   const { labels, classes, penalty, gradientTolerance = exactTolerance } = options;
@@ -50,7 +54,10 @@ interface Problem {
   readonly penalty: number;
 }
 
-/** Cross-entropy summed over the rows, plus the penalty; weights are [classes, features] and then the biases. */
+/**
+ * Cross-entropy summed over the rows, plus the penalty; weights are [classes, features] and then the
+ * biases.
+ */
 function penalisedLoss(weights: Float64Array, gradient: Float64Array, problem: Problem): number {
   const { rows, labels, classes, penalty } = problem;
   const biasAt = weights.length - classes;

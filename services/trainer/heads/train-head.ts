@@ -13,9 +13,10 @@ import { fitHead, logitsOf, type HeadExample } from './fit-head';
 import { ownTagsOf } from './own-tags';
 
 /**
- * Fits a head on the encoder's features of the training clips. It takes a moment and has no epochs to go on from, so nothing is
- * kept of it but the run that comes back, whose one epoch is the optimum. A penalty that nobody gave is chosen on the validation
- * fold where a test fold judges; else on the training clips, so that the validation fold judges what it had no part in.
+ * Fits a head on the encoder's features of the training clips. It takes a moment and has no epochs to go
+ * on from, so nothing is kept of it but the run that comes back, whose one epoch is the optimum. A
+ * penalty that nobody gave is chosen on the validation fold where a test fold judges; else on the
+ * training clips, so that the validation fold judges what it had no part in.
  * @param given what was chosen already
  */
 export function trainHead(

@@ -7,8 +7,9 @@ import { clipFeatures } from './clip-features';
 import { trainHead } from './train-head';
 
 /**
- * A head for each split, all with one penalty, chosen on the clips of all splits in turn: for splits that leave out so little that
- * each would choose the same, at many times the work. One of five penalties is all that a left-out clip has a say in.
+ * A head for each split, all with one penalty, chosen on the clips of all splits in turn: for splits
+ * that leave out so little that each would choose the same, at many times the work. One of five
+ * penalties is all that a left-out clip has a say in.
  */
 export function trainHeads(training: FittedTraining, splits: readonly FoldSplit[]): TrainedRun[] {
   const { frontEnd, engine, dataset, request } = training;

@@ -5,8 +5,9 @@ import type { PenaltyChoice } from './choose-penalty';
 import { trainHead } from './train-head';
 
 /**
- * Heads of several folds, fitted anew with one penalty where each had chosen its own: their probabilities are averaged, and a larger
- * penalty makes a head less sure of everything. It is the middle one of their choices, the lower of two.
+ * Heads of several folds, fitted anew with one penalty where each had chosen its own: their
+ * probabilities are averaged, and a larger penalty makes a head less sure of everything. It is the
+ * middle one of their choices, the lower of two.
  */
 export function withOnePenalty(
   training: FittedTraining,

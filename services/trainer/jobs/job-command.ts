@@ -6,8 +6,9 @@ import type { TrainerConfig } from '../options/config';
 import { runJob } from './run-job';
 
 /**
- * One piece of work for the process that started this one: the order comes over the IPC channel, progress and the outcome go back.
- * A signal, or the end of the parent, stops it between two batches; the last whole epoch is kept.
+ * One piece of work for the process that started this one: the order comes over the IPC channel,
+ * progress and the outcome go back. A signal, or the end of the parent, stops it between two batches;
+ * the last whole epoch is kept.
  * @throws AppError malformed-request without such a parent
  */
 export async function jobCommand(config: TrainerConfig, stop: AbortController): Promise<void> {

@@ -17,7 +17,8 @@ export function combinationsOf(request: JobRequest): JobRequest[] {
 }
 
 /**
- * The runs of a job: a combination after the other, of each its validation folds. A job of one run has none but itself.
+ * The runs of a job: a combination after the other, of each its validation folds. A job of one run has
+ * none but itself.
  * @param folds of the dataset, in order
  * @throws AppError invalid-configuration when they are too many
  */

@@ -4,7 +4,10 @@ import { AppError } from '../../../shared/errors/app-error';
 import { promoteVersion, type ChooseFor } from '../../../shared/promotion/promote-version';
 import type { CommandContext } from '../context/training-context';
 
-/** Puts a version through the gate; what came of it, in a sentence. A refusal, or a pinned version, is no failure of the job. */
+/**
+ * Puts a version through the gate; what came of it, in a sentence. A refusal, or a pinned version, is no
+ * failure of the job.
+ */
 export async function promoteResult(
   version: string,
   job: string,

@@ -5,10 +5,11 @@ import { attemptsFolder } from '../../../shared/jobs/attempt-folders';
 import type { Fence } from '../runs/fence';
 
 /**
- * Makes a job this attempt's. A worker that was taken for lost, and lives, has an earlier one: its child finds the later attempt's
- * folder before it saves or publishes, and stops. Should it be held up just between that look and the writing, the writing itself
- * changes nothing: a run's files have the attempt in their names (`openRunStore`), and a version is put together in the attempt's
- * folder, which is not where it was any more.
+ * Makes a job this attempt's. A worker that was taken for lost, and lives, has an earlier one: its child
+ * finds the later attempt's folder before it saves or publishes, and stops. Should it be held up just
+ * between that look and the writing, the writing itself changes nothing: a run's files have the attempt
+ * in their names (`openRunStore`), and a version is put together in the attempt's folder, which is not
+ * where it was any more.
  * @throws AppError conflict when a later attempt has the job
  */
 export async function raiseFence(modelsFolder: string, id: string, attempt: number): Promise<Fence> {

@@ -43,7 +43,10 @@ export async function runJob({ job, children }: RunOrder, context: RunJobContext
   return { type: 'finished', result: await publishRuns(best, runs, id, own) };
 }
 
-/** Whether the job consists of runs. Heads of all folds are fitted in one run: that takes less than to start a process for each. */
+/**
+ * Whether the job consists of runs. Heads of all folds are fitted in one run: that takes less than to
+ * start a process for each.
+ */
 function isParent(request: JobRequest): boolean {
   const ofFolds = request.protocol.crossValidate && recipeFor(request.architecture).kind !== 'fitted';
   return ofFolds || combinationsOf(request).length > 1;
@@ -55,12 +58,16 @@ function plan(request: JobRequest, { config }: CommandContext): JobRequest[] {
   return planRuns(request, foldsOf(rows));
 }
 
-/** One run of several: judged on validation data only, and published by nobody but the parent's last step. */
+/**
+ * One run of several: judged on validation data only, and published by nobody but the parent's last
+ * step.
+ */
 async function trainRun(request: JobRequest, context: CommandContext): Promise<JobResult> {
   const training = await openTrainingContext(trainingRequestOf(request, context.config), context);
   const split = splitFolds(training.dataset, request.protocol, true);
   const evaluation = evaluateFold(await trainFold(training, split), split, evaluationOptions(training));
-  // The figure of what would be published: the last epoch where networks are published together, the best where one is.
+  // The figure of what would be published: the last epoch where networks are published together, the
+  // best where one is.
   const together = training.recipe.publish === 'together';
   const { validation } = together ? evaluation.last : (evaluation.best ?? evaluation.last);
   const { sha256 } = evaluation.encoded;

@@ -5,7 +5,10 @@ import { AppError } from '../../../shared/errors/app-error';
 import { marksEsc10 } from '../../../shared/datasets/dataset-csv';
 import type { TrainerConfig } from '../options/config';
 
-/** One run of a job as a training, which always goes on where it was. @throws AppError invalid-configuration for a list of values */
+/**
+ * One run of a job as a training, which always goes on where it was. @throws AppError
+ * invalid-configuration for a list of values
+ */
 export function trainingRequestOf(request: JobRequest, config: TrainerConfig): TrainingRequest {
   const { architecture, hyperparameters, protocol, dataset, seed } = request;
   return trainingRequestSchema.parse({

@@ -7,7 +7,10 @@ import type { Logger } from '../../../shared/observability/logger';
 import type { TrainerConfig } from '../options/config';
 import { parseIdleMs } from '../options/command-line';
 
-/** A child stops between two batches, then its end is told to Redis; when that is gone too, another worker finds out by itself. */
+/**
+ * A child stops between two batches, then its end is told to Redis; when that is gone too, another
+ * worker finds out by itself.
+ */
 const closeMs = 30_000;
 
 export interface WorkContext {
@@ -17,8 +20,10 @@ export interface WorkContext {
 }
 
 /**
- * `npm run trainer`: works on jobs from Redis until a signal or, where it is told so, until none came for so long.
- * @throws AppError invalid-configuration without REDIS_URL; unreachable where Redis could not be asked when the time was over
+ * `npm run trainer`: works on jobs from Redis until a signal or, where it is told so, until none came
+ * for so long.
+ * @throws AppError invalid-configuration without REDIS_URL; unreachable where Redis could not be asked
+ *   when the time was over
  */
 export async function workCommand(
   mainFile: string,

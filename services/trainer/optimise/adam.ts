@@ -12,14 +12,17 @@ export interface Moments {
 export interface AdamOptions {
   /** Decay of the second moment. */
   readonly beta2: number;
-  /** Decoupled from the gradient (Loshchilov and Hutter 2019): each step shrinks the parameter by this share of the rate. */
+  /**
+   * Decoupled from the gradient (Loshchilov and Hutter 2019): each step shrinks the parameter by this
+   * share of the rate.
+   */
   readonly weightDecay: number;
 }
 
 /**
- * One step of Adam (Kingma and Ba 2015, algorithm 1), in place.
- * tfjs's own optimiser restores its state only to rounding, so that a resumed run would drift; here the state is
- * the moments and the step number, and nothing else.
+ * One step of Adam (Kingma and Ba 2015, algorithm 1), in place. tfjs's own optimiser restores its state
+ * only to rounding, so that a resumed run would drift; here the state is the moments and the step
+ * number, and nothing else.
  *
  * @param step 1 for the first
  */

@@ -3,7 +3,9 @@ import type { EpochMetrics } from '../../../shared/contracts/report';
 import { AppError } from '../../../shared/errors/app-error';
 import { flagOf } from '../options/command-line';
 
-/** Guessing costs ln(classes); this many times that, this many epochs in a row, is no path to a model. */
+/**
+ * Guessing costs ln(classes); this many times that, this many epochs in a row, is no path to a model.
+ */
 const worseThanGuessing = 10;
 const patienceEpochs = 3;
 

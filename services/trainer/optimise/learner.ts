@@ -22,7 +22,10 @@ export interface Learner extends Scorer {
   values(): StateValues;
 }
 
-/** Continues from `values`: on the native kernels where the engine has them for this network and its optimiser. */
+/**
+ * Continues from `values`: on the native kernels where the engine has them for this network and its
+ * optimiser.
+ */
 export function createLearner(
   network: Network,
   values: StateValues,

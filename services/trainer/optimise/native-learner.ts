@@ -29,7 +29,8 @@ export function createNativeLearner(network: NativeNetwork, values: StateValues)
     logits: (features, size) => network.logits(features, size),
     values: () => {
       const { first, second } = network.moments();
-      // Parameters that are counted and never run keep the values they came with; what has no moments gets none.
+      // Parameters that are counted and never run keep the values they came with; what has no moments
+      // gets none.
       const joined = (before: WeightValues, after: WeightValues): WeightValues =>
         Object.fromEntries(Object.keys(before).map((name) => [name, after[name] ?? before[name]!]));
       return {
@@ -53,8 +54,8 @@ function zerosLike(values: WeightValues): WeightValues {
 }
 
 /**
- * What the kernels need to drop the activations that trainStep drops: for each clip its place in its slice, and the
- * seed of each layer's mask there.
+ * What the kernels need to drop the activations that trainStep drops: for each clip its place in its
+ * slice, and the seed of each layer's mask there.
  * @param slice clips that share a mask
  * @returns [size, 1 + places]
  */

@@ -6,7 +6,10 @@ import type { NetworkState } from './network-state';
 export interface OptimiserOptions {
   /** Decay of the second moment. */
   readonly beta2: number;
-  /** Decoupled from the gradient (Loshchilov and Hutter 2019), on kernels alone: the share of the rate by which a step shrinks them. */
+  /**
+   * Decoupled from the gradient (Loshchilov and Hutter 2019), on kernels alone: the share of the rate by
+   * which a step shrinks them.
+   */
   readonly weightDecay: number;
   /** Of the running mean of the weights, which then is the model; 0: none is kept. */
   readonly averageDecay: number;

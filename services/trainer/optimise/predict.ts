@@ -9,7 +9,10 @@ import { createViewInputs } from '../../../shared/compute/inference/view-inputs'
 import { crossEntropy } from '../../../shared/metrics/cross-entropy';
 import type { LabelledClip } from '../data/dataset';
 
-/** Inputs at once: enough to keep the engine busy, small enough to stay far below a training step's memory. */
+/**
+ * Inputs at once: enough to keep the engine busy, small enough to stay far below a training step's
+ * memory.
+ */
 const batchSize = 8;
 
 /** A clip as networks take it, made once and judged often. */
@@ -86,7 +89,8 @@ export function joinAnswers(answers: readonly ClipAnswers[]): ClipAnswers {
 
 /**
  * For each example the outputs of each of its inputs, in their order.
- * @param memberIndex of the network in its version: members have the views one after the other, then again from the first
+ * @param memberIndex of the network in its version: members have the views one after the other, then
+ *   again from the first
  */
 export function predictOutputs(
   scorer: Scorer,

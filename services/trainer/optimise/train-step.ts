@@ -6,8 +6,9 @@ import type { NetworkState } from './network-state';
 import { moveWeights, type OptimiserOptions } from './optimiser';
 
 /**
- * Clips that go through the network at once. A batch is taken in such slices and their gradients added up, which
- * is the batch's gradient, and a quarter of the memory: at 32 clips the first block's activations alone are 0.6 GB.
+ * Clips that go through the network at once. A batch is taken in such slices and their gradients added
+ * up, which is the batch's gradient, and a quarter of the memory: at 32 clips the first block's
+ * activations alone are 0.6 GB.
  */
 export const sliceSize = 8;
 

@@ -43,7 +43,9 @@ export interface BatchProgress {
   readonly accuracy: number;
 }
 
-/** A finished run: its history, and the weights of its last epoch and of the best by validation accuracy. */
+/**
+ * A finished run: its history, and the weights of its last epoch and of the best by validation accuracy.
+ */
 export interface TrainedRun {
   /** Where its curves and its state are; undefined: it took a moment, and has neither. */
   readonly folder: string | undefined;
@@ -54,8 +56,9 @@ export interface TrainedRun {
 }
 
 /**
- * Trains from the store's state, or from the start, to the last epoch. Everything random is a function of the seed
- * and the epoch, so a run that was killed and resumed ends with the weights of one that was not.
+ * Trains from the store's state, or from the start, to the last epoch. Everything random is a function
+ * of the seed and the epoch, so a run that was killed and resumed ends with the weights of one that was
+ * not.
  *
  * @throws AppError training-diverged with what to try, cancelled
  */
@@ -150,8 +153,8 @@ function validate(
 }
 
 /**
- * The run one epoch on; its best epoch is that of the highest validation accuracy, ties to the lower loss. Before the
- * first epoch to choose from, it is the latest.
+ * The run one epoch on; its best epoch is that of the highest validation accuracy, ties to the lower
+ * loss. Before the first epoch to choose from, it is the latest.
  */
 function advance(
   run: SavedRun,

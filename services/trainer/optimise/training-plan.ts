@@ -1,7 +1,10 @@
 import type { Batch } from '../data/batches';
 import type { OptimiserOptions } from './optimiser';
 
-/** How one run is trained. All of it is a function of the run's settings, its seed and the place in the run. */
+/**
+ * How one run is trained. All of it is a function of the run's settings, its seed and the place in the
+ * run.
+ */
 export interface TrainingPlan {
   readonly epochs: number;
   readonly clipsPerEpoch: number;

@@ -113,7 +113,10 @@ function givenOptions(args: readonly string[]): Readonly<Record<string, string |
   }
 }
 
-/** What a text stands for: itself, a number, `none`, or several numbers by name. What is none of them is for the schema to refuse. */
+/**
+ * What a text stands for: itself, a number, `none`, or several numbers by name. What is none of them is
+ * for the schema to refuse.
+ */
 function valueOf({ core, schema }: Option, text: string | boolean): unknown {
   if (typeof text === 'boolean') return text;
   if (core instanceof z.ZodRecord) return numbersOf(text);
@@ -146,7 +149,10 @@ function put(request: Record<string, unknown>, path: readonly string[], value: u
   put(group, rest, value);
 }
 
-/** What `npm run trainer` was told: undefined, or how long it waits for a job. @throws AppError malformed-request */
+/**
+ * What `npm run trainer` was told: undefined, or how long it waits for a job. @throws AppError
+ * malformed-request
+ */
 export function parseIdleMs(args: readonly string[]): number | undefined {
   if (args.length === 0) return undefined;
   const [option, seconds = ''] = args;

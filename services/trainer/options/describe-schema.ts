@@ -13,7 +13,10 @@ export interface DescribedSchema {
   readonly defaultText: string | undefined;
 }
 
-/** Reads the descriptions and defaults that stand on a schema or on what it wraps; the outermost ones count. */
+/**
+ * Reads the descriptions and defaults that stand on a schema or on what it wraps; the outermost ones
+ * count.
+ */
 export function describeSchema(schema: z.ZodType): DescribedSchema {
   let [core, description, form]: [z.ZodType, string | undefined, string] = [schema, schema.description, ''];
   let defaultText: string | undefined;

@@ -7,8 +7,8 @@ const chords = [
 ] as const;
 
 /**
- * Something like music: chords of plucked or held notes at a steady beat, a bass under them and, on most pieces, a drum of
- * noise. Everything is drawn from `uniform`.
+ * Something like music: chords of plucked or held notes at a steady beat, a bass under them and, on most
+ * pieces, a drum of noise. Everything is drawn from `uniform`.
  */
 export function music(length: number, sampleRate: number, uniform: () => number): Float32Array {
   const piece = new Float32Array(length);

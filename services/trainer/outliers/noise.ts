@@ -7,7 +7,10 @@ export function noiseSamples(colour: NoiseColour, length: number, uniform: () =>
 
 const makers: Readonly<Record<NoiseColour, (length: number, uniform: () => number) => Float32Array>> = {
   white: (length, uniform) => Float32Array.from({ length }, () => uniform() - 0.5),
-  /** 1/f to within a decibel: three first-order low-passes beside the white noise (P. Kellet's economy filter). */
+  /**
+   * 1/f to within a decibel: three first-order low-passes beside the white noise (P. Kellet's economy
+   * filter).
+   */
   pink: (length, uniform) => {
     let [low, middle, high] = [0, 0, 0];
     return Float32Array.from({ length }, () => {

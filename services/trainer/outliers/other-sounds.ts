@@ -11,8 +11,8 @@ import { speechSounds } from './speech';
 const seed = 1;
 
 /**
- * Sounds that are none of the classes, by kind, as a network hears them: made ones, speech where espeak-ng is installed, and the
- * recordings that a dataset has of other things.
+ * Sounds that are none of the classes, by kind, as a network hears them: made ones, speech where
+ * espeak-ng is installed, and the recordings that a dataset has of other things.
  * @param cores to decode on; all that may be used unless given
  */
 export async function otherSounds(

@@ -19,7 +19,10 @@ export interface ConfiguredRecipe {
 
 const networkNames = new Set(networkConfigSchema.options.flatMap(({ shape }) => Object.keys(shape)));
 
-/** @throws AppError invalid-configuration for a recipe or an option of the network that the architecture does not have */
+/**
+ * @throws AppError invalid-configuration for a recipe or an option of the network that the architecture
+ * does not have
+ */
 export function configureRecipe(
   request: Pick<TrainingRequest, 'architecture' | 'recipe' | 'hyperparameters' | 'augmentation'>,
 ): ConfiguredRecipe {

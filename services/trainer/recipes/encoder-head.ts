@@ -4,7 +4,10 @@ import type { FittedRecipe } from './recipe';
 /** The penalty that is taken unless clips speak against it. */
 export const usualPenalty = 100;
 
-/** A linear head on the pretrained encoder. Where no penalty is given, the head's training chooses one (heads/choose-penalty.ts). */
+/**
+ * A linear head on the pretrained encoder. Where no penalty is given, the head's training chooses one
+ * (heads/choose-penalty.ts).
+ */
 export const encoderHead: FittedRecipe = {
   kind: 'fitted',
   name: 'encoder-head',

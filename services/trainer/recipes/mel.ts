@@ -29,7 +29,10 @@ const beta2 = 0.99;
 const outlierBatches = 100;
 const outlierShare = 0.4;
 
-/** `mel`'s: augmented crops of log-mel spectrograms, an endless stream of which an epoch is a number of steps. */
+/**
+ * `mel`'s: augmented crops of log-mel spectrograms, an endless stream of which an epoch is a number of
+ * steps.
+ */
 export const mel: SteppedRecipe<AdamwHyperparameters> = {
   kind: 'stepped',
   name: 'mel',
@@ -68,7 +71,10 @@ export const mel: SteppedRecipe<AdamwHyperparameters> = {
   },
 };
 
-/** The same for the narrow network alone, on one front end; it learns sounds of no class while it is trained. */
+/**
+ * The same for the narrow network alone, on one front end; it learns sounds of no class while it is
+ * trained.
+ */
 export const melSmall: SteppedRecipe<AdamwHyperparameters> = {
   ...mel,
   name: 'mel-small',

@@ -11,20 +11,26 @@ import type { LabelledClip } from '../data/dataset';
 import type { OptimiserOptions } from '../optimise/optimiser';
 import type { TrainingPlan } from '../optimise/training-plan';
 
-/** What all recipes say. Code that trains, judges or publishes asks the recipe, and never which optimiser it has. */
+/**
+ * What all recipes say. Code that trains, judges or publishes asks the recipe, and never which optimiser
+ * it has.
+ */
 interface RecipeCommon {
   readonly name: string;
   /** The networks that it trains, each with what differs from its architecture's own defaults. */
   readonly networks: readonly z.input<typeof networkConfigSchema>[];
   readonly frontEnd: FrontEnd;
   readonly initialisation: Manifest['initialisation'];
-  /** The epoch of a network that answers alone; of several that answer together it is always the last. */
+  /**
+   * The epoch of a network that answers alone; of several that answer together it is always the last.
+   */
   readonly choose: 'best-epoch' | 'last-epoch';
   /** Whether the networks of several folds become one version, or are only compared. */
   readonly publish: 'each' | 'together';
   /**
-   * How a version knows what is none of its classes: not at all, by an output that is fitted after training, or by AudioSet's
-   * tags. Unless it is `none`, the threshold is judged against outlier sounds.
+   * How a version knows what is none of its classes: not at all, by an output that is fitted after
+   * training, or by AudioSet's tags. Unless it is `none`, the threshold is judged against outlier
+   * sounds.
    */
   readonly rejection: 'none' | 'learnt-output' | 'tags';
 }

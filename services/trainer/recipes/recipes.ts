@@ -23,7 +23,10 @@ export function recipeFor(architecture: Architecture, name?: string): Recipe {
   throw new AppError('invalid-configuration', message);
 }
 
-/** A line a recipe, for a usage text: what it trains, and the numbers that it has unless a request changes them. */
+/**
+ * A line a recipe, for a usage text: what it trains, and the numbers that it has unless a request
+ * changes them.
+ */
 export function describeRecipes(): string {
   const lines = recipes.map(({ name, networks, hyperparameters }) => {
     const own: Readonly<Record<string, unknown>> = hyperparameters;

@@ -6,7 +6,10 @@ import { batchesOf } from '../data/batches';
 import { plainAdam } from '../optimise/optimiser';
 import type { Feed, FeedOptions, SteppedRecipe } from './recipe';
 
-/** The report's recipe (report, "Training and evaluation"): an epoch is a pass over the shuffled training clips. */
+/**
+ * The report's recipe (report, "Training and evaluation"): an epoch is a pass over the shuffled training
+ * clips.
+ */
 export const report: SteppedRecipe<AdamHyperparameters> = {
   kind: 'stepped',
   name: 'report',

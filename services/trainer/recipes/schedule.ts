@@ -1,6 +1,6 @@
 /**
- * Share of the highest learning rate: rises in a straight line over the first `warmUp` of the steps, then falls on half
- * a cosine to 0.
+ * Share of the highest learning rate: rises in a straight line over the first `warmUp` of the steps,
+ * then falls on half a cosine to 0.
  * @param step 0 for the first
  */
 export function warmUpThenCosine(step: number, steps: number, warmUp: number): number {

@@ -19,8 +19,9 @@ const maxSteps = 500;
 const enough = 1e-4;
 
 /**
- * Logistic regression with both kinds weighing alike however many there are of each, and a penalty of half the squared
- * length of the standardised kernel; the one minimum is found by Nesterov's accelerated gradient.
+ * Logistic regression with both kinds weighing alike however many there are of each, and a penalty of
+ * half the squared length of the standardised kernel; the one minimum is found by Nesterov's accelerated
+ * gradient.
  * @param features [rows, features]
  * @param truth of each row; both kinds occur
  */
@@ -34,7 +35,8 @@ export function fitLogistic(
   const { values, means, deviations } = standardise(features, rows);
   const positives = truth.filter(Boolean).length;
   const weights = truth.map((yes) => 0.5 / (yes ? positives : rows - positives));
-  // The loss bends no more than a quarter of the weighted squares' largest eigenvalue, and the bias' 1, plus the penalty.
+  // The loss bends no more than a quarter of the weighted squares' largest eigenvalue, and the bias' 1,
+  // plus the penalty.
   const rate = 1 / (0.25 * (largestEigenvalue(values, weights, width) + 1) + penalty);
   const model = { kernel: new Float64Array(width), bias: 0 };
   const ahead = { kernel: new Float64Array(width), bias: 0 };

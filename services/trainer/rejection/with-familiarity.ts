@@ -12,7 +12,10 @@ import { fitLogistic } from './logistic-regression';
 
 const penalty = 0.03;
 
-/** The network as it is published: with one output more, where the recipe rejects by one that is fitted after training. */
+/**
+ * The network as it is published: with one output more, where the recipe rejects by one that is fitted
+ * after training.
+ */
 export function publishedForm(
   config: NetworkConfig,
   { rejection }: Pick<Recipe, 'rejection'>,
@@ -21,9 +24,10 @@ export function publishedForm(
 }
 
 /**
- * The run with one output more, which says how familiar a sound is: a logistic regression on the statistics that the last
- * layer is given, between the training clips and made sounds of no class. The network itself stays as it is, and so do its
- * logits; whichever engine computes them computes this output with them. Where the recipe rejects otherwise, the run comes back as it is.
+ * The run with one output more, which says how familiar a sound is: a logistic regression on the
+ * statistics that the last layer is given, between the training clips and made sounds of no class. The
+ * network itself stays as it is, and so do its logits; whichever engine computes them computes this
+ * output with them. Where the recipe rejects otherwise, the run comes back as it is.
  */
 export async function withFamiliarity(
   run: TrainedRun,

@@ -16,7 +16,10 @@ export async function adviceOn({ folder }: Pick<Version, 'folder'>): Promise<str
   return report === undefined ? [] : adviceOf(report);
 }
 
-/** What to expect of a version, and what would make it better: sentences for whoever brought the recordings. */
+/**
+ * What to expect of a version, and what would make it better: sentences for whoever brought the
+ * recordings.
+ */
 export function adviceOf(report: Pick<Report, 'evaluations' | 'calibration' | 'configuration'>): string[] {
   const { correct, clips, accuracy, perClass, confusion } = servedEvaluation(report).validation;
   const others = report.calibration?.unknown.kinds.find(({ kind }) => kind === recordedKind);

@@ -4,7 +4,9 @@ import { type Markup, markup } from './markup/markup';
 import { reliabilityChart } from './charts/reliability-chart';
 import { unknownTable } from './tables';
 
-/** Whether the probabilities mean what they say, and what happens to sounds that are none of the classes. */
+/**
+ * Whether the probabilities mean what they say, and what happens to sounds that are none of the classes.
+ */
 export function calibrationSection(calibration: CalibrationReport): Markup {
   const { temperature, before, after, test, unknown, unknownTest } = calibration;
   const figure = (name: string, figures: Reliability): Markup => markup`<figure>

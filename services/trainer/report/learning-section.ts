@@ -4,7 +4,10 @@ import { percentSpread, tickPercent } from './markup/format';
 import { type Markup, markup } from './markup/markup';
 import { plainTable } from './tables';
 
-/** Accuracy by recordings a class: whether more of them would help. Empty where there were too few to draw from. */
+/**
+ * Accuracy by recordings a class: whether more of them would help. Empty where there were too few to
+ * draw from.
+ */
 export function learningSection({ validation, test = [] }: LearningCurve): Markup {
   if (validation.length === 0) return markup``;
   const counts = [...new Set([...validation, ...test].map(({ recordings }) => recordings))];

@@ -17,8 +17,8 @@ import { intervalRule } from './charts/interval-rule';
 import { configurationTable, crossValidationTable, parameterTable, summaryTable } from './tables';
 
 /**
- * A version's report as one HTML file: it has no script, asks no host for anything (its own policy forbids
- * it) and opens from disk. Whatever a user named, class names above all, is escaped.
+ * A version's report as one HTML file: it has no script, asks no host for anything (its own policy
+ * forbids it) and opens from disk. Whatever a user named, class names above all, is escaped.
  */
 export function renderReportHtml(report: Report): string {
   const { evaluations, calibration, crossValidation } = report;
@@ -60,7 +60,10 @@ function evaluationsOf({ best, last }: Report['evaluations']): Evaluation[] {
   );
 }
 
-/** By which temperature the clips' probabilities were made: a network that answers alone is compared as trained. */
+/**
+ * By which temperature the clips' probabilities were made: a network that answers alone is compared as
+ * trained.
+ */
 function temperatureRule({ evaluations, calibration, configuration }: Report): string {
   const together =
     evaluations.best === undefined && calibration !== undefined && (configuration.members ?? 1) > 1;

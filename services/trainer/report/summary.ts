@@ -6,8 +6,8 @@ import type { Network } from '../../../shared/compute/network/network';
 import { parameterTable, passSizes } from './parameter-table';
 
 /**
- * The report's parameter tables for a terminal, one for each view of the front end: layers, output shapes,
- * parameters and multiply-adds, and below them the report's last lines.
+ * The report's parameter tables for a terminal, one for each view of the front end: layers, output
+ * shapes, parameters and multiply-adds, and below them the report's last lines.
  */
 export function summarise(network: Network, frontEnd: FrontEnd, batchSize: number): string {
   return viewsOf(frontEnd)

@@ -13,7 +13,10 @@ export const choicesHead = [
   'its validation',
 ] as const;
 
-/** The report's task 5: for each architecture the single run, or runs, of the highest validation accuracy. */
+/**
+ * The report's task 5: for each architecture the single run, or runs, of the highest validation
+ * accuracy.
+ */
 export function choiceRows({ singles }: Comparison): string[][] {
   return reportedChoices.map(({ architecture, chosen, validationAccuracy }) => {
     const runs = singles.flatMap(({ title, setting, result }) => {

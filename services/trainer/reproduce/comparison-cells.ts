@@ -4,7 +4,10 @@ import type { ColumnGroup } from '../report/tables';
 import { intervalRule } from '../report/charts/interval-rule';
 import { reportOf, type ComparedFolds, type ComparedRun, type Comparison } from './comparison';
 
-/** The comparison as text, for the page and for the Markdown file alike; the first group holds a row's name. */
+/**
+ * The comparison as text, for the page and for the Markdown file alike; the first group holds a row's
+ * name.
+ */
 export const singleRunGroups: readonly ColumnGroup[] = [
   { title: '', columns: ['run'] },
   { title: 'report', columns: ['test', 'validation', 'F1'] },
@@ -12,7 +15,9 @@ export const singleRunGroups: readonly ColumnGroup[] = [
   { title: 'ours, best epoch', columns: ['test (95 %)', 'validation', 'F1', 'epoch'] },
 ];
 
-/** The names of all columns, where there is one line for them: a group's title stands before its first. */
+/**
+ * The names of all columns, where there is one line for them: a group's title stands before its first.
+ */
 export function flatHead(groups: readonly ColumnGroup[]): string[] {
   return groups.flatMap(({ title, columns }) =>
     columns.map((column, index) => (index === 0 && title !== '' ? `${title}: ${column}` : column)),

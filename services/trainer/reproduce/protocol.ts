@@ -9,7 +9,10 @@ export interface Setting {
   >;
 }
 
-/** The training that is asked for by a run of the report: its setting, validated on a fold, in a request for all of them. */
+/**
+ * The training that is asked for by a run of the report: its setting, validated on a fold, in a request
+ * for all of them.
+ */
 export function requestOfRun(
   all: TrainingRequest,
   { setting, validationFold }: Pick<PlannedRun, 'setting' | 'validationFold'>,
@@ -138,8 +141,8 @@ export interface PlannedRun {
 }
 
 /**
- * Every run of the protocol once: the single runs, then the other folds of the cross-validations (their fold 2 is a
- * single run).
+ * Every run of the protocol once: the single runs, then the other folds of the cross-validations (their
+ * fold 2 is a single run).
  * @param validationFolds all but the test fold
  */
 export function plannedRuns(validationFolds: readonly number[]): PlannedRun[] {

@@ -48,8 +48,9 @@ interface Job extends PlannedRun {
 }
 
 /**
- * `npm run reproduce`: every run of the report's protocol that is not finished, each from where it was stopped; the
- * pages are written anew after each. The best `cnn` and the best `transformer` become versions at the end.
+ * `npm run reproduce`: every run of the report's protocol that is not finished, each from where it was
+ * stopped; the pages are written anew after each. The best `cnn` and the best `transformer` become
+ * versions at the end.
  */
 export async function reproduceCommand(request: TrainingRequest, context: CommandContext): Promise<void> {
   const { modelsFolder } = context.config;

@@ -31,7 +31,9 @@ export function testedResult(report: Report): RunResult {
 
 const fileSchema = z.strictObject({ formatVersion: z.literal(1), runs: z.record(z.string(), resultSchema) });
 
-/** Finished runs by `runName`, which is unique to settings and data: what is there need not be run again. */
+/**
+ * Finished runs by `runName`, which is unique to settings and data: what is there need not be run again.
+ */
 export interface ResultsFile {
   readonly runs: ReadonlyMap<string, RunResult>;
   /** On disk, whole or not at all, when it returns. */

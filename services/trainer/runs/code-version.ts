@@ -5,8 +5,8 @@ import { promisify } from 'node:util';
 import type { Manifest } from '../../../shared/contracts/manifest';
 
 /**
- * The package's version and, in a git checkout, its commit, with `+changes` when the tree differs from it.
- * `models/` does not count: training itself writes there.
+ * The package's version and, in a git checkout, its commit, with `+changes` when the tree differs from
+ * it. `models/` does not count: training itself writes there.
  */
 export async function codeVersion(projectFolder: string): Promise<Manifest['code']> {
   const text = await readFile(join(projectFolder, 'package.json'), 'utf8');

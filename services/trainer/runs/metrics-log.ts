@@ -11,7 +11,8 @@ export interface MetricsLog {
 
 /**
  * Opens the log so that it holds exactly the epochs resumed from (none for a fresh run). A line that a
- * crash tore, or epochs after the saved state, which will be trained again, are gone; so nothing is there twice.
+ * crash tore, or epochs after the saved state, which will be trained again, are gone; so nothing is
+ * there twice.
  */
 export async function openMetricsLog(file: string, history: readonly EpochMetrics[]): Promise<MetricsLog> {
   await writeFileAtomically(file, history.map(toLine).join(''));

@@ -8,7 +8,9 @@ import {
   type SteppedHyperparameters,
 } from '../../../shared/contracts/manifest';
 
-/** All that decides what a run computes, the data and the engine aside. Equal settings, equal weights. */
+/**
+ * All that decides what a run computes, the data and the engine aside. Equal settings, equal weights.
+ */
 export const runSettingsSchema = z.strictObject({
   network: networkConfigSchema,
   /** Absent: the architecture's own recipe. */

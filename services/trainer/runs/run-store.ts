@@ -41,7 +41,9 @@ export interface SavedRun {
 /** A run's folder: the state (everything the next epoch needs) and the best epoch's weights. */
 export interface RunStore {
   readonly folder: string;
-  /** Undefined: no epoch was finished yet. @throws AppError invalid-checkpoint when the state is damaged */
+  /**
+   * Undefined: no epoch was finished yet. @throws AppError invalid-checkpoint when the state is damaged
+   */
   load(): Promise<SavedRun | undefined>;
   /** A kill at any moment leaves the state before or after, never a mixture. */
   save(run: SavedRun): Promise<void>;
@@ -49,8 +51,9 @@ export interface RunStore {
 }
 
 /**
- * @param attempt of the job that the run belongs to; 0: of none. It stands in the files' names, and the highest counts: whoever
- *   was taken for lost, and is not, can write at any moment and yet overwrite nothing of a later attempt.
+ * @param attempt of the job that the run belongs to; 0: of none. It stands in the files' names, and the
+ *   highest counts: whoever was taken for lost, and is not, can write at any moment and yet overwrite
+ *   nothing of a later attempt.
  */
 export async function openRunStore(runsFolder: string, name: string, attempt = 0): Promise<RunStore> {
   const folder = join(runsFolder, name);
@@ -67,7 +70,8 @@ export async function openRunStore(runsFolder: string, name: string, attempt = 0
         try {
           return await readRun(folder, latest);
         } catch (error) {
-          // An earlier attempt, which lives, took the best epoch's weights away after we had read which they are.
+          // An earlier attempt, which lives, took the best epoch's weights away after we had read which
+          // they are.
           if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || triesLeft === 0) throw error;
         }
       }

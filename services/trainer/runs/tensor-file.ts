@@ -5,7 +5,9 @@ import type { WeightValues } from '../../../shared/registry/weights-file';
 import { writeFileAtomically } from '../../../shared/runtime/write-atomically';
 import { flagOf } from '../options/command-line';
 
-/** Named groups of named float32 arrays, and a JSON value about them: one file, checked by its sha256. */
+/**
+ * Named groups of named float32 arrays, and a JSON value about them: one file, checked by its sha256.
+ */
 export interface TensorFile {
   readonly about: unknown;
   readonly groups: Readonly<Record<string, WeightValues>>;
@@ -18,7 +20,10 @@ interface Header {
 
 const digestBytes = 32;
 
-/** Layout: header length (uint32, little-endian), header (JSON), the arrays one after another, sha256 of all before. */
+/**
+ * Layout: header length (uint32, little-endian), header (JSON), the arrays one after another, sha256 of
+ * all before.
+ */
 export async function writeTensorFile(file: string, { about, groups }: TensorFile): Promise<void> {
   const entries: [string, string, number][] = [];
   const arrays: Buffer[] = [];
@@ -36,7 +41,10 @@ export async function writeTensorFile(file: string, { about, groups }: TensorFil
   await writeFileAtomically(file, Buffer.concat([content, digest]));
 }
 
-/** @throws AppError invalid-checkpoint when the file is damaged; the file system's error when it cannot be read */
+/**
+ * @throws AppError invalid-checkpoint when the file is damaged; the file system's error when it cannot
+ * be read
+ */
 export async function readTensorFile(file: string): Promise<TensorFile> {
   const bytes = await readFile(file);
   const content = bytes.subarray(0, Math.max(0, bytes.length - digestBytes));

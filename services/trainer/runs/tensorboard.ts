@@ -13,12 +13,12 @@ type Part = 'train' | 'validation';
 const fileSuffix = '.earshot';
 
 /**
- * Opens event files in `train/` and `validation/` below the folder: two runs with the same tags `loss` and
- * `accuracy`, so that TensorBoard draws both curves into one chart.
+ * Opens event files in `train/` and `validation/` below the folder: two runs with the same tags `loss`
+ * and `accuracy`, so that TensorBoard draws both curves into one chart.
  *
- * The files start with the epochs resumed from (none for a fresh run) and replace earlier ones, so that no
- * epoch is there twice. The time of an earlier epoch is reckoned back from now by the epochs' lengths, which
- * leaves pauses out.
+ * The files start with the epochs resumed from (none for a fresh run) and replace earlier ones, so that
+ * no epoch is there twice. The time of an earlier epoch is reckoned back from now by the epochs'
+ * lengths, which leaves pauses out.
  *
  * @param now milliseconds since 1970
  */

@@ -22,13 +22,16 @@ export interface Thresholds {
 const fewestSources = 5;
 /** Where there are no recordings at all. */
 const assumedThreshold = 0.2;
-/** Thresholds that are tried: on other sounds than these recordings a lower one would hear what is not there. */
+/**
+ * Thresholds that are tried: on other sounds than these recordings a lower one would hear what is not
+ * there.
+ */
 const candidates = Array.from({ length: 91 }, (_, index) => (index + 5) / 100);
 
 /**
- * The probability from which on each class counts as heard: the one with the highest F1 over the recordings, where a recording is of
- * the class that it is named as and of no other named one. Classes of few sources have the one that is best for all named classes
- * together.
+ * The probability from which on each class counts as heard: the one with the highest F1 over the
+ * recordings, where a recording is of the class that it is named as and of no other named one. Classes
+ * of few sources have the one that is best for all named classes together.
  */
 export function chooseThresholds(clips: readonly TaggedClip[]): Thresholds {
   const named = [...new Set(clips.map(({ tag }) => tag))];

@@ -16,8 +16,9 @@ export interface NamedClip extends TaggedClip {
 }
 
 /**
- * What AudioSet's classes are worth on clips that are named as some of them. First guess: the likeliest of the classes that clips are
- * named as. As answered: the clip's class is heard, at the thresholds that were chosen on these very clips.
+ * What AudioSet's classes are worth on clips that are named as some of them. First guess: the likeliest
+ * of the classes that clips are named as. As answered: the clip's class is heard, at the thresholds that
+ * were chosen on these very clips.
  */
 export function evaluateTags(
   clips: readonly NamedClip[],

@@ -25,8 +25,8 @@ import { matchTag } from './match-tag';
 const config = { architecture: 'encoder', multiLabel: true } as const;
 
 /**
- * `npm run tags`: a version that answers in AudioSet's classes, as the encoder's own head hears them. Its thresholds are chosen on the
- * recordings that are named as one of them.
+ * `npm run tags`: a version that answers in AudioSet's classes, as the encoder's own head hears them.
+ * Its thresholds are chosen on the recordings that are named as one of them.
  * @throws AppError invalid-dataset, engine-unavailable, invalid-configuration
  */
 export async function tagsCommand(args: readonly string[], context: CommandContext): Promise<void> {
@@ -46,7 +46,10 @@ export async function tagsCommand(args: readonly string[], context: CommandConte
   );
 }
 
-/** The clips that are named as one of AudioSet's classes, heard. @throws AppError invalid-dataset where there is none */
+/**
+ * The clips that are named as one of AudioSet's classes, heard. @throws AppError invalid-dataset where
+ * there is none
+ */
 function namedClips({ dataset, frontEnd, engine }: TrainingContext): NamedClip[] {
   if (frontEnd.kind !== 'encoder') throw new AppError('internal', 'AudioSet’s classes are the encoder’s.');
   const tags = dataset.classes.map(matchTag);

@@ -31,8 +31,8 @@ const maxBarWidth = 20;
 const minBarWidth = 4;
 
 /**
- * On a terminal one line that is redrawn: epoch, bar, time left, loss, accuracy and the latest validation.
- * Elsewhere (a log file) a plain line an epoch.
+ * On a terminal one line that is redrawn: epoch, bar, time left, loss, accuracy and the latest
+ * validation. Elsewhere (a log file) a plain line an epoch.
  */
 export function createProgress(options: ProgressOptions): Progress {
   const { stream, epochs, batchesPerEpoch } = options;

@@ -62,9 +62,10 @@ async function trainOne(training: TrainingContext): Promise<Version> {
 }
 
 /**
- * Every fold but the test fold validates in turn. Where the recipe publishes together, the networks become one version, and only
- * that version sees the test fold; else they are only compared. Of several seeds the networks with the
- * highest mean validation accuracy are published; the others' show what averaging does.
+ * Every fold but the test fold validates in turn. Where the recipe publishes together, the networks
+ * become one version, and only that version sees the test fold; else they are only compared. Of several
+ * seeds the networks with the highest mean validation accuracy are published; the others' show what
+ * averaging does.
  */
 async function crossValidate(training: TrainingContext): Promise<Version[]> {
   const { request, dataset, recipe } = training;
@@ -105,8 +106,8 @@ async function crossValidate(training: TrainingContext): Promise<Version[]> {
 }
 
 /**
- * A head for each source, fitted to all others, where there are too few recordings for folds. All have one penalty, chosen on the same
- * clips.
+ * A head for each source, fitted to all others, where there are too few recordings for folds. All have
+ * one penalty, chosen on the same clips.
  * @param training whose dataset has a fold for each source
  */
 async function leaveOneSourceOut(training: FittedTraining): Promise<Version> {

@@ -13,9 +13,10 @@ import { withFamiliarity } from '../rejection/with-familiarity';
 import { settingsOf, type TrainingContext } from '../context/training-context';
 
 /**
- * A run for each view of the front end, one after the other, each from its beginning or from where it was stopped: networks that
- * answer together.
- * @throws AppError training-diverged, cancelled, invalid-configuration for an earlier run of which nobody said whether to go on with it
+ * A run for each view of the front end, one after the other, each from its beginning or from where it
+ * was stopped: networks that answer together.
+ * @throws AppError training-diverged, cancelled, invalid-configuration for an earlier run of which
+ *   nobody said whether to go on with it
  */
 export async function trainFold(
   training: TrainingContext,
@@ -111,7 +112,9 @@ async function openFencedStore({ config, fence }: TrainingContext, name: string)
   };
 }
 
-/** What an earlier run with the same settings left is continued or forgotten only when it is said which. */
+/**
+ * What an earlier run with the same settings left is continued or forgotten only when it is said which.
+ */
 async function prepareStore(
   store: RunStore,
   { resume, fresh }: TrainingRequest,

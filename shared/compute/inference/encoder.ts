@@ -12,7 +12,8 @@ import type { LoadedEngine } from '../provide/load-engine';
 /** A pretrained encoder with its weights, on the calling thread's engine. */
 export interface Encoder {
   /**
-   * @param windows mono at the encoder's rate; each is heard as long as it is, but half a second at least
+   * @param windows mono at the encoder's rate; each is heard as long as it is, but half a second at
+   *   least
    * @returns of each window 384 features and the logits of 527 tags, one window after the other
    */
   encode(windows: readonly Float32Array[]): Float32Array;

@@ -21,7 +21,9 @@ export type InferenceReply =
   | {
       readonly id: number;
       readonly result: InferenceResult;
-      /** The request's windows, for what comes next: memory of this size costs as much to get as to fill. */
+      /**
+       * The request's windows, for what comes next: memory of this size costs as much to get as to fill.
+       */
       readonly windows: readonly Float32Array<ArrayBuffer>[];
     }
   | { readonly id: number; readonly error: string };

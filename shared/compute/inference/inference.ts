@@ -9,9 +9,10 @@ export interface Inference {
   /** Where it computes, for people: `cpu (libtensorflow 2.21.0, 2 threads)`. */
   readonly engine: string;
   /**
-   * @param windows mono at `manifest.frontEnd.sampleRate`, at most `windowSamples` long (shorter ones are padded
-   *   with zeros at the end); they stay the caller's
-   * @returns for each window its class probabilities in the order of `manifest.classes`, and the time on the engine
+   * @param windows mono at `manifest.frontEnd.sampleRate`, at most `windowSamples` long (shorter ones
+   *   are padded with zeros at the end); they stay the caller's
+   * @returns for each window its class probabilities in the order of `manifest.classes`, and the time on
+   *   the engine
    * @throws AppError engine-unavailable when the thread died
    */
   infer(windows: readonly Float32Array[]): Promise<InferenceResult>;
@@ -22,7 +23,10 @@ export interface Inference {
 
 export interface InferenceResult {
   readonly probabilities: readonly Float32Array[];
-  /** Of each window what else speaks for each class, where the model judges it (shared/decision/rejection.ts). */
+  /**
+   * Of each window what else speaks for each class, where the model judges it
+   * (shared/decision/rejection.ts).
+   */
   readonly evidence?: readonly Float32Array[];
   /** Of each window the probability of each of AudioSet's tags, where an encoder hears. */
   readonly tags?: readonly Float32Array[];

@@ -17,13 +17,16 @@ export interface Scorer {
 
 export interface ScorerOptions {
   /**
-   * Frames to remember, 80 kB each, where the engine can: for windows that overlap by whole frames, as a stream's do at
-   * a hop of half a second. Eight of nine frames are then not computed again.
+   * Frames to remember, 80 kB each, where the engine can: for windows that overlap by whole frames, as a
+   * stream's do at a hop of half a second. Eight of nine frames are then not computed again.
    */
   readonly cachedFrames?: number;
 }
 
-/** On the native kernels where the engine has them for this network. The weights are copied; `dispose` frees them. */
+/**
+ * On the native kernels where the engine has them for this network. The weights are copied; `dispose`
+ * frees them.
+ */
 export function createScorer(
   network: Network,
   values: WeightValues,

@@ -24,7 +24,10 @@ interface Waiting {
   readonly reject: (error: AppError) => void;
 }
 
-/** Threads that were asked to end while they loaded a folder, and have not: they hang in code that nobody can stop. */
+/**
+ * Threads that were asked to end while they loaded a folder, and have not: they hang in code that nobody
+ * can stop.
+ */
 const stuck = new Map<string, Thread>();
 
 /**
@@ -62,7 +65,8 @@ export async function startInference(options: StartInferenceOptions): Promise<In
     worker.on('exit', () => {
       failWaiting();
       if (stuck.get(version.folder) === thread) stuck.delete(version.folder);
-      // What the thread had is free, and would be kept: a reload after the other, RSS would grow by a batch for every thread.
+      // What the thread had is free, and would be kept: a reload after the other, RSS would grow by a
+      // batch for every thread.
       releaseMemory();
       resolve(lastError);
     });
@@ -98,7 +102,8 @@ export async function startInference(options: StartInferenceOptions): Promise<In
           reject(new AppError('engine-unavailable', `The inference thread is gone: ${lastError}.`));
           return;
         }
-        // Copies are sent: windows of one clip may share a buffer, and the caller may ask again if this thread dies.
+        // Copies are sent: windows of one clip may share a buffer, and the caller may ask again if this
+        // thread dies.
         const request: InferenceRequest = { id: nextId++, windows: windows.map(copies.of) };
         waiting.set(request.id, { resolve, reject });
         worker.postMessage(

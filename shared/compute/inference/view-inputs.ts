@@ -5,7 +5,9 @@ import type { LoadedEngine } from '../provide/load-engine';
 
 /** What networks are given of some windows. */
 export interface Inputs {
-  /** One input of `inputLength(view)` after the other, window after window; overwritten by the next call. */
+  /**
+   * One input of `inputLength(view)` after the other, window after window; overwritten by the next call.
+   */
   readonly features: Float32Array;
   /** How many inputs each window has. */
   readonly counts: readonly number[];
@@ -17,7 +19,9 @@ export interface ViewInputs {
   dispose(): void;
 }
 
-/** @throws AppError engine-unavailable where the view wants an encoder that the engine was loaded without */
+/**
+ * @throws AppError engine-unavailable where the view wants an encoder that the engine was loaded without
+ */
 export function createViewInputs(view: View, engine: LoadedEngine): ViewInputs {
   if (view.kind === 'encoder') {
     const encoder = createEncoder(engine);

@@ -14,14 +14,16 @@ import { createViewInputs } from './view-inputs';
 export interface WindowScorer {
   /**
    * @param windows mono at the front end's rate, cut to its length
-   * @returns for each window the logits of each of its inputs by each member, view after view; a view that gives fewer than
-   *   others has them repeated, for an average over all
+   * @returns for each window the logits of each of its inputs by each member, view after view; a view
+   *   that gives fewer than others has them repeated, for an average over all
    */
   logits(windows: readonly Float32Array[]): Float32Array[][];
   dispose(): void;
 }
 
-/** @param members take turns at the front end's views, as many at each (shared/contracts/front-end.ts) */
+/**
+ * @param members take turns at the front end's views, as many at each (shared/contracts/front-end.ts)
+ */
 export function createWindowScorer(
   network: Network,
   members: readonly WeightValues[],
@@ -46,7 +48,10 @@ export function createWindowScorer(
   };
 }
 
-/** View and networks in one call of the native kernels where the engine has them, else one after the other. */
+/**
+ * View and networks in one call of the native kernels where the engine has them, else one after the
+ * other.
+ */
 function createViewScorer(
   network: Network,
   members: readonly WeightValues[],

@@ -1,6 +1,9 @@
 import type { NetworkConfig } from '../../contracts/architecture';
 
-/** Whether the kernels compute this network. Apart from them, for threads that choose an engine and do not compute. */
+/**
+ * Whether the kernels compute this network. Apart from them, for threads that choose an engine and do
+ * not compute.
+ */
 export function isNative(config: NetworkConfig): boolean {
   switch (config.architecture) {
     case 'cnn':
@@ -18,8 +21,8 @@ export function isNative(config: NetworkConfig): boolean {
 }
 
 /**
- * Whether the kernels train the network with weight decay and running means of the weights too: those with batch statistics. The
- * report's networks learn with plain Adam alone there.
+ * Whether the kernels train the network with weight decay and running means of the weights too: those
+ * with batch statistics. The report's networks learn with plain Adam alone there.
  */
 export function hasNativeAdamW({ architecture }: NetworkConfig): boolean {
   return architecture === 'mel' || architecture === 'mel-small';

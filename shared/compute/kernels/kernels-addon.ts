@@ -17,7 +17,10 @@ export interface NativeStep {
   readonly correct: number;
 }
 
-/** The addon's own objects: parameters by position. Every argument is checked there: TypeError or RangeError. */
+/**
+ * The addon's own objects: parameters by position. Every argument is checked there: TypeError or
+ * RangeError.
+ */
 export interface AddonNetwork {
   setWeights(tensors: readonly Float32Array[]): void;
   setMoments(first: readonly Float32Array[], second: readonly Float32Array[]): void;
@@ -117,7 +120,10 @@ export interface EnsembleOptions {
 
 /** A resampler without state: which outputs are wanted is said with every call. */
 interface AddonResampler {
-  /** Outputs `first` … `first + count − 1` of a signal whose samples from the input's sample `start` on are given; silence around them. */
+  /**
+   * Outputs `first` … `first + count − 1` of a signal whose samples from the input's sample `start` on
+   * are given; silence around them.
+   */
   compute(signal: Float32Array, start: number, first: number, count: number): Float32Array;
 }
 
@@ -133,7 +139,9 @@ interface ResamplerOptions {
 export interface KernelsAddon {
   /** Those that this machine runs, the fastest first: `avx512`, `avx2`, `baseline`. */
   instructionSets(): string[];
-  /** Gives the system back what was freed, on every thread; where its C library cannot, nothing happens. */
+  /**
+   * Gives the system back what was freed, on every thread; where its C library cannot, nothing happens.
+   */
   releaseMemory(): void;
   /** Ends the process, whatever its threads do: exit handlers do not run, and nobody is waited for. */
   leaveProcess(code: number): void;
@@ -161,12 +169,18 @@ export function loadKernels(path: string): KernelsAddon {
   }
 }
 
-/** Ends the process although a thread hangs, which `process.exit` would wait for; returns where no addon was loaded. */
+/**
+ * Ends the process although a thread hangs, which `process.exit` would wait for; returns where no addon
+ * was loaded.
+ */
 export function leaveProcess(code: number): void {
   loaded?.leaveProcess(code);
 }
 
-/** Gives the system back what threads that are gone had of this process's memory, where an addon was loaded. */
+/**
+ * Gives the system back what threads that are gone had of this process's memory, where an addon was
+ * loaded.
+ */
 export function releaseMemory(): void {
   loaded?.releaseMemory();
 }

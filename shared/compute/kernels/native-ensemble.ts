@@ -25,7 +25,10 @@ export function addonFrontEnd(
   };
 }
 
-/** Networks with the log-mel view that they share, computed on the kernels' own threads while the caller waits. */
+/**
+ * Networks with the log-mel view that they share, computed on the kernels' own threads while the caller
+ * waits.
+ */
 export interface NativeEnsemble {
   /** The view alone: what `windowInputs` gives of each window. */
   inputs(windows: readonly Float32Array[]): Float32Array[][];

@@ -27,8 +27,8 @@ export interface NativeBatch {
 }
 
 /**
- * A network on the fused CPU kernels: plain values in, plain values out, computed on the kernels' own threads while
- * the caller waits.
+ * A network on the fused CPU kernels: plain values in, plain values out, computed on the kernels' own
+ * threads while the caller waits.
  */
 export interface NativeNetwork {
   /** The layers that drop, in the order of a mask's seeds. */
@@ -38,7 +38,9 @@ export interface NativeNetwork {
   setWeights(values: WeightValues): void;
   /** The optimiser's state, without which `step` refuses. */
   setMoments(first: WeightValues, second: WeightValues): void;
-  /** Those that the network computes with: parameters that are counted and never run are not among them. */
+  /**
+   * Those that the network computes with: parameters that are counted and never run are not among them.
+   */
   weights(): WeightValues;
   moments(): { readonly first: WeightValues; readonly second: WeightValues };
   /** The weights' running means, which `logits` then takes; only of networks with batch statistics. */
@@ -68,7 +70,8 @@ export interface NativeNetworkOptions {
 }
 
 /**
- * The network on the kernels, its weights still to be set; undefined when TensorFlow.js is to compute it.
+ * The network on the kernels, its weights still to be set; undefined when TensorFlow.js is to compute
+ * it.
  * @throws AppError invalid-configuration when the kernels are forced and do not compute this network
  */
 export function createNativeNetwork(
@@ -89,7 +92,8 @@ export function createNativeNetwork(
   const names = parameters.map(({ name }) => name);
   switch (config.architecture) {
     case 'cnn': {
-      // `counted` batch norm: its parameters are in the table and in the weights, and no figure depends on them.
+      // `counted` batch norm: its parameters are in the table and in the weights, and no figure depends
+      // on them.
       const computed = names.filter((name) => /\/(kernel|bias)$/.test(name));
       const cnn = addon.createCnn({ ...options, samples: inputSamples, cachedFrames, frameSamples });
       return wrap(cnn, computed, dropoutPlaces.cnn);

@@ -4,7 +4,10 @@ import { loadKernels, type KernelsChoice } from './kernels-addon';
 /** One for each addon and instruction set: resamplers share what belongs to their rates. */
 const known = new Map<string, ResampleArithmetic>();
 
-/** The resampler's arithmetic on the native kernels; ratios whose filter is read with interpolation are left to WebAssembly. */
+/**
+ * The resampler's arithmetic on the native kernels; ratios whose filter is read with interpolation are
+ * left to WebAssembly.
+ */
 export function nativeResampling({
   path,
   instructionSet,

@@ -19,8 +19,8 @@ interface NativeBackend {
 }
 
 /**
- * libtensorflow's own operations for batch norm in training, which TensorFlow.js would compose of a dozen passes over
- * memory. Called when the native backend is registered.
+ * libtensorflow's own operations for batch norm in training, which TensorFlow.js would compose of a
+ * dozen passes over memory. Called when the native backend is registered.
  */
 export function registerTrainingKernels(): void {
   const backendName = 'tensorflow';

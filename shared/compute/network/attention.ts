@@ -1,15 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
- * Scores held at once. 2,251 tokens squared, times heads and batch, would be gigabytes; a slice of the queries
- * of a slice of the batch at a time stays near the cache and bounds the memory of a step.
+ * Scores held at once. 2,251 tokens squared, times heads and batch, would be gigabytes; a slice of the
+ * queries of a slice of the batch at a time stays near the cache and bounds the memory of a step.
  */
 const scoresPerChunk = 8 * 1024 * 1024;
 
 /**
- * softmax(q kᵀ / √w) v without ever holding the whole [B, heads, Tq, Tk] matrix: queries are taken in chunks, and
- * the gradient computes each chunk's probabilities anew from q and k (Rabe and Staats 2021, "Self-attention does
- * not need O(n²) memory"; the backward formulas are FlashAttention's, Dao et al. 2022, appendix B).
+ * softmax(q kᵀ / √w) v without ever holding the whole [B, heads, Tq, Tk] matrix: queries are taken in
+ * chunks, and the gradient computes each chunk's probabilities anew from q and k (Rabe and Staats 2021,
+ * "Self-attention does not need O(n²) memory"; the backward formulas are FlashAttention's, Dao et al.
+ * 2022, appendix B).
  *
  * @param query [B, heads, Tq, w]
  * @param key [B, heads, Tk, w]

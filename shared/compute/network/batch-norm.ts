@@ -1,19 +1,27 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Parameter, TrainingMode, Weights, WeightArrays } from './network';
 
-/** `counted`: the report's own, 2 parameters a channel that its table counts and its layer list never runs. */
+/**
+ * `counted`: the report's own, 2 parameters a channel that its table counts and its layer list never
+ * runs.
+ */
 export type BatchNormMode = 'counted' | 'applied';
 
 const epsilon = 1e-5;
 /** Weight of the newest batch in the running statistics, PyTorch's default. */
 const momentum = 0.1;
 
-/** Kernels that training needs and TensorFlow.js does not name; an engine that can train registers them. */
+/**
+ * Kernels that training needs and TensorFlow.js does not name; an engine that can train registers them.
+ */
 export const batchNormKernels = {
   /** inputs x, scale, shift, mean, variance (the running ones); attributes epsilon, momentum. Gives y, the new running
    * mean and (unbiased) variance, and three tensors that the gradient wants back. */
   forward: 'EarshotBatchNorm',
-  /** inputs dy, x, scale, saved1, saved2, saved3; attribute epsilon. Gives the gradients of x, scale and shift. */
+  /**
+   * inputs dy, x, scale, saved1, saved2, saved3; attribute epsilon. Gives the gradients of x, scale and
+   * shift.
+   */
   gradient: 'EarshotBatchNormGrad',
   /** inputs dy, y. */
   reluGradient: 'EarshotReluGrad',
@@ -40,7 +48,8 @@ export interface BatchNormOptions {
 }
 
 /**
- * Batch normalisation over all but the last axis: the batch's statistics while training, the running ones after.
+ * Batch normalisation over all but the last axis: the batch's statistics while training, the running
+ * ones after.
  * @param input [..., channels]
  */
 export function batchNorm(
@@ -83,8 +92,8 @@ function run(name: string, inputs: tf.NamedTensorMap, attributes = {}): tf.Tenso
 }
 
 /**
- * Batch norm with its running statistics as `bias`, and its factor a channel: multiplied into the convolution before it
- * (no bias of its own), or as `factor` where there is none.
+ * Batch norm with its running statistics as `bias`, and its factor a channel: multiplied into the
+ * convolution before it (no bias of its own), or as `factor` where there is none.
  */
 export function foldBatchNorm(trained: WeightArrays, layer: string, kernel?: string): WeightArrays {
   const [scale, shift] = [trained[`${layer}/scale`]!, trained[`${layer}/shift`]!];

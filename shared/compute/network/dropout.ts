@@ -3,7 +3,8 @@ import { deriveSeed, hash32 } from '../../runtime/random';
 import type { TrainingMode } from './network';
 
 /**
- * Inverted dropout: each activation is zeroed with probability `rate`, the others scaled by 1 / (1 − rate).
+ * Inverted dropout: each activation is zeroed with probability `rate`, the others scaled by 1 / (1 −
+ * rate).
  * @param place names the layer, so that no two layers of a step drop alike
  */
 export function dropout<T extends tf.Tensor>(
@@ -20,8 +21,8 @@ export function dropout<T extends tf.Tensor>(
 }
 
 /**
- * The mask as a function of (seed, index): 0 or 1 / (1 − rate). Activation i takes 16 bits of the hash of i >> 1,
- * so the rate is exact to 2⁻¹⁶ and any implementation can make any part of the mask.
+ * The mask as a function of (seed, index): 0 or 1 / (1 − rate). Activation i takes 16 bits of the hash
+ * of i >> 1, so the rate is exact to 2⁻¹⁶ and any implementation can make any part of the mask.
  */
 export function dropoutMask(length: number, rate: number, seed: number): Float32Array {
   const threshold = Math.round(rate * 65_536);

@@ -60,9 +60,9 @@ function conv(name: string, source: string, shape: ConvLayer['shape']): ConvLaye
 }
 
 /**
- * The encoder's parameters with every batch norm folded into its convolution, in the order in which the kernels take them:
- * `NAME/kernel` and `NAME/bias`. Kernels are [height, width, input channels of a group, output channels], those of linear
- * layers [inputs, outputs].
+ * The encoder's parameters with every batch norm folded into its convolution, in the order in which the
+ * kernels take them: `NAME/kernel` and `NAME/bias`. Kernels are [height, width, input channels of a
+ * group, output channels], those of linear layers [inputs, outputs].
  */
 export const encoderParameters: readonly Pick<Parameter, 'name' | 'shape'>[] = [
   ...convLayers,

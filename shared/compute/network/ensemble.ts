@@ -1,6 +1,9 @@
 import type { Network, Parameter, WeightArrays } from './network';
 
-/** Parameters of a version of several networks: each member's, named `0/conv1/kernel`; of one network its own. */
+/**
+ * Parameters of a version of several networks: each member's, named `0/conv1/kernel`; of one network its
+ * own.
+ */
 export function ensembleParameters(network: Network, members: number): Parameter[] {
   if (members === 1) return [...network.parameters];
   return Array.from({ length: members }, (_, member) =>

@@ -5,12 +5,16 @@ import { headOutputs } from '../../encoder/head-outputs';
 import { linear, linearLayer, linearParameters } from './linear';
 import type { Network, WeightArrays } from './network';
 
-/** For each class the index of the AudioSet tag that tells it from the others, kept as a number among the weights. */
+/**
+ * For each class the index of the AudioSet tag that tells it from the others, kept as a number among the
+ * weights.
+ */
 export const ownTagsName = 'ownTags';
 
 /**
- * A linear layer on a pretrained encoder's features. Input [B, 384 + 527], the encoder's features and tag logits; outputs
- * [B, classes + classes + 527]: the classes' logits, the logits of each class's own tag, and those of all tags.
+ * A linear layer on a pretrained encoder's features. Input [B, 384 + 527], the encoder's features and
+ * tag logits; outputs [B, classes + classes + 527]: the classes' logits, the logits of each class's own
+ * tag, and those of all tags.
  */
 export function createHead(config: EncoderHeadConfig, classes: number): Network {
   return {
@@ -34,7 +38,10 @@ export function createHead(config: EncoderHeadConfig, classes: number): Network 
   };
 }
 
-/** The encoder's own head, on the same input: outputs [B, 527], the logits of AudioSet's classes. It has no weights of its own. */
+/**
+ * The encoder's own head, on the same input: outputs [B, 527], the logits of AudioSet's classes. It has
+ * no weights of its own.
+ */
 export function createTagHead(config: EncoderHeadConfig): Network {
   return {
     config,

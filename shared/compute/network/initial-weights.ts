@@ -2,8 +2,9 @@ import { elementCount, type Network, type Parameter } from './network';
 import { createUniform, deriveSeed } from '../../runtime/random';
 
 /**
- * Values for every parameter of a fresh network, a function of the seed alone. Uniform in ±1/√fan-in, PyTorch's
- * default for linear and convolution layers and their biases (report, "Ours": weight initialisation).
+ * Values for every parameter of a fresh network, a function of the seed alone. Uniform in ±1/√fan-in,
+ * PyTorch's default for linear and convolution layers and their biases (report, "Ours": weight
+ * initialisation).
  */
 export function initialWeights(network: Network, seed: number): Record<string, Float32Array> {
   return Object.fromEntries(

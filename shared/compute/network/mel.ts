@@ -84,8 +84,9 @@ function convLayers(config: MelConfig): ConvLayer[] {
 }
 
 /**
- * A convolutional network on log-mel crops: batch norm on each mel bin, seven convolutions with batch norm and ReLU, then
- * mean, maximum and deviation over time, and a linear layer. Input [B, frames × 64], frame after frame.
+ * A convolutional network on log-mel crops: batch norm on each mel bin, seven convolutions with batch
+ * norm and ReLU, then mean, maximum and deviation over time, and a linear layer. Input [B, frames × 64],
+ * frame after frame.
  */
 export function createMel(config: MelConfig, classes: number): Network {
   const layers = convLayers(config);
@@ -121,7 +122,9 @@ export function createMel(config: MelConfig, classes: number): Network {
   };
 }
 
-/** Batch norm is an affine map once its statistics stand still: it goes into the convolution before it. */
+/**
+ * Batch norm is an affine map once its statistics stand still: it goes into the convolution before it.
+ */
 function inferenceForm(
   layers: readonly ConvLayer[],
   dense: readonly Parameter[],
@@ -180,7 +183,9 @@ function pool(maps: tf.Tensor4D, { pooled }: ConvLayer): tf.Tensor4D {
   return pooled ? tf.maxPool(maps, 2, 2, 'valid') : maps;
 }
 
-/** [B, frames, 1, channels] → [B, 3 × channels]: mean, maximum and deviation of each channel over time. */
+/**
+ * [B, frames, 1, channels] → [B, 3 × channels]: mean, maximum and deviation of each channel over time.
+ */
 function overTime(maps: tf.Tensor4D): tf.Tensor2D {
   const { mean, variance } = tf.moments(maps, [1, 2]);
   const deviation = tf.sqrt(tf.add(variance, 1e-4));

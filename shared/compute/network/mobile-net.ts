@@ -11,7 +11,8 @@ import type { Weights } from './network';
  */
 export function encodePictures(weights: Weights, pictures: tf.Tensor2D): tf.Tensor2D {
   return tf.tidy(() => {
-    // [B, frames, bands, 1]: time is the height here; kernels, written as [band, frame], are turned to match.
+    // [B, frames, bands, 1]: time is the height here; kernels, written as [band, frame], are turned to
+    // match.
     const input = tf.reshape<tf.Rank.R4>(pictures, [pictures.shape[0], -1, encoderBands, 1]);
     let maps = activated(convolve(weights, 'stem', input, 2), 'hard-swish');
     for (const block of mobileBlocks) maps = runBlock(weights, maps, block);

@@ -1,7 +1,10 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { NetworkConfig } from '../../contracts/architecture';
 
-/** How a parameter starts: uniform in ±1/√fanIn (PyTorch's default for linear and convolution), or a constant. */
+/**
+ * How a parameter starts: uniform in ±1/√fanIn (PyTorch's default for linear and convolution), or a
+ * constant.
+ */
 export type Initialisation = { readonly fanIn: number } | { readonly constant: number } | 'standard-normal';
 
 export interface Parameter {
@@ -32,9 +35,15 @@ export interface LayerSummary {
   /** With the batch in front. */
   readonly outputShape: readonly number[];
   readonly parameters: number;
-  /** Multiply-adds for the whole batch, counted as the report's tool does (attention's products left out). */
+  /**
+   * Multiply-adds for the whole batch, counted as the report's tool does (attention's products left
+   * out).
+   */
   readonly multiplyAdds: number;
-  /** Outputs for the whole batch that the report's pass size counts: of a layer that has weights and runs; else 0. */
+  /**
+   * Outputs for the whole batch that the report's pass size counts: of a layer that has weights and
+   * runs; else 0.
+   */
   readonly weightedOutputs: number;
 }
 
@@ -53,7 +62,10 @@ export interface InferenceForm {
 export interface Network {
   readonly config: NetworkConfig;
   readonly classes: number;
-  /** Numbers in a row of outputs: the classes' logits, and whatever else a network judges (shared/decision/rejection.ts). */
+  /**
+   * Numbers in a row of outputs: the classes' logits, and whatever else a network judges
+   * (shared/decision/rejection.ts).
+   */
   readonly outputs: number;
   readonly parameters: readonly Parameter[];
   /**
@@ -64,7 +76,9 @@ export interface Network {
   forward(weights: Weights, input: tf.Tensor2D, training?: TrainingMode): tf.Tensor2D;
   /** Absent: `forward` is all there is. */
   readonly inference?: InferenceForm;
-  /** @param inputs numbers in one input, where the network takes several lengths; absent: the usual one */
+  /**
+   * @param inputs numbers in one input, where the network takes several lengths; absent: the usual one
+   */
   layers(batchSize: number, inputs?: number): readonly LayerSummary[];
 }
 

@@ -1,5 +1,6 @@
 /**
- * Sinusoidal positions (Vaswani et al. 2017, section 3.5): PE[t, 2i] = sin(t / 10000^(2i/width)), PE[t, 2i+1] the cosine.
+ * Sinusoidal positions (Vaswani et al. 2017, section 3.5): PE[t, 2i] = sin(t / 10000^(2i/width)), PE[t,
+ * 2i+1] the cosine.
  * @returns [tokens, width], row by row
  */
 export function positionEncoding(tokens: number, width: number): Float32Array {

@@ -25,9 +25,9 @@ const tokens = trunkOutput.positions + 1;
 const attentionBlocks = ['attention1', 'attention2', 'attention3', 'attention4'] as const;
 
 /**
- * The report's CombinedModel ("Architecture 2"): the trunk read as 2,250 tokens of width 16, a class token in front,
- * sinusoidal positions added, one encoder block (four attention blocks and a feed-forward block, post-norm), linear
- * to the classes on the class token.
+ * The report's CombinedModel ("Architecture 2"): the trunk read as 2,250 tokens of width 16, a class
+ * token in front, sinusoidal positions added, one encoder block (four attention blocks and a
+ * feed-forward block, post-norm), linear to the classes on the class token.
  */
 export function createTransformer(config: TransformerConfig, classes: number): Network {
   return {
@@ -107,8 +107,8 @@ function embed(weights: Weights, maps: tf.Tensor3D): tf.Tensor3D {
 }
 
 /**
- * The encoder block, of which only the class token's row is read: the last attention block therefore asks with
- * that one query, and the feed-forward block sees that one row. Exact, and a third less work.
+ * The encoder block, of which only the class token's row is read: the last attention block therefore
+ * asks with that one query, and the feed-forward block sees that one row. Exact, and a third less work.
  * @returns [B, 16]
  */
 function encode(

@@ -23,7 +23,10 @@ interface ConvBlock {
   readonly kernelSize: number;
 }
 
-/** Report, "Architecture 1": every block has stride 2 and padding 2, then ReLU, max-pool 2, and dropout where there is any. */
+/**
+ * Report, "Architecture 1": every block has stride 2 and padding 2, then ReLU, max-pool 2, and dropout
+ * where there is any.
+ */
 const blocks: readonly ConvBlock[] = [
   { name: 'conv1', inChannels: 1, outChannels: 64, kernelSize: 7 },
   { name: 'conv2', inChannels: 64, outChannels: 32, kernelSize: 5 },
@@ -97,8 +100,8 @@ function convBlock(
       const activated = batchNorm(weights, tf.add(convolved, bias), name, { training, relu: true });
       return dropout(pool(activated), options.dropout, training, name);
     }
-    // max(relu(x + b)) = relu(max(x) + b), exactly: both are monotone and b is one figure a channel. Pooling
-    // first halves the memory that bias and ReLU walk.
+    // max(relu(x + b)) = relu(max(x) + b), exactly: both are monotone and b is one figure a channel.
+    // Pooling first halves the memory that bias and ReLU walk.
     const activated = tf.relu(tf.add(pool(convolved), bias));
     return dropout(activated as tf.Tensor4D, options.dropout, training, name);
   });

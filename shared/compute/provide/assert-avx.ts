@@ -4,7 +4,8 @@ import { AppError } from '../../errors/app-error';
 import { isShortage } from '../../errors/machine-fault';
 
 /**
- * Libtensorflow is compiled for processors with AVX: on another one it ends the process with SIGILL as soon as it is loaded.
+ * Libtensorflow is compiled for processors with AVX: on another one it ends the process with SIGILL as
+ * soon as it is loaded.
  * @param root where /proc is
  * @throws AppError engine-unavailable on an x86-64 processor that is known to have none
  */

@@ -27,8 +27,8 @@ export interface BuildKernelsOptions {
 const sourceFolder = resolve(__dirname, '..', '..', '..', '..', 'native');
 
 /**
- * What native/isa is compiled for, by processor. On x86-64 the addon chooses at run time; elsewhere the compiler's
- * own baseline is the only one (on arm64 that includes NEON).
+ * What native/isa is compiled for, by processor. On x86-64 the addon chooses at run time; elsewhere the
+ * compiler's own baseline is the only one (on arm64 that includes NEON).
  */
 const instructionSetFlags: Readonly<Record<string, readonly string[]>> = {
   avx512: [
@@ -42,7 +42,8 @@ const instructionSetFlags: Readonly<Record<string, readonly string[]>> = {
 const commonFlags = [
   ...['-std=c++20', '-O2', '-ffp-contract=fast', '-fno-math-errno', '-fPIC', '-fvisibility=hidden'],
   '-DNAPI_CPP_EXCEPTIONS',
-  // A call whose thread is being ended returns without an error: there is nobody left to hear it, and thrown on it would end the process.
+  // A call whose thread is being ended returns without an error: there is nobody left to hear it, and
+  // thrown on it would end the process.
   '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
 ];
 
@@ -53,8 +54,9 @@ interface Compilation {
 }
 
 /**
- * Builds the fused CPU kernels, or finds them in the cache: an addon for every state of the sources and flags. Of several processes
- * that share a cache one builds and the others wait for it; the finished addon appears by one rename. One that is damaged is built anew: what a power cut left of it would end
+ * Builds the fused CPU kernels, or finds them in the cache: an addon for every state of the sources and
+ * flags. Of several processes that share a cache one builds and the others wait for it; the finished
+ * addon appears by one rename. One that is damaged is built anew: what a power cut left of it would end
  * the process that loads it.
  *
  * @returns the addon's path
@@ -150,8 +152,8 @@ async function addonPath({
 const sealBytes = 32;
 
 /**
- * Appends the file's SHA-256 to the file itself: the dynamic loader ignores bytes behind the last section,
- * and the file and its checksum cannot be separated.
+ * Appends the file's SHA-256 to the file itself: the dynamic loader ignores bytes behind the last
+ * section, and the file and its checksum cannot be separated.
  */
 async function seal(file: string): Promise<void> {
   const digest = createHash('sha256')
@@ -166,7 +168,10 @@ async function seal(file: string): Promise<void> {
   }
 }
 
-/** @throws AppError engine-unavailable, with the file system's error as cause, where it is there and cannot be read */
+/**
+ * @throws AppError engine-unavailable, with the file system's error as cause, where it is there and
+ * cannot be read
+ */
 async function sealOf(file: string): Promise<'whole' | 'damaged' | 'missing'> {
   const bytes = await readFile(file)
     .catch(ifAbsent(undefined))
@@ -192,7 +197,10 @@ async function hashOf(facts: readonly string[]): Promise<string> {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Every file of native/ once, every file of native/isa/ once an instruction set; those that take longest first. */
+/**
+ * Every file of native/ once, every file of native/isa/ once an instruction set; those that take longest
+ * first.
+ */
 async function listCompilations(scratch: string): Promise<Compilation[]> {
   const sources = async (folder: string): Promise<string[]> =>
     (await readdir(folder)).filter((name) => name.endsWith('.cc')).map((name) => join(folder, name));
@@ -213,12 +221,17 @@ async function listCompilations(scratch: string): Promise<Compilation[]> {
   ];
 }
 
-/** What a compiler takes at most for one of these sources (g++ 12: 240 MB), with room for other versions. */
+/**
+ * What a compiler takes at most for one of these sources (g++ 12: 240 MB), with room for other versions.
+ */
 const compilerBytes = 400 * 2 ** 20;
 /** What the service and npm take beside the compilers. */
 const serviceBytes = 300 * 2 ** 20;
 
-/** As many as there are cores, or as find room in the memory that this process may use: a control group's limit, or the machine's. */
+/**
+ * As many as there are cores, or as find room in the memory that this process may use: a control group's
+ * limit, or the machine's.
+ */
 function compilersAtATime(): number {
   const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Infinity);
   const fitting = Math.floor((memoryBytes - serviceBytes) / compilerBytes);

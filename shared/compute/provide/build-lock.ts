@@ -4,7 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../../errors/app-error';
 import { isAbsent } from '../../errors/machine-fault';
 
-/** So often who has a lock says that it still lives; one that has said nothing for so long is gone, or as good as. */
+/**
+ * So often who has a lock says that it still lives; one that has said nothing for so long is gone, or as
+ * good as.
+ */
 const times = { beatMs: 2_000, deadMs: 20_000, lookMs: 200 };
 
 interface LockOptions {
@@ -14,8 +17,9 @@ interface LockOptions {
 }
 
 /**
- * Takes a lock that is a file, so that processes in several containers with one cache heed it: process ids mean nothing there.
- * A machine so busy that the owner is taken for dead makes two owners: what they make must bear that.
+ * Takes a lock that is a file, so that processes in several containers with one cache heed it: process
+ * ids mean nothing there. A machine so busy that the owner is taken for dead makes two owners: what they
+ * make must bear that.
  * @returns gives it back
  * @throws AppError cancelled; the file system's error
  */

@@ -50,19 +50,24 @@ export interface ChooseOptions {
   readonly signal?: AbortSignal | undefined;
   /** Where /proc and /dev are; default /. */
   readonly root?: string;
-  /** Whether only what this machine has already is taken: nothing is fetched, and nothing built but forced kernels. */
+  /**
+   * Whether only what this machine has already is taken: nothing is fetched, and nothing built but
+   * forced kernels.
+   */
   readonly hereOnly?: boolean;
   /** What is not taken although it may be here. */
   readonly without?: ReadonlySet<EnginePart>;
 }
 
 /**
- * CUDA where an NVIDIA driver is loaded; else the native kernels, alone where they compute all that the task names; else the CPU's
- * libtensorflow; else WebAssembly: the first that is there and, tried in a process of its own, loads. What is only scored does without
- * libtensorflow, 274 MB to fetch, unless it is asked for. A forced engine is provided or refused, never replaced.
+ * CUDA where an NVIDIA driver is loaded; else the native kernels, alone where they compute all that the
+ * task names; else the CPU's libtensorflow; else WebAssembly: the first that is there and, tried in a
+ * process of its own, loads. What is only scored does without libtensorflow, 274 MB to fetch, unless it
+ * is asked for. A forced engine is provided or refused, never replaced.
  *
- * @throws AppError engine-unavailable when a forced engine cannot be had, with the reason; cancelled. Where the machine has too little
- *   of something just now (`isShortage`) that is thrown too: it says nothing of any engine, and who asks again may get the best one
+ * @throws AppError engine-unavailable when a forced engine cannot be had, with the reason; cancelled.
+ *   Where the machine has too little of something just now (`isShortage`) that is thrown too: it says
+ *   nothing of any engine, and who asks again may get the best one
  */
 export async function chooseEngine(wishes: ChooseOptions): Promise<EngineChoice> {
   const options = { ...wishes, threads: wishes.threads ?? quotaThreads() };
@@ -95,7 +100,10 @@ export async function missingParts(options: ChooseOptions): Promise<EnginePart[]
   return parts.filter((part) => without?.has(part) !== true);
 }
 
-/** Fetches or builds a part, behind everything else, and sees whether it loads. @throws AppError engine-unavailable; cancelled */
+/**
+ * Fetches or builds a part, behind everything else, and sees whether it loads. @throws AppError
+ * engine-unavailable; cancelled
+ */
 export async function providePart(part: EnginePart, options: ChooseOptions): Promise<void> {
   const { onProgress, signal } = options;
   if (part === 'kernels') {
@@ -106,13 +114,17 @@ export async function providePart(part: EnginePart, options: ChooseOptions): Pro
   await tryEngine(await provideNative(part, options), signal);
 }
 
-/** Whether the kernels, where they can be had, are all that the task needs; a GPU is taken before them. */
+/**
+ * Whether the kernels, where they can be had, are all that the task needs; a GPU is taken before them.
+ */
 function isForKernels({ wish, kernels, task }: ChooseOptions): boolean {
   if (kernels === 'reference' || task?.networks.every(isNative) !== true) return false;
   return wish === 'cpu' || wish === 'auto';
 }
 
-/** Where CUDA was given up, by cache folder: hundreds of megabytes are not fetched again in this process. */
+/**
+ * Where CUDA was given up, by cache folder: hundreds of megabytes are not fetched again in this process.
+ */
 const givenUpCuda = new Set<string>();
 
 function mayBeCuda(options: ChooseOptions): boolean {
@@ -169,7 +181,10 @@ function quotaThreads(): number | undefined {
   return cores < availableParallelism() ? cores : undefined;
 }
 
-/** On the CPU. @throws AppError engine-unavailable when it is forced and cannot be had; cancelled; a shortage */
+/**
+ * On the CPU. @throws AppError engine-unavailable when it is forced and cannot be had; cancelled; a
+ * shortage
+ */
 async function chooseTensorflow(options: ChooseOptions): Promise<EngineChoice> {
   configureTensorflow(options.threads);
   if (options.wish === 'wasm') return wasmEngine(options);

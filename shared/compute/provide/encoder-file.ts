@@ -9,7 +9,8 @@ import type { WeightArrays } from '../network/network';
 /**
  * The weights of the encoder that a front end names.
  * @param file where it is on this machine; undefined: it is not here
- * @throws AppError engine-unavailable where it is not here, or is another one; invalid-checkpoint where it is damaged
+ * @throws AppError engine-unavailable where it is not here, or is another one; invalid-checkpoint where
+ *   it is damaged
  */
 export async function loadEncoderWeights(
   frontEnd: EncoderFrontEnd,

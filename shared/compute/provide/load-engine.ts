@@ -33,8 +33,8 @@ interface NativeBackend extends tf.KernelBackend {
 const require_ = createRequire(__filename);
 
 /**
- * Loads what scores this network in the calling thread: where the kernels compute it, nothing but them, which spares each thread
- * TensorFlow with its own threads and memory.
+ * Loads what scores this network in the calling thread: where the kernels compute it, nothing but them,
+ * which spares each thread TensorFlow with its own threads and memory.
  * @throws AppError as loadEngine does
  */
 export async function loadScoringEngine(choice: EngineChoice, config: NetworkConfig): Promise<LoadedEngine> {
@@ -44,7 +44,8 @@ export async function loadScoringEngine(choice: EngineChoice, config: NetworkCon
 
 /**
  * Makes the chosen engine TensorFlow.js's backend in the calling thread.
- * @throws AppError engine-unavailable when it does not load, or when CUDA was asked for and no GPU computes
+ * @throws AppError engine-unavailable when it does not load, or when CUDA was asked for and no GPU
+ *   computes
  */
 export async function loadEngine(choice: EngineChoice): Promise<LoadedEngine> {
   const current = tf.getBackend() as string | undefined;
@@ -114,8 +115,8 @@ async function registerWasm(): Promise<void> {
 }
 
 /**
- * The package's own entry looks for the binding inside node_modules, where its install script would have put
- * it. Its parts are loaded one by one instead, so that the binding can stay in the cache.
+ * The package's own entry looks for the binding inside node_modules, where its install script would have
+ * put it. Its parts are loaded one by one instead, so that the binding can stay in the cache.
  */
 function registerNative(bindingPath: string): void {
   restoreRemovedUtilities();
@@ -134,8 +135,8 @@ function registerNative(bindingPath: string): void {
 const RTLD_NODELETE = 0x1000;
 
 /**
- * The library stays when its thread ends: libtensorflow leaves exit handlers behind, and unloaded before the process
- * exits it would take their code with it.
+ * The library stays when its thread ends: libtensorflow leaves exit handlers behind, and unloaded before
+ * the process exits it would take their code with it.
  */
 function loadForGood(bindingPath: string): unknown {
   const module = { exports: {} };

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { childEnvironment } from '../../environment';
 
 export interface NvidiaDriver {
-  /** Why programs here cannot use it, though the kernel has it; undefined: as far as can be told they can. */
+  /**
+   * Why programs here cannot use it, though the kernel has it; undefined: as far as can be told they
+   * can.
+   */
   readonly problem: string | undefined;
 }
 

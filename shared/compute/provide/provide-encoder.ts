@@ -17,10 +17,16 @@ const maxBytes = 8 * 2 ** 20;
 /** A connection that brings nothing for so long is given up. */
 const idleMs = 30_000;
 
-/** `auto`: from the cache, or from its public release; `off`: none; an address to fetch it from; or the path of its file. */
+/**
+ * `auto`: from the cache, or from its public release; `off`: none; an address to fetch it from; or the
+ * path of its file.
+ */
 export type EncoderWish = 'auto' | 'off' | (string & {});
 
-/** Where a fetched encoder is kept: its name says what is in it, so another version's is never taken for it. */
+/**
+ * Where a fetched encoder is kept: its name says what is in it, so another version's is never taken for
+ * it.
+ */
 export function cachedEncoderFile(cacheFolder: string): string {
   return join(cacheFolder, `${encoderName}-${encoderSha256.slice(0, 16)}.pt`);
 }
@@ -28,8 +34,9 @@ export function cachedEncoderFile(cacheFolder: string): string {
 /**
  * The encoder's file on this machine, without asking the network.
  * @returns undefined where there is none; a damaged file in the cache is taken away and counts as none
- * @throws AppError invalid-configuration where a path was named and nothing can be read there; engine-unavailable, with the file
- *   system's error as cause, where it cannot be told whether the cache has it
+ * @throws AppError invalid-configuration where a path was named and nothing can be read there;
+ *   engine-unavailable, with the file system's error as cause, where it cannot be told whether the cache
+ *   has it
  */
 export async function findEncoder(wish: EncoderWish, cacheFolder: string): Promise<string | undefined> {
   if (wish === 'off') return undefined;
@@ -74,8 +81,8 @@ export interface FetchEncoderOptions {
 }
 
 /**
- * Puts the encoder into the cache, from where the wish says: its public release, an address or a file. It appears there complete and
- * checked, or not at all.
+ * Puts the encoder into the cache, from where the wish says: its public release, an address or a file.
+ * It appears there complete and checked, or not at all.
  * @returns its path in the cache; undefined where none is wanted
  * @throws AppError engine-unavailable with the reason and what else can be done
  */

@@ -8,8 +8,9 @@ import { provideEngine, type NativeEngineKind, type ProvideOptions } from './pro
 const question = 'Which engine? npm run engine -- kernels, cpu, or cuda.';
 
 /**
- * `npm run engine -- kernels|cpu|cuda` and `npm run encoder`: fetches and builds ahead of its first use what a service or a trainer needs,
- * for images and machines without a network. `cpu` is libtensorflow and the kernels. Each prints where it now is, on its last lines.
+ * `npm run engine -- kernels|cpu|cuda` and `npm run encoder`: fetches and builds ahead of its first use
+ * what a service or a trainer needs, for images and machines without a network. `cpu` is libtensorflow
+ * and the kernels. Each prints where it now is, on its last lines.
  */
 async function main([kind, ...rest]: readonly string[]): Promise<void> {
   const provide = rest.length > 0 ? undefined : kinds.get(kind ?? '');

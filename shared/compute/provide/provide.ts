@@ -45,9 +45,10 @@ const wheelMembers = [
 ];
 
 /**
- * Makes libtensorflow and its Node binding available, from the cache or from PyPI through the user's own pip
- * (mirrors, proxies and certificates are pip's to know). Every wheel is checked against the sha256 pinned in
- * wheels.ts. Safe to run in several processes at once: the finished folder appears by one rename.
+ * Makes libtensorflow and its Node binding available, from the cache or from PyPI through the user's own
+ * pip (mirrors, proxies and certificates are pip's to know). Every wheel is checked against the sha256
+ * pinned in wheels.ts. Safe to run in several processes at once: the finished folder appears by one
+ * rename.
  *
  * @throws AppError engine-unavailable with the reason and what to install
  */
@@ -94,7 +95,10 @@ export async function provideEngine(
   return { kind, bindingPath: join(folder, bindingName) };
 }
 
-/** libtensorflow where the cache has it, complete; nothing is fetched. @throws the file system's error where that cannot be told */
+/**
+ * libtensorflow where the cache has it, complete; nothing is fetched. @throws the file system's error
+ * where that cannot be told
+ */
 export async function findEngine(
   kind: NativeEngineKind,
   { cacheFolder, platform = thisPlatform }: Pick<ProvideOptions, 'cacheFolder' | 'platform'>,
@@ -142,7 +146,8 @@ async function downloadWheel(
     '--progress-bar=off',
   ];
   const target = ['--python-version=3.12', ...tags.map((tag) => `--platform=${tag}_${machine}`)];
-  // pip writes to its temporary folder while it downloads and its own bar needs a terminal: look at the size.
+  // pip writes to its temporary folder while it downloads and its own bar needs a terminal: look at the
+  // size.
   const timer = setInterval(() => {
     void folderBytes(folder).then((bytes) => {
       onFraction(Math.min(1, bytes / wheel.bytes));
@@ -193,8 +198,8 @@ async function unpackWheel(file: string, folder: string, signal: AbortSignal | u
 }
 
 /**
- * The binding is two C++ files of the tfjs-node package. Compiled directly: node-gyp would want Node's headers
- * from the network, while N-API's come with a package and serve every Node version alike.
+ * The binding is two C++ files of the tfjs-node package. Compiled directly: node-gyp would want Node's
+ * headers from the network, while N-API's come with a package and serve every Node version alike.
  */
 async function buildBinding(folder: string, signal: AbortSignal | undefined): Promise<void> {
   const libraries = join(folder, 'tensorflow');
@@ -231,7 +236,10 @@ async function writeReceipt(folder: string): Promise<void> {
   await writeFile(join(folder, 'receipt.json'), JSON.stringify(Object.fromEntries(sizes), null, 2));
 }
 
-/** @throws the file system's error where that cannot be told: hundreds of megabytes are not fetched again for it */
+/**
+ * @throws the file system's error where that cannot be told: hundreds of megabytes are not fetched again
+ * for it
+ */
 async function isComplete(folder: string): Promise<boolean> {
   const text = await readFile(join(folder, 'receipt.json'), 'utf8').catch(ifAbsent(''));
   const receipt = readReceipt(text);

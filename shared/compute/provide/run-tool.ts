@@ -13,7 +13,10 @@ export interface ToolOptions {
   readonly signal?: AbortSignal | undefined;
   /** Whether it, and all that it starts, computes only when nobody else would. */
   readonly inBackground?: boolean | undefined;
-  /** Where it, and all that it starts, is what the system shall end first when memory runs short: what to do then. */
+  /**
+   * Where it, and all that it starts, is what the system shall end first when memory runs short: what to
+   * do then.
+   */
   readonly ifKilled?: string | undefined;
 }
 
@@ -33,7 +36,8 @@ const keptOutput = 64 * 1024;
 
 /**
  * Runs a command to its end and returns what it printed.
- * @throws AppError engine-unavailable, with the tool's last words and what to install when it is missing; cancelled
+ * @throws AppError engine-unavailable, with the tool's last words and what to install when it is
+ *   missing; cancelled
  */
 export function runTool(command: string, args: readonly string[], options: ToolOptions): Promise<string> {
   const { purpose, install, signal } = options;

@@ -4,10 +4,12 @@ import { AppError } from '../../errors/app-error';
 import { createScratchFolder, sweepScratchFolders } from '../../runtime/scratch-folder';
 
 /**
- * A fresh folder in a cache, for what is to be kept there; those that killed processes left are taken away.
+ * A fresh folder in a cache, for what is to be kept there; those that killed processes left are taken
+ * away.
  * @param prefix how its name begins
  * @param what is to be kept, for people
- * @throws AppError engine-unavailable that names what to set, with the file system's error as cause, where none can be made
+ * @throws AppError engine-unavailable that names what to set, with the file system's error as cause,
+ *   where none can be made
  */
 export async function scratchInCache(cacheFolder: string, prefix: string, what: string): Promise<string> {
   try {

@@ -17,8 +17,9 @@ const tapName = 'stderr_tap.node';
 const source = resolve(__dirname, '../../../../native', 'stderr', 'stderr_tap.cc');
 
 /**
- * Builds the tap beside a libtensorflow, unless it is there. It is no part of the engine: without it (no compiler any more, a folder that
- * cannot be written) two lines of libtensorflow's stand between those of the log.
+ * Builds the tap beside a libtensorflow, unless it is there. It is no part of the engine: without it (no
+ * compiler any more, a folder that cannot be written) two lines of libtensorflow's stand between those
+ * of the log.
  */
 export async function buildStderrTap(engineFolder: string, signal: AbortSignal | undefined): Promise<void> {
   const file = join(engineFolder, tapName);
@@ -41,8 +42,9 @@ export async function buildStderrTap(engineFolder: string, signal: AbortSignal |
 }
 
 /**
- * Does work that loads a libtensorflow. What that prints on the process's standard error goes to `process.stderr`, which makes lines of
- * the log of it where there is one (capture-output.ts); after it only what ends the process is printed, for all else is an exception.
+ * Does work that loads a libtensorflow. What that prints on the process's standard error goes to
+ * `process.stderr`, which makes lines of the log of it where there is one (capture-output.ts); after it
+ * only what ends the process is printed, for all else is an exception.
  * @param engineFolder where it lies
  */
 export function loadTapped<T>(engineFolder: string, load: () => T): T {

@@ -8,10 +8,10 @@ import { runTool } from './run-tool';
 const tried = new Map<string, Promise<unknown>>();
 
 /**
- * Loads a libtensorflow in a process of its own, once in the life of this one: what does not load may end the process that tries, and
- * what does load stays in it.
- * @throws AppError engine-unavailable with the reason: no GPU that it can use, a cache on a file system without programs, a signal;
- *   cancelled
+ * Loads a libtensorflow in a process of its own, once in the life of this one: what does not load may
+ * end the process that tries, and what does load stays in it.
+ * @throws AppError engine-unavailable with the reason: no GPU that it can use, a cache on a file system
+ *   without programs, a signal; cancelled
  */
 export async function tryEngine(choice: ProvidedEngine, signal: AbortSignal | undefined): Promise<void> {
   const key = choice.bindingPath;

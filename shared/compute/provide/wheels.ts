@@ -30,7 +30,10 @@ const nvidia = (name: string, version: string, bytes: number, sha256: string): W
   bytes,
 });
 
-/** The CUDA build, and the libraries its metadata's `and-cuda` extra names: nothing but the driver is needed. */
+/**
+ * The CUDA build, and the libraries its metadata's `and-cuda` extra names: nothing but the driver is
+ * needed.
+ */
 const cudaWheels: readonly Wheel[] = [
   {
     requirement: 'tensorflow==2.21.0',
@@ -106,7 +109,10 @@ const cudaWheels: readonly Wheel[] = [
   ),
 ];
 
-/** The wheels for a kind of engine on this platform; the first one holds libtensorflow. Undefined: none is published. */
+/**
+ * The wheels for a kind of engine on this platform; the first one holds libtensorflow. Undefined: none
+ * is published.
+ */
 export function wheelsFor(kind: 'cpu' | 'cuda', platform: string): readonly Wheel[] | undefined {
   if (kind === 'cuda') return platform === 'linux-x64' ? cudaWheels : undefined;
   const wheel = cpuWheels[platform];

@@ -109,7 +109,9 @@ describe('POST /datasets', () => {
     expect((await readdir(join(folder, 'mine'))).sort()).toEqual(['audio', 'list.csv']);
   });
 
-  /** Names as systems and programs write them into forms and archives, and none of which anybody misses. */
+  /**
+   * Names as systems and programs write them into forms and archives, and none of which anybody misses.
+   */
   const odd: [string, Record<string, string>][] = [
     ['a folder around everything', prefixed('kitchen/')],
     ['folders below it', prefixed('kitchen/audio/', 'kitchen/')],

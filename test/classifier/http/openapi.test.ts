@@ -26,7 +26,10 @@ beforeAll(async () => {
 });
 afterAll(() => stopHarness(harness));
 
-/** What an independent validator finds wrong with an answer, by the schema that the document gives for it. */
+/**
+ * What an independent validator finds wrong with an answer, by the schema that the document gives for
+ * it.
+ */
 function problemsWith(response: request.Response, path: string, method: string): unknown {
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   addFormats(ajv);
@@ -43,7 +46,8 @@ function problemsWith(response: request.Response, path: string, method: string):
 
 describe('GET /openapi.json', () => {
   it('is a valid OpenAPI 3.1 document', () => {
-    // The validator is an ES module, which Jest's own module system cannot load: it gets a process of its own.
+    // The validator is an ES module, which Jest's own module system cannot load: it gets a process of
+    // its own.
     const program = `
       import { readFileSync } from 'node:fs';
       import { Validator } from '${pathToFileURL(require.resolve('@seriousme/openapi-schema-validator')).href}';

@@ -18,7 +18,10 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** Passes on what comes below `/ear`, under the Host that it came with, upgrades too; there is nothing else. */
+/**
+ * Passes on what comes below `/ear`, under the Host that it came with, upgrades too; there is nothing
+ * else.
+ */
 function createProxy(port: () => number): Server {
   const proxy = createServer((req, res) => {
     if (!req.url!.startsWith('/ear/')) {

@@ -17,7 +17,9 @@ import { recordInPage } from '../../support/page-recorder';
 import { ServiceProcess } from '../../support/service-process';
 import { joinToWav, samplePath } from '../../support/sound-files';
 
-/** A name of this machine that browsers do not hold for safe, as a plain http:// address in a network is. */
+/**
+ * A name of this machine that browsers do not hold for safe, as a plain http:// address in a network is.
+ */
 const insecureHost = 'earshot.test';
 
 describeWithChromium('the page, in a real browser, on the real service', () => {

@@ -184,7 +184,8 @@ describe('a client that', () => {
       harness.logLines.length = 0;
       used.push(await usedBytes());
     }
-    // Half a megabyte comes and goes (pools of buffers, code that is compiled); what is lost stays, in the least of several readings too.
+    // Half a megabyte comes and goes (pools of buffers, code that is compiled); what is lost stays, in
+    // the least of several readings too.
     const growth = Math.min(...used.slice(11)) - Math.min(...used.slice(3, 6));
     expect(growth).toBeLessThan(1e6);
   });

@@ -35,7 +35,8 @@ describe('a stream’s work on the event loop', () => {
     counting = false;
     const predictions = client.of('prediction');
     expect([predictions.length, predictions.every(({ silent }) => silent)]).toEqual([130, true]);
-    // 10 ms a window while the engine's own price is not known; those of the last few seconds are not waited for.
+    // 10 ms a window while the engine's own price is not known; those of the last few seconds are not
+    // waited for.
     expect(performance.now() - startedMs).toBeGreaterThan(1000);
     expect(turns).toBeGreaterThan(100);
   });

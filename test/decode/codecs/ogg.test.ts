@@ -46,7 +46,9 @@ async function stream(file: Buffer): Promise<Float32Array> {
   );
 }
 
-/** What a stream of the file gives; streams take Opus alone, so of another codec what the upload gave. */
+/**
+ * What a stream of the file gives; streams take Opus alone, so of another codec what the upload gave.
+ */
 function streamed(codec: string, file: Buffer, uploaded: Float32Array): Promise<Float32Array> {
   return codec === 'opus' ? stream(file) : Promise.resolve(uploaded);
 }
@@ -101,7 +103,10 @@ function flagged(pages: Page[], which: readonly number[], flag: number): Buffer 
   );
 }
 
-/** Without the last page's flag nothing says that its position cuts sound away: it states the end of its packets. */
+/**
+ * Without the last page's flag nothing says that its position cuts sound away: it states the end of its
+ * packets.
+ */
 function trimless(pages: Page[]): Page[] {
   return pages.map((page) => ({ ...page, flags: page.flags & 3 }));
 }

@@ -24,7 +24,10 @@ describeWithFfmpeg('a thread whose recording ffmpeg decodes (needs ffmpeg)', () 
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** Decodes with a program that does `meanwhile` until it may go on, as ffmpeg. @returns the process's number */
+  /**
+   * Decodes with a program that does `meanwhile` until it may go on, as ffmpeg. @returns the process's
+   * number
+   */
   async function decodeBehind(meanwhile: string): Promise<{ pid: number; decoded: Promise<Clip> }> {
     const wav = wavFile([swell(0.2, sampleRate)], { sampleRate, type: 's16' });
     const bytes = encode(wav, 'sound.wv');

@@ -15,7 +15,10 @@ const item = (name: string, due = ++arrivals): Item => ({
   dueMs: due,
 });
 
-/** The order in which so many decoders take what waits; each takes the next when its turn in the round comes. */
+/**
+ * The order in which so many decoders take what waits; each takes the next when its turn in the round
+ * comes.
+ */
 function orderOf(names: readonly string[], decoders: number, running: readonly string[] = []): string[] {
   const queue = new DecodingQueue<Item>();
   for (const name of names) queue.add(item(name));

@@ -7,7 +7,10 @@ import { provideTestKernels } from '../../support/test-engine';
 
 const compiled = (path: string): string => JSON.stringify(join(__dirname, '../../..', path));
 
-/** Ends with 7 while a thread does what it is told: `process.argv` is the kernels' path, or nothing, and the work. */
+/**
+ * Ends with 7 while a thread does what it is told: `process.argv` is the kernels' path, or nothing, and
+ * the work.
+ */
 const program = `
   const { Thread } = require(${compiled('shared/runtime/threads/thread.js')});
   const { exitProcess } = require(${compiled('shared/runtime/threads/exit-process.js')});

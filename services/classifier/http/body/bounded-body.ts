@@ -15,12 +15,15 @@ export interface UploadLimits {
 }
 
 /**
- * What has to come in a second, on average and after a while: less than any link gives that a recording is sent over. Who drips bytes takes
- * a connection and memory for as long as they like.
+ * What has to come in a second, on average and after a while: less than any link gives that a recording
+ * is sent over. Who drips bytes takes a connection and memory for as long as they like.
  */
 const leastBytesPerSecond = 1024;
 
-/** A request's body that breaks off, with the reason, when it grows too large, stalls, drips, or its client is gone. */
+/**
+ * A request's body that breaks off, with the reason, when it grows too large, stalls, drips, or its
+ * client is gone.
+ */
 export class BoundedBody extends Transform {
   readonly headers: IncomingHttpHeaders;
   readonly #limits: UploadLimits;

@@ -23,7 +23,8 @@ const archiveTypes = ['application/zip', 'application/x-zip-compressed', 'applic
 
 /**
  * Brings a request's files into `intake` as they come; nothing is kept in memory.
- * @throws AppError malformed-request, payload-too-large, unsupported-media, request-timeout; or the signal's reason
+ * @throws AppError malformed-request, payload-too-large, unsupported-media, request-timeout; or the
+ *   signal's reason
  */
 export async function readDatasetUpload(
   req: Request,
@@ -73,7 +74,8 @@ async function readForm(body: BoundedBody, intake: Intake, limits: DatasetUpload
     storage: storageOf(intake, fail),
     preservePath: true,
     defParamCharset: 'utf8',
-    // Parts without a file's name come as text: in Latin-1 a character is a byte, whatever the bytes are.
+    // Parts without a file's name come as text: in Latin-1 a character is a byte, whatever the bytes
+    // are.
     defCharset: 'latin1',
     limits: { files: limits.maxFiles, fields: maxTextParts, fieldSize: maxCsvBytes, headerPairs: 20 },
     streamHandler: (form: NodeJS.ReadableStream, reader: FormReader): void => {

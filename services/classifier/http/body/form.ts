@@ -40,7 +40,8 @@ export async function readParts(body: BoundedBody, maxParts: number): Promise<Fo
   const options = {
     storage: memoryStorage(),
     defParamCharset: 'utf8',
-    // Parts without a file's name come as text: in Latin-1 a character is a byte, whatever the bytes are.
+    // Parts without a file's name come as text: in Latin-1 a character is a byte, whatever the bytes
+    // are.
     defCharset: 'latin1',
     limits: { fields: maxParts, files: maxParts, parts: maxParts, fieldSize: Infinity, headerPairs: 20 },
     streamHandler: (request: NodeJS.ReadableStream, reader: FormReader): void => {

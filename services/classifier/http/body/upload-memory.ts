@@ -18,8 +18,9 @@ interface Upload {
 }
 
 /**
- * Bounds the memory of all recordings together. Those on their way take no place for work, so that there may be many of them:
- * when there are too many bytes, of the caller that has the most of them the slowest upload is given up.
+ * Bounds the memory of all recordings together. Those on their way take no place for work, so that there
+ * may be many of them: when there are too many bytes, of the caller that has the most of them the
+ * slowest upload is given up.
  */
 export class UploadMemory {
   readonly #maxBytes: number;

@@ -20,7 +20,8 @@ const maxParts = 16;
 /**
  * The recording in a request: a form's file `audio`, or the body itself.
  * @param hold counts its bytes; its owner lets go of them when the recording is answered
- * @throws AppError malformed-request, payload-too-large, unsupported-media, request-timeout, overloaded; or the signal's reason
+ * @throws AppError malformed-request, payload-too-large, unsupported-media, request-timeout, overloaded;
+ *   or the signal's reason
  */
 export async function readUpload(
   req: Request,

@@ -40,7 +40,10 @@ function toScores({ predictions }: Classification): z.infer<typeof scoresSchema>
   return predictions.map(({ label, probability }) => ({ label, score: probability }));
 }
 
-/** A line a class: ` 93.1 %  dog`, of several that are heard at once these; before them `unknown, sounds like Siren`, where that is the answer. */
+/**
+ * A line a class: ` 93.1 %  dog`, of several that are heard at once these; before them `unknown, sounds
+ * like Siren`, where that is the answer.
+ */
 function toLines({ unknown, label, labels = [], predictions, tags }: Classification): string {
   const lines = (labels.length > 0 ? labels : predictions)
     .map(({ label, probability }) => `${(probability * 100).toFixed(1).padStart(5)} %  ${label}\n`)

@@ -117,7 +117,8 @@ export const classifyRoute = operation({
         answered = true;
         sendAnswer(res, { requestId, ...answer }, type, format);
       } catch (error) {
-        // Whoever was called off on the way says `cancelled`; why, the signal knows: the client left, or time ran out.
+        // Whoever was called off on the way says `cancelled`; why, the signal knows: the client left, or
+        // time ran out.
         throw signal.aborted ? cancellation(signal) : error;
       } finally {
         stopDeadline?.();

@@ -91,7 +91,8 @@ const upload = operation({
     return async ({ req, res, query: { name } }) => {
       await datasets.assertFree(name);
       const { signal } = contextOf(res);
-      // What has come whole is finished when the service shuts down; what is still coming is not waited for.
+      // What has come whole is finished when the service shuts down; what is still coming is not waited
+      // for.
       const arriving = AbortSignal.any([signal, gate.closing]);
       try {
         const details = await datasets.receive(

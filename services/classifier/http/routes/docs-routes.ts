@@ -7,7 +7,10 @@ import type { Handle, Json, Resource } from '../routing/route';
 const contentSecurityPolicy =
   "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
 
-/** @param base where the page's parts are, from its own address: a browser takes that for a folder if a slash ends it */
+/**
+ * @param base where the page's parts are, from its own address: a browser takes that for a folder if a
+ * slash ends it
+ */
 const page = (base: string): string => `<!doctype html>
 <html lang="en">
   <head>

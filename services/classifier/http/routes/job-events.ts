@@ -24,8 +24,8 @@ const maxPerCaller = 16;
 const maxInAll = 256;
 
 /**
- * `GET /jobs/:id/events`: server-sent events, each the whole job after a change. `Last-Event-ID` goes on where a reader was;
- * who has seen the end gets 204, on which browsers stop asking.
+ * `GET /jobs/:id/events`: server-sent events, each the whole job after a change. `Last-Event-ID` goes on
+ * where a reader was; who has seen the end gets 204, on which browsers stop asking.
  */
 export function createJobEventsHandler({ jobs, callerIdOf, gate }: JobEventsDeps): Handle {
   const open = new Map<string, number>();
@@ -69,8 +69,8 @@ async function tell(
   };
   const heartbeat = setInterval(beat, heartbeatMs);
   const { socket } = res.req;
-  // FIN may be all that is heard of a reader that hung up; then the first beat makes it reset the connection, and the
-  // second finds that out.
+  // FIN may be all that is heard of a reader that hung up; then the first beat makes it reset the
+  // connection, and the second finds that out.
   const beatTwice = (): void => {
     for (const ms of probeMs) setTimeout(beat, ms).unref();
   };

@@ -44,7 +44,10 @@ const jobListSchema = z.object({
 
 const job = { name: 'Job', schema: jobSchema };
 const params = { id: 'Of the job' };
-/** Of whatever asks the queue: its Redis is away, or it is in a folder of an installation that does not train. */
+/**
+ * Of whatever asks the queue: its Redis is away, or it is in a folder of an installation that does not
+ * train.
+ */
 const queueErrors = ['unreachable', 'engine-unavailable'] as const;
 const changeErrors: readonly ErrorCode[] = ['not-found', 'conflict', ...queueErrors];
 

@@ -14,14 +14,19 @@ export interface PageAsset {
 export interface PageAssets {
   /** The document at `/`, which names the folder of everything else. */
   readonly document: PageAsset;
-  /** Changes with any byte of any file, and is part of every file's address: what has one never changes. */
+  /**
+   * Changes with any byte of any file, and is part of every file's address: what has one never changes.
+   */
   readonly digest: string;
   /** By path below that folder. */
   readonly files: ReadonlyMap<string, PageAsset>;
 }
 
 const documentFile = 'static/index.html';
-/** Where the browser starts; what these import comes along. A worklet is fetched by code, not by an import. */
+/**
+ * Where the browser starts; what these import comes along. A worklet is fetched by code, not by an
+ * import.
+ */
 const scripts = ['main.js', 'listen/capture-worklet.js'].map((name) => `services/classifier/page/${name}`);
 
 const types: Readonly<Record<string, string>> = {

@@ -31,7 +31,9 @@ const health = operation({
 
 const serviceStatus = { name: 'ServiceStatus', schema: serviceStatusSchema };
 
-/** 200 while recordings are taken, else 503, with the reason; and what is wrong with the queue of jobs. */
+/**
+ * 200 while recordings are taken, else 503, with the reason; and what is wrong with the queue of jobs.
+ */
 const readiness = operation({
   method: 'get',
   path: '/readyz',

@@ -10,8 +10,9 @@ export interface StreamRouteDeps {
 }
 
 /**
- * A plain `GET /stream`; WebSockets are upgraded before a request gets here (stream/stream-server.ts). A browser does not
- * tell its page why a handshake was refused: the page asks here, and is refused for the same reason.
+ * A plain `GET /stream`; WebSockets are upgraded before a request gets here (stream/stream-server.ts). A
+ * browser does not tell its page why a handshake was refused: the page asks here, and is refused for the
+ * same reason.
  */
 export const streamRoute = operation({
   method: 'get',

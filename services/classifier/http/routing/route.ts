@@ -21,7 +21,10 @@ export interface Call<Query = unknown, Body = unknown> {
 /** Answers a call; what it throws is answered with a problem document. */
 export type Handle<Query = unknown, Body = unknown> = (call: Call<Query, Body>) => void | Promise<void>;
 
-/** A schema and its name in the OpenAPI document; `parts` are schemas within it that have names of their own. */
+/**
+ * A schema and its name in the OpenAPI document; `parts` are schemas within it that have names of their
+ * own.
+ */
 export interface NamedSchema {
   readonly name: string;
   readonly schema: z.ZodType;
@@ -62,7 +65,10 @@ export interface HeaderParameter {
   readonly pattern: string;
 }
 
-/** What is served beside the interface, as the page and the documentation: not part of the OpenAPI document. */
+/**
+ * What is served beside the interface, as the page and the documentation: not part of the OpenAPI
+ * document.
+ */
 export interface Resource<Deps> {
   readonly method: Method;
   /** As Express writes it: `/jobs/:id`. */
@@ -72,8 +78,9 @@ export interface Resource<Deps> {
 }
 
 /**
- * A route of the interface. Express routes, the list of paths and the OpenAPI document are made from these records. The
- * document's errors are those listed here and those that come of `access`, `whileOpen`, `query` and `body`.
+ * A route of the interface. Express routes, the list of paths and the OpenAPI document are made from
+ * these records. The document's errors are those listed here and those that come of `access`,
+ * `whileOpen`, `query` and `body`.
  */
 export interface Operation<
   Deps,

@@ -20,9 +20,10 @@ export interface ConnectionLimits {
 }
 
 /**
- * The connections of the service. One that waits for a request (idle, or with half a head) makes room for a newcomer where there are too
- * many, in all or, but for trusted proxies, of one address, which has half of them at most: longest-waiting first, of the address
- * that has the most. Only where all are busy is a newcomer refused.
+ * The connections of the service. One that waits for a request (idle, or with half a head) makes room
+ * for a newcomer where there are too many, in all or, but for trusted proxies, of one address, which has
+ * half of them at most: longest-waiting first, of the address that has the most. Only where all are busy
+ * is a newcomer refused.
  */
 export class Connections {
   readonly #trusted: TrustedProxies;
@@ -91,7 +92,10 @@ export class Connections {
     else socket.setTimeout(this.#unreadMs);
   }
 
-  /** Closes the longest-waiting connection of the first address that has one; undefined stands for any address. */
+  /**
+   * Closes the longest-waiting connection of the first address that has one; undefined stands for any
+   * address.
+   */
   #makeRoom(addresses: readonly (string | undefined)[]): boolean {
     for (const address of addresses) {
       const waiting =

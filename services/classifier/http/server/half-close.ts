@@ -3,13 +3,17 @@ import { openResponses } from './open-responses';
 
 /** What every answer begins with. */
 const beginning = 'HTTP/1.1 ';
-/** When its bytes are sent, after the client's FIN: the second finds out what the first did to the connection. */
+/**
+ * When its bytes are sent, after the client's FIN: the second finds out what the first did to the
+ * connection.
+ */
 const probeMs = [0, 250, 500, 1000, 2000, 4000, 8000, 16_000, 32_000];
 
 /**
- * Tells a client that has only finished sending (RFC 9112, 9.6) from one that has hung up; both send FIN, and nothing else.
- * The first bytes of an answer are the same whatever it says, so they are sent ahead, one now and then: who has hung up
- * answers them with a reset, which ends the request as any hang-up does, and who waits reads them as a part of its answer.
+ * Tells a client that has only finished sending (RFC 9112, 9.6) from one that has hung up; both send
+ * FIN, and nothing else. The first bytes of an answer are the same whatever it says, so they are sent
+ * ahead, one now and then: who has hung up answers them with a reset, which ends the request as any
+ * hang-up does, and who waits reads them as a part of its answer.
  */
 export function watchHalfClose(socket: Socket): void {
   const watchNext = (): void => {

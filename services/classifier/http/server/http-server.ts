@@ -25,7 +25,10 @@ const timeouts = {
   headersTimeout: 10_000,
   /** A whole dataset must have arrived within this time: 2 GiB need 4.8 Mbit/s. */
   requestTimeout: 3_600_000,
-  /** How long an idle connection is kept; longer than load balancers' usual 60 s, so that they close first. */
+  /**
+   * How long an idle connection is kept; longer than load balancers' usual 60 s, so that they close
+   * first.
+   */
   keepAliveTimeout: 65_000,
   /** How often Node looks for the overdue. */
   connectionsCheckingInterval: 5000,
@@ -34,7 +37,9 @@ const timeouts = {
 /** Any other request must have arrived within this time: 25 MiB need 1.75 Mbit/s. */
 const arrivalMs = 120_000;
 
-/** Requests of one connection that wait for those before them; a client that sends more ahead is cut off. */
+/**
+ * Requests of one connection that wait for those before them; a client that sends more ahead is cut off.
+ */
 const maxPipelined = 128;
 
 /** Headers of a request at most, with its first line. */
@@ -68,7 +73,8 @@ export function createHttpServer(
     req.url = url;
     req.headers.host = host;
     if (!isDatasetUpload(req)) boundArrival(req, res, timeoutMs);
-    // A read of 64 KiB can hold thousands of requests: a few milliseconds of them have a turn of the event loop.
+    // A read of 64 KiB can hold thousands of requests: a few milliseconds of them have a turn of the
+    // event loop.
     const last = ahead.at(-1);
     if (last === undefined) app(req, res);
     else {
@@ -87,7 +93,8 @@ export function createHttpServer(
   );
   // The head's size bounds them; behind Node's own bound of 1000 they would be dropped without a word.
   server.maxHeadersCount = 0;
-  // A client that sends FIN behind its request may wait for the answer. Node's types do not know the property.
+  // A client that sends FIN behind its request may wait for the answer. Node's types do not know the
+  // property.
   Object.assign(server, { httpAllowHalfOpen: true });
   const known = new WeakSet<Socket>();
   server.on('connection', (socket) => {
@@ -105,7 +112,8 @@ export function createHttpServer(
     continueWhenRead(req, res);
     listener(req, res);
   });
-  // Other expectations are none that a client could have of us (RFC 9110, 10.1.1): the request is answered without.
+  // Other expectations are none that a client could have of us (RFC 9110, 10.1.1): the request is
+  // answered without.
   server.on('checkExpectation', listener);
   server.on('connect', (_req, socket) => {
     answerOnSocket(socket, problem('method-not-allowed', 'This is no proxy: CONNECT does nothing here.'));
@@ -124,13 +132,19 @@ function answerInTurn(app: RequestListener, req: IncomingMessage, res: ServerRes
   if (!req.socket.destroyed && !isClosing(req.socket)) app(req, res);
 }
 
-/** Nothing that goes wrong with one connection may end the process; the app learns of it when the response closes. */
+/**
+ * Nothing that goes wrong with one connection may end the process; the app learns of it when the
+ * response closes.
+ */
 function ownErrors(req: IncomingMessage, res: ServerResponse): void {
   req.on('error', () => undefined);
   res.on('error', () => undefined);
 }
 
-/** A client that asked first is told to go on when its body is about to be read, so when it is sure to be heard. */
+/**
+ * A client that asked first is told to go on when its body is about to be read, so when it is sure to be
+ * heard.
+ */
 function continueWhenRead(req: IncomingMessage, res: ServerResponse): void {
   req.once('resume', () => {
     if (!res.headersSent) res.writeContinue();
@@ -164,11 +178,15 @@ function problem(code: ErrorCode, message: string): Problem {
   return problemOf(new AppError(code, message), randomUUID());
 }
 
-/** Bytes that are no HTTP, or a request that takes too long, never reach the app: answered on the bare socket. */
+/**
+ * Bytes that are no HTTP, or a request that takes too long, never reach the app: answered on the bare
+ * socket.
+ */
 function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (isClosing(socket)) return;
   const [current] = openResponses(socket);
-  // Nobody waits for an answer on a connection that was opened ahead and never used; nor is there room for one in another.
+  // Nobody waits for an answer on a connection that was opened ahead and never used; nor is there room
+  // for one in another.
   const unasked = socket.bytesRead === 0 || current?.headersSent === true;
   if (error.code === 'ECONNRESET' || !socket.writable || unasked) socket.destroy();
   else answerOnSocket(socket, refusalOf(error));

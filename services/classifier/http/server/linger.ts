@@ -1,7 +1,10 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** For how long in all, and for how long without a byte, the rest of what a client sends is still taken in. */
+/**
+ * For how long in all, and for how long without a byte, the rest of what a client sends is still taken
+ * in.
+ */
 const lingerMs = 30_000;
 const idleMs = 5000;
 /** The same when the service is shutting down. */
@@ -18,9 +21,9 @@ export function isClosing(socket: Duplex): boolean {
 }
 
 /**
- * Closes a connection whose last answer has been handed to it (RFC 9112, 9.6): sends FIN behind the answer, then throws away what
- * the client still sends, within bounds. Closing at once would reset the connection, and a client that is still sending
- * would never see its answer.
+ * Closes a connection whose last answer has been handed to it (RFC 9112, 9.6): sends FIN behind the
+ * answer, then throws away what the client still sends, within bounds. Closing at once would reset the
+ * connection, and a client that is still sending would never see its answer.
  * @param isHurried whether the service is shutting down
  */
 export function closeBehindAnswer(socket: Socket, isHurried: () => boolean): void {

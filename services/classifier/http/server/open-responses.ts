@@ -3,7 +3,9 @@ import type { Duplex } from 'node:stream';
 
 const responses = new WeakMap<Duplex, Set<ServerResponse>>();
 
-/** Remembers a response until it is over. Of a connection there are several when requests are pipelined. */
+/**
+ * Remembers a response until it is over. Of a connection there are several when requests are pipelined.
+ */
 export function noteResponse(socket: Duplex, res: ServerResponse): void {
   const open = responses.get(socket) ?? watch(socket);
   open.add(res);
@@ -13,7 +15,8 @@ export function noteResponse(socket: Duplex, res: ServerResponse): void {
 function watch(socket: Duplex): Set<ServerResponse> {
   const open = new Set<ServerResponse>();
   responses.set(socket, open);
-  // Node closes the response that is being sent; those behind it, of pipelined requests, would never hear of the end.
+  // Node closes the response that is being sent; those behind it, of pipelined requests, would never
+  // hear of the end.
   socket.once('close', () => {
     setImmediate(() => {
       for (const res of open) res.destroy().emit('close');
@@ -27,7 +30,9 @@ export function openResponses(socket: Duplex): ServerResponse[] {
   return [...(responses.get(socket) ?? [])];
 }
 
-/** Calls `next` when all answers that a connection owes so far have been sent, if it is still open then. */
+/**
+ * Calls `next` when all answers that a connection owes so far have been sent, if it is still open then.
+ */
 export function afterResponses(socket: Duplex, next: () => void): void {
   const last = openResponses(socket).at(-1);
   if (last === undefined) {

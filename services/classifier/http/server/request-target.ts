@@ -4,9 +4,10 @@ const absolute = /^https?:\/\/([^/?#]*)([^]*)$/i;
 const unreserved = /^[A-Za-z0-9_~-]$/;
 
 /**
- * A request's target in the one form that everything behind works with, and the host that it is for: an absolute target
- * (RFC 9112, 3.2.2) becomes a path, and its authority overrules the Host header; letters and digits that are percent-encoded
- * are decoded, since the address is the same with and without (RFC 3986, 6.2.2.2).
+ * A request's target in the one form that everything behind works with, and the host that it is for: an
+ * absolute target (RFC 9112, 3.2.2) becomes a path, and its authority overrules the Host header; letters
+ * and digits that are percent-encoded are decoded, since the address is the same with and without (RFC
+ * 3986, 6.2.2.2).
  */
 export function targetOf({ url = '/', headers }: Pick<IncomingMessage, 'url' | 'headers'>): {
   readonly url: string;
@@ -24,7 +25,10 @@ function decodeUnreserved(encoded: string, hex: string): string {
   return unreserved.test(character) ? character : encoded;
 }
 
-/** Whether a target is this path, as Express compares them: whatever its case, with or without a slash behind. */
+/**
+ * Whether a target is this path, as Express compares them: whatever its case, with or without a slash
+ * behind.
+ */
 export function isPath(target: string, path: string): boolean {
   const [own] = target.split('?');
   return own!.toLowerCase().replace(/\/$/, '') === path;

@@ -32,7 +32,10 @@ export function contour(
 
 const tableSize = 2048;
 
-/** One period of a sound of harmonics, with a random phase each. @param levels amplitudes of the harmonics from the first on */
+/**
+ * One period of a sound of harmonics, with a random phase each. @param levels amplitudes of the
+ * harmonics from the first on
+ */
 export function period(levels: readonly number[], uniform: Uniform): Float32Array {
   const table = new Float32Array(tableSize);
   levels.forEach((level, index) => {

@@ -17,7 +17,10 @@ const makers: Readonly<Record<string, Maker>> = {
   babble,
 };
 
-/** Of noise there are so many times more: some classes are hardly anything else, and so it is hardest to tell from them. */
+/**
+ * Of noise there are so many times more: some classes are hardly anything else, and so it is hardest to
+ * tell from them.
+ */
 const timesMoreNoise = 5;
 
 /** One of them over another. */
@@ -30,10 +33,10 @@ function mixture(length: number, sampleRate: number, uniform: Uniform): Float32A
 }
 
 /**
- * Sounds that a network may be taught to be none of the classes: a function of the seed. None of their makers makes what the
- * threshold is chosen and judged on (made-sounds.ts, speech.ts): plain noise of three colours, single tones, slow sweeps, plucked
- * chords with drums, and a synthesiser's speech are kept from training, so that they show what a network makes of what it
- * has never heard.
+ * Sounds that a network may be taught to be none of the classes: a function of the seed. None of their
+ * makers makes what the threshold is chosen and judged on (made-sounds.ts, speech.ts): plain noise of
+ * three colours, single tones, slow sweeps, plucked chords with drums, and a synthesiser's speech are
+ * kept from training, so that they show what a network makes of what it has never heard.
  * @param ofEach sounds of each kind, but of noise five times as many
  */
 export function taughtSounds(sampleRate: number, seconds: number, seed: number, ofEach = 12): MadeSound[] {

@@ -13,7 +13,9 @@ import {
 const lowestHz = 60;
 const highestHz = 9000;
 
-/** Noise of a random spectrum: up to four bands over a floor; steady, or with a loudness that wanders. */
+/**
+ * Noise of a random spectrum: up to four bands over a floor; steady, or with a loudness that wanders.
+ */
 export function shapedNoise(length: number, sampleRate: number, uniform: Uniform): Float32Array {
   const floor = amplitude(between(uniform, -45, 0));
   const bands = Array.from({ length: Math.floor(5 * uniform()) }, () => {

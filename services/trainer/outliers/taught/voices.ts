@@ -17,8 +17,8 @@ function harmonics(uniform: Uniform, highestPitch: number, slope: number): numbe
 }
 
 /**
- * Talk without words: a buzz whose pitch wanders through three resonances that glide from syllable to syllable, pauses, and
- * hiss between some of them.
+ * Talk without words: a buzz whose pitch wanders through three resonances that glide from syllable to
+ * syllable, pauses, and hiss between some of them.
  */
 export function babble(length: number, sampleRate: number, uniform: Uniform): Float32Array {
   const sound = new Float32Array(length);
@@ -81,7 +81,10 @@ export function melodies(length: number, sampleRate: number, uniform: Uniform): 
   return sound;
 }
 
-/** A motor or a transformer: many harmonics of a low pitch that hardly moves, its loudness beating slowly, noise under it. */
+/**
+ * A motor or a transformer: many harmonics of a low pitch that hardly moves, its loudness beating
+ * slowly, noise under it.
+ */
 export function hum(length: number, sampleRate: number, uniform: Uniform): Float32Array {
   const base = pitch(uniform, 40, 230);
   const play = oscillator(period(harmonics(uniform, base, between(uniform, 0.3, 2)), uniform), sampleRate);
@@ -91,7 +94,9 @@ export function hum(length: number, sampleRate: number, uniform: Uniform): Float
   return Float32Array.from({ length }, (_, i) => play(drift(i)) * loudness(i) + floor * (uniform() - 0.5));
 }
 
-/** Bursts of a tone with harmonics, as an alarm or a telephone gives them; two pitches in turn on some. */
+/**
+ * Bursts of a tone with harmonics, as an alarm or a telephone gives them; two pitches in turn on some.
+ */
 export function beeps(length: number, sampleRate: number, uniform: Uniform): Float32Array {
   const [base, burstHz, duty] = [
     pitch(uniform, 250, 4000),

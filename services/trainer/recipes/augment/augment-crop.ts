@@ -8,7 +8,9 @@ function between(uniform: Uniform, [low, high]: readonly [number, number]): numb
   return low + (high - low) * uniform();
 }
 
-/** Adds a crop's power to another's as two sounds of equal level would mix (without their cross term). */
+/**
+ * Adds a crop's power to another's as two sounds of equal level would mix (without their cross term).
+ */
 export function mixInto(crop: Float32Array, partner: Float32Array, share: number): void {
   const [own, other] = [share ** 2, (1 - share) ** 2];
   const scale = 1 / (own + other);
@@ -16,8 +18,8 @@ export function mixInto(crop: Float32Array, partner: Float32Array, share: number
 }
 
 /**
- * What happens between a sound and a file, on a crop's mel power with its loudest frame at about 1: a room, noise, a
- * narrow band. Each with its own probability.
+ * What happens between a sound and a file, on a crop's mel power with its loudest frame at about 1: a
+ * room, noise, a narrow band. Each with its own probability.
  */
 export function recordElsewhere(
   crop: Float32Array,

@@ -29,8 +29,9 @@ const maxDraws = 6;
 export type CropStream = (step: number) => Batch;
 
 /**
- * The training clips as an endless reshuffled stream of augmented crops: the batch of a step is a function of the seed
- * and the step. All transforms were made before: a step only takes from the spectrograms.
+ * The training clips as an endless reshuffled stream of augmented crops: the batch of a step is a
+ * function of the seed and the step. All transforms were made before: a step only takes from the
+ * spectrograms.
  */
 export function createCropStream(options: CropStreamOptions): CropStream {
   const { labels: labelOf, classes, frontEnd, batchSize, seed, augmentation } = options;
@@ -79,7 +80,10 @@ export function createCropStream(options: CropStreamOptions): CropStream {
   };
 }
 
-/** A crop of the spectrogram at a random place that is not silence beside the rest, its loudest frame at power 1. */
+/**
+ * A crop of the spectrogram at a random place that is not silence beside the rest, its loudest frame at
+ * power 1.
+ */
 function drawCrop(
   spectrogram: MelSpectrogram,
   uniform: () => number,

@@ -3,7 +3,10 @@ import { windowSamples, type LogMelFrontEnd } from '../../../../shared/contracts
 import { createUniform, deriveSeed } from '../../../../shared/runtime/random';
 import { noiseSamples } from '../../outliers/noise';
 
-/** Spectrograms of white, pink and brown noise, each of mean frame power 1: what rooms and cheap microphones add. */
+/**
+ * Spectrograms of white, pink and brown noise, each of mean frame power 1: what rooms and cheap
+ * microphones add.
+ */
 export function noiseBank(frontEnd: LogMelFrontEnd, seed: number): MelSpectrogram[] {
   return (['white', 'pink', 'brown'] as const).map((colour, index) => {
     const uniform = createUniform(deriveSeed(seed, 'noise', index));

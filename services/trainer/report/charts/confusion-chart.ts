@@ -12,7 +12,9 @@ function cellSize(classCount: number): { cell: number; fontSize: number } {
   return { cell: 11, fontSize: 0 };
 }
 
-/** Counts of true class (rows) against prediction (columns); the darker, the larger the share of the row. */
+/**
+ * Counts of true class (rows) against prediction (columns); the darker, the larger the share of the row.
+ */
 export function confusionChart(title: string, evaluation: Evaluation): Markup {
   const classes = evaluation.perClass.map((scores) => scores.class);
   const { cell, fontSize } = cellSize(classes.length);

@@ -1,6 +1,9 @@
 import type { Evaluation } from '../../../../shared/contracts/evaluation';
 
-/** How the intervals of evaluations were made: those of before the recordings were told apart are Wilson's. */
+/**
+ * How the intervals of evaluations were made: those of before the recordings were told apart are
+ * Wilson's.
+ */
 export function intervalRule(evaluations: readonly Evaluation[]): string {
   const grouped = evaluations.filter(({ recordings }) => recordings !== undefined).length;
   if (grouped === 0) return 'Intervals are Wilson’s at 95 %, over clips.';

@@ -3,7 +3,10 @@ import { axisStyle, drawChart, titled } from './draw-chart';
 import { tickPercent } from '../markup/format';
 import type { Markup } from '../markup/markup';
 
-/** Accuracy over confidence, a point a bin, its area by its clips; on the diagonal a classifier is as right as it is sure. */
+/**
+ * Accuracy over confidence, a point a bin, its area by its clips; on the diagonal a classifier is as
+ * right as it is sure.
+ */
 export function reliabilityChart(title: string, { bins }: Reliability): Markup {
   const axis = {
     type: 'value' as const,

@@ -2,7 +2,10 @@ import type { ClassEvaluation } from '../../../../shared/contracts/evaluation';
 import { axisStyle, drawChart, titled } from './draw-chart';
 import type { Markup } from '../markup/markup';
 
-/** One class's ROC curves on the test fold (first colour), where it was looked at, and the validation fold (second, dashed). */
+/**
+ * One class's ROC curves on the test fold (first colour), where it was looked at, and the validation
+ * fold (second, dashed).
+ */
 export function rocChart(test: ClassEvaluation | undefined, validation: ClassEvaluation): Markup {
   const axis = {
     type: 'value' as const,

@@ -2,8 +2,8 @@ import type { Spread } from '../../../../shared/contracts/report';
 import type { MeanInterval } from '../../../../shared/metrics/mean-interval';
 
 /**
- * Points to one decimal, halves away from zero: 0.6375 is 63.8 and 0.3875 is 38.8, whatever binary fraction stands for them. One
- * rule for tables, bars and texts, because a clip of 80 is 1.25 points.
+ * Points to one decimal, halves away from zero: 0.6375 is 63.8 and 0.3875 is 38.8, whatever binary
+ * fraction stands for them. One rule for tables, bars and texts, because a clip of 80 is 1.25 points.
  */
 function points(share: number): string {
   const tenths = Math.round(Math.abs(share) * 1000 + 1e-9);

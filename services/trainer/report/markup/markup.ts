@@ -13,7 +13,10 @@ const entities: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** Template tag: what is put in is escaped, for text and for quoted attributes alike; Markup stays as it is. */
+/**
+ * Template tag: what is put in is escaped, for text and for quoted attributes alike; Markup stays as it
+ * is.
+ */
 export function markup(strings: TemplateStringsArray, ...values: readonly Value[]): Markup {
   const html = strings.map((text, index) => (index === 0 ? text : toHtml(values[index - 1]!) + text));
   return { html: html.join('') };
