@@ -7,6 +7,7 @@ module.exports = {
   testEnvironment: '<rootDir>/support/node-environment.js',
   globalSetup: '<rootDir>/support/provide-engine.js',
   reporters: ['default', '<rootDir>/support/left-out-reporter.js'],
+  testSequencer: '<rootDir>/support/longest-first.js',
   testTimeout: 60_000,
   maxWorkers: 2,
 };
