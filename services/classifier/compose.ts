@@ -1,8 +1,14 @@
 import type { Server } from 'node:http';
 import { join } from 'node:path';
 import type { Express } from 'express';
+import {
+  createBoundedDecoder,
+  defaultDecodedAudioBytes,
+  type BoundedDecoder,
+} from '../../shared/decode/pool/bounded-decoder';
 import { createDecoderPool, defaultDecodeThreads } from '../../shared/decode/pool/decoder-pool';
 import type { ClipDecoder } from '../../shared/signal/clip';
+import { memoryLimitBytes } from '../../shared/runtime/memory-limit';
 import { systemClock } from '../../shared/runtime/clock';
 import { EventLoopQueue } from '../../shared/batching/event-loop-queue';
 import type { KernelsChoice } from '../../shared/compute/kernels/kernels-addon';
@@ -29,6 +35,7 @@ import type { ClassifyRouteDeps } from './http/routes/classify-route';
 import type { ModelRoutesDeps } from './http/routes/model-routes';
 import { loadPageAssets } from './http/routes/page-assets';
 import type { StreamServer } from './stream/stream-server';
+import { watchDecodedAudio } from './watch-load';
 import { warmUpDecoder } from './warm-up-decoder';
 import { watchJobs } from './watch-jobs';
 
@@ -56,7 +63,7 @@ const now = (): number => systemClock.now();
 export function compose(config: Config, logger: Logger): Service {
   const metrics = new Metrics(routePaths);
   let kernels: KernelsChoice | undefined;
-  const decoder = composeDecoder(config, () => kernels);
+  const decoder = composeDecoder(config, metrics, () => kernels);
   const models = composeModels(config, {
     metrics,
     logger,
@@ -119,9 +126,23 @@ export function compose(config: Config, logger: Logger): Service {
   };
 }
 
-function composeDecoder(config: Config, kernels: () => KernelsChoice | undefined): ClipDecoder {
+/** Decoders, and the memory that they may fill; both are metrics. */
+function composeDecoder(
+  config: Config,
+  metrics: Metrics,
+  kernels: () => KernelsChoice | undefined,
+): BoundedDecoder {
   const threads = config.decodeThreads ?? defaultDecodeThreads(config.engineThreads);
-  return createDecoderPool({ threads, longThreads: Math.ceil(threads / 2), kernels });
+  const maxBytes = config.decodedAudioMaxBytes ?? defaultDecodedAudioBytes(memoryLimitBytes());
+  const pool = createDecoderPool({ threads, longThreads: Math.ceil(threads / 2), kernels });
+  const decoder = createBoundedDecoder(pool, {
+    maxBytes,
+    onRefused: () => {
+      metrics.overloads.inc({ cause: 'decoded-audio' });
+    },
+  });
+  watchDecodedAudio(metrics, decoder, maxBytes);
+  return decoder;
 }
 
 /** What describes and what changes the models that serve. */

@@ -7,7 +7,7 @@ const samples = 1600;
  * Decodes a little silence, so that the first caller does not wait for the decoder's thread to start.
  */
 export async function warmUpDecoder(decoder: ClipDecoder): Promise<void> {
-  await decoder.decode(silence(), { sampleRate, maxSeconds: 1 });
+  decoder.recycle(await decoder.decode(silence(), { sampleRate, maxSeconds: 1 }));
 }
 
 /** 0.1 s as a WAV file: mono, 16 bits. */

@@ -1,3 +1,4 @@
+import type { BoundedDecoder } from '../../shared/decode/pool/bounded-decoder';
 import type { Metrics } from '../../shared/observability/metrics';
 import { threadsSetAside } from '../../shared/runtime/threads/thread';
 import type { Gate } from './access/admission';
@@ -14,5 +15,23 @@ export function watchLoad(metrics: Metrics, gate: Gate, queuedItems: () => numbe
   metrics.watch('earshot_threads_set_aside', 'Threads that were asked to end and hang.', threadsSetAside);
   metrics.watch('earshot_ready', '1 while recordings are taken.', () =>
     Number(gate.status.status === 'ready'),
+  );
+}
+
+/** The gauges of decoded audio in memory. */
+export function watchDecodedAudio(
+  metrics: Metrics,
+  decoder: Pick<BoundedDecoder, 'heldBytes'>,
+  maxBytes: number,
+): void {
+  metrics.watch(
+    'earshot_decoded_audio_bytes',
+    'Memory that decoded recordings take, or that is set aside for them.',
+    () => decoder.heldBytes,
+  );
+  metrics.watch(
+    'earshot_decoded_audio_limit_bytes',
+    'Memory that decoded recordings may take.',
+    () => maxBytes,
   );
 }

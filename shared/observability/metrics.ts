@@ -34,6 +34,8 @@ const overloadCauses = [
   'late',
   /** Recordings being received use all the memory for uploads. */
   'upload-memory',
+  /** Decoded audio used all of its memory until the time limit of a recording. */
+  'decoded-audio',
   /** The limit of connections is reached, in total or for one address. */
   'connections',
   /** The limit of open streams is reached. */

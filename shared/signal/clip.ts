@@ -57,7 +57,12 @@ export interface ClipDecoder {
     bytes: Uint8Array,
     request: Omit<DecodeRequest, 'memory' | 'onChild' | 'isCancelled'>,
   ): Promise<Clip>;
-  /** Allows the memory of a clip to be reused; no part of it may be in use. */
+  /** Discards a clip and allows its memory to be reused; no part of it may be in use. */
   recycle(clip: Clip): void;
+  /**
+   * To be called when a clip is no longer needed, unless it was recycled: until then it may count as
+   * memory in use. Further calls do nothing.
+   */
+  discard(clip: Clip): void;
   close(): Promise<void>;
 }

@@ -111,7 +111,22 @@ const breaks: readonly (readonly [keyof typeof checks, string, Break])[] = [
   [
     'less memory than the settings let callers take',
     'limit',
-    (d) => (pod(d).containers[0]!.resources.limits['memory'] = '4Gi'),
+    (d) => (pod(d).containers[0]!.resources.limits['memory'] = '1400Mi'),
+  ],
+  [
+    'less memory than the settings let callers take',
+    'request',
+    (d) => (pod(d).containers[0]!.resources.requests['memory'] = '1Gi'),
+  ],
+  [
+    'less memory than the settings let callers take',
+    'decoded audio',
+    (d) => (settings(d)['DECODED_AUDIO_MAX_BYTES'] = '1073741824'),
+  ],
+  [
+    'less memory than the longest recording takes',
+    'decoded audio',
+    (d) => (settings(d)['DECODED_AUDIO_MAX_BYTES'] = '134217728'),
   ],
   [
     'less scratch space than the decoding threads may fill',

@@ -1,6 +1,7 @@
-import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 
 import { describeWith, program } from '../support/needs';
 import { startHarness, stopHarness, type Harness } from '../support/service-harness';
@@ -47,6 +48,22 @@ describe('the alert rules and the dashboard', () => {
       'earshot_http_requests_in_flight',
       'earshot_upload_size_bytes',
     ]);
+  });
+
+  it('the operator’s rules are what their own command makes of the alert rules', () => {
+    const file = 'prometheus-rule.yaml';
+    const committed = readFileSync(`${folder}/${file}`, 'utf8');
+    const command = /^#   (\{ sed .*)$/m.exec(committed)![1]!;
+    const copy = mkdtempSync(join(tmpdir(), 'earshot-test-'));
+    try {
+      for (const name of [file, 'alerts.yaml']) copyFileSync(`${folder}/${name}`, join(copy, name));
+      execFileSync('sh', ['-euc', command], { cwd: copy });
+      const made = readFileSync(join(copy, file), 'utf8');
+      // Where they differ the command is said: run it in k8s/monitoring.
+      expect({ command, text: committed }).toEqual({ command, text: made });
+    } finally {
+      rmSync(copy, { recursive: true });
+    }
   });
 
   it('the dashboard’s panels do not overlap', () => {

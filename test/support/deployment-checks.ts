@@ -1,5 +1,6 @@
 import { environmentKeys, loadConfig, type Config } from '../../services/classifier/config';
 import { routePaths } from '../../services/classifier/app';
+import { defaultDecodedAudioBytes, longestSeconds } from '../../shared/decode/pool/bounded-decoder';
 import { version } from '../../package.json';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,13 +35,13 @@ type Check = (deployed: Deployed) => string | false;
 
 /** Seconds between the end of a full drain and the kill. */
 const spareSeconds = 5;
-/** Resident memory without uploads (bench/README.md), and what is kept free beside them. */
-const idleBytes = 1.6e9;
 /**
- * Decoded recordings are Float32 at a version's rate: here the highest of all versions, since any may
- * come to serve.
+ * What the process takes beside uploads and decoded audio, about 0.3 GB (bench/README.md,
+ * test/component/memory-limit.test.ts), and as much again for garbage and ffmpeg's processes.
  */
-const decodedBytesPerSecond = 4 * Math.max(...sampleRatesOfVersions());
+export const processBytes = 0.8e9;
+/** The highest of all versions, since any may come to serve. */
+const sampleRate = Math.max(...sampleRatesOfVersions());
 
 function sampleRatesOfVersions(): number[] {
   const folder = join(projectFolder, 'models');
@@ -78,6 +79,11 @@ function configOf(deployed: Deployed): Config | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What decoded audio may take in a container with this memory limit. */
+function decodedBytesOf(config: Config, limitBytes: number): number {
+  return config.decodedAudioMaxBytes ?? defaultDecodedAudioBytes(limitBytes);
 }
 
 function isWithin(selector: Labels, labels: Labels = {}): boolean {
@@ -210,11 +216,19 @@ export const checks: Readonly<Record<string, Check>> = {
   'less memory than the settings let callers take': (deployed) => {
     const config = configOf(deployed);
     if (config === undefined) return false;
-    // A decoded recording is held once whole, and once as the windows that wait for the engine.
-    const perRequest = config.maxUploadBytes + 2 * config.maxClipSeconds * decodedBytesPerSecond;
-    const needed = idleBytes + config.maxConcurrentRequests * perRequest;
+    const { limits, requests } = podOf(deployed).containers[0]!.resources;
+    const [limit, request] = [quantity(limits['memory']!), quantity(requests['memory']!)];
+    const withoutDecoded = processBytes + config.maxConcurrentRequests * config.maxUploadBytes;
+    const needed = withoutDecoded + decodedBytesOf(config, limit);
+    if (request < withoutDecoded) return `request: ${request} < ${withoutDecoded}`;
+    return limit < needed && `limit: ${limit} < ${needed}`;
+  },
+  'less memory than the longest recording takes': (deployed) => {
+    const config = configOf(deployed);
+    if (config === undefined) return false;
     const limit = quantity(podOf(deployed).containers[0]!.resources.limits['memory']!);
-    return limit < needed && `${limit} < ${needed}`;
+    const seconds = longestSeconds(decodedBytesOf(config, limit), sampleRate);
+    return seconds < config.maxClipSeconds && `${seconds} s < ${config.maxClipSeconds} s`;
   },
   'less scratch space than the decoding threads may fill': (deployed) => {
     const config = configOf(deployed);

@@ -43,6 +43,10 @@ export class FakeDecoder implements ClipDecoder {
     // Its clips are left to be collected.
   }
 
+  discard(): void {
+    // As above.
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

@@ -39,6 +39,10 @@ export class PcmDecoder implements ClipDecoder {
     // Its clips are left to be collected.
   }
 
+  discard(): void {
+    // As above.
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

@@ -33,7 +33,7 @@ import { Drift, driftKinds } from '../../services/classifier/model/drift';
 import type { WindowObserver } from '../../services/classifier/model/judge-windows';
 import { LoadedModel, type Lease, type WindowBatcher } from '../../services/classifier/model/loaded-model';
 import { watchJobs } from '../../services/classifier/watch-jobs';
-import { watchLoad } from '../../services/classifier/watch-load';
+import { watchDecodedAudio, watchLoad } from '../../services/classifier/watch-load';
 import { FakeDecoder } from './fake-decoder';
 import { FakeInference, manifest } from './fake-inference';
 
@@ -164,6 +164,8 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
   });
   metrics.watchDrift(driftKinds, new Drift());
   watchLoad(metrics, gate, () => batcher.queuedItems);
+  // The decoder of texts holds nothing.
+  watchDecodedAudio(metrics, { heldBytes: 0 }, 0);
   const jobs = options.jobs ?? new FakeJobQueue();
   watchJobs(metrics.jobs, jobs, () => systemClock.now());
   const datasetLimits = {

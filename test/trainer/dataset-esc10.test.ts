@@ -69,6 +69,7 @@ describeWithEsc10('ESC-10, through the real decoder (needs ../shared/esc10)', ()
     const none: ClipDecoder = {
       decode: () => Promise.reject(new Error('The decoder was asked.')),
       recycle: () => undefined,
+      discard: () => undefined,
       close: () => Promise.resolve(),
     };
     const again = await load(none);

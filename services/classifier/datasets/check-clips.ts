@@ -104,13 +104,14 @@ async function problemOf(
   try {
     if ((await stat(file)).size > maxCheckedBytes) return undefined;
     const bytes = await readFile(file);
-    await decoder.decode(bytes, {
+    const clip = await decoder.decode(bytes, {
       sampleRate,
       maxSeconds: maxClipSeconds,
       signal,
       isBackground: true,
       consume: true,
     });
+    decoder.recycle(clip);
     return undefined;
   } catch (caught) {
     if (isUserFixable(caught)) return `it cannot be read (${caught.code})`;

@@ -58,19 +58,35 @@ export function createClassifyClip(deps: ClassifyDeps): ClassifyClip {
 
 /** All of a clip is judged by one model, whatever is promoted meanwhile. */
 async function classifyWith(
-  { manifest, batcher }: ServedModel,
+  model: ServedModel,
   deps: ClassifyDeps,
   bytes: Uint8Array,
   options: ClassifyOptions,
 ): Promise<Omit<Classification, 'requestId'>> {
+  const arrived = model.batcher.expect();
+  const startedMs = performance.now();
+  const clip = await decode(deps, bytes, model.manifest.frontEnd, options).finally(arrived);
+  const decodeMs = performance.now() - startedMs;
+  try {
+    return await judgeClip(model, deps, { clip, decodeMs }, options);
+  } finally {
+    deps.decoder.discard(clip);
+  }
+}
+
+interface Decoded {
+  readonly clip: Clip;
+  readonly decodeMs: number;
+}
+
+async function judgeClip(
+  { manifest, batcher }: ServedModel,
+  deps: ClassifyDeps,
+  { clip, decodeMs }: Decoded,
+  options: ClassifyOptions,
+): Promise<Omit<Classification, 'requestId'>> {
   const { frontEnd } = manifest;
   const hopSeconds = options.hopSeconds ?? frontEnd.windowSeconds / 2;
-
-  const arrived = batcher.expect();
-  const startedMs = performance.now();
-  const clip = await decode(deps, bytes, frontEnd, options).finally(arrived);
-  const decodeMs = performance.now() - startedMs;
-
   checkHop(hopSeconds, clip, frontEnd, deps.maxWindows);
   const windows = sliceWindows(clip.samples, clip.sampleRate, frontEnd.windowSeconds, hopSeconds);
   const saying = { topK: options.topK, topTags: options.tags };

@@ -48,7 +48,7 @@ export type DecoderReply =
       readonly details: Readonly<Record<string, unknown>>;
       /** The underlying error as text, for the log. */
       readonly cause: string | undefined;
-      /** The bytes of a cancelled recording, so that it can be decoded later. */
+      /** The bytes of a recording that was cancelled or is too long, so that it can be decoded again. */
       readonly bytes?: Uint8Array;
     };
 

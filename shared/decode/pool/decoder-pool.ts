@@ -4,10 +4,14 @@ import { assertThreadsAvailable } from '../../runtime/threads/thread';
 import { usableCores } from '../../runtime/usable-cores';
 import type { Clip, ClipDecoder } from '../../signal/clip';
 import type { DecoderReply } from './decoder-messages';
-import { DecoderThread, defaultTimeLimitMs, type DecodingJob } from './decoder-thread';
+import { DecoderThread, defaultTimeLimitMs, type DecodingJob, type PoolRequest } from './decoder-thread';
 import { DecodingQueue, dueMs } from './decoding-queue';
 import type { FfmpegOptions } from '../ffmpeg/ffmpeg';
 import { sweepRecordings } from '../ffmpeg/recording-folder';
+
+export interface DecoderPool extends ClipDecoder {
+  decode(bytes: Uint8Array, request: PoolRequest): Promise<Clip>;
+}
 
 export interface DecoderPoolOptions extends FfmpegOptions {
   /** Number of recordings that are decoded at the same time. */
@@ -90,7 +94,7 @@ export function createDecoderPool({
   timeLimitMs = defaultTimeLimitMs,
   kernels = () => undefined,
   ...options
-}: DecoderPoolOptions): ClipDecoder {
+}: DecoderPoolOptions): DecoderPool {
   if (!Number.isInteger(threads) || threads < 1) {
     throw new RangeError(`expected at least one decoder thread, got ${threads}`);
   }
@@ -130,7 +134,10 @@ export function createDecoderPool({
     if (yielding.delete(job) && bytes !== undefined && !job.isSettled) {
       job.bytes = bytes;
       long.queue.add(job);
-    } else job.settle(result);
+    } else {
+      job.settle(result);
+      job.request.onEnd?.(bytes);
+    }
     dispatch();
   }
 
@@ -138,6 +145,7 @@ export function createDecoderPool({
     laneOf(thread).threads.delete(thread);
     if (job !== undefined) yielding.delete(job);
     job?.settle(isMemoryUsedUp(cause) ? decoderCrash(cause) : AppError.from(cause));
+    job?.request.onEnd?.(undefined);
     dispatch();
   }
 
@@ -160,6 +168,7 @@ export function createDecoderPool({
         (idle ?? startThread(lane)).run(job, spare.pop(), { ...options, kernels: kernels() });
       } catch (error) {
         job.settle(AppError.from(error));
+        job.request.onEnd?.(undefined);
       }
     }
   }
@@ -202,7 +211,8 @@ export function createDecoderPool({
   function cancel(job: DecodingJob): void {
     const waited = quick.queue.remove(job) || long.queue.remove(job);
     job.settle(cancelled());
-    if (!waited) [...quick.threads, ...long.threads].find((thread) => thread.job === job)?.cancel();
+    if (waited) job.request.onEnd?.(undefined);
+    else [...quick.threads, ...long.threads].find((thread) => thread.job === job)?.cancel();
   }
 
   async function closeAll(): Promise<void> {
@@ -211,12 +221,16 @@ export function createDecoderPool({
     const jobs = [...quick.queue.removeAll(), ...long.queue.removeAll(), ...jobsOf(quick), ...jobsOf(long)];
     for (const job of jobs) job.settle(cancelled());
     await Promise.all(all.map((thread) => thread.end()));
+    for (const { request } of jobs) request.onEnd?.(undefined);
   }
 
   return {
     decode(bytes, request) {
       const { signal, caller = '', isBackground = false } = request;
-      if (closing !== undefined || signal?.aborted === true) return Promise.reject(cancelled());
+      if (closing !== undefined || signal?.aborted === true) {
+        request.onEnd?.(undefined);
+        return Promise.reject(cancelled());
+      }
       return new Promise<Clip>((resolve, reject) => {
         const onAbort = (): void => {
           cancel(job);
@@ -239,6 +253,9 @@ export function createDecoderPool({
         (isBackground && hasLong ? long : quick).queue.add(job);
         dispatch();
       });
+    },
+    discard() {
+      // It is left to the garbage collector.
     },
     recycle({ samples: { buffer } }) {
       const isReusable = buffer instanceof ArrayBuffer && buffer.byteLength <= spareBytes;

@@ -8,11 +8,20 @@ import type { DecodeOptions } from '../decode';
 import type { DecoderReply, FromDecoderThread, ToDecoderThread } from './decoder-messages';
 import type { QueueEntry } from './decoding-queue';
 
+export interface PoolRequest extends Omit<DecodeRequest, 'memory' | 'onChild' | 'isCancelled'> {
+  /**
+   * Called once, when no thread holds anything of the recording any more; where its caller called it off
+   * that is later than the answer.
+   * @param bytes the recording, where it was cancelled or is too long
+   */
+  readonly onEnd?: (bytes: Uint8Array | undefined) => void;
+}
+
 /** A recording and its caller. */
 export interface DecodingJob extends QueueEntry {
   /** Transferred to the thread, and back when the job is cancelled. */
   bytes: Uint8Array;
-  readonly request: Omit<DecodeRequest, 'memory' | 'onChild' | 'isCancelled'>;
+  readonly request: PoolRequest;
   /** Answers the caller; further calls do nothing. */
   readonly settle: (result: Clip | AppError) => void;
   isSettled: boolean;

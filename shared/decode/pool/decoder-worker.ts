@@ -34,9 +34,10 @@ async function answer({
   } catch (error) {
     const { code, message, details, cause } = AppError.from(error);
     const reason = cause instanceof Error ? cause.message : undefined;
-    const returned = code === 'cancelled' ? { bytes } : {};
+    const isReturned = code === 'cancelled' || code === 'clip-too-long';
+    const returned = isReturned ? { bytes } : {};
     const reply: FromDecoderThread = { kind: 'error', code, message, details, cause: reason, ...returned };
-    port.postMessage(reply, code === 'cancelled' ? [bytes.buffer as ArrayBuffer] : []);
+    port.postMessage(reply, isReturned ? [bytes.buffer as ArrayBuffer] : []);
   } finally {
     current = undefined;
   }
