@@ -7,7 +7,7 @@ import type { ServedFigures, ServedReport } from '../../shared/contracts/report'
 import { AppError } from '../../shared/errors/app-error';
 import type { Scorer } from '../../shared/compute/inference/scorer';
 import { foldedBySource } from './data/folds';
-import { parseTrainingRequest } from './options/command-line';
+import { flagOf, parseTrainingRequest } from './options/command-line';
 import { answersOf, examplesOf } from './optimise/predict';
 import { answeredShares } from './evaluate/publish-version';
 import { interval, percent } from './report/markup/format';
@@ -29,7 +29,8 @@ export async function evaluateCommand(
   const version = await openRegistry(context.config.modelsFolder).read(name);
   const { network, recipe } = version.manifest;
   const { architecture } = network;
-  const request = { ...parseTrainingRequest(options), architecture, recipe };
+  const asked = parseTrainingRequest([...options, `${flagOf('architecture')}=${architecture}`]);
+  const request = { ...asked, recipe };
   const training = await openTrainingContext(request, context);
   const served = await judgeVersion(version, training);
   await keep(version, served);

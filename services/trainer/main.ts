@@ -9,7 +9,13 @@ import { openRegistry } from '../../shared/registry/registry';
 import { createStatusLine } from '../../shared/observability/status-line';
 import { readTrainerConfig } from './options/config';
 import { downloadEsc50, esc50Url, type DownloadProgress } from './data/data-download';
-import { asksForHelp, flagOf, parseTrainingRequest, usage } from './options/command-line';
+import {
+  asksForHelp,
+  flagOf,
+  parseSummaryRequest,
+  parseTrainingRequest,
+  usage,
+} from './options/command-line';
 import { evaluateCommand } from './evaluate-command';
 import { jobCommand } from './jobs/job-command';
 import { workCommand } from './jobs/work-command';
@@ -116,7 +122,7 @@ async function summaryOf(
   [architecture = 'cnn', ...options]: readonly string[],
   modelsFolder: string,
 ): Promise<string> {
-  const request = parseTrainingRequest([`${flagOf('architecture')}=${architecture}`, ...options]);
+  const request = parseSummaryRequest([`${flagOf('architecture')}=${architecture}`, ...options]);
   const { network: config, recipe } = configureRecipe(request);
   const network = createNetwork(publishedForm(config, recipe), 10);
   const { versions } = await openRegistry(modelsFolder).list();

@@ -3,7 +3,7 @@ import { architectures } from './architecture';
 import { datasetNameSchema } from './dataset';
 import { epochMetricsSchema } from './report';
 import {
-  hyperparametersOf,
+  refuseForeignHyperparameters,
   trainingProtocolSchema,
   trainingRequestSchema,
   tunableHyperparameters,
@@ -50,12 +50,14 @@ export const jobRequestSchema = z.strictObject({
 });
 export type JobRequest = z.infer<typeof jobRequestSchema>;
 
+const refuseForeign = refuseForeignHyperparameters(tunableHyperparameters);
+
 /**
  * A new job: asked for with what its architecture has, on folds that can be judged. Jobs that are kept
  * are not judged again.
  */
 export const newJobSchema = jobRequestSchema.superRefine((request, context) => {
-  const { architecture, hyperparameters, protocol } = request;
+  const { protocol } = request;
   const { testFold, validationFold, crossValidate } = protocol;
   // A cross-validation leaves the test fold out of those that validate in turn.
   if (testFold === validationFold && !crossValidate) {
@@ -64,12 +66,7 @@ export const newJobSchema = jobRequestSchema.superRefine((request, context) => {
       'choose two folds (where none is given, testFold is 1 and validationFold 2)';
     context.addIssue({ code: 'custom', path: ['protocol', 'validationFold'], message });
   }
-  const known = hyperparametersOf(architecture);
-  for (const name of Object.keys(hyperparameters)) {
-    if (known.includes(name)) continue;
-    const message = `${architecture} has none; it has ${known.join(', ')}`;
-    context.addIssue({ code: 'custom', path: ['hyperparameters', name], message });
-  }
+  refuseForeign(request, context);
 });
 
 export const jobStateSchema = z.enum(['queued', 'running', 'finished', 'failed', 'cancelled']);

@@ -89,12 +89,38 @@ const trainedBy: Readonly<Partial<Record<Architecture, readonly string[]>>> = {
 };
 
 /**
- * The names of the tunable hyperparameters that an architecture has: its training's, then its network's.
+ * The names of the hyperparameters that an architecture has, of those that may be asked for: its
+ * training's, then its network's.
  */
-export function hyperparametersOf(architecture: Architecture): readonly string[] {
+function hyperparametersOf(architecture: Architecture, askable: Readonly<z.ZodRawShape>): readonly string[] {
   const network = networkConfigSchema.options.find(
     ({ shape }) => shape.architecture.safeParse(architecture).success,
   );
-  const ofNetwork = Object.keys(network?.shape ?? {}).filter((name) => name in tunableHyperparameters);
+  const ofNetwork = Object.keys(network?.shape ?? {}).filter((name) => name in askable);
   return [...(trainedBy[architecture] ?? stepped), ...ofNetwork];
+}
+
+interface ArchitectureRequest {
+  readonly architecture: Architecture;
+  readonly hyperparameters: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Returns a refinement for a schema of requests: hyperparameters that the architecture does not have are
+ * refused, with the names of those that it has, because a training would not heed them.
+ * @param askable the hyperparameters of the schema
+ * @param spell how a name is written where the request comes from
+ */
+export function refuseForeignHyperparameters(
+  askable: Readonly<z.ZodRawShape>,
+  spell: (name: string) => string = (name) => name,
+): (request: ArchitectureRequest, context: z.RefinementCtx) => void {
+  return ({ architecture, hyperparameters }, context) => {
+    const known = hyperparametersOf(architecture, askable);
+    for (const [name, value] of Object.entries(hyperparameters)) {
+      if (value === undefined || known.includes(name)) continue;
+      const message = `${architecture} has none; it has ${known.map(spell).join(', ')}`;
+      context.addIssue({ code: 'custom', path: ['hyperparameters', name], message });
+    }
+  };
 }

@@ -1,4 +1,5 @@
-import { jobRequestSchema } from '../../shared/contracts/job';
+import { architectures } from '../../shared/contracts/architecture';
+import { jobRequestSchema, newJobSchema } from '../../shared/contracts/job';
 import { readTrainerConfig } from '../../services/trainer/options/config';
 import { parseTrainingRequest, usage } from '../../services/trainer/options/command-line';
 import { trainingRequestOf } from '../../services/trainer/jobs/training-request-of';
@@ -50,6 +51,40 @@ describe('a training request', () => {
     expect(() => parseTrainingRequest(args)).toThrow(message);
   });
 
+  it.each([
+    [['--architecture=mel', '--penalty=5'], '--penalty 5: mel has none; it has --learning-rate, '],
+    [['--architecture=cnn', '--heads=2'], '--heads 2: cnn has none; it has '],
+    [['--architecture=cnn', '--steps-per-epoch=9', '--width=12'], '--width 12: cnn has none; it has '],
+    [['--architecture=encoder', '--epochs=9'], '--epochs 9: encoder has none; it has --penalty'],
+  ])('is refused where the architecture does not have what is asked for: %j', (args, message) => {
+    expect(() => parseTrainingRequest(args)).toThrow(message);
+  });
+
+  it('has every hyperparameter that a job may ask of the architecture', () => {
+    for (const architecture of architectures) {
+      const named = (request: unknown): string[] => {
+        const { issues } = newJobSchema.safeParse(request).error!;
+        return issues.flatMap(({ path }) => (path[0] === 'hyperparameters' ? String(path[1]) : []));
+      };
+      const all = { learningRate: 0.1, batchSize: 2, epochs: 2, stepsPerEpoch: 2, dropout: 0.2 };
+      const hyperparameters = { ...all, penalty: 5, heads: 2, hidden: 8, batchNorm: 'applied' };
+      const foreign = named({ kind: 'train', architecture, hyperparameters });
+      const flags = Object.entries(hyperparameters).map(
+        ([name, value]) =>
+          [name, `--${name.replace(/[A-Z]/g, (l) => `-${l.toLowerCase()}`)}=${value}`] as const,
+      );
+      const refused = flags.filter(([, flag]) => {
+        try {
+          parseTrainingRequest([`--architecture=${architecture}`, flag]);
+          return false;
+        } catch {
+          return true;
+        }
+      });
+      expect(refused.map(([name]) => name)).toEqual(foreign);
+    }
+  });
+
   it('is described by the usage text, with what is taken where nothing is said', () => {
     expect(usage).toMatch(/--test-fold N\|none .*; default 1\n/);
     expect(usage).toMatch(/--precision float16\|float32 .*default float16\n/);
@@ -58,9 +93,9 @@ describe('a training request', () => {
 });
 
 describe('a recipe', () => {
-  const base = parseTrainingRequest(['--architecture=mel-small', '--epochs=3', '--penalty=5', '--width=24']);
+  const base = parseTrainingRequest(['--architecture=mel-small', '--epochs=3', '--width=24']);
 
-  it('takes those of the numbers asked for that it has, and its network the others', () => {
+  it('takes the numbers asked for that are its own, and its network the others', () => {
     const { recipe, network } = configureRecipe(base);
     expect(recipe.hyperparameters).toEqual({ ...recipeFor('mel-small').hyperparameters, epochs: 3 });
     expect(network).toEqual({ architecture: 'mel-small', width: 24, dropout: 0.3 });
@@ -72,6 +107,14 @@ describe('a recipe', () => {
     const named = { ...base, recipe: 'report' };
     expect(() => configureRecipe(named)).toThrow(
       'No recipe report trains the architecture mel-small; it has mel-small.',
+    );
+  });
+
+  it('refuses changes of an augmentation that it does not have', () => {
+    const changed = { ...base, architecture: 'encoder' as const, hyperparameters: {} };
+    const augmentation = { noise: 0 };
+    expect(() => configureRecipe({ ...changed, augmentation })).toThrow(
+      '--augmentation: the recipe encoder-head has none; leave it out.',
     );
   });
 

@@ -1,7 +1,11 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { architectures } from '../../../shared/contracts/architecture';
-import { trainingRequestSchema, type TrainingRequest } from '../../../shared/contracts/training-request';
+import {
+  refuseForeignHyperparameters,
+  trainingRequestSchema,
+  type TrainingRequest,
+} from '../../../shared/contracts/training-request';
 import { AppError } from '../../../shared/errors/app-error';
 import { describeSchema, type DescribedSchema } from './describe-schema';
 
@@ -83,15 +87,38 @@ export function asksForHelp(args: readonly string[]): boolean {
   return args.includes('--help');
 }
 
-/** @throws AppError invalid-configuration listing every option that is wrong */
+/** What a training takes: of hyperparameters only those that its architecture has. */
+const heededRequestSchema = trainingRequestSchema.superRefine(
+  refuseForeignHyperparameters(
+    trainingRequestSchema.shape.hyperparameters.unwrap().shape,
+    (name) => `--${kebabCase(name)}`,
+  ),
+);
+
+/**
+ * Reads the options of a training. @throws AppError invalid-configuration listing every option that is
+ * wrong
+ */
 export function parseTrainingRequest(args: readonly string[]): TrainingRequest {
+  return parseRequest(args, heededRequestSchema);
+}
+
+/**
+ * Reads the options of `npm run summary`, whose batch size is of its table and may be given for every
+ * architecture. @throws AppError invalid-configuration listing every option that is wrong
+ */
+export function parseSummaryRequest(args: readonly string[]): TrainingRequest {
+  return parseRequest(args, trainingRequestSchema);
+}
+
+function parseRequest(args: readonly string[], schema: z.ZodType<TrainingRequest>): TrainingRequest {
   const given = givenOptions(args);
   const request: Record<string, unknown> = {};
   for (const option of options) {
     const text = given[option.flag];
     if (text !== undefined) put(request, option.path, valueOf(option, text));
   }
-  const parsed = trainingRequestSchema.safeParse(request);
+  const parsed = schema.safeParse(request);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(({ path, message }) => {
     const flag =

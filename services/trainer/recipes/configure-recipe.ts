@@ -36,7 +36,7 @@ export function configureRecipe(
   };
   const hyperparameters = withChanges(recipe.hyperparameters, given);
   return {
-    recipe: { ...recipe, hyperparameters: withAugmentation(hyperparameters, changes) } as Recipe,
+    recipe: { ...recipe, hyperparameters: withAugmentation(hyperparameters, changes, recipe.name) } as Recipe,
     network: parseNetwork(architecture, network),
   };
 }
@@ -46,8 +46,16 @@ function withChanges<H extends Hyperparameters>(own: H, given: readonly [string,
   return { ...own, ...Object.fromEntries(given.filter(([name]) => name in own)) };
 }
 
-function withAugmentation<H extends Hyperparameters>(own: H, changes: Readonly<Record<string, number>>): H {
-  return 'augmentation' in own ? { ...own, augmentation: augmented(own.augmentation, changes) } : own;
+/** @throws AppError invalid-configuration for changes where the recipe has no augmentation */
+function withAugmentation<H extends Hyperparameters>(
+  own: H,
+  changes: Readonly<Record<string, number>>,
+  recipe: string,
+): H {
+  if ('augmentation' in own) return { ...own, augmentation: augmented(own.augmentation, changes) };
+  if (Object.keys(changes).length === 0) return own;
+  const message = `${flagOf('augmentation')}: the recipe ${recipe} has none; leave it out.`;
+  throw new AppError('invalid-configuration', message);
 }
 
 /** @throws AppError invalid-configuration for a name or a number that the augmentation does not have */
