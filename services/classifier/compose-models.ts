@@ -5,7 +5,7 @@ import type { EngineChoice } from '../../shared/compute/provide/choose-engine';
 import { fetchEncoder, findEncoder, findEncoderFor } from '../../shared/compute/provide/provide-encoder';
 import { AppError } from '../../shared/errors/app-error';
 import type { ChooseFor } from '../../shared/promotion/promote-version';
-import { encoderMissing } from '../../shared/compute/provide/encoder-file';
+import { encoderMissing, isEncoderMissing } from '../../shared/compute/provide/encoder-file';
 import { releaseMemory } from '../../shared/compute/kernels/kernels-addon';
 import { startInference } from '../../shared/compute/inference/start-inference';
 import type { Logger } from '../../shared/observability/logger';
@@ -131,6 +131,8 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
     metrics,
     logger,
     load: loader(false),
+    // Who fetches the encoder says why it cannot be had; where it is off, nobody fetches it.
+    isLoggedElsewhere: (error) => config.encoder !== 'off' && isEncoderMissing(error),
     modelsFolder: config.modelsFolder,
     forced: config.modelVersion,
     limitMs: config.modelLoadMs,

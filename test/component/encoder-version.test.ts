@@ -108,6 +108,8 @@ describeWithEncoder('a version on the pretrained encoder (needs ../shared/pretra
       const line = await service.line('versions on the encoder are passed over');
       expect(JSON.stringify(line)).toContain(reason);
       await service.line('the model is loaded and warmed up');
+      expect(service.lines.filter(({ level }) => level === line.level)).toEqual([line]);
+      await service.line('the model is loaded and warmed up');
       expect((await classify(await service.url(), 'dog')).label).toBe('dog');
       const kept = await readdir(join(folder, what, 'earshot', 'encoder')).catch(() => []);
       expect(kept).toEqual([]);

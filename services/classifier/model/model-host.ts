@@ -24,6 +24,8 @@ export interface ModelHostOptions {
   readonly forced: string | undefined;
   /** Begins to load a version; `LoadedModel.started` says when it can answer. */
   readonly load: (version: Version) => LoadedModel;
+  /** Whether somebody else logs why a version cannot be loaded, so that one problem is one line. */
+  readonly isLoggedElsewhere: (error: AppError) => boolean;
   /** After so long its golden clips are given up; `load` bounds the loading. */
   readonly limitMs: number;
   readonly shadow: Shadow;
@@ -191,7 +193,7 @@ export class ModelHost {
 
   /** The first of those that should serve which loads; whoever is asked for by name alone may. */
   async #startFirst(): Promise<void> {
-    const { registry, forced, logger } = this.#options;
+    const { registry, forced, logger, isLoggedElsewhere } = this.#options;
     const { broken } = await registry.list();
     for (const { name, problem } of broken) logger.warn({ version: name, problem }, 'version skipped');
     const candidates = await registry.candidates(forced);
@@ -205,8 +207,10 @@ export class ModelHost {
         if (this.#closed) return;
         if (isShortage(error)) throw error;
         failure ??= error;
-        const { message } = AppError.from(error);
-        logger.warn({ version: version.manifest.version, problem: message }, 'version cannot be loaded');
+        const problem = AppError.from(error);
+        if (isLoggedElsewhere(problem)) continue;
+        const facts = { version: version.manifest.version, problem: problem.message };
+        logger.warn(facts, 'version cannot be loaded');
       }
     }
     throw failure;

@@ -8,6 +8,7 @@ import { AppError } from '../../errors/app-error';
 import { ifAbsent } from '../../errors/machine-fault';
 import { fileSha256 } from '../../runtime/file-sha256';
 import { writeFileAtomically } from '../../runtime/write-atomically';
+import { encoderPathUnreadable } from './encoder-file';
 
 /** EfficientAT's public release of the encoder; 4,066,513 bytes, MIT licence. */
 const encoderUrl = 'https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/mn04_as_mAP_432.pt';
@@ -42,7 +43,7 @@ export async function findEncoder(wish: EncoderWish, cacheFolder: string): Promi
   if (wish === 'off') return undefined;
   if (urlOf(wish) === undefined) {
     await access(wish).catch((cause: unknown) => {
-      throw new AppError('invalid-configuration', `ENCODER=${wish}: ${(cause as Error).message}.`, { cause });
+      throw encoderPathUnreadable(wish, cause as Error);
     });
     return wish;
   }
