@@ -42,22 +42,40 @@ async function start(datasets = join(folder, 'datasets')): Promise<{ service: Se
   return { service, url: await service.url() };
 }
 
-it('a dataset for which no folder can be made is refused as a job is, with the cause in the log', async () => {
-  await writeFile(join(folder, 'a-file'), '');
-  const { service, url } = await start(join(folder, 'a-file', 'datasets'));
-  const sent = await fetch(`${url}/datasets?name=mine`, {
+async function send(service: ServiceProcess, url: string): Promise<Response> {
+  return fetch(`${url}/datasets?name=mine`, {
     method: 'POST',
     headers: { 'content-type': 'application/zip', ...(await service.adminHeaders()) },
     body: new Uint8Array(datasetZip(2_000)),
   });
+}
+
+it('a dataset for which no folder can be made is refused as a job is, with the cause in the log', async () => {
+  // Nobody can make a folder there, root neither.
+  const { service, url } = await start('/sys/earshot-datasets');
+  const sent = await send(service, url);
   expect(sent.status).toBe(507);
   expect(await sent.json()).toMatchObject({
     code: 'storage-full',
     detail: 'DATASETS_DIR cannot be written to: name a folder that can be.',
   });
   const line = JSON.stringify(await service.line('request failed on our side'));
-  expect(line).toContain(`ENOTDIR: not a directory, mkdir '${join(folder, 'a-file', 'datasets')}`);
+  expect(line).toMatch(/E(PERM|ACCES|ROFS): [^']*, mkdir '\/sys\/earshot-datasets/);
   expect(await (await fetch(`${url}/datasets`)).json()).toEqual({ datasets: [] });
+});
+
+it('a file in the place of DATASETS_DIR is named as the reason why there is no list and nothing can be sent', async () => {
+  await writeFile(join(folder, 'datasets'), '');
+  const { service, url } = await start();
+  await service.line('DATASETS_DIR could not be cleaned');
+  const problem = {
+    code: 'unreachable',
+    detail: 'DATASETS_DIR cannot be read (ENOTDIR): name a folder that can be.',
+  };
+  const listed = await fetch(`${url}/datasets`);
+  expect([listed.status, await listed.json()]).toMatchObject([502, problem]);
+  const sent = await send(service, url);
+  expect([sent.status, await sent.json()]).toMatchObject([502, problem]);
 });
 
 it('a service that is killed in the middle of an upload leaves nothing half-visible, and frees the space at its next start', async () => {

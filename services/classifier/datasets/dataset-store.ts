@@ -6,7 +6,7 @@ import type { ClipDecoder } from '../../../shared/signal/clip';
 import { datasetNameSchema, type DatasetDetails, type DatasetList } from '../../../shared/contracts/dataset';
 import { ProblemList, type DatasetProblems } from '../../../shared/datasets/dataset-problems';
 import { AppError, isDiskFull } from '../../../shared/errors/app-error';
-import { ifAbsent, isAbsent, isShortage } from '../../../shared/errors/machine-fault';
+import { isAbsent, isShortage } from '../../../shared/errors/machine-fault';
 import type { Logger } from '../../../shared/observability/logger';
 import { isAlive, syncFolder } from '../../../shared/runtime/write-atomically';
 import { createClipChecks, type ClipCheck } from './check-clips';
@@ -193,9 +193,19 @@ async function isAbandoned(root: string, name: string): Promise<boolean> {
   return found !== undefined && Date.now() - found.mtimeMs > abandonedMs;
 }
 
-/** Names in a folder; none where it does not exist. @throws the file system's other errors */
+/**
+ * Names in DATASETS_DIR; none where it does not exist yet.
+ * @throws AppError unreachable where it cannot be read: a file is in its place, for example; a shortage
+ *   of file handles as it is
+ */
 async function entriesOf(folder: string): Promise<string[]> {
-  return readdir(folder).catch(ifAbsent([]));
+  return readdir(folder).catch((cause: unknown) => {
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return [];
+    if (isShortage(cause)) throw cause;
+    const message = `DATASETS_DIR cannot be read (${code}): name a folder that can be.`;
+    throw new AppError('unreachable', message, { cause });
+  });
 }
 
 /**
