@@ -112,7 +112,7 @@ describe('ENGINE=auto, where an engine is there and does not load', () => {
       '#include <csignal>\n__attribute__((constructor)) static void load() { raise(SIGILL); }',
     );
     await putLibtensorflow(join(folder, 'cache'), 'cpu', await readFile(deadly));
-    expect(await choose({ kernels: 'reference' })).toEqual({ kind: 'wasm', threads: 1 });
+    expect(await choose({ kernels: 'reference' })).toEqual({ kind: 'wasm' });
     expect(reasons).toEqual([expect.stringContaining('SIGILL')]);
     // It is not tried again for every version that is loaded.
     await writeFile(deadly, '');
@@ -156,7 +156,7 @@ describe('ENGINE=auto, where an engine is there and does not load', () => {
       join(folder, 'cache', basename(await provideTestKernels())),
       Buffer.concat([content, seal]),
     );
-    expect(await choose({ task: scoring })).toEqual({ kind: 'wasm', threads: 1 });
+    expect(await choose({ task: scoring })).toEqual({ kind: 'wasm' });
     expect(reasons).toEqual([
       expect.stringMatching(/WebAssembly computes instead.*kernels do not load: .*\.node/),
     ]);
@@ -166,7 +166,7 @@ describe('ENGINE=auto, where an engine is there and does not load', () => {
 describe('a processor without AVX', () => {
   it('gets no libtensorflow: auto says why and takes WebAssembly, and what is forced is refused in a sentence', async () => {
     await putProcessor('ssse3');
-    expect(await choose({ kernels: 'reference' })).toEqual({ kind: 'wasm', threads: 1 });
+    expect(await choose({ kernels: 'reference' })).toEqual({ kind: 'wasm' });
     const sentence = 'libtensorflow needs a processor with AVX, which An Old One has not';
     expect(reasons).toEqual([expect.stringContaining(sentence)]);
     for (const wish of ['cpu'] as const) {

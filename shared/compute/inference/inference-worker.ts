@@ -12,7 +12,6 @@ import { ensembleParameters, splitMembers } from '../network/ensemble';
 import { decodeWeights, weightsFileNames } from '../../registry/weights-file';
 import { collectGarbage } from '../../runtime/threads/collect-garbage';
 import { lowerPriority } from '../../runtime/lower-priority';
-import { endThreads } from '../../runtime/threads/thread';
 import { threadData, isCancelled, receive } from '../../runtime/threads/thread-side';
 import type { InferenceResult } from './inference';
 import type { InferenceRequest, InferenceReply, InferenceStart } from './inference-messages';
@@ -21,8 +20,6 @@ import { createWindowScorer, type WindowScorer } from './window-scorer';
 
 /** Enough for fifty streams whose windows share eight of nine frames, and for a long recording's. */
 const cachedFrames = 512;
-/** As long as a timer can be. */
-const mostPatienceMs = 2 ** 31 - 1;
 
 type Predict = (windows: readonly Float32Array[]) => Omit<InferenceResult, 'inferenceMs'>;
 
@@ -32,10 +29,8 @@ let predict: Predict | undefined;
 
 /** The thread that owns the engine: a window goes in as a waveform, its probabilities come out. */
 async function main(): Promise<void> {
-  receive(answer, async () => {
+  receive(answer, () => {
     scorer?.dispose();
-    // This thread's end would end theirs by force.
-    await endThreads(mostPatienceMs);
   });
   const { choice, folder, manifest, warmUpBatches, triedOut } = threadData() as InferenceStart;
   lowerPriority(triedOut ? 'everything' : 'answers');

@@ -5,9 +5,7 @@ import type { Network } from '../network/network';
 import type { WeightValues } from '../../registry/weights-file';
 import type { LoadedEngine } from '../provide/load-engine';
 import { createNativeEnsemble } from '../kernels/native-ensemble';
-import { createThreadedScorers, startMemberThread } from './member-threads';
 import { createScorer, type ScorerOptions } from './scorer';
-import { usableCores } from '../../runtime/usable-cores';
 import { createViewInputs } from './view-inputs';
 
 /** All networks of a version behind its front end, ready to compute on the calling thread's engine. */
@@ -63,16 +61,12 @@ function createViewScorer(
   if (native !== undefined) return native;
   const { outputs } = network;
   const length = inputLength(view);
-  // In its order: the calling thread's members first.
-  const shares = shareOut(members, threadsFor(engine, members.length));
-  const threads = shares.slice(1).map((some) => startMemberThread(engine.choice, network, some, length));
-  const scorers = shares[0]!.map((values) => createScorer(network, values, engine, options));
-  const judge = createThreadedScorers(scorers, threads, { inputLength: length, outputs });
+  const scorers = members.map((values) => createScorer(network, values, engine, options));
   const viewInputs = createViewInputs(view, engine);
   return {
     logits: (windows) => {
       const { features, counts } = viewInputs.of(windows);
-      const logits = judge(features, features.length / length);
+      const logits = scorers.map((scorer) => scorer.logits(features, features.length / length));
       let next = 0;
       return counts.map((count) => {
         const start = next;
@@ -87,23 +81,6 @@ function createViewScorer(
     dispose: () => {
       viewInputs.dispose();
       for (const scorer of scorers) scorer.dispose();
-      for (const thread of threads) thread.close();
     },
   };
-}
-
-/** WebAssembly computes a network on one thread: several networks get several. */
-function threadsFor({ choice, kernels }: LoadedEngine, members: number): number {
-  if (choice.kind !== 'wasm' || kernels !== undefined) return 1;
-  return Math.min(members, choice.threads ?? usableCores());
-}
-
-/** Neighbours stay together, and no share has two more than another. */
-function shareOut<T>(items: readonly T[], shares: number): T[][] {
-  return Array.from({ length: shares }, (_, share) =>
-    items.slice(
-      Math.floor((share * items.length) / shares),
-      Math.floor(((share + 1) * items.length) / shares),
-    ),
-  );
 }

@@ -27,7 +27,7 @@ export type EngineChoice = (
   | { readonly kind: 'cuda'; readonly bindingPath: string; readonly threads?: number }
   /** Without a binding the kernels compute everything, and libtensorflow need not be there. */
   | { readonly kind: 'cpu'; readonly bindingPath?: string; readonly threads?: number }
-  | { readonly kind: 'wasm'; readonly threads?: number }
+  | { readonly kind: 'wasm' }
 ) & {
   readonly kernels?: KernelsChoice;
   /** The file with the pretrained encoder's weights, where it is on this machine. */
@@ -59,6 +59,9 @@ export interface ChooseOptions {
   readonly without?: ReadonlySet<EnginePart>;
 }
 
+/** TensorFlow.js on WebAssembly, which has one thread. */
+const wasm: EngineChoice = { kind: 'wasm' };
+
 /**
  * CUDA where an NVIDIA driver is loaded; else the native kernels, alone where they compute all that the
  * task names; else the CPU's libtensorflow; else WebAssembly: the first that is there and, tried in a
@@ -76,7 +79,7 @@ export async function chooseEngine(wishes: ChooseOptions): Promise<EngineChoice>
   if (isForKernels(options)) {
     const kernels = await chooseKernels(options);
     if (kernels !== undefined) return { kind: 'cpu', kernels, ...threadsOf(options) };
-    if (options.wish === 'auto' && options.task?.trains === false) return wasmEngine(options);
+    if (options.wish === 'auto' && options.task?.trains === false) return wasm;
     return chooseTensorflow(options);
   }
   const choice = await chooseTensorflow(options);
@@ -187,9 +190,9 @@ function quotaThreads(): number | undefined {
  */
 async function chooseTensorflow(options: ChooseOptions): Promise<EngineChoice> {
   configureTensorflow(options.threads);
-  if (options.wish === 'wasm') return wasmEngine(options);
+  if (options.wish === 'wasm') return wasm;
   if (options.wish !== 'auto') return provideNative('cpu', options);
-  if (!(await mayTake('cpu', options))) return wasmEngine(options);
+  if (!(await mayTake('cpu', options))) return wasm;
   try {
     const choice = await provideNative('cpu', options);
     await tryEngine(choice, options.signal);
@@ -197,7 +200,7 @@ async function chooseTensorflow(options: ChooseOptions): Promise<EngineChoice> {
   } catch (error) {
     if (isPassing(error)) throw error;
     options.onFallback(`cpu engine unavailable: ${AppError.from(error).message}`);
-    return wasmEngine(options);
+    return wasm;
   }
 }
 
@@ -206,10 +209,6 @@ async function mayTake(kind: NativeEngineKind, options: ChooseOptions): Promise<
   if (options.without?.has(kind) === true) return false;
   if (options.hereOnly !== true) return true;
   return (await findEngine(kind, { cacheFolder: cacheOf(options) })) !== undefined;
-}
-
-function wasmEngine(options: ChooseOptions): EngineChoice {
-  return { kind: 'wasm', ...threadsOf(options) };
 }
 
 function threadsOf({ threads }: ChooseOptions): { readonly threads?: number } {

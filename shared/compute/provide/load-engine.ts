@@ -153,7 +153,7 @@ function restoreRemovedUtilities(): void {
 }
 
 function describe(choice: EngineChoice): string {
-  if (choice.kind === 'wasm') return 'wasm (SIMD, a thread a network, inference only)';
+  if (choice.kind === 'wasm') return 'wasm (SIMD, one thread, inference only)';
   if (choice.bindingPath === undefined && choice.kernels !== undefined)
     return describeKernels(choice.kernels);
   const threads = choice.threads ?? usableCores();
