@@ -1,36 +1,29 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
-import { encoderFrontEnd, melFrontEnd, reportFrontEnd, viewsOf } from '../shared/contracts/front-end';
-import type { Architecture } from '../shared/contracts/architecture';
+import type { Architecture, NetworkConfig } from '../shared/contracts/architecture';
+import { encoderFrontEnd, melFrontEnd, reportFrontEnd } from '../shared/contracts/front-end';
+import type { Composition, FrontEnds } from '../shared/contracts/members';
 import type { KernelsWish } from '../shared/environment';
 import { isNative } from '../shared/compute/kernels/is-native';
 import { mel } from '../services/trainer/recipes/mel';
-import { batchSizes, type EngineRow, type RowSubject, type Served } from './engine-row';
+import { batchSizes, type EngineRow, type RowSubject } from './engine-row';
 
-const alone = { members: 1 };
-const { frontEnd: views } = mel;
-const networks: readonly Served[] = [
-  {
-    ...alone,
-    frontEnd: reportFrontEnd,
-    config: { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' },
-  },
-  {
-    ...alone,
-    frontEnd: reportFrontEnd,
-    config: { architecture: 'transformer', dropout: 0.1, heads: 4, hidden: 1024 },
-  },
-  { ...alone, frontEnd: melFrontEnd, config: { architecture: 'mel-small', dropout: 0.3 } },
-  { ...alone, frontEnd: melFrontEnd, config: { architecture: 'mel', width: 24, dropout: 0.3 } },
-  // The structure of the published `mel` version: for each of four folds a network of each view.
-  {
-    members: 4 * viewsOf(views).length,
-    frontEnd: views,
-    config: { architecture: 'mel', width: 12, dropout: 0.3 },
-  },
+const served: readonly Composition[] = [
+  folds(1, [reportFrontEnd], { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' }),
+  folds(1, [reportFrontEnd], { architecture: 'transformer', dropout: 0.1, heads: 4, hidden: 1024 }),
+  folds(1, [melFrontEnd], { architecture: 'mel-small', dropout: 0.3 }),
+  folds(1, [melFrontEnd], { architecture: 'mel', width: 24, dropout: 0.3 }),
+  // The structure of the published `mel` version.
+  folds(4, mel.frontEnds, { architecture: 'mel', width: 12, dropout: 0.3 }),
   // As the version is that serves where the pretrained encoder can be had.
-  { members: 4, frontEnd: encoderFrontEnd, config: { architecture: 'encoder' } },
+  folds(4, [encoderFrontEnd], { architecture: 'encoder' }),
 ];
+
+/** For each of so many folds a network on each front end. */
+function folds(count: number, frontEnds: FrontEnds, network: NetworkConfig): Composition {
+  const members = frontEnds.map((_, frontEnd) => ({ frontEnd, network }));
+  return { frontEnds, members: new Array(count).fill(members).flat() as Composition['members'] };
+}
 
 /**
  * Measures each network on TensorFlow and on the native kernels, each in a process of its own. Prints
@@ -50,13 +43,14 @@ export async function benchEngine(architecture?: Architecture): Promise<void> {
     'Milliseconds a clip, the fastest of at least 3 runs; `mel` with its front end, `encoder` with front end and heads.\n',
   );
   console.log(`| ${headers.join(' | ')} | 2048³ product |\n|${'---|'.repeat(headers.length + 1)}`);
-  for (const served of networks) {
-    const { config, members } = served;
+  for (const subject of served) {
+    const { members } = subject;
+    const config = members[0]!.network;
     if (architecture !== undefined && config.architecture !== architecture) continue;
     const wishes: KernelsWish[] = isNative(config) ? ['reference', 'native'] : ['reference'];
     for (const kernels of wishes) {
-      const name = members === 1 ? config.architecture : `${members} × ${config.architecture}`;
-      const row = await measure({ ...served, kernels });
+      const name = members.length === 1 ? config.architecture : `${members.length} × ${config.architecture}`;
+      const row = await measure({ ...subject, kernels });
       console.log(line(name, row));
       if (row.encoderMs !== undefined) console.log(line('encoder, network alone', networkAlone(row)));
     }

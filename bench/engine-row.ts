@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { inputLength } from '../shared/front-end/window-inputs';
 import type { NetworkConfig } from '../shared/contracts/architecture';
-import { encoderFrontEnd, viewsOf, windowSamples, type FrontEnd } from '../shared/contracts/front-end';
+import { encoderFrontEnd, windowSamples, type FrontEnd } from '../shared/contracts/front-end';
+import { encoderOf, windowFormat, type Composition } from '../shared/contracts/members';
 import { chooseEngine } from '../shared/compute/provide/choose-engine';
 import type { KernelsWish } from '../shared/environment';
 import {
@@ -17,9 +18,10 @@ import { encoderBands } from '../shared/encoder/mobile-net';
 import { kaldiFrames } from '../shared/front-end/kaldi-mel';
 import { createNativeEnsemble } from '../shared/compute/kernels/native-ensemble';
 import { createScorer } from '../shared/compute/inference/scorer';
-import { createViewInputs } from '../shared/compute/inference/view-inputs';
+import { createFrontEndInputs } from '../shared/compute/inference/front-end-inputs';
 import { createWindowScorer } from '../shared/compute/inference/window-scorer';
 import { createNetwork } from '../shared/compute/network/create-network';
+import { memberForms } from '../shared/compute/network/members';
 import { initialWeights } from '../shared/compute/network/initial-weights';
 import type { Network } from '../shared/compute/network/network';
 import { createUniform } from '../shared/runtime/random';
@@ -58,15 +60,8 @@ export const batchSizes = [1, 8, 32] as const;
 const classes = 10;
 const trainingBatch = 32;
 
-/** Networks whose answers are averaged; several are not trained together. */
-export interface Served {
-  readonly config: NetworkConfig;
-  readonly members: number;
-  readonly frontEnd: FrontEnd;
-}
-
-/** The subject of a row. */
-export interface RowSubject extends Served {
+/** The subject of a row: members of one network, of which several are not trained together. */
+export interface RowSubject extends Composition {
   readonly kernels: KernelsWish;
 }
 
@@ -77,13 +72,14 @@ async function main({ kernels, ...served }: RowSubject): Promise<void> {
     onProgress: () => undefined,
     onFallback: console.error,
   });
-  const { config, members, frontEnd } = served;
+  const { frontEnds, members } = served;
+  const config = members[0]!.network;
   const choice = await withEncoderFile(chosen, config);
-  const engine = await withEncoder(await loadEngine(choice), frontEnd);
+  const engine = await withEncoder(await loadEngine(choice), frontEnds);
   const computes = choice.kind !== 'wasm' || describeEngine(engine, config).includes('native');
   // Training is measured first, while the process holds only the memory of the engine.
   const recipe = recipeFor(config.architecture);
-  const trains = recipe.kind === 'stepped' && computes && members === 1;
+  const trains = recipe.kind === 'stepped' && computes && members.length === 1;
   const training = trains ? await measureTraining(config, recipe, engine) : undefined;
   const forward = batchSizes.map((size) => forwardMs(served, engine, size));
   const encoderMs = batchSizes.flatMap((size) => encoderNetworkMs(engine, size) ?? []);
@@ -91,9 +87,9 @@ async function main({ kernels, ...served }: RowSubject): Promise<void> {
     engine: describeEngine(engine, config),
     // The encoder's is not computed apart: what is left of the whole.
     frontEndMs:
-      frontEnd.kind === 'encoder'
-        ? encoderMs[0] && forward[0]! - encoderMs[0]
-        : frontEndMs(config, frontEnd, engine),
+      encoderOf(frontEnds) === undefined
+        ? frontEnds.reduce((sum, frontEnd) => sum + frontEndMs(config, frontEnd, engine), 0)
+        : encoderMs[0] && forward[0]! - encoderMs[0],
     forwardMs: forward,
     encoderMs: encoderMs.length === 0 ? undefined : encoderMs,
     hopMs: hopMs(config, engine),
@@ -125,14 +121,13 @@ function frontEndMs(config: NetworkConfig, frontEnd: FrontEnd, engine: LoadedEng
   const { kernels } = engine;
   const window = noise(windowSamples(frontEnd));
   const network = createNetwork(config, classes);
-  return viewsOf(frontEnd).reduce((sum, view) => {
-    const native = kernels && createNativeEnsemble(kernels, network, [publishedWeights(network)], view);
-    const inputs = createViewInputs(view, engine);
-    const ms = timed(() => native?.inputs([window]) ?? inputs.of([window]));
-    native?.dispose();
-    inputs.dispose();
-    return sum + ms;
-  }, 0);
+  const member = { frontEnd, network, values: publishedWeights(network) };
+  const native = kernels && createNativeEnsemble(kernels, [member]);
+  const inputs = createFrontEndInputs(frontEnd, engine);
+  const ms = timed(() => native?.inputs([window]) ?? inputs.of([window]));
+  native?.dispose();
+  inputs.dispose();
+  return ms;
 }
 
 /** On pictures of noise. */
@@ -154,17 +149,20 @@ function publishedWeights(network: Network): WeightValues {
   return decodeWeights(network, manifest, bytes);
 }
 
-function forwardMs({ config, members, frontEnd }: Served, engine: LoadedEngine, size: number): number {
-  const network = createNetwork(config, classes);
-  const weights = Array.from({ length: members }, () => publishedWeights(network));
+function forwardMs(served: Composition, engine: LoadedEngine, size: number): number {
+  const members = memberForms(served, classes).map((form) => ({
+    ...form,
+    values: publishedWeights(form.network),
+  }));
+  const { frontEnd, network, values } = members[0]!;
   if (frontEnd.kind !== 'frames') {
-    const scorer = createWindowScorer(network, weights, frontEnd, engine);
-    const windows = Array.from({ length: size }, () => noise(windowSamples(frontEnd)));
+    const scorer = createWindowScorer(members, engine);
+    const windows = Array.from({ length: size }, () => noise(windowSamples(windowFormat(served))));
     const ms = timed(() => scorer.logits(windows)) / size;
     scorer.dispose();
     return ms;
   }
-  const scorer = createScorer(network, weights[0]!, engine);
+  const scorer = createScorer(network, values, engine);
   const features = noise(size * inputLength(frontEnd));
   const ms = timed(() => scorer.logits(features, size)) / size;
   scorer.dispose();
@@ -195,8 +193,7 @@ async function measureTraining(
   recipe: SteppedRecipe,
   engine: LoadedEngine,
 ): Promise<{ ms: number; megabytes: number }> {
-  const { frontEnd } = recipe;
-  const [view] = viewsOf(frontEnd);
+  const [frontEnd] = recipe.frontEnds;
   const network = createNetwork(config, classes);
   const clips = Array.from({ length: trainingBatch }, (_, index) => ({
     filename: String(index),
@@ -205,7 +202,7 @@ async function measureTraining(
     label: index % classes,
     samples: noise(windowSamples(frontEnd)),
   }));
-  const plan = planOf(recipe, { seed: 1, view, classes, clips });
+  const plan = planOf(recipe, { seed: 1, frontEnd, classes, clips });
   const [batch] = await plan.batches(1);
   const start = freshState(network, 1, plan.optimiser.averageDecay > 0);
   const learner = createLearner(network, start, plan.optimiser, engine);

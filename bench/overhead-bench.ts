@@ -3,6 +3,7 @@ import { createDecoderPool, defaultDecodeThreads } from '../shared/decode/pool/d
 import { sliceWindows } from '../shared/signal/windows';
 import { systemClock } from '../shared/runtime/clock';
 import { MicroBatcher } from '../shared/batching/micro-batcher';
+import { distinctNetworks, windowFormat } from '../shared/contracts/members';
 import { modelListSchema } from '../shared/contracts/service-status';
 import { chooseEngine } from '../shared/compute/provide/choose-engine';
 import { withEncoderFile } from './with-encoder-file';
@@ -89,9 +90,9 @@ async function servedVersion(port: number): Promise<Version> {
 
 /** Decoder threads, batcher and inference thread as the service composes them. */
 async function openAlone(version: Version): Promise<{ answer: Answer; close(): Promise<void> }> {
-  const { frontEnd, network } = version.manifest;
+  const { sampleRate, windowSeconds } = windowFormat(version.manifest);
   const chosen = await chooseEngine({ wish: 'auto', onProgress: () => undefined, onFallback: console.error });
-  const choice = await withEncoderFile(chosen, network);
+  const choice = await withEncoderFile(chosen, ...distinctNetworks(version.manifest));
   const decoder = createDecoderPool({ threads: defaultDecodeThreads(), kernels: () => choice.kernels });
   const inference = await startInference({ choice, version, warmUpBatches: [1, 16], limitMs: 60_000 });
   const batcher = new MicroBatcher<Float32Array, Float32Array>({
@@ -104,15 +105,8 @@ async function openAlone(version: Version): Promise<{ answer: Answer; close(): P
   return {
     answer: async (bytes) => {
       const arrived = batcher.expect();
-      const clip = await decoder
-        .decode(bytes, { sampleRate: frontEnd.sampleRate, maxSeconds: 600 })
-        .finally(arrived);
-      const windows = sliceWindows(
-        clip.samples,
-        clip.sampleRate,
-        frontEnd.windowSeconds,
-        frontEnd.windowSeconds / 2,
-      );
+      const clip = await decoder.decode(bytes, { sampleRate, maxSeconds: 600 }).finally(arrived);
+      const windows = sliceWindows(clip.samples, clip.sampleRate, windowSeconds, windowSeconds / 2);
       return batcher.submit(windows.map(({ samples }) => samples));
     },
     close: async () => {

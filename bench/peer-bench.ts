@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { decode } from '../shared/decode/decode';
-import { isMultiLabel } from '../shared/contracts/architecture';
+import { architectureOf, isMultiLabel } from '../shared/contracts/members';
 import { findEncoder } from '../shared/compute/provide/provide-encoder';
 import { encoderCacheFolder } from '../shared/environment';
 import { openRegistry, type Version } from '../shared/registry/registry';
@@ -81,7 +81,7 @@ async function benchEncoderPeers(): Promise<void> {
 async function versionOf(architecture: string): Promise<Version> {
   const { versions } = await openRegistry(join(projectFolder, 'models')).list();
   const found = versions.find(
-    ({ manifest: { network } }) => network.architecture === architecture && !isMultiLabel(network),
+    ({ manifest }) => architectureOf(manifest) === architecture && !isMultiLabel(manifest),
   );
   if (found === undefined) throw new Error(`models/ holds no ${architecture}, which the peers serve`);
   return found;

@@ -1,21 +1,17 @@
-import type { io } from '@tensorflow/tfjs-core';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { cacheFolder } from '../shared/access/cache-folder';
 import { createDecoderPool } from '../shared/decode/pool/decoder-pool';
 import { levelOf } from '../shared/signal/level';
 import { sliceWindows } from '../shared/signal/windows';
+import { windowFormat } from '../shared/contracts/members';
 import { classLogits, evidenceOf } from '../shared/decision/rejection';
 import { meanProbabilities } from '../shared/decision/mean-probabilities';
 import { verdictOfWindows, type Verdict } from '../shared/decision/verdict';
 import { chooseEngine } from '../shared/compute/provide/choose-engine';
 import { loadEngine, withEncoder, type LoadedEngine } from '../shared/compute/provide/load-engine';
+import { loadMembers } from '../shared/compute/inference/load-members';
 import { createWindowScorer, type WindowScorer } from '../shared/compute/inference/window-scorer';
 import { wilsonInterval } from '../shared/metrics/wilson-interval';
-import { createNetwork } from '../shared/compute/network/create-network';
-import { ensembleParameters, splitMembers } from '../shared/compute/network/ensemble';
 import { openRegistry, type Version } from '../shared/registry/registry';
-import { decodeWeights, weightsFileNames } from '../shared/registry/weights-file';
 import { loadDataset, type LabelledClip } from '../services/trainer/data/dataset';
 import { distortions } from './distortions';
 
@@ -35,17 +31,17 @@ export async function benchRobustness(): Promise<void> {
   const version = await openRegistry(process.env['MODELS_DIR'] ?? 'models').choose(
     process.env['MODEL_VERSION'],
   );
-  const { frontEnd } = version.manifest;
-  const engine = await withEncoder(await loadEngine(choice), frontEnd);
+  const format = windowFormat(version.manifest);
+  const engine = await withEncoder(await loadEngine(choice), version.manifest.frontEnds);
   const judges = await judgesOf(version, engine);
   const decoder = createDecoderPool({ threads: 2 });
   const decode = async (bytes: Uint8Array): Promise<Float32Array> =>
-    (await decoder.decode(bytes, { sampleRate: frontEnd.sampleRate, maxSeconds: 60 })).samples;
+    (await decoder.decode(bytes, { sampleRate: format.sampleRate, maxSeconds: 60 })).samples;
   try {
     const { clips } = await loadDataset({
       folder: process.env['DATA_DIR'] ?? 'data/ESC-50',
       esc10Only: true,
-      frontEnd,
+      format,
       decoder,
       cacheFolder: cacheFolder('clips', process.env),
     });
@@ -60,7 +56,7 @@ export async function benchRobustness(): Promise<void> {
       );
       let [correct, unknown] = [0, 0];
       for (const [index, { scorer, clip }] of heard.entries()) {
-        const sound = await apply(clip.samples, frontEnd.sampleRate, decode, index + 1);
+        const sound = await apply(clip.samples, format.sampleRate, decode, index + 1);
         const verdict = judge(scorer, sound, version);
         if (verdict.predictions[0]!.label === className(clip, version)) correct += 1;
         if (verdict.unknown) unknown += 1;
@@ -86,32 +82,22 @@ function className({ label }: LabelledClip, { manifest }: Version): string {
   return manifest.classes[label]!;
 }
 
-async function judgesOf({ folder, manifest }: Version, engine: LoadedEngine): Promise<Judge[]> {
-  const { members = 1, protocol } = manifest;
-  const network = createNetwork(manifest.network, manifest.classes.length);
-  const specs = JSON.parse(
-    await readFile(join(folder, weightsFileNames.manifest), 'utf8'),
-  ) as io.WeightsManifestConfig;
-  const bytes = await readFile(join(folder, weightsFileNames.bytes));
-  const values = decodeWeights({ parameters: ensembleParameters(network, members) }, specs, bytes);
-  const folds = protocol.validationFold === null ? protocol.trainFolds : [protocol.validationFold];
-  const networks = splitMembers(network, values, members);
-  const membersPerFold = members / folds.length;
+async function judgesOf(version: Version, engine: LoadedEngine): Promise<Judge[]> {
+  const { validationFold, trainFolds } = version.manifest.protocol;
+  const members = await loadMembers(version);
+  const folds = validationFold === null ? trainFolds : [validationFold];
+  const perFold = members.length / folds.length;
   return folds.map((fold, index) => {
-    const own = networks.slice(index * membersPerFold, (index + 1) * membersPerFold);
-    return { fold, scorer: createWindowScorer(network, own, manifest.frontEnd, engine) };
+    const own = members.slice(index * perFold, (index + 1) * perFold);
+    return { fold, scorer: createWindowScorer(own, engine) };
   });
 }
 
 /** Judges a sound as an upload: its windows, their inputs, and the mean over the audible ones. */
 function judge(scorer: WindowScorer, sound: Float32Array, { manifest }: Version): Verdict {
-  const { frontEnd, classes, calibration } = manifest;
-  const windows = sliceWindows(
-    sound,
-    frontEnd.sampleRate,
-    frontEnd.windowSeconds,
-    frontEnd.windowSeconds / 2,
-  );
+  const { classes, calibration } = manifest;
+  const { sampleRate, windowSeconds } = windowFormat(manifest);
+  const windows = sliceWindows(sound, sampleRate, windowSeconds, windowSeconds / 2);
   const judged = windows.map(({ samples }) => {
     const rows = scorer.logits([samples])[0]!;
     const probabilities = meanProbabilities(

@@ -4,11 +4,14 @@ import { findEncoderFor } from '../shared/compute/provide/provide-encoder';
 import { encoderCacheFolder } from '../shared/environment';
 
 /**
- * Adds the pretrained encoder's file to the engine, if the front end needs it and the file is on this
+ * Adds the pretrained encoder's file to the engine, if a network needs it and the file is on this
  * machine. Reads `ENCODER` as the service does.
  */
-export async function withEncoderFile(choice: EngineChoice, network: NetworkConfig): Promise<EngineChoice> {
+export async function withEncoderFile(
+  choice: EngineChoice,
+  ...networks: readonly NetworkConfig[]
+): Promise<EngineChoice> {
   const wish = process.env['ENCODER'] ?? 'auto';
-  const encoderFile = await findEncoderFor([network], wish, encoderCacheFolder());
+  const encoderFile = await findEncoderFor(networks, wish, encoderCacheFolder());
   return encoderFile === undefined ? choice : { ...choice, encoderFile };
 }

@@ -122,7 +122,7 @@ class Version(nn.Module):
         super().__init__()
         self.front_end, self.network = FrontEnd(), Network()
         self.network.load(torch.load(file, map_location="cpu", weights_only=True))
-        members = manifest.get("members", 1)
+        members = len(manifest["members"])
         prefix = lambda m: "" if members == 1 else f"{m}/"
         head = lambda name: [torch.from_numpy(weights[f"{prefix(m)}dense/{name}"]) for m in range(members)]
         self.register_buffer("kernel", torch.cat(head("kernel"), 1))

@@ -154,7 +154,7 @@ def load_model(folder):
     Returns the network in inference mode and the class names.
     """
     manifest, weights = read_version(folder)
-    network, classes = manifest["network"], manifest["classes"]
+    network, classes = manifest["members"][0]["network"], manifest["classes"]
     if network["architecture"] == "encoder":
         return encoder.Version(os.environ["ENCODER_FILE"], manifest, weights).eval(), classes
     if network["architecture"] == "cnn":

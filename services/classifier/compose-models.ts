@@ -1,6 +1,7 @@
 import { encoderCacheFolder } from '../../shared/environment';
 import { systemClock } from '../../shared/runtime/clock';
 import type { NetworkConfig } from '../../shared/contracts/architecture';
+import { distinctNetworks, encoderOf } from '../../shared/contracts/members';
 import type { EngineChoice } from '../../shared/compute/provide/choose-engine';
 import { fetchEncoder, findEncoder, findEncoderFor } from '../../shared/compute/provide/provide-encoder';
 import { AppError } from '../../shared/errors/app-error';
@@ -88,7 +89,7 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
       new LoadedModel({
         manifest: version.manifest,
         start: async () => {
-          const choice = await choose(chooser.atOnce, [version.manifest.network]);
+          const choice = await choose(chooser.atOnce, distinctNetworks(version.manifest));
           assertEncoder(version, choice);
           // WebAssembly would take seconds for a large batch, and gains nothing by having seen one.
           const isSlow = choice.kind === 'wasm' && choice.kernels === undefined;
@@ -174,8 +175,9 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
  * Before a thread is started for nothing. @throws AppError engine-unavailable where the version's
  * encoder is not here
  */
-function assertEncoder({ manifest: { frontEnd } }: Version, { encoderFile }: EngineChoice): void {
-  if (frontEnd.kind === 'encoder' && encoderFile === undefined) throw encoderMissing(frontEnd);
+function assertEncoder({ manifest }: Version, { encoderFile }: EngineChoice): void {
+  const encoder = encoderOf(manifest.frontEnds);
+  if (encoder !== undefined && encoderFile === undefined) throw encoderMissing(encoder);
 }
 
 /** The engine with the pretrained encoder's file, where it is on this machine. */

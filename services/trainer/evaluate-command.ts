@@ -2,18 +2,16 @@ import { join } from 'node:path';
 import { writeFileAtomically } from '../../shared/runtime/write-atomically';
 import { reportFileName, readReport } from '../../shared/registry/report-file';
 import { manifestFileName, openRegistry, type Version } from '../../shared/registry/registry';
-import { viewsOf } from '../../shared/contracts/front-end';
 import type { ServedFigures, ServedReport } from '../../shared/contracts/report';
 import { AppError } from '../../shared/errors/app-error';
-import type { Scorer } from '../../shared/compute/inference/scorer';
 import { foldedBySource } from './data/folds';
 import { flagOf, parseTrainingRequest } from './options/command-line';
-import { answersOf, examplesOf } from './optimise/predict';
+import { answersOf, examplesOf, type MemberScorer } from './optimise/predict';
 import { answeredShares } from './evaluate/publish-version';
 import { interval, percent } from './report/markup/format';
 import { renderReportHtml } from './report/render-report-html';
 import { judgedClips, servedReport, type JudgedClips } from './evaluate/served-figures';
-import { loadNetworks } from './evaluate/version-networks';
+import { loadScorers } from './evaluate/load-scorers';
 import { openTrainingContext, type CommandContext, type TrainingContext } from './context/training-context';
 
 /**
@@ -27,8 +25,8 @@ export async function evaluateCommand(
   context: CommandContext,
 ): Promise<void> {
   const version = await openRegistry(context.config.modelsFolder).read(name);
-  const { network, recipe } = version.manifest;
-  const { architecture } = network;
+  const { members, recipe } = version.manifest;
+  const { architecture } = members[0].network;
   const asked = parseTrainingRequest([...options, `${flagOf('architecture')}=${architecture}`]);
   const request = { ...asked, recipe };
   const training = await openTrainingContext(request, context);
@@ -39,30 +37,30 @@ export async function evaluateCommand(
 
 async function judgeVersion(version: Version, { dataset, engine }: TrainingContext): Promise<ServedReport> {
   const { manifest } = version;
-  const { frontEnd, classes, calibration, protocol } = manifest;
+  const { frontEnds, classes, calibration, protocol } = manifest;
   if (classes.join() !== dataset.classes.join()) {
     throw new AppError(
       'invalid-dataset',
       `${manifest.version} was trained on other classes than these data have.`,
     );
   }
-  const scorers = await loadNetworks(version, engine);
+  const members = await loadScorers(version, engine);
   const { clips: all } = protocol.leaveOneSourceOut ? foldedBySource(dataset, protocol.testFold) : dataset;
-  const judge = (networks: readonly Scorer[], fold: number): JudgedClips => {
+  const judge = (judges: readonly MemberScorer[], fold: number): JudgedClips => {
     const clips = all.filter((clip) => clip.fold === fold);
-    return judgedClips(clips, answersOf(networks, examplesOf(clips, frontEnd, engine), classes.length));
+    return judgedClips(clips, answersOf(judges, examplesOf(clips, frontEnds, engine), classes.length));
   };
-  const views = viewsOf(frontEnd).length;
   const { validationFold, testFold, trainFolds } = protocol;
+  const perFold = members.length / trainFolds.length;
   try {
     const folds =
       validationFold === null
-        ? trainFolds.map((fold, index) => judge(scorers.slice(index * views, (index + 1) * views), fold))
-        : [judge(scorers, validationFold)];
-    const test = testFold === null ? undefined : judge(scorers, testFold);
+        ? trainFolds.map((fold, index) => judge(members.slice(index * perFold, (index + 1) * perFold), fold))
+        : [judge(members, validationFold)];
+    const test = testFold === null ? undefined : judge(members, testFold);
     return servedReport(folds, test, calibration);
   } finally {
-    for (const scorer of scorers) scorer.dispose();
+    for (const { scorer } of members) scorer.dispose();
   }
 }
 

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
 import { createNetwork } from '../../shared/compute/network/create-network';
+import { architectureOf } from '../../shared/contracts/members';
 import { AppError } from '../../shared/errors/app-error';
 import { assertTrains } from '../../shared/jobs/assert-trains';
 import { captureOutput } from '../../shared/observability/capture-output';
@@ -127,9 +128,9 @@ async function summaryOf(
   const network = createNetwork(publishedForm(config, recipe), 10);
   const { versions } = await openRegistry(modelsFolder).list();
   const manifests = versions.map(({ manifest }) => manifest);
-  const held = manifests.filter(({ network: { architecture: name } }) => name === request.architecture);
+  const held = manifests.filter((manifest) => architectureOf(manifest) === request.architecture);
   return [
-    summarise(network, recipe.frontEnd, request.hyperparameters.batchSize ?? 32),
+    summarise(network, recipe.frontEnds, request.hyperparameters.batchSize ?? 32),
     ...held.map((manifest) => `In ${modelsFolder}: ${describeHolding(manifest)}`),
   ].join('\n');
 }

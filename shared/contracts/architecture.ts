@@ -66,8 +66,3 @@ export type MelConfig = z.infer<typeof melSchema>;
 export type EncoderHeadConfig = z.infer<typeof encoderHeadSchema>;
 export type NetworkConfig = z.infer<typeof networkConfigSchema>;
 export type Architecture = NetworkConfig['architecture'];
-
-/** Whether several classes may be heard at once. */
-export function isMultiLabel(config: NetworkConfig): boolean {
-  return config.architecture === 'encoder' && config.multiLabel === true;
-}

@@ -68,44 +68,20 @@ export const encoderFrontEndSchema = z.strictObject({
 });
 export type EncoderFrontEnd = z.infer<typeof encoderFrontEndSchema>;
 
-/** One way to hear a window: what a single network is given. */
-export type View = FramesFrontEnd | LogMelFrontEnd | EncoderFrontEnd;
-
 /**
- * Several views of the same window, for a version of several networks: they take turns, network `i` has
- * view `i mod views.length`. What a short analysis frame shows a long one blurs, and the other way
- * round.
- */
-export const viewsFrontEndSchema = z
-  .strictObject({ kind: z.literal('views'), ...common, views: z.array(logMelFrontEndSchema).min(2).max(16) })
-  .refine(
-    ({ sampleRate, windowSeconds, views }) =>
-      views.every((view) => view.sampleRate === sampleRate && view.windowSeconds === windowSeconds),
-    'All views are of the same window: of one sample rate and one length.',
-  );
-export type ViewsFrontEnd = z.infer<typeof viewsFrontEndSchema>;
-
-/**
- * How sound becomes the networks' input. It belongs to the checkpoint: whoever decodes, windows or
+ * How a window becomes a network's inputs. It belongs to the checkpoint: whoever decodes, windows or
  * resamples for a model takes the figures from here.
  */
 export const frontEndSchema = z.discriminatedUnion('kind', [
   framesFrontEndSchema,
   logMelFrontEndSchema,
   encoderFrontEndSchema,
-  viewsFrontEndSchema,
 ]);
 export type FrontEnd = z.infer<typeof frontEndSchema>;
 
 /** Whether a constant offset of the microphone is taken away before the front end. */
 export function removesOffset({ kind, removeOffset }: FrontEnd): boolean {
   return removeOffset ?? kind !== 'frames';
-}
-
-/** In the order in which a version's networks take them; of most front ends it is one. */
-export function viewsOf(frontEnd: FrontEnd): readonly [View, ...View[]] {
-  if (frontEnd.kind !== 'views') return [frontEnd];
-  return frontEnd.views as [View, ...View[]];
 }
 
 /** The report's front end: 9 frames of 16,000 samples from 5 s at 16 kHz, hop 0.5 s (report, "Data"). */
@@ -138,18 +114,13 @@ export const melFrontEnd: LogMelFrontEnd = {
 
 /**
  * `mel`'s: the tones of an instrument, a voice or a rotor in frames of 93 ms every 20 ms; crackling,
- * drops and strokes in frames of 12 ms every 5 ms, three crops of 1.28 s (docs/experiments.md has what
- * else was tried).
+ * drops and strokes in frames of 12 ms every 5 ms, three crops of 1.28 s. What a short analysis frame
+ * shows, a long one blurs, and the other way round (docs/experiments.md has what else was tried).
  */
-export const melViews: ViewsFrontEnd = {
-  kind: 'views',
-  sampleRate: melFrontEnd.sampleRate,
-  windowSeconds: melFrontEnd.windowSeconds,
-  views: [
-    { ...melFrontEnd, fftSamples: 4096 },
-    { ...melFrontEnd, fftSamples: 512, hopSamples: 220, lowestHz: 60, cropFrames: 256 },
-  ],
-};
+export const melFrontEnds: readonly [LogMelFrontEnd, LogMelFrontEnd] = [
+  { ...melFrontEnd, fftSamples: 4096 },
+  { ...melFrontEnd, fftSamples: 512, hopSamples: 220, lowestHz: 60, cropFrames: 256 },
+];
 
 /** EfficientAT's mn04_as at 32 kHz (shared/encoder/mobile-net.ts), which hears 5 s at once here. */
 export const encoderFrontEnd: EncoderFrontEnd = {

@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { networkConfigSchema } from './architecture';
 import { augmentationSchema } from './augmentation';
 import { calibrationSchema } from './calibration';
-import { frontEndSchema } from './front-end';
+import { frontEndsSchema, membersSchema } from './members';
 
 const fold = z.int().min(1);
 const ratio = z.number().min(0).max(1);
@@ -100,22 +99,23 @@ export const protocolSchema = z.strictObject({
 });
 export type Protocol = z.infer<typeof protocolSchema>;
 
+/** Of manifests and reports; 1 had one network and one front end, of several views. */
+export const manifestFormat = 2;
+
 /**
  * `manifest.json` of a version in models/: all that is needed to load it, check it and make it again.
  */
 export const manifestSchema = z.strictObject({
-  formatVersion: z.literal(1),
+  formatVersion: z.literal(manifestFormat),
   /** The folder's name. */
   version: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,99}$/),
   createdAt: z.iso.datetime(),
-  network: networkConfigSchema,
-  /** Networks of that kind, whose probabilities are averaged; absent: one. */
-  members: z.int().min(2).max(64).optional(),
-  /** None of a version that has nothing but its encoder. */
+  frontEnds: frontEndsSchema,
+  members: membersSchema,
+  /** Of all members; none of a version that has nothing but its encoder. */
   parameters: z.int().min(0),
   /** Class names, in the order of the network's outputs. */
   classes: z.array(z.string().min(1)).min(2).max(1000),
-  frontEnd: frontEndSchema,
   /** The recipe that trained it; absent: its architecture's own. */
   recipe: z.string().min(1).optional(),
   hyperparameters: hyperparametersSchema,

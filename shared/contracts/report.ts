@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { calibrationReportSchema } from './calibration';
 import { evaluationSchema } from './evaluation';
 import { gateDecisionSchema } from './lifecycle';
-import { manifestSchema } from './manifest';
+import { manifestFormat, manifestSchema } from './manifest';
 
 const ratio = z.number().min(0).max(1);
 const epochNumber = z.int().positive();
@@ -161,14 +161,13 @@ export type ValidationProfile = z.infer<typeof validationProfileSchema>;
 
 /** `report.json` of a version: how it was trained and what it is worth. */
 export const reportSchema = z.strictObject({
-  formatVersion: z.literal(1),
+  formatVersion: z.literal(manifestFormat),
   version: manifestSchema.shape.version,
   createdAt: manifestSchema.shape.createdAt,
   configuration: manifestSchema.pick({
-    network: true,
+    frontEnds: true,
     members: true,
     classes: true,
-    frontEnd: true,
     recipe: true,
     hyperparameters: true,
     initialisation: true,

@@ -14,18 +14,19 @@ export function classLogits(outputs: Float32Array, classes: number): Float32Arra
 
 /**
  * Computes the evidence for each class beside its probability, from 0 to 1: the mean over a window's
- * inputs and a version's networks.
- * @param rows the outputs of each input of each network
- * @returns undefined where the rows hold class logits only
+ * inputs and those of a version's networks that judge it.
+ * @param outputs of each input of each network
+ * @returns undefined where they hold class logits only
  */
-export function evidenceOf(rows: readonly Float32Array[], classes: number): Float32Array | undefined {
-  const length = rows[0]?.length ?? 0;
-  if (length <= classes) return undefined;
+export function evidenceOf(outputs: readonly Float32Array[], classes: number): Float32Array | undefined {
+  const rows = outputs.filter(({ length }) => length > classes);
+  if (rows.length === 0) return undefined;
   const { ownTags } = headOutputs(classes);
   const evidence = new Float32Array(classes);
   for (const row of rows) {
     for (let c = 0; c < classes; c++) {
-      const value = length === classes + 1 ? sigmoid(row[classes]!) : tagEvidence(sigmoid(row[ownTags + c]!));
+      const value =
+        row.length === classes + 1 ? sigmoid(row[classes]!) : tagEvidence(sigmoid(row[ownTags + c]!));
       evidence[c]! += value / rows.length;
     }
   }
@@ -45,11 +46,15 @@ function tagEvidence(probability: number): number {
 
 /**
  * Returns the probabilities of the AudioSet tags, which do not exclude each other: the mean over the
- * rows.
+ * rows that have them.
  * @returns undefined for a version without the encoder
  */
-export function tagProbabilities(rows: readonly Float32Array[], classes: number): Float32Array | undefined {
-  const { tags, length } = headOutputs(classes);
-  if (rows[0]?.length !== length) return undefined;
+export function tagProbabilities(
+  outputs: readonly Float32Array[],
+  classes: number,
+): Float32Array | undefined {
+  const { tags, length: tagged } = headOutputs(classes);
+  const rows = outputs.filter(({ length }) => length === tagged);
+  if (rows.length === 0) return undefined;
   return independentProbabilities(rows.map((row) => row.subarray(tags)));
 }

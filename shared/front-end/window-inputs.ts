@@ -1,57 +1,57 @@
-import type { FramesFrontEnd, LogMelFrontEnd, View } from '../contracts/front-end';
+import type { FramesFrontEnd, FrontEnd, LogMelFrontEnd } from '../contracts/front-end';
 import { encoderOutputs } from '../encoder/mobile-net';
 import { joinedSamples, joinFrames } from './frames';
 import { logMelCrops } from './log-mel';
 
-/** A view that is computed without a network. */
-export type PlainView = FramesFrontEnd | LogMelFrontEnd;
+/** A front end that is computed without a network. */
+export type PlainFrontEnd = FramesFrontEnd | LogMelFrontEnd;
 
 /** Returns the length of one input of the network. */
-export function inputLength(view: View): number {
-  switch (view.kind) {
+export function inputLength(frontEnd: FrontEnd): number {
+  switch (frontEnd.kind) {
     case 'frames':
-      return joinedSamples(view);
+      return joinedSamples(frontEnd);
     case 'log-mel':
-      return view.cropFrames * view.melBins;
+      return frontEnd.cropFrames * frontEnd.melBins;
     case 'encoder':
       return encoderOutputs;
   }
 }
 
 /** Returns the maximum number of inputs per window. */
-export function inputsPerWindow(view: View): number {
-  return view.kind === 'log-mel' ? view.crops : 1;
+export function inputsPerWindow(frontEnd: FrontEnd): number {
+  return frontEnd.kind === 'log-mel' ? frontEnd.crops : 1;
 }
 
 /**
- * Computes the inputs of a network from a window, for any view: one input or several, whose
+ * Computes the inputs of a network from a window, for any front end: one input or several, whose
  * probabilities are averaged.
- * @param window mono at the view's rate, cut to its length; a shorter one is padded as the view requires
- * @returns at least one array of `inputLength(view)`
+ * @param window mono at the front end's rate, cut to its length; a shorter one is padded as the front end requires
+ * @returns at least one array of `inputLength(frontEnd)`
  */
-export function windowInputs(window: Float32Array, view: PlainView): Float32Array[] {
-  const length = inputLength(view);
-  const memory = new Float32Array(inputsPerWindow(view) * length);
-  const count = writeWindowInputs(window, view, memory, 0);
+export function windowInputs(window: Float32Array, frontEnd: PlainFrontEnd): Float32Array[] {
+  const length = inputLength(frontEnd);
+  const memory = new Float32Array(inputsPerWindow(frontEnd) * length);
+  const count = writeWindowInputs(window, frontEnd, memory, 0);
   return Array.from({ length: count }, (_, input) => memory.subarray(input * length, (input + 1) * length));
 }
 
 /**
- * Writes the result of `windowInputs` to `out` from `offset` on: at most `inputsPerWindow(view)` inputs.
+ * Writes the result of `windowInputs` to `out` from `offset` on: at most `inputsPerWindow(frontEnd)` inputs.
  * @returns the number of inputs
  */
 export function writeWindowInputs(
   window: Float32Array,
-  view: PlainView,
+  frontEnd: PlainFrontEnd,
   out: Float32Array,
   offset: number,
 ): number {
-  switch (view.kind) {
+  switch (frontEnd.kind) {
     case 'frames':
-      joinFrames(window, view, out, offset);
+      joinFrames(window, frontEnd, out, offset);
       return 1;
     case 'log-mel': {
-      const crops = logMelCrops(window, view);
+      const crops = logMelCrops(window, frontEnd);
       crops.forEach((crop, index) => {
         out.set(crop, offset + index * crop.length);
       });

@@ -1,5 +1,6 @@
 import { goldenClips } from '../front-end/golden-clips';
 import type { Golden } from '../contracts/lifecycle';
+import { windowFormat } from '../contracts/members';
 import type { Inference } from '../compute/inference/inference';
 import { AppError } from '../errors/app-error';
 import type { Parity } from './gate';
@@ -13,8 +14,9 @@ export async function measureParity(
   inference: Pick<Inference, 'manifest' | 'infer'>,
   golden: Golden,
 ): Promise<Parity> {
-  const { frontEnd, classes } = inference.manifest;
-  const clips = goldenClips(frontEnd.sampleRate, frontEnd.windowSeconds);
+  const { classes } = inference.manifest;
+  const { sampleRate, windowSeconds } = windowFormat(inference.manifest);
+  const clips = goldenClips(sampleRate, windowSeconds);
   let largestDifference = 0;
   for (const { name, samples } of clips) {
     const stored = golden.clips.find(({ clip }) => clip === name);

@@ -1,3 +1,4 @@
+import { windowFormat } from '../contracts/members';
 import { goldenClips } from '../front-end/golden-clips';
 import type { EngineChoice } from '../compute/provide/choose-engine';
 import type { Inference } from '../compute/inference/inference';
@@ -59,7 +60,7 @@ async function withInference<T>(
 
 /** Uses a different window each time, so that an engine's cache of frames does not help. */
 async function medianWindowMs(inference: Inference): Promise<number> {
-  const { sampleRate, windowSeconds } = inference.manifest.frontEnd;
+  const { sampleRate, windowSeconds } = windowFormat(inference.manifest);
   const { samples } = goldenClips(sampleRate, windowSeconds)[0]!;
   const times: number[] = [];
   for (let repeat = 0; repeat < timedWindows; repeat += 1) {

@@ -1,5 +1,6 @@
 import { maxPrevious, type GateCheck, type GateDecision } from '../contracts/lifecycle';
 import type { NetworkConfig } from '../contracts/architecture';
+import { distinctNetworks } from '../contracts/members';
 import type { EngineChoice } from '../compute/provide/choose-engine';
 import { AppError, isDiskFull } from '../errors/app-error';
 import { openRegistry, type Registry, type Version } from '../registry/registry';
@@ -78,7 +79,7 @@ export async function promoteVersion(options: PromoteOptions): Promise<Promotion
 }
 
 function networksOf(...versions: readonly (Version | undefined)[]): NetworkConfig[] {
-  return versions.flatMap((version) => (version === undefined ? [] : [version.manifest.network]));
+  return versions.flatMap((version) => (version === undefined ? [] : distinctNetworks(version.manifest)));
 }
 
 function assertMayBePromoted({ state }: ServingReading, name: string): void {

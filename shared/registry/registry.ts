@@ -1,9 +1,9 @@
 import type { Stats } from 'node:fs';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { isMultiLabel } from '../contracts/architecture';
-import { viewsOf } from '../contracts/front-end';
-import { manifestSchema, type Manifest } from '../contracts/manifest';
+import { z } from 'zod';
+import { compositionFault, isMultiLabel } from '../contracts/members';
+import { manifestFormat, manifestSchema, type Manifest } from '../contracts/manifest';
 import { AppError } from '../errors/app-error';
 import { isAbsent, isShortage } from '../errors/machine-fault';
 import { fileSha256 } from '../runtime/file-sha256';
@@ -148,7 +148,7 @@ export function openRegistry(
 function bestFirst(a: Version, b: Version): number {
   const [first, second] = [a.manifest, b.manifest];
   return (
-    Number(isMultiLabel(first.network)) - Number(isMultiLabel(second.network)) ||
+    Number(isMultiLabel(first)) - Number(isMultiLabel(second)) ||
     second.metrics.validationAccuracy - first.metrics.validationAccuracy ||
     first.metrics.validationLoss - second.metrics.validationLoss ||
     first.version.localeCompare(second.version)
@@ -203,21 +203,17 @@ async function readVersion(folder: string, name: string): Promise<Version> {
   return { folder, manifest };
 }
 
-/**
- * Checks that each view of the front end has equally many networks, and each class of a multi-label
- * version a threshold.
- */
+/** Checks what no field shows by itself: how members and front ends fit, and the thresholds. */
 function checked(manifest: Manifest): Manifest {
-  const { members = 1, frontEnd, network, classes, calibration } = manifest;
+  const { classes, calibration } = manifest;
   const thresholds = calibration?.thresholds;
-  if (isMultiLabel(network) ? thresholds?.length !== classes.length : thresholds !== undefined) {
+  const fault = compositionFault(manifest);
+  if (fault !== undefined) throw new AppError('invalid-checkpoint', `${manifestFileName}: ${fault}.`);
+  if (isMultiLabel(manifest) ? thresholds?.length !== classes.length : thresholds !== undefined) {
     const message = `${manifestFileName}: calibration.thresholds: a multi-label version, and no other, has one for each class.`;
     throw new AppError('invalid-checkpoint', message);
   }
-  const views = viewsOf(frontEnd).length;
-  if (members % views === 0) return manifest;
-  const message = `${manifestFileName}: members: ${members} networks cannot take turns at ${views} views.`;
-  throw new AppError('invalid-checkpoint', message);
+  return manifest;
 }
 
 function parseManifest(text: string): Manifest {
@@ -227,9 +223,24 @@ function parseManifest(text: string): Manifest {
   } catch (cause) {
     throw new AppError('invalid-checkpoint', `${manifestFileName} is not JSON.`, { cause });
   }
+  assertFormat(json);
   const parsed = manifestSchema.safeParse(json);
   if (parsed.success) return checked(parsed.data);
   const [issue] = parsed.error.issues;
   const where = issue?.path.join('.') ?? '';
   throw new AppError('invalid-checkpoint', `${manifestFileName}: ${where}: ${issue?.message ?? 'invalid'}.`);
+}
+
+const formatSchema = z.looseObject({ formatVersion: z.number() });
+
+/** @throws AppError invalid-checkpoint for a manifest of another release, with what to do */
+function assertFormat(json: unknown): void {
+  const { formatVersion } = formatSchema.safeParse(json).data ?? {};
+  if (formatVersion === undefined || formatVersion === manifestFormat) return;
+  const remedy =
+    formatVersion < manifestFormat
+      ? 'train the version anew, or serve it with the release that made it'
+      : 'it was made by a later release: serve it with that one';
+  const message = `${manifestFileName} is of format ${formatVersion}, and this release reads format ${manifestFormat}: ${remedy}.`;
+  throw new AppError('invalid-checkpoint', message);
 }

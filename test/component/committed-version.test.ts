@@ -5,6 +5,7 @@ import { sliceWindows } from '../../shared/signal/windows';
 import { levelOf } from '../../shared/signal/level';
 import type { ClipDecoder } from '../../shared/signal/clip';
 import { reportSchema } from '../../shared/contracts/report';
+import { architectureOf, encoderOf, windowFormat } from '../../shared/contracts/members';
 import { verdictOfWindows, type Verdict } from '../../shared/decision/verdict';
 import type { Inference } from '../../shared/compute/inference/inference';
 import { startInference } from '../../shared/compute/inference/start-inference';
@@ -24,7 +25,7 @@ let decoder: ClipDecoder;
 beforeAll(async () => {
   // Of those that need no encoder, which is not part of the project.
   const { versions } = await openRegistry(join(projectFolder, 'models')).list();
-  version = versions.find(({ manifest }) => manifest.frontEnd.kind !== 'encoder')!;
+  version = versions.find(({ manifest }) => encoderOf(manifest.frontEnds) === undefined)!;
   inference = await startInference({
     choice: await chooseTestEngine(),
     version,
@@ -39,18 +40,14 @@ afterAll(async () => {
 });
 
 async function decode(bytes: Uint8Array): Promise<Float32Array> {
-  const { sampleRate } = version.manifest.frontEnd;
+  const { sampleRate } = windowFormat(version.manifest);
   return (await decoder.decode(bytes, { sampleRate, maxSeconds: 60 })).samples;
 }
 
 async function hear(sound: Float32Array): Promise<Verdict> {
-  const { frontEnd, classes, calibration } = version.manifest;
-  const windows = sliceWindows(
-    sound,
-    frontEnd.sampleRate,
-    frontEnd.windowSeconds,
-    frontEnd.windowSeconds / 2,
-  );
+  const { classes, calibration } = version.manifest;
+  const { sampleRate, windowSeconds } = windowFormat(version.manifest);
+  const windows = sliceWindows(sound, sampleRate, windowSeconds, windowSeconds / 2);
   const { probabilities, evidence } = await inference.infer(windows.map(({ samples }) => samples));
   return verdictOfWindows(
     windows.map(({ samples }, index) => ({
@@ -65,7 +62,7 @@ async function hear(sound: Float32Array): Promise<Verdict> {
 describe('the version that a fresh start serves without an encoder', () => {
   it('is a mel network of at most 4 MB that was validated, calibrated and tested', async () => {
     const { manifest, folder } = version;
-    expect(manifest.network.architecture).toMatch(/^mel/);
+    expect(architectureOf(manifest)).toMatch(/^mel/);
     expect(manifest.weights.bytes).toBeLessThanOrEqual(4e6);
     expect(manifest.weights.maxLogitError).toBeLessThan(0.05);
     expect(manifest.metrics.validationAccuracy).toBeGreaterThan(0.9);

@@ -142,7 +142,9 @@ fi`,
     );
     const models = join(folder, 'models');
     await publishRandomModel(models, 'cnn-random', {
-      changes: { network: { architecture: 'cnn', dropout: 0.1, batchNorm: 'applied' } },
+      changes: {
+        members: [{ frontEnd: 0, network: { architecture: 'cnn', dropout: 0.1, batchNorm: 'applied' } }],
+      },
     });
     const env = {
       XDG_CACHE_HOME: folder,

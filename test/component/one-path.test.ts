@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDecoderPool } from '../../shared/decode/pool/decoder-pool';
 import { classificationSchema, type Prediction } from '../../shared/contracts/classification';
+import { architectureOf, distinctNetworks, encoderOf, windowFormat } from '../../shared/contracts/members';
 import { meanProbabilities } from '../../shared/decision/mean-probabilities';
 import { loadScoringEngine, withEncoder } from '../../shared/compute/provide/load-engine';
 import { openRegistry, type Version } from '../../shared/registry/registry';
 import { loadDataset } from '../../services/trainer/data/dataset';
 import { answersOf, examplesOf } from '../../services/trainer/optimise/predict';
-import { loadNetworks } from '../../services/trainer/evaluate/version-networks';
+import { loadScorers } from '../../services/trainer/evaluate/load-scorers';
 import { runCli } from '../support/cli-process';
 import { pcmWav } from '../support/pcm-clips';
 import { describeWithEncoder, publishedEncoderFile } from '../support/pretrained';
@@ -54,25 +55,28 @@ function byLabel(predictions: readonly Prediction[]): Probabilities {
 
 /** As the trainer reads, hears and judges a clip of a dataset. */
 async function byTrainer(version: Version): Promise<Probabilities> {
-  const { frontEnd, network, classes, calibration } = version.manifest;
+  const { frontEnds, classes, calibration } = version.manifest;
   const choice = await chooseTestEngine('wasm');
-  const found = frontEnd.kind === 'encoder' ? { ...choice, encoderFile: publishedEncoderFile } : choice;
-  const engine = await withEncoder(await loadScoringEngine(found, network), frontEnd);
+  const found = encoderOf(frontEnds) ? { ...choice, encoderFile: publishedEncoderFile } : choice;
+  const engine = await withEncoder(
+    await loadScoringEngine(found, ...distinctNetworks(version.manifest)),
+    frontEnds,
+  );
   const decoder = createDecoderPool({ threads: 1 });
-  const scorers = await loadNetworks(version, engine);
+  const members = await loadScorers(version, engine);
   try {
     const { clips } = await loadDataset({
       folder: join(folder, 'data'),
       cacheFolder: join(folder, 'cache'),
-      frontEnd,
+      format: windowFormat(version.manifest),
       decoder,
     });
-    const example = examplesOf(clips.slice(0, 1), frontEnd, engine);
-    const { logits } = answersOf(scorers, example, classes.length);
+    const example = examplesOf(clips.slice(0, 1), frontEnds, engine);
+    const { logits } = answersOf(members, example, classes.length);
     const probabilities = meanProbabilities(logits[0]!, calibration?.temperature);
     return Object.fromEntries(classes.map((name, index) => [name, probabilities[index]!]));
   } finally {
-    for (const scorer of scorers) scorer.dispose();
+    for (const { scorer } of members) scorer.dispose();
     await decoder.close();
   }
 }
@@ -107,7 +111,7 @@ async function byStream(url: string): Promise<Probabilities> {
 /** The largest difference of a probability to the trainer's, by way. */
 async function gapsOf(architecture: string): Promise<Readonly<Record<string, number>>> {
   const { versions } = await openRegistry(modelsFolder).list();
-  const version = versions.find(({ manifest }) => manifest.network.architecture === architecture)!;
+  const version = versions.find(({ manifest }) => architectureOf(manifest) === architecture)!;
   const service = new ServiceProcess({
     MODELS_DIR: modelsFolder,
     MODEL_VERSION: version.manifest.version,

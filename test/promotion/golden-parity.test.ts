@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Manifest } from '../../shared/contracts/manifest';
 import type { Golden } from '../../shared/contracts/lifecycle';
 import { melFrontEnd } from '../../shared/contracts/front-end';
 import { startInference } from '../../shared/compute/inference/start-inference';
@@ -20,7 +21,7 @@ let golden: Golden;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'earshot-golden-'));
   const network = { architecture: 'mel-small', dropout: 0.3, familiarity: true } as const;
-  const changes = { network, frontEnd: melFrontEnd };
+  const changes: Partial<Manifest> = { frontEnds: [melFrontEnd], members: [{ frontEnd: 0, network }] };
   version = await publishRandomModel(folder, 'mel-random', { changes, engine: await loadTestEngine() });
   golden = (await readGolden(version.folder))!;
 });

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { melViews } from '../../shared/contracts/front-end';
+import { melFrontEnd, melFrontEnds } from '../../shared/contracts/front-end';
+import type { Manifest } from '../../shared/contracts/manifest';
 import { openRegistry } from '../../shared/registry/registry';
 import { publishRandomModel } from '../support/random-model';
 
@@ -17,6 +18,16 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** A hundredth of the parameters of the usual one, where many are published. */
+const small: Partial<Manifest> = {
+  frontEnds: [melFrontEnd],
+  members: [{ frontEnd: 0, network: { architecture: 'mel-small', dropout: 0.3 } }],
+};
+
+async function publishSmall(...names: readonly string[]): Promise<void> {
+  for (const name of names) await publishRandomModel(folder, name, { changes: small });
+}
+
 async function setMetrics(version: string, accuracy: number, loss: number): Promise<void> {
   const file = join(folder, version, 'manifest.json');
   const manifest = JSON.parse(await readFile(file, 'utf8')) as { metrics: Record<string, number> };
@@ -27,7 +38,7 @@ async function setMetrics(version: string, accuracy: number, loss: number): Prom
 
 describe('the registry', () => {
   it('chooses the highest validation accuracy, ties by the lower loss', async () => {
-    for (const name of ['a', 'b', 'c']) await publishRandomModel(folder, name);
+    await publishSmall('a', 'b', 'c');
     await setMetrics('a', 0.5, 1);
     await setMetrics('b', 0.6, 2);
     await setMetrics('c', 0.6, 1.5);
@@ -36,7 +47,7 @@ describe('the registry', () => {
   });
 
   it('chooses a multi-label version last, and refuses one without a threshold for each class', async () => {
-    for (const name of ['a', 'several', 'torn']) await publishRandomModel(folder, name);
+    await publishSmall('a', 'several', 'torn');
     await setMetrics('a', 0.1, 1);
     await setMetrics('several', 0.9, 1);
     const change = async (name: string, thresholds: number): Promise<void> => {
@@ -47,8 +58,8 @@ describe('the registry', () => {
         unknownBelow: 0,
         thresholds: manifest.classes.slice(0, thresholds).map(() => 0.5),
       };
-      const network = { architecture: 'encoder', multiLabel: true };
-      await writeFile(file, JSON.stringify({ ...manifest, network, calibration }));
+      const members = [{ frontEnd: 0, network: { architecture: 'encoder', multiLabel: true } }];
+      await writeFile(file, JSON.stringify({ ...manifest, members, calibration }));
     };
     await change('several', 1000);
     await change('torn', 1);
@@ -58,7 +69,7 @@ describe('the registry', () => {
   });
 
   it('chooses the pinned version, and refuses when it is not there', async () => {
-    for (const name of ['a', 'b']) await publishRandomModel(folder, name);
+    await publishSmall('a', 'b');
     await setMetrics('b', 1, 0);
     const chosen = await openRegistry(folder).choose('a');
     expect(chosen.manifest.version).toBe('a');
@@ -66,7 +77,7 @@ describe('the registry', () => {
   });
 
   it('names a damaged version and passes it over', async () => {
-    for (const name of ['good', 'cut', 'flipped', 'torn', 'bare']) await publishRandomModel(folder, name);
+    await publishSmall('good', 'cut', 'flipped', 'torn', 'bare');
     await setMetrics('good', 0.1, 9);
     await truncate(join(folder, 'cut', 'weights.bin'), 100);
     const weights = await readFile(join(folder, 'flipped', 'weights.bin'));
@@ -86,15 +97,58 @@ describe('the registry', () => {
     expect(chosen.manifest.version).toBe('good');
   });
 
-  it('takes no version whose networks cannot take turns at its views', async () => {
-    const changes = { frontEnd: melViews };
-    await publishRandomModel(folder, 'whole', { changes: { ...changes, members: 4 } });
-    await publishRandomModel(folder, 'odd', { changes: { ...changes, members: 3 } });
+  it('takes no version whose members and front ends do not fit', async () => {
+    const network = { architecture: 'mel', width: 12, dropout: 0.3 } as const;
+    const of = (...frontEnds: number[]): Manifest['members'] =>
+      frontEnds.map((frontEnd) => ({ frontEnd, network })) as Manifest['members'];
+    const [long, short] = melFrontEnds;
+    const compositions: Record<string, readonly [changes: Partial<Manifest>, problem: string]> = {
+      lost: [{ frontEnds: [long], members: of(0, 1) }, 'no front end 1'],
+      idle: [{ frontEnds: [long, short], members: of(0, 0) }, 'one has no member'],
+      twice: [{ frontEnds: [long, { ...long }], members: of(0, 1) }, 'two are equal'],
+      slower: [
+        { frontEnds: [long, { ...melFrontEnd, sampleRate: 32_000 }], members: of(0, 1) },
+        'sample rate',
+      ],
+    };
+    const whole: Partial<Manifest> = { frontEnds: [long, short], members: of(0, 1, 1) };
+    for (const [name, changes] of [
+      ['whole', whole] as const,
+      ...Object.entries(compositions).map(([name, [changes]]) => [name, changes] as const),
+    ]) {
+      await publishRandomModel(folder, name, { changes: { ...changes, members: of(0) } });
+      const file = join(folder, name, 'manifest.json');
+      const manifest = JSON.parse(await readFile(file, 'utf8')) as Manifest;
+      await writeFile(file, JSON.stringify({ ...manifest, ...changes }));
+    }
     const { versions, broken } = await openRegistry(folder).list();
     expect(versions.map(({ manifest }) => manifest.version)).toEqual(['whole']);
-    expect(broken).toEqual([
-      { name: 'odd', problem: expect.stringContaining('3 networks cannot take turns at 2 views') },
-    ]);
+    const problems = new Map(broken.map(({ name, problem }) => [name, problem]));
+    expect(problems.size).toBe(Object.keys(compositions).length);
+    for (const [name, [, problem]] of Object.entries(compositions)) {
+      expect(problems.get(name)).toContain(problem);
+    }
+  });
+
+  it('passes over a version of another format, and says what to do', async () => {
+    await publishSmall('present', 'earlier', 'later');
+    for (const [name, formatVersion] of [
+      ['earlier', 1],
+      ['later', 3],
+    ] as const) {
+      const file = join(folder, name, 'manifest.json');
+      const manifest = JSON.parse(await readFile(file, 'utf8')) as object;
+      await writeFile(file, JSON.stringify({ ...manifest, formatVersion }));
+    }
+    const registry = openRegistry(folder);
+    expect((await registry.choose()).manifest.version).toBe('present');
+    const { broken } = await registry.list();
+    expect(new Map(broken.map(({ name, problem }) => [name, problem]))).toEqual(
+      new Map([
+        ['earlier', expect.stringMatching(/of format 1, .* reads format 2: train the version anew/)],
+        ['later', expect.stringMatching(/of format 3, .* made by a later release/)],
+      ]),
+    );
   });
 
   it('refuses to overwrite a version', async () => {

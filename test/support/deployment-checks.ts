@@ -48,9 +48,9 @@ function sampleRatesOfVersions(): number[] {
   const versions = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   return versions.map(({ name }) => {
     const manifest = JSON.parse(readFileSync(join(folder, name, 'manifest.json'), 'utf8')) as {
-      frontEnd: { sampleRate: number };
+      frontEnds: [{ sampleRate: number }];
     };
-    return manifest.frontEnd.sampleRate;
+    return manifest.frontEnds[0].sampleRate;
   });
 }
 

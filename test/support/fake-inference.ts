@@ -7,13 +7,13 @@ import type { Inference, InferenceResult } from '../../shared/compute/inference/
 export const classes = ['dog', 'rain', 'clock', 'rooster'];
 
 export const manifest: Manifest = {
-  formatVersion: 1,
+  formatVersion: 2,
   version: 'cnn-fake-1',
   createdAt: '2026-01-02T03:04:05Z',
-  network: { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' },
+  frontEnds: [reportFrontEnd],
+  members: [{ frontEnd: 0, network: { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' } }],
   parameters: 1,
   classes,
-  frontEnd: reportFrontEnd,
   hyperparameters: { optimizer: 'adam', learningRate: 0.001, batchSize: 64, epochs: 1 },
   initialisation: 'pytorch-uniform',
   inputScaling: 'unit',

@@ -2,7 +2,12 @@ import { manifestSchema, type Manifest } from '../../shared/contracts/manifest';
 import type { Report } from '../../shared/contracts/report';
 import { describeEngine, type LoadedEngine } from '../../shared/compute/provide/load-engine';
 import { createScorer } from '../../shared/compute/inference/scorer';
-import { createNetwork } from '../../shared/compute/network/create-network';
+import {
+  joinWeights,
+  memberForms,
+  splitWeights,
+  storedParameters,
+} from '../../shared/compute/network/members';
 import { parameterCount } from '../../shared/compute/network/network';
 import { initialWeights } from '../../shared/compute/network/initial-weights';
 import { goldenFileName } from '../../shared/registry/golden-file';
@@ -31,25 +36,29 @@ export async function publishRandomModel(
   { seed = 7, changes = {}, report, engine }: RandomModelOptions = {},
 ): Promise<Version> {
   const manifest = { ...fakeManifest, ...changes };
-  const network = createNetwork(manifest.network, manifest.classes.length);
-  const weights = encodeWeights(network, initialWeights(network, seed), 'float16');
+  const forms = memberForms(manifest, manifest.classes.length);
+  const networks = forms.map(({ network }) => network);
+  const stored = { parameters: storedParameters(networks) };
+  const initial = networks.map((network, index) => initialWeights(network, seed + index));
+  const weights = encodeWeights(stored, joinWeights(initial), 'float16');
   const golden = (loaded: LoadedEngine): Record<string, string> => {
-    const scorer = createScorer(network, decodeWeights(network, weights.manifest, weights.bytes), loaded);
+    const values = splitWeights(networks, decodeWeights(stored, weights.manifest, weights.bytes));
+    const scorers = networks.map((network, index) => createScorer(network, values[index]!, loaded));
     const { temperature } = manifest.calibration ?? {};
     const answers = goldenOf(
-      [scorer],
+      forms.map(({ frontEnd }, index) => ({ frontEnd, scorer: scorers[index]! })),
       { ...manifest, engine: loaded },
       temperature,
-      describeEngine(loaded, network.config),
+      describeEngine(loaded, ...networks.map(({ config }) => config)),
     );
-    scorer.dispose();
+    for (const scorer of scorers) scorer.dispose();
     return { [goldenFileName]: JSON.stringify(answers) };
   };
   return openRegistry(folder).publish(
     manifestSchema.parse({
       ...manifest,
       version,
-      parameters: parameterCount(network),
+      parameters: networks.reduce((sum, network) => sum + parameterCount(network), 0),
       weights: {
         ...manifest.weights,
         dtype: 'float16',

@@ -57,13 +57,13 @@ export function sampleReport(classes: readonly string[] = esc10): Report {
     testMacroF1: accuracy - 0.04,
   });
   return {
-    formatVersion: 1,
+    formatVersion: 2,
     version: 'cnn-20240203-101500-5f3a',
     createdAt: '2024-02-03T10:15:00Z',
     configuration: {
-      network: { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' },
+      frontEnds: [reportFrontEnd],
+      members: [{ frontEnd: 0, network: { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' } }],
       classes: [...classes],
-      frontEnd: reportFrontEnd,
       hyperparameters: { optimizer: 'adam', learningRate: 0.001, batchSize: 64, epochs: 100 },
       initialisation: 'pytorch-uniform',
       inputScaling: 'unit',

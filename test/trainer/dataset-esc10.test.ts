@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { ClipDecoder } from '../../shared/signal/clip';
 import { createDecoderPool } from '../../shared/decode/pool/decoder-pool';
 import { reportFrontEnd } from '../../shared/contracts/front-end';
+import { windowFormat } from '../../shared/contracts/members';
 import { type Dataset, loadDataset } from '../../services/trainer/data/dataset';
 import { splitFolds } from '../../services/trainer/data/folds';
 import { describeWithEsc10, esc10Folder } from '../support/esc10';
@@ -13,7 +14,12 @@ describeWithEsc10('ESC-10, through the real decoder (needs ../shared/esc10)', ()
   let decoder: ClipDecoder;
   let dataset: Dataset;
   const load = (using: ClipDecoder): Promise<Dataset> =>
-    loadDataset({ folder: esc10Folder, frontEnd: reportFrontEnd, decoder: using, cacheFolder });
+    loadDataset({
+      folder: esc10Folder,
+      format: windowFormat({ frontEnds: [reportFrontEnd] }),
+      decoder: using,
+      cacheFolder,
+    });
 
   beforeAll(async () => {
     cacheFolder = await mkdtemp(path.join(tmpdir(), 'earshot-esc10-'));

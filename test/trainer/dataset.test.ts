@@ -2,18 +2,12 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { FrontEnd } from '../../shared/contracts/front-end';
+import type { WindowFormat } from '../../shared/contracts/members';
 import { AppError } from '../../shared/errors/app-error';
 import { loadDataset, type LoadDatasetOptions } from '../../services/trainer/data/dataset';
 import { PcmDecoder, pcmWav } from '../support/pcm-clips';
 
-const frontEnd: FrontEnd = {
-  kind: 'frames',
-  sampleRate: 1000,
-  windowSeconds: 0.008,
-  frameSeconds: 0.004,
-  hopSeconds: 0.002,
-};
+const format: WindowFormat = { sampleRate: 1000, windowSeconds: 0.008, removesOffset: false };
 
 let root: string;
 let decoder: PcmDecoder;
@@ -30,13 +24,13 @@ async function lay(files: Readonly<Record<string, string | readonly number[]>>):
   for (const [name, content] of Object.entries(files)) {
     const file = path.join(folder, name);
     await mkdir(path.dirname(file), { recursive: true });
-    await writeFile(file, typeof content === 'string' ? content : pcmWav(content, frontEnd.sampleRate));
+    await writeFile(file, typeof content === 'string' ? content : pcmWav(content, format.sampleRate));
   }
   return folder;
 }
 
 function load(folder: string, more: Partial<LoadDatasetOptions> = {}): ReturnType<typeof loadDataset> {
-  return loadDataset({ folder, frontEnd, decoder, cacheFolder: path.join(root, 'cache'), ...more });
+  return loadDataset({ folder, format, decoder, cacheFolder: path.join(root, 'cache'), ...more });
 }
 
 async function problemsOf(loading: Promise<unknown>): Promise<readonly string[]> {
@@ -167,9 +161,9 @@ describe('the cache of decoded clips', () => {
     await lay({ '2-a.wav': [0.75] });
     expect((await load(folder)).clips[2]!.samples[0]).toBe(0.75);
     expect(decoder.requests).toHaveLength(7);
-    await load(folder, { frontEnd: { ...frontEnd, windowSeconds: 0.016 } });
+    await load(folder, { format: { ...format, windowSeconds: 0.016 } });
     expect(decoder.requests).toHaveLength(13);
-    await load(folder, { frontEnd: { ...frontEnd, sampleRate: 2000, windowSeconds: 0.004 } });
+    await load(folder, { format: { ...format, sampleRate: 2000, windowSeconds: 0.004 } });
     expect(decoder.requests).toHaveLength(19);
   });
 

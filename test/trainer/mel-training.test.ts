@@ -77,45 +77,41 @@ describe('training mel', () => {
     expect(killed.weights.sha256).toBe(whole.weights.sha256);
     expect(whole.calibration!.temperature).toBeGreaterThan(0);
     expect(whole.calibration!.unknownBelow).toBeGreaterThan(0);
-    expect(whole.network).toMatchObject({ familiarity: true });
-    expect(whole.frontEnd.kind).toBe('log-mel');
+    expect(whole.members).toMatchObject([{ frontEnd: 0, network: { familiarity: true } }]);
+    expect(whole.frontEnds.map(({ kind }) => kind)).toEqual(['log-mel']);
   });
 
-  it('trains a network of `mel` for each view, and publishes them together', async () => {
-    await train('views', ['--architecture=mel']);
-    const runs = await readdir(join(folder, 'views', 'runs'));
+  it('trains a network of `mel` for each front end, and publishes them together', async () => {
+    await train('two', ['--architecture=mel']);
+    const runs = await readdir(join(folder, 'two', 'runs'));
     expect(runs.map((name) => name.split('-')[1]).sort()).toEqual(['n4096', 'n512']);
-    const manifest = await publishedManifest('views');
+    const manifest = await publishedManifest('two');
     expect(manifest).toMatchObject({
-      members: 2,
+      members: [0, 1].map((frontEnd) => ({ frontEnd, network: { architecture: 'mel', width: 12 } })),
       parameters: 2 * 78_511,
       epochRule: 'last',
-      network: { architecture: 'mel', width: 12 },
       protocol: { testFold: 1, validationFold: 2, trainFolds: [3, 4, 5] },
     });
-    expect(manifest.frontEnd).toMatchObject({
-      kind: 'views',
-      views: [{ fftSamples: 4096 }, { fftSamples: 512 }],
-    });
+    expect(manifest.frontEnds).toMatchObject([{ fftSamples: 4096 }, { fftSamples: 512 }]);
     const { evaluations } = reportSchema.parse(
-      JSON.parse(await readFile(join(folder, 'views', 'models', manifest.version, 'report.json'), 'utf8')),
+      JSON.parse(await readFile(join(folder, 'two', 'models', manifest.version, 'report.json'), 'utf8')),
     );
     expect([evaluations.last.validation.clips, evaluations.last.test?.clips]).toEqual([2, 2]);
     expect(evaluations.best).toBeUndefined();
     // Both are found again, finished: nothing is trained twice, and the version is the one that is
     // there.
-    const again = await train('views', ['--architecture=mel', '--resume']);
+    const again = await train('two', ['--architecture=mel', '--resume']);
     expect(again).not.toContain('epoch 1/2');
-    expect((await publishedManifest('views')).weights.sha256).toBe(manifest.weights.sha256);
-    expect(await readdir(join(folder, 'views', 'models'))).toHaveLength(1);
+    expect((await publishedManifest('two')).weights.sha256).toBe(manifest.weights.sha256);
+    expect(await readdir(join(folder, 'two', 'models'))).toHaveLength(1);
   });
 
   it('publishes the networks of a cross-validation together, which answer as one', async () => {
     const output = await train('together', ['--cross-validate', '--epochs=1', '--seeds=2']);
     expect(output).toContain('over 2 seeds');
     const [version] = (await openRegistry(join(folder, 'together', 'models')).list()).versions;
+    expect(version!.manifest.members).toHaveLength(4);
     expect(version!.manifest).toMatchObject({
-      members: 4,
       epochRule: 'last',
       parameters: 4 * 78_511,
       protocol: { testFold: 1, validationFold: null, trainFolds: [2, 3, 4, 5] },

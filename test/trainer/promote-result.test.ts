@@ -1,3 +1,4 @@
+import { architectureOf } from '../../shared/contracts/members';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +18,7 @@ describeWithEncoder('a version that a job is to promote (needs ../shared/pretrai
 
   it('is measured against the one that serves, which hears with the encoder', async () => {
     const { versions } = await openRegistry(folder).list();
-    const mel = versions.find(({ manifest }) => manifest.network.architecture === 'mel')!;
+    const mel = versions.find(({ manifest }) => architectureOf(manifest) === 'mel')!;
     const settings = { MODELS_DIR: folder, ENCODER: publishedEncoderFile, ENGINE: 'wasm' };
     const config = readTrainerConfig({ ...process.env, ...settings });
     const { signal } = new AbortController();

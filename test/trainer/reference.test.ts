@@ -1,5 +1,6 @@
 import { referenceOf } from '../../services/trainer/evaluate/validation-profile';
 import { reportFrontEnd } from '../../shared/contracts/front-end';
+import { windowFormat } from '../../shared/contracts/members';
 import { swell } from '../support/signals';
 
 describe('what a version keeps of its validation clips', () => {
@@ -9,7 +10,7 @@ describe('what a version keeps of its validation clips', () => {
       const samples = sound.map((sample) => sample + offset);
       const answers = { logits: [[Float32Array.of(1, 0)]], evidence: [undefined] };
       const clips = [{ filename: 'a.wav', fold: 1, source: 'a', label: 0, samples }];
-      return referenceOf(clips, answers, undefined, reportFrontEnd).levels;
+      return referenceOf(clips, answers, undefined, windowFormat({ frontEnds: [reportFrontEnd] })).levels;
     };
     expect(levelsOf(0.1)).toEqual(levelsOf(0));
   });

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { melViews } from '../../shared/contracts/front-end';
+import { melFrontEnds } from '../../shared/contracts/front-end';
 import { reportSchema, type Report } from '../../shared/contracts/report';
 import { renderReportHtml } from '../../services/trainer/report/render-report-html';
 import { sampleReport } from '../support/sample-report';
@@ -57,14 +57,25 @@ describe('renderReportHtml', () => {
     expect(text).toContain('Trained on fold 3, 4, 5, validated on fold 2, tested on fold 1.');
   });
 
-  it('names what each view of a version with several has, and of how many networks it is', () => {
+  it('names what each of several front ends has, and of how many networks a version is', () => {
     const { configuration } = report;
+    const [{ network }] = configuration.members;
     const several = textOf(
-      renderReportHtml({ ...report, configuration: { ...configuration, members: 2, frontEnd: melViews } }),
+      renderReportHtml({
+        ...report,
+        configuration: {
+          ...configuration,
+          frontEnds: [...melFrontEnds],
+          members: [
+            { frontEnd: 0, network },
+            { frontEnd: 1, network },
+          ],
+        },
+      }),
     );
     expect(several).toContain('2 networks together, validated on fold 2');
-    expect(several).toContain('view 1: fft samples 4096');
-    expect(several).toContain('view 2: fft samples 512 view 2: hop samples 220');
+    expect(several).toContain('front end 1: fft samples 4096');
+    expect(several).toContain('front end 2: fft samples 512 front end 2: hop samples 220');
     expect(several).not.toContain('[object');
   });
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { manifestSchema } from '../../shared/contracts/manifest';
 import { reportSchema, servedEvaluation } from '../../shared/contracts/report';
+import { architectureOf } from '../../shared/contracts/members';
 import { writeToneDataset } from '../support/tone-dataset';
 
 const main = join(__dirname, '..', '..', 'services', 'trainer', 'main.js');
@@ -143,16 +144,16 @@ describe('npm run reproduce', () => {
         manifestSchema.parse(JSON.parse(await written(join(name, 'manifest.json')))),
       ),
     );
-    expect(manifests.map(({ network }) => network.architecture).sort()).toEqual(['cnn', 'transformer']);
+    expect(manifests.map(architectureOf).sort()).toEqual(['cnn', 'transformer']);
     const { runs } = JSON.parse(await written('REPORT.json')) as {
       runs: Record<string, { report: unknown }>;
     };
-    for (const { network, metrics } of manifests) {
+    for (const manifest of manifests) {
       const rivals = Object.values(runs)
         .map(({ report }) => reportSchema.parse(report))
-        .filter(({ configuration }) => configuration.network.architecture === network.architecture)
+        .filter(({ configuration }) => architectureOf(configuration) === architectureOf(manifest))
         .map(({ evaluations }) => evaluations.best!.validation.accuracy);
-      expect(metrics.validationAccuracy).toBe(Math.max(...rivals));
+      expect(manifest.metrics.validationAccuracy).toBe(Math.max(...rivals));
     }
   });
 });

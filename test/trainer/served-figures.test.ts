@@ -1,4 +1,4 @@
-import { isMultiLabel } from '../../shared/contracts/architecture';
+import { architectureOf, isMultiLabel } from '../../shared/contracts/members';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openRegistry } from '../../shared/registry/registry';
@@ -67,9 +67,9 @@ describe('models/README.md', () => {
     const readme = await readFile(join(projectFolder, 'models', 'README.md'), 'utf8');
     const { versions } = await openRegistry(join(projectFolder, 'models')).list();
     for (const { manifest, folder } of versions) {
-      const { architecture } = manifest.network;
+      const architecture = architectureOf(manifest);
       // AudioSet's classes are not ESC-10's, and have no test fold.
-      if (isMultiLabel(manifest.network)) continue;
+      if (isMultiLabel(manifest)) continue;
       const row = readme.split('\n').find((line) => line.startsWith(`| \`${architecture}\``))!;
       const { served } = (await readReport(folder))!;
       // `npm run evaluate -- VERSION` prints what belongs here.

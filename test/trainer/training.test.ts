@@ -180,7 +180,7 @@ describe('a training step', () => {
     const tensors = tf.memory().numTensors;
     const losses: number[] = [];
     for (let step = 0; step < 30; step++) {
-      const [batch] = batchesOf(clips, { view: reportFrontEnd, classes: 4, batchSize: 4 });
+      const [batch] = batchesOf(clips, { frontEnd: reportFrontEnd, classes: 4, batchSize: 4 });
       losses.push(trainStep(network, state, batch!, 0.001, step).loss / 4);
     }
     expect(losses[0]).toBeGreaterThan(1.2);
@@ -201,7 +201,7 @@ describe('a training step', () => {
     const network = createNetwork({ architecture: 'cnn', dropout: 0, batchNorm: 'counted' }, 3);
     const values = freshState(network, 1);
     const state: NetworkState = createState(network, values);
-    const [batch] = batchesOf(clips, { view: reportFrontEnd, classes: 3, batchSize: 11 });
+    const [batch] = batchesOf(clips, { frontEnd: reportFrontEnd, classes: 3, batchSize: 11 });
     // After one step the first moment is a tenth of the gradient.
     trainStep(network, state, batch!, 1e-9, 1);
     const sliced = state.moments['dense2/bias']!.first.dataSync<'float32'>();

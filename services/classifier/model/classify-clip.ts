@@ -3,7 +3,7 @@ import { sliceWindows } from '../../../shared/signal/windows';
 import type { Outcome } from '../../../shared/batching/micro-batcher';
 import type { EventLoopQueue } from '../../../shared/batching/event-loop-queue';
 import type { Classification } from '../../../shared/contracts/classification';
-import { removesOffset, type FrontEnd } from '../../../shared/contracts/front-end';
+import { windowFormat, type WindowFormat } from '../../../shared/contracts/members';
 import { verdictOfWindows, verdictOptions } from '../../../shared/decision/verdict';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Metrics } from '../../../shared/observability/metrics';
@@ -63,9 +63,10 @@ async function classifyWith(
   bytes: Uint8Array,
   options: ClassifyOptions,
 ): Promise<Omit<Classification, 'requestId'>> {
+  const format = windowFormat(model.manifest);
   const arrived = model.batcher.expect();
   const startedMs = performance.now();
-  const clip = await decode(deps, bytes, model.manifest.frontEnd, options).finally(arrived);
+  const clip = await decode(deps, bytes, format, options).finally(arrived);
   const decodeMs = performance.now() - startedMs;
   try {
     return await judgeClip(model, deps, { clip, decodeMs }, options);
@@ -85,10 +86,10 @@ async function judgeClip(
   { clip, decodeMs }: Decoded,
   options: ClassifyOptions,
 ): Promise<Omit<Classification, 'requestId'>> {
-  const { frontEnd } = manifest;
-  const hopSeconds = options.hopSeconds ?? frontEnd.windowSeconds / 2;
-  checkHop(hopSeconds, clip, frontEnd, deps.maxWindows);
-  const windows = sliceWindows(clip.samples, clip.sampleRate, frontEnd.windowSeconds, hopSeconds);
+  const format = windowFormat(manifest);
+  const hopSeconds = options.hopSeconds ?? format.windowSeconds / 2;
+  checkHop(hopSeconds, clip, format, deps.maxWindows);
+  const windows = sliceWindows(clip.samples, clip.sampleRate, format.windowSeconds, hopSeconds);
   const saying = { topK: options.topK, topTags: options.tags };
   let inferenceMs = 0;
   let queueMs = 0;
@@ -138,14 +139,14 @@ async function judgeClip(
 async function decode(
   { decoder, maxClipSeconds, metrics }: ClassifyDeps,
   bytes: Uint8Array,
-  frontEnd: FrontEnd,
+  format: WindowFormat,
   { caller, signal }: ClassifyOptions,
 ): Promise<Clip> {
   const stopTimer = metrics.decodeSeconds.startTimer();
   try {
     const clip = await decoder.decode(bytes, {
-      sampleRate: frontEnd.sampleRate,
-      removeOffset: removesOffset(frontEnd),
+      sampleRate: format.sampleRate,
+      removeOffset: format.removesOffset,
       maxSeconds: maxClipSeconds,
       consume: true,
       caller,
@@ -163,7 +164,7 @@ async function decode(
 }
 
 /** Before the windows are cut: a tiny hop would make more of them than memory holds. */
-function checkHop(hopSeconds: number, clip: Clip, { windowSeconds }: FrontEnd, maxWindows: number): void {
+function checkHop(hopSeconds: number, clip: Clip, { windowSeconds }: WindowFormat, maxWindows: number): void {
   if (hopSeconds > windowSeconds) {
     const detail = `hopSeconds is ${hopSeconds}: above the window's ${windowSeconds} s parts of the clip would go unheard.`;
     throw new AppError('malformed-request', detail);

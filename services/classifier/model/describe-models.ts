@@ -1,5 +1,5 @@
 import audioSetLabels from '../../../shared/encoder/audioset-labels.json';
-import { isMultiLabel } from '../../../shared/contracts/architecture';
+import { architectureOf, encoderOf, isMultiLabel } from '../../../shared/contracts/members';
 import type { Labels, ModelDetails, ModelList, ModelSummary } from '../../../shared/contracts/service-status';
 import type { ServingState } from '../../../shared/contracts/lifecycle';
 import { servedEvaluation } from '../../../shared/contracts/report';
@@ -82,9 +82,10 @@ export function createDescribeModels({
     },
     labels() {
       if (host.current === undefined) throw new AppError('starting', 'The model is being loaded.');
-      const { version, network, classes, frontEnd } = host.current.manifest;
-      const tags = frontEnd.kind === 'encoder' ? audioSetLabels : [];
-      return { version, multiLabel: isMultiLabel(network), classes, tags };
+      const { manifest } = host.current;
+      const { version, classes, frontEnds } = manifest;
+      const tags = encoderOf(frontEnds) === undefined ? [] : audioSetLabels;
+      return { version, multiLabel: isMultiLabel(manifest), classes, tags };
     },
     async details(name) {
       const { state } = await readServingState(modelsFolder);
@@ -134,7 +135,7 @@ function summarise(
   return {
     version,
     status: version === served ? 'served' : other,
-    architecture: manifest.network.architecture,
+    architecture: architectureOf(manifest),
     createdAt: manifest.createdAt,
     parameters: manifest.parameters,
     classes: manifest.classes,

@@ -1,6 +1,7 @@
 import type { Outcome } from '../../../shared/batching/micro-batcher';
 import type { EventLoopQueue } from '../../../shared/batching/event-loop-queue';
 import type { Manifest } from '../../../shared/contracts/manifest';
+import { windowFormat } from '../../../shared/contracts/members';
 import { verdictOf, verdictOptions, type Verdict } from '../../../shared/decision/verdict';
 import { gateSignal } from '../../../shared/signal/gate-signal';
 import { levelOf, type Level } from '../../../shared/signal/level';
@@ -87,10 +88,11 @@ async function levelsOf(
   windows: readonly Float32Array[],
   { manifest, turns, caller, isAudible }: JudgeOptions,
 ): Promise<(Level | undefined)[]> {
+  const format = windowFormat(manifest);
   const levels: (Level | undefined)[] = [];
   for (const [index, samples] of windows.entries()) {
     const level = await turns.run(caller, () => {
-      const signal = gateSignal(samples, manifest.frontEnd);
+      const signal = gateSignal(samples, format);
       return isAudible?.(signal, index) === false ? undefined : levelOf(signal);
     });
     levels.push(level);

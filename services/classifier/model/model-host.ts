@@ -1,5 +1,6 @@
 import type { Clock } from '../../../shared/runtime/clock';
 import type { ServingState } from '../../../shared/contracts/lifecycle';
+import { architectureOf } from '../../../shared/contracts/members';
 import { AppError } from '../../../shared/errors/app-error';
 import { isShortage } from '../../../shared/errors/machine-fault';
 import { gateLimits } from '../../../shared/promotion/gate';
@@ -294,9 +295,9 @@ export class ModelHost {
     const old = this.#current;
     this.#current = model;
     if (old !== undefined) this.#retire(old);
-    const { network, weights, classes } = model.manifest;
+    const { weights, classes } = model.manifest;
     const engine = model.inference?.engine ?? '';
-    const names = { version: model.manifest.version, architecture: network.architecture };
+    const names = { version: model.manifest.version, architecture: architectureOf(model.manifest) };
     const labels = { ...names, sha256: weights.sha256, engine };
     drift.expect(model.manifest, report?.reference);
     metrics.showModel(labels, classes);

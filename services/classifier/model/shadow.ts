@@ -3,6 +3,7 @@ import type { ShadowSettings } from '../../../shared/contracts/lifecycle';
 import { windowSamples } from '../../../shared/contracts/front-end';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { ShadowFigures } from '../../../shared/contracts/service-status';
+import { windowFormat } from '../../../shared/contracts/members';
 import { AppError } from '../../../shared/errors/app-error';
 import { isShortage } from '../../../shared/errors/machine-fault';
 import type { Logger } from '../../../shared/observability/logger';
@@ -136,6 +137,7 @@ export class Shadow {
 
 /** A window as another model hears it: at its rate, and no longer than it hears at once. */
 function fitted(samples: Float32Array, from: Manifest, to: Manifest): Float32Array {
-  const heard = resample(samples, from.frontEnd.sampleRate, to.frontEnd.sampleRate);
-  return heard.subarray(0, windowSamples(to.frontEnd));
+  const format = windowFormat(to);
+  const heard = resample(samples, windowFormat(from).sampleRate, format.sampleRate);
+  return heard.subarray(0, windowSamples(format));
 }

@@ -1,4 +1,5 @@
 import type { ReadyMessage, ResumeMessage, StartMessage } from '../../../shared/contracts/stream';
+import { windowFormat } from '../../../shared/contracts/members';
 import { CallerCounts } from '../../../shared/batching/caller-counts';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Caller } from '../access/api-keys';
@@ -146,17 +147,17 @@ export class StreamRegistry {
   }
 
   ready(session: StreamSession, resumed: boolean): ReadyMessage {
-    const { classes, frontEnd } = session.manifest;
+    const { manifest } = session;
     const { messageBytes, bufferedSeconds, resumeSeconds, idleSeconds } = this.#options.limits;
     return {
       type: 'ready',
       streamId: session.id,
       resumed,
-      model: describeModel(session.manifest),
-      sampleRate: frontEnd.sampleRate,
+      model: describeModel(manifest),
+      sampleRate: windowFormat(manifest).sampleRate,
       windowSeconds: session.windowSeconds,
       hopSeconds: session.start.hopSeconds,
-      labels: classes,
+      labels: manifest.classes,
       receivedBytes: session.receivedBytes,
       limits: { messageBytes, bufferedSeconds, resumeSeconds, idleSeconds },
     };

@@ -8,9 +8,9 @@ import { resample, type ResampleArithmetic } from '../../../shared/signal/resamp
 import { SlidingWindows, type SlidingWindow } from '../../../shared/signal/sliding-windows';
 import type { Clock } from '../../../shared/runtime/clock';
 import { deferred, type Deferred } from '../../../shared/runtime/deferred';
-import { removesOffset } from '../../../shared/contracts/front-end';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { DoneMessage, StartMessage } from '../../../shared/contracts/stream';
+import { windowFormat, type WindowFormat } from '../../../shared/contracts/members';
 import type { KernelsChoice } from '../../../shared/compute/kernels/kernels-addon';
 import { nativeResampling } from '../../../shared/compute/kernels/native-resampling';
 import { AppError } from '../../../shared/errors/app-error';
@@ -99,7 +99,6 @@ export class StreamSession {
     const { model, release } = deps.lease();
     release();
     const { manifest } = model;
-    const { frontEnd } = manifest;
     this.start = start;
     this.caller = caller;
     this.#windowSeconds = fitWindow(start, manifest);
@@ -119,13 +118,13 @@ export class StreamSession {
       caller,
       signal: this.#work.signal,
       arithmetic: () => this.#arithmetic,
-      removeOffset: () => removesOffset(this.#manifest.frontEnd),
+      removeOffset: () => this.#format.removesOffset,
       onFullScale: (event) => {
         this.#reporter.reportFullScale(event);
       },
     });
     this.#windows = new SlidingWindows({
-      sampleRate: frontEnd.sampleRate,
+      sampleRate: this.#format.sampleRate,
       windowSeconds: this.#windowSeconds,
       hopSeconds: start.hopSeconds,
     });
@@ -239,8 +238,12 @@ export class StreamSession {
     this.#ended.resolve(undefined);
   }
 
+  get #format(): WindowFormat {
+    return windowFormat(this.#manifest);
+  }
+
   get #receivedSeconds(): number {
-    return this.#windows.receivedSamples / this.#manifest.frontEnd.sampleRate;
+    return this.#windows.receivedSamples / this.#format.sampleRate;
   }
 
   /** Whether the sender is faster than real time. */
@@ -249,7 +252,7 @@ export class StreamSession {
   }
 
   async #processPiece(piece: Piece, arrivedMs: number): Promise<void> {
-    const toHz = (): number => this.#manifest.frontEnd.sampleRate;
+    const toHz = (): number => this.#format.sampleRate;
     await this.#resampler.push(piece, toHz, (samples) => {
       this.#addSamples(samples, arrivedMs);
     });
@@ -318,11 +321,10 @@ export class StreamSession {
    * @throws AppError conflict when its window is shorter than the stream's hop
    */
   #changeModel(manifest: Manifest): void {
-    const { sampleRate: fromHz } = this.#manifest.frontEnd;
-    const { sampleRate: toHz } = manifest.frontEnd;
+    const { sampleRate: fromHz, removesOffset } = this.#format;
+    const { sampleRate: toHz, removesOffset: willRemove } = windowFormat(manifest);
     const windowSeconds = refitWindow(this.start, this.#windowSeconds, manifest);
-    if (removesOffset(manifest.frontEnd) !== removesOffset(this.#manifest.frontEnd))
-      this.#windows.push(this.#resampler.finish());
+    if (removesOffset !== willRemove) this.#windows.push(this.#resampler.finish());
     if (fromHz !== toHz || windowSeconds !== this.#windowSeconds) {
       this.#windows.push(this.#resampler.finish());
       this.#windows = this.#windows.continueWith({ sampleRate: toHz, windowSeconds }, (samples) =>
@@ -337,7 +339,7 @@ export class StreamSession {
 
   async #judge(group: readonly SlidingWindow[], batcher: WindowBatcher): Promise<void> {
     const { signal } = this.#work;
-    const { sampleRate } = this.#manifest.frontEnd;
+    const { sampleRate } = this.#format;
     const arrivals = group.map(({ endSeconds }) => this.#arrivals.take(Math.round(endSeconds * sampleRate)));
     const submit = (windows: readonly Float32Array[]): ReturnType<WindowBatcher['submit']> => {
       this.load.addWindows(group.length, windows.length);
@@ -357,8 +359,7 @@ export class StreamSession {
   }
 
   #skipLateWindow(): void {
-    const { sampleRate } = this.#manifest.frontEnd;
-    const nextEnd = Math.round(this.#windows.nextEndSeconds * sampleRate);
+    const nextEnd = Math.round(this.#windows.nextEndSeconds * this.#format.sampleRate);
     if (nextEnd > this.#windows.receivedSamples || this.#isAhead) return;
     const arrivedMs = this.#arrivals.take(nextEnd) ?? Infinity;
     if (this.#deps.clock.now() - arrivedMs <= this.#limits.maxLagMs) return;

@@ -1,6 +1,7 @@
 import { floorDbfs, levelDbfs, loudestBlockDbfs } from '../../../shared/signal/level';
 import type { SlidingWindow } from '../../../shared/signal/sliding-windows';
 import type { StartMessage } from '../../../shared/contracts/stream';
+import { windowFormat } from '../../../shared/contracts/members';
 import { judgeWindows, type JudgeOptions, type Judgement, type WindowObserver } from '../model/judge-windows';
 
 /** The result for one window of a stream. */
@@ -29,7 +30,7 @@ export async function judgeStreamWindows(
   { manifest, turns, submit, observer }: StreamJudgeDeps,
 ): Promise<StreamJudgement[]> {
   const { topK, tags: topTags, silenceDbfs } = start;
-  const block = Math.max(1, Math.round(blockSeconds * manifest.frontEnd.sampleRate));
+  const block = Math.max(1, Math.round(blockSeconds * windowFormat(manifest).sampleRate));
   const levels: number[] = [];
   const judgements = await judgeWindows(
     windows.map(({ samples }) => samples),

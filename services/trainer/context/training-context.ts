@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { createDecoderPool, maxDecodeThreads } from '../../../shared/decode/pool/decoder-pool';
-import type { FrontEnd, View } from '../../../shared/contracts/front-end';
+import type { FrontEnd } from '../../../shared/contracts/front-end';
+import { encoderOf, windowFormat, type FrontEnds } from '../../../shared/contracts/members';
 import type { EpochMetrics } from '../../../shared/contracts/report';
 import type { TrainingRequest } from '../../../shared/contracts/training-request';
 import { chooseEngine, type EngineTask } from '../../../shared/compute/provide/choose-engine';
@@ -57,7 +58,7 @@ export interface FoldProgress {
 export interface TrainingContext extends CommandContext {
   readonly request: TrainingRequest;
   readonly network: RunSettings['network'];
-  readonly frontEnd: FrontEnd;
+  readonly frontEnds: FrontEnds;
   /** With the hyperparameters of these runs. */
   readonly recipe: Recipe;
   readonly dataset: Dataset;
@@ -78,19 +79,19 @@ export async function openTrainingContext(
   context: CommandContext,
 ): Promise<TrainingContext> {
   const { network, recipe } = configureRecipe(request);
-  const { frontEnd } = recipe;
+  const { frontEnds } = recipe;
   const task = { networks: [network], trains: recipe.kind === 'stepped' };
   const engine = await loadTrainingEngine(
-    frontEnd,
+    frontEnds,
     context,
     kernelsSuffice(recipe, network) ? task : undefined,
   );
-  const dataset = await loadClips(request, frontEnd, context);
+  const dataset = await loadClips(request, frontEnds, context);
   const madeSounds =
     recipe.rejection === 'none'
       ? {}
-      : await otherSounds(dataset.others, frontEnd, engine, context.config.engineThreads);
-  return { ...context, request, network, frontEnd, recipe, dataset, madeSounds, engine };
+      : await otherSounds(dataset.others, frontEnds, engine, context.config.engineThreads);
+  return { ...context, request, network, frontEnds, recipe, dataset, madeSounds, engine };
 }
 
 /** Whether the kernels do all that the recipe computes; else TensorFlow trains. */
@@ -103,7 +104,7 @@ function kernelsSuffice(recipe: Recipe, network: RunSettings['network']): boolea
  * not here
  */
 async function loadTrainingEngine(
-  frontEnd: FrontEnd,
+  frontEnds: FrontEnds,
   { config, output, signal }: CommandContext,
   task: EngineTask | undefined,
 ): Promise<LoadedEngine> {
@@ -123,14 +124,14 @@ async function loadTrainingEngine(
       line.print(reason);
     },
   });
-  if (frontEnd.kind === 'encoder') {
+  if (encoderOf(frontEnds) !== undefined) {
     line.update('Fetching the encoder');
     const { encoder, encoderCacheFolder: cacheFolder } = config;
     const found = await findEncoder(encoder, cacheFolder);
     const encoderFile = found ?? (await fetchEncoder({ wish: encoder, cacheFolder, signal }));
     line.close();
     const here = encoderFile === undefined ? choice : { ...choice, encoderFile };
-    return withEncoder(await loadScoringEngine(here, { architecture: 'encoder' }), frontEnd);
+    return withEncoder(await loadScoringEngine(here, { architecture: 'encoder' }), frontEnds);
   }
   line.close();
   if (choice.kind === 'wasm') {
@@ -148,7 +149,7 @@ async function loadTrainingEngine(
 
 async function loadClips(
   request: TrainingRequest,
-  frontEnd: FrontEnd,
+  frontEnds: FrontEnds,
   { config, output, signal }: CommandContext,
 ): Promise<Dataset> {
   const decoder = createDecoderPool({ threads: maxDecodeThreads(config.engineThreads) });
@@ -158,7 +159,7 @@ async function loadClips(
       folder: request.data ?? config.dataFolder,
       csv: request.csv,
       esc10Only: request.esc10Only,
-      frontEnd,
+      format: windowFormat({ frontEnds }),
       decoder,
       cacheFolder: config.clipCacheFolder,
       onProgress: ({ done, total }) => {
@@ -176,7 +177,7 @@ async function loadClips(
 export function settingsOf(
   { request, network, recipe }: Pick<TrainingContext, 'request' | 'network' | 'recipe'>,
   { protocol }: Pick<FoldSplit, 'protocol'>,
-  view: View,
+  frontEnd: FrontEnd,
 ): RunSettings {
   const settings = {
     network,
@@ -185,26 +186,26 @@ export function settingsOf(
     protocol,
     seed: request.seed,
   };
-  return view.kind === 'log-mel' ? { ...settings, view } : settings;
+  return frontEnd.kind === 'log-mel' ? { ...settings, view: frontEnd } : settings;
 }
 
 export function evaluationOptions(training: TrainingContext): EvaluationOptions {
-  const { frontEnd, dataset, request, madeSounds, engine, recipe } = training;
+  const { frontEnds, dataset, request, madeSounds, engine, recipe } = training;
   const { choose } = recipe;
-  return { frontEnd, classes: dataset.classes, dtype: request.precision, madeSounds, engine, choose };
+  return { frontEnds, classes: dataset.classes, dtype: request.precision, madeSounds, engine, choose };
 }
 
 /** What a version says of its making beside its run. */
 export async function versionFacts({
   request,
-  frontEnd,
+  frontEnds,
   recipe,
   dataset,
 }: TrainingContext): Promise<VersionFacts> {
   return {
     createdAt: new Date(),
     classes: dataset.classes,
-    frontEnd,
+    frontEnds,
     initialisation: recipe.initialisation,
     data: { clips: dataset.clips.length, fingerprint: dataset.fingerprint },
     code: await codeVersion(projectFolder),

@@ -1,4 +1,4 @@
-import { inputLength, windowInputs, type PlainView } from '../../../shared/front-end/window-inputs';
+import { inputLength, windowInputs, type PlainFrontEnd } from '../../../shared/front-end/window-inputs';
 import { permutation } from '../../../shared/runtime/random';
 import type { LabelledClip } from './dataset';
 
@@ -14,7 +14,7 @@ export interface Batch {
 }
 
 export interface BatchOptions {
-  readonly view: PlainView;
+  readonly frontEnd: PlainFrontEnd;
   readonly classes: number;
   readonly batchSize: number;
   /** Absent: the clips' own order. */
@@ -26,15 +26,15 @@ export interface BatchOptions {
  * it).
  */
 export function* batchesOf(clips: readonly LabelledClip[], options: BatchOptions): Generator<Batch> {
-  const { view, classes, batchSize, shuffleSeed } = options;
+  const { frontEnd, classes, batchSize, shuffleSeed } = options;
   const order =
     shuffleSeed === undefined ? clips.map((_, index) => index) : permutation(clips.length, shuffleSeed);
-  const length = inputLength(view);
+  const length = inputLength(frontEnd);
   for (let start = 0; start < clips.length; start += batchSize) {
     const chosen = Array.from(order.slice(start, start + batchSize), (index) => clips[index]!);
     const features = new Float32Array(chosen.length * length);
     chosen.forEach(({ samples }, index) => {
-      features.set(windowInputs(samples, view)[0]!, index * length);
+      features.set(windowInputs(samples, frontEnd)[0]!, index * length);
     });
     yield {
       size: chosen.length,

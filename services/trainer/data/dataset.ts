@@ -1,7 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ClipDecoder } from '../../../shared/signal/clip';
-import { removesOffset, windowSamples, type FrontEnd } from '../../../shared/contracts/front-end';
+import { windowSamples } from '../../../shared/contracts/front-end';
+import type { WindowFormat } from '../../../shared/contracts/members';
 import { AppError } from '../../../shared/errors/app-error';
 import { usableCores } from '../../../shared/runtime/usable-cores';
 import { sha256 } from './checked-file';
@@ -55,7 +56,8 @@ export interface LoadDatasetOptions {
   readonly csv?: string | undefined;
   /** Only the lines of ESC-50 that make up ESC-10. */
   readonly esc10Only?: boolean | undefined;
-  readonly frontEnd: FrontEnd;
+  /** What a clip becomes: one window at most. */
+  readonly format: WindowFormat;
   readonly decoder: ClipDecoder;
   readonly cacheFolder: string;
   readonly onProgress?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
@@ -118,13 +120,13 @@ async function loadClips(
   listing: DatasetListing,
   options: LoadDatasetOptions,
 ): Promise<{ loaded: LoadedClip[]; faults: string[] }> {
-  const { frontEnd, onProgress, signal } = options;
+  const { format, onProgress, signal } = options;
   const rows = listing.rows.filter((row): row is LoadedClip['row'] => row.file !== undefined);
-  const samples = windowSamples(frontEnd);
+  const samples = windowSamples(format);
   const cache = await openClipCache(options.cacheFolder, {
-    sampleRate: frontEnd.sampleRate,
+    sampleRate: format.sampleRate,
     samples,
-    removeOffset: removesOffset(frontEnd),
+    removeOffset: format.removesOffset,
   });
   const results: (LoadedClip | string)[] = [];
   let next = 0;
@@ -156,7 +158,7 @@ async function loadClips(
 async function loadClip(
   row: LoadedClip['row'],
   cache: ClipCache,
-  { folder, frontEnd, decoder, signal }: LoadDatasetOptions,
+  { folder, format, decoder, signal }: LoadDatasetOptions,
 ): Promise<LoadedClip | string> {
   const file = path.join(folder, row.file);
   const name = shownValue(row.filename);
@@ -167,12 +169,12 @@ async function loadClip(
     const cached = await cache.load(contentHash);
     if (cached) return { row, contentHash, samples: cached };
     const clip = await decoder.decode(bytes, {
-      sampleRate: frontEnd.sampleRate,
-      removeOffset: removesOffset(frontEnd),
+      sampleRate: format.sampleRate,
+      removeOffset: format.removesOffset,
       maxSeconds: maxClipSeconds,
       ...(signal ? { signal } : {}),
     });
-    const samples = clip.samples.slice(0, windowSamples(frontEnd));
+    const samples = clip.samples.slice(0, windowSamples(format));
     await cache.store(contentHash, samples);
     return { row, contentHash, samples };
   } catch (caught) {

@@ -1,9 +1,10 @@
 import type { CalibrationReport } from '../../../shared/contracts/calibration';
 import type { Evaluation } from '../../../shared/contracts/evaluation';
+import { windowFormat } from '../../../shared/contracts/members';
 import type { EpochEvaluation } from '../../../shared/contracts/report';
 import { meanProbabilities } from '../../../shared/decision/mean-probabilities';
 import { describeEngine } from '../../../shared/compute/provide/load-engine';
-import { createScorer, type Scorer } from '../../../shared/compute/inference/scorer';
+import { createScorer } from '../../../shared/compute/inference/scorer';
 import { evaluateClassifier } from '../../../shared/metrics/evaluate-classifier';
 import { reliability } from '../../../shared/metrics/reliability';
 import { calibrate, knownScores, rejectUnknown, scoresByKind, type OtherSounds } from './calibrate';
@@ -18,7 +19,14 @@ import type { LabelledClip } from '../data/dataset';
 import type { FoldSplit } from '../data/folds';
 import { goldenOf } from './golden';
 import { openMembers, type OpenMembers } from './open-members';
-import { answersOf, examplesOf, joinAnswers, type ClipAnswers, type Example } from '../optimise/predict';
+import {
+  answersOf,
+  examplesOf,
+  joinAnswers,
+  type ClipAnswers,
+  type Example,
+  type MemberScorer,
+} from '../optimise/predict';
 import { referenceOf } from './validation-profile';
 import { judgedClips, servedReport, type JudgedClips } from './served-figures';
 import type { TrainedRun } from '../optimise/train';
@@ -40,7 +48,7 @@ export function evaluateVersion(
   options: EvaluationOptions,
   judgedAt?: number,
 ): VersionEvaluation {
-  const { engine, frontEnd } = options;
+  const { engine } = options;
   const runs = membersOf(folds);
   const [run] = runs;
   const choosesEpoch = runs.length === 1 && options.choose === 'best-epoch';
@@ -64,12 +72,12 @@ export function evaluateVersion(
         : { last: evaluate(judged, epochs) }),
       ...(calibration === undefined ? {} : { calibration }),
       served: servedReport(judged.folds, judged.test, calibrationOf(calibration)),
-      reference: referenceOf(clips.validationClips, judged.averaged, temperature, frontEnd),
+      reference: referenceOf(clips.validationClips, judged.averaged, temperature, windowFormat(options)),
       golden: goldenOf(
         members.served.flat(),
         options,
         temperature,
-        describeEngine(engine, run.network.config),
+        describeEngine(engine, ...runs.map(({ network }) => network.config)),
       ),
     };
   } finally {
@@ -101,13 +109,13 @@ interface HeardClips {
 function hear(
   folds: readonly FoldNetworks[],
   testClips: readonly LabelledClip[],
-  { frontEnd, engine }: EvaluationOptions,
+  { frontEnds, engine }: EvaluationOptions,
 ): HeardClips {
   return {
     validationClips: folds.flatMap(({ split }) => split.validation),
-    validation: folds.map(({ split }) => examplesOf(split.validation, frontEnd, engine)),
+    validation: folds.map(({ split }) => examplesOf(split.validation, frontEnds, engine)),
     testClips,
-    test: examplesOf(testClips, frontEnd, engine),
+    test: examplesOf(testClips, frontEnds, engine),
   };
 }
 
@@ -135,9 +143,9 @@ function judge(
   { served, exact, peers }: OpenMembers,
   options: EvaluationOptions,
 ): Judged {
-  const answers = (scorers: readonly Scorer[], examples: readonly Example[]): ClipAnswers =>
+  const answers = (scorers: readonly MemberScorer[], examples: readonly Example[]): ClipAnswers =>
     answersOf(scorers, examples, options.classes.length);
-  const answersOfFolds = (scorers: readonly (readonly Scorer[])[]): ClipAnswers =>
+  const answersOfFolds = (scorers: readonly (readonly MemberScorer[])[]): ClipAnswers =>
     joinAnswers(validation.map((examples, fold) => answers(scorers[fold]!, examples)));
   const judgedFolds = validation.map((examples, fold) =>
     judgedClips(folds[fold]!.split.validation, answers(served[fold]!, examples)),
@@ -168,14 +176,14 @@ function judge(
 
 /** The last epoch of a network that answers alone, with the weights as trained. */
 function judgeLastEpoch(
-  { network, lastWeights }: TrainedRun,
+  { frontEnd, network, lastWeights }: TrainedRun,
   { validation, validationClips, test, testClips }: HeardClips,
   { engine, classes }: EvaluationOptions,
 ): Answers {
   const scorer = createScorer(network, lastWeights, engine);
   try {
     const answers = (examples: readonly Example[]): ClipAnswers =>
-      answersOf([scorer], examples, classes.length);
+      answersOf([{ frontEnd, scorer }], examples, classes.length);
     const judged = { validation: judgedClips(validationClips, answers(validation.flat())) };
     return test.length === 0 ? judged : { ...judged, test: judgedClips(testClips, answers(test)) };
   } finally {
@@ -201,7 +209,7 @@ function evaluateEpoch(
 function withTest(
   calibration: CalibrationReport,
   test: JudgedClips | undefined,
-  served: readonly Scorer[],
+  served: readonly MemberScorer[],
   options: EvaluationOptions,
 ): CalibrationReport {
   if (test === undefined) return calibration;
@@ -220,7 +228,7 @@ function withTest(
 
 /** The answers to the made sounds: each sound once for each group of networks that are averaged. */
 function othersJudged(
-  groups: readonly (readonly Scorer[])[],
+  groups: readonly (readonly MemberScorer[])[],
   { madeSounds, classes }: EvaluationOptions,
 ): OtherSounds {
   return Object.fromEntries(

@@ -1,6 +1,6 @@
 import type { Calibration, CalibrationReport } from '../../../shared/contracts/calibration';
-import type { FrontEnd } from '../../../shared/contracts/front-end';
 import type { Golden } from '../../../shared/contracts/lifecycle';
+import type { FrontEnds } from '../../../shared/contracts/members';
 import type { EpochEvaluation, ServedReport, ValidationProfile } from '../../../shared/contracts/report';
 import type { LoadedEngine } from '../../../shared/compute/provide/load-engine';
 import type { EncodedWeights, WeightsDtype } from '../../../shared/registry/weights-file';
@@ -10,7 +10,7 @@ import type { TrainedRun } from '../optimise/train';
 import type { Recipe } from '../recipes/recipe';
 
 export interface EvaluationOptions {
-  readonly frontEnd: FrontEnd;
+  readonly frontEnds: FrontEnds;
   readonly classes: readonly string[];
   readonly dtype: WeightsDtype;
   /** Sounds that are none of the classes, by kind; none where nothing is to know them. */
@@ -22,7 +22,7 @@ export interface EvaluationOptions {
 /** The members of a version that were trained on one split. */
 export interface FoldNetworks {
   readonly split: FoldSplit;
-  /** In the order of the views. */
+  /** One for each front end, in their order. */
   readonly networks: readonly TrainedRun[];
   /**
    * The same with other seeds, one network after the other: not published, they only show what averaging
@@ -32,7 +32,8 @@ export interface FoldNetworks {
 }
 
 /**
- * In the order in which a version holds them: fold after fold, each fold's in the order of the views.
+ * In the order in which a version holds them: fold after fold, each fold's in the order of the front
+ * ends.
  */
 export function membersOf(folds: readonly FoldNetworks[]): readonly [TrainedRun, ...TrainedRun[]] {
   return folds.flatMap(({ networks }) => networks) as [TrainedRun, ...TrainedRun[]];

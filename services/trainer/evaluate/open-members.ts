@@ -1,6 +1,6 @@
 import type { LoadedEngine } from '../../../shared/compute/provide/load-engine';
-import { createScorer, type Scorer } from '../../../shared/compute/inference/scorer';
-import { ensembleParameters, joinMembers, splitMembers } from '../../../shared/compute/network/ensemble';
+import { createScorer } from '../../../shared/compute/inference/scorer';
+import { joinWeights, splitWeights, storedParameters } from '../../../shared/compute/network/members';
 import {
   decodeWeights,
   encodeWeights,
@@ -8,6 +8,7 @@ import {
   type WeightsDtype,
   type WeightValues,
 } from '../../../shared/registry/weights-file';
+import type { MemberScorer } from '../optimise/predict';
 import type { TrainedRun } from '../optimise/train';
 import { membersOf, type FoldNetworks } from './evaluation';
 
@@ -15,11 +16,11 @@ import { membersOf, type FoldNetworks } from './evaluation';
 export interface OpenMembers {
   readonly encoded: EncodedWeights;
   /** By fold, with the weights as a reader of the written file has them. */
-  readonly served: readonly (readonly Scorer[])[];
+  readonly served: readonly (readonly MemberScorer[])[];
   /** By fold, with the weights as trained. */
-  readonly exact: readonly (readonly Scorer[])[];
+  readonly exact: readonly (readonly MemberScorer[])[];
   /** By fold. */
-  readonly peers: readonly (readonly Scorer[])[];
+  readonly peers: readonly (readonly MemberScorer[])[];
   dispose(): void;
 }
 
@@ -30,25 +31,25 @@ export function openMembers(
   { dtype, engine }: { readonly dtype: WeightsDtype; readonly engine: LoadedEngine },
 ): OpenMembers {
   const members = membersOf(folds);
-  const [{ network }] = members;
-  const stored = { parameters: ensembleParameters(network, members.length) };
-  const encoded = encodeWeights(stored, joinMembers(members.map(weightsOf)), dtype);
+  const networks = members.map(({ network }) => network);
+  const stored = { parameters: storedParameters(networks) };
+  const encoded = encodeWeights(stored, joinWeights(members.map(weightsOf)), dtype);
   const rounded = decodeWeights(stored, encoded.manifest, encoded.bytes);
-  const open: Scorer[] = [];
-  const scorerOf = (values: WeightValues): Scorer => {
-    const scorer = createScorer(network, values, engine);
-    open.push(scorer);
-    return scorer;
+  const open: MemberScorer[] = [];
+  const openWith = ({ frontEnd, network }: TrainedRun, values: WeightValues): MemberScorer => {
+    const member = { frontEnd, scorer: createScorer(network, values, engine) };
+    open.push(member);
+    return member;
   };
-  const all = splitMembers(network, rounded, members.length).map(scorerOf);
+  const all = splitWeights(networks, rounded).map((values, index) => openWith(members[index]!, values));
   let next = 0;
   return {
     encoded,
-    served: folds.map(({ networks }) => all.slice(next, (next += networks.length))),
-    exact: folds.map(({ networks }) => networks.map((run) => scorerOf(weightsOf(run)))),
-    peers: folds.map(({ peers }) => peers.map((run) => scorerOf(weightsOf(run)))),
+    served: folds.map(({ networks: own }) => all.slice(next, (next += own.length))),
+    exact: folds.map(({ networks: own }) => own.map((run) => openWith(run, weightsOf(run)))),
+    peers: folds.map(({ peers }) => peers.map((run) => openWith(run, weightsOf(run)))),
     dispose: () => {
-      for (const scorer of open) scorer.dispose();
+      for (const { scorer } of open) scorer.dispose();
     },
   };
 }

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { isMultiLabel } from '../../../shared/contracts/architecture';
-import type { FrontEnd } from '../../../shared/contracts/front-end';
-import type { Manifest } from '../../../shared/contracts/manifest';
+import { manifestFormat, type Manifest } from '../../../shared/contracts/manifest';
+import { architectureOf, isMultiLabel, type FrontEnds } from '../../../shared/contracts/members';
 import type {
   CrossValidation,
   EpochMetrics,
@@ -9,7 +8,8 @@ import type {
   Report,
   ServedReport,
 } from '../../../shared/contracts/report';
-import { parameterCount, type Network } from '../../../shared/compute/network/network';
+import type { MemberForm } from '../../../shared/compute/network/members';
+import { parameterCount } from '../../../shared/compute/network/network';
 import { goldenFileName } from '../../../shared/registry/golden-file';
 import type { Registry, Version } from '../../../shared/registry/registry';
 import { reportFileName } from '../../../shared/registry/report-file';
@@ -22,8 +22,7 @@ import type { RunSettings } from '../runs/run-settings';
 
 /** The members of a version, and what they are worth together. */
 export interface PublishedNetworks {
-  readonly network: Network;
-  readonly members: number;
+  readonly members: readonly [MemberForm, ...MemberForm[]];
   readonly settings: RunSettings;
   readonly engine: string;
   readonly history: readonly EpochMetrics[];
@@ -37,16 +36,16 @@ export interface PublishedNetworks {
 /** The networks of one or several folds, to be published as one version. */
 export function networksOf(folds: readonly FoldNetworks[], evaluation: VersionEvaluation): PublishedNetworks {
   const runs = membersOf(folds);
-  const [{ network, progress }] = runs;
+  const [{ progress }] = runs;
   const { settings, engine } = progress;
   const history = meanHistory(runs.map((run) => run.progress.history));
-  return { network, members: runs.length, settings, engine, history, evaluation };
+  return { members: runs, settings, engine, history, evaluation };
 }
 
 export interface VersionFacts {
   readonly createdAt: Date;
   readonly classes: readonly string[];
-  readonly frontEnd: FrontEnd;
+  readonly frontEnds: FrontEnds;
   readonly initialisation: Manifest['initialisation'];
   readonly data: Manifest['data'];
   readonly code: Manifest['code'];
@@ -91,23 +90,23 @@ export function describeVersion(
 }
 
 function createManifest(published: PublishedNetworks, facts: VersionFacts): Manifest {
-  const { settings, engine, network, members, thresholds } = published;
+  const { settings, engine, thresholds } = published;
+  const members = describeMembers(published.members, facts.frontEnds);
   const { encoded, best, last, maxLogitError } = published.evaluation;
   const served = best ?? last;
   const day = facts.createdAt.toISOString().slice(0, 10).replaceAll('-', '');
   return {
-    formatVersion: 1,
-    version: `${nameOf(published)}-${day}-${contentSha256(encoded.sha256, thresholds).slice(0, 8)}`,
+    formatVersion: manifestFormat,
+    version: `${nameOf(members)}-${day}-${contentSha256(encoded.sha256, thresholds).slice(0, 8)}`,
     createdAt: facts.createdAt.toISOString(),
-    network: settings.network,
     ...(settings.recipe === undefined ? {} : { recipe: settings.recipe }),
     hyperparameters: settings.hyperparameters,
     protocol: settings.protocol,
     seed: settings.seed,
-    ...(members === 1 ? {} : { members }),
-    parameters: members * parameterCount(network),
+    frontEnds: [...facts.frontEnds],
+    members,
+    parameters: published.members.reduce((sum, { network }) => sum + parameterCount(network), 0),
     classes: [...facts.classes],
-    frontEnd: facts.frontEnd,
     initialisation: facts.initialisation,
     inputScaling: 'unit',
     data: facts.data,
@@ -134,8 +133,17 @@ function createManifest(published: PublishedNetworks, facts: VersionFacts): Mani
   };
 }
 
-function nameOf({ network: { config } }: PublishedNetworks): string {
-  return isMultiLabel(config) ? 'audioset' : config.architecture;
+function describeMembers(members: PublishedNetworks['members'], frontEnds: FrontEnds): Manifest['members'] {
+  const [first, ...others] = members;
+  const describe = ({ frontEnd, network }: MemberForm): Manifest['members'][number] => ({
+    frontEnd: frontEnds.indexOf(frontEnd),
+    network: network.config,
+  });
+  return [describe(first), ...others.map(describe)];
+}
+
+function nameOf(members: Manifest['members']): string {
+  return isMultiLabel({ members }) ? 'audioset' : architectureOf({ members }).replaceAll('+', '-');
 }
 
 /**
@@ -167,20 +175,19 @@ export function answeredShares({
 }
 
 function createReport(published: PublishedNetworks, manifest: Manifest): Report {
-  const { network, recipe, classes, frontEnd, hyperparameters, initialisation, inputScaling } = manifest;
-  const { protocol, seed, data, code, engine, members } = manifest;
+  const { frontEnds, members, recipe, classes, hyperparameters, initialisation, inputScaling } = manifest;
+  const { protocol, seed, data, code, engine } = manifest;
   const { evaluation, crossValidation, learningCurve } = published;
   const { best, last, calibration, served, reference } = evaluation;
   return {
-    formatVersion: 1,
+    formatVersion: manifestFormat,
     version: manifest.version,
     createdAt: manifest.createdAt,
     configuration: {
-      network,
-      ...(members === undefined ? {} : { members }),
+      frontEnds,
+      members,
       ...(recipe === undefined ? {} : { recipe }),
       classes,
-      frontEnd,
       hyperparameters,
       initialisation,
       inputScaling,
@@ -193,7 +200,7 @@ function createReport(published: PublishedNetworks, manifest: Manifest): Report 
     history: [...published.history],
     evaluations: { ...(best === undefined ? {} : { best }), last },
     ...(calibration === undefined ? {} : { calibration }),
-    parameterTable: parameterTable(published.network, tableBatchSize),
+    parameterTable: parameterTable(published.members[0].network, tableBatchSize),
     ...(crossValidation === undefined ? {} : { crossValidation }),
     ...(learningCurve === undefined ? {} : { learningCurve }),
     served,

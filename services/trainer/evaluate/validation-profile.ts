@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { gateSignal } from '../../../shared/signal/gate-signal';
 import { levelOf } from '../../../shared/signal/level';
-import type { FrontEnd } from '../../../shared/contracts/front-end';
+import type { WindowFormat } from '../../../shared/contracts/members';
 import type { ValidationProfile } from '../../../shared/contracts/report';
 import {
   confidenceBin,
@@ -23,10 +23,10 @@ export function referenceOf(
   clips: readonly LabelledClip[],
   answers: ClipAnswers,
   temperature: number | undefined,
-  frontEnd: FrontEnd,
+  format: WindowFormat,
 ): ValidationProfile {
   const probabilities = answers.logits.map((rows) => meanProbabilities(rows, temperature));
-  return describeAnswers(clips, { probabilities, scores: knownScores(answers, temperature) }, frontEnd);
+  return describeAnswers(clips, { probabilities, scores: knownScores(answers, temperature) }, format);
 }
 
 /** @param answers each clip's probabilities, and how sure the answer is */
@@ -36,7 +36,7 @@ export function describeAnswers(
     probabilities,
     scores,
   }: { readonly probabilities: readonly Float32Array[]; readonly scores: readonly number[] },
-  frontEnd: FrontEnd,
+  format: WindowFormat,
 ): ValidationProfile {
   return {
     clips: clips.map(({ filename }) => createHash('sha256').update(filename).digest('hex').slice(0, 12)),
@@ -44,7 +44,7 @@ export function describeAnswers(
     answers: probabilities.map((row) => row.indexOf(Math.max(...row))),
     confidence: countBins(scores.map(confidenceBin), confidenceBins),
     levels: countBins(
-      clips.map(({ samples }) => levelBin(levelOf(gateSignal(samples, frontEnd)).soundDecibels)),
+      clips.map(({ samples }) => levelBin(levelOf(gateSignal(samples, format)).soundDecibels)),
       levelBins,
     ),
   };

@@ -2,7 +2,7 @@ import type { EncoderFrontEnd } from '../../../shared/contracts/front-end';
 import { encoderFeatures } from '../../../shared/encoder/mobile-net';
 import type { LoadedEngine } from '../../../shared/compute/provide/load-engine';
 import type { LabelledClip } from '../data/dataset';
-import { examplesOf } from '../optimise/predict';
+import { inputsOf } from '../optimise/predict';
 
 /** What heads are fitted to and judged by: a clip after the encoder. */
 export interface ClipFeatures extends Pick<LabelledClip, 'label' | 'fold' | 'source'> {
@@ -21,14 +21,14 @@ const computed = new WeakMap<LabelledClip, ClipFeatures>();
 /** Features and tags of clips, each computed once for all heads that are fitted to it. */
 export function clipFeatures(
   clips: readonly LabelledClip[],
-  view: EncoderFrontEnd,
+  frontEnd: EncoderFrontEnd,
   engine: LoadedEngine,
 ): ClipFeatures[] {
   const missing = clips.filter((clip) => !computed.has(clip));
-  examplesOf(missing, view, engine).forEach(({ views }, index) => {
+  inputsOf(missing, frontEnd, engine).forEach((inputs, index) => {
     const { label, fold, source } = missing[index]!;
     // An encoder makes one input of a clip: its features, then the tags' logits.
-    const input = views[0]![0]!;
+    const input = inputs[0]!;
     computed.set(missing[index]!, {
       label,
       fold,

@@ -22,14 +22,14 @@ import { ownTagsOf } from './own-tags';
 export function trainHead(
   context: FittedTraining,
   split: FoldSplit,
-  view: EncoderFrontEnd,
+  frontEnd: EncoderFrontEnd,
   given?: PenaltyChoice,
 ): TrainedRun {
   const startedMs = performance.now();
   const { dataset, engine, network: config, request, recipe } = context;
   const classes = dataset.classes.length;
-  const training = clipFeatures(split.train, view, engine);
-  const validation = clipFeatures(split.validation, view, engine);
+  const training = clipFeatures(split.train, frontEnd, engine);
+  const validation = clipFeatures(split.validation, frontEnd, engine);
   const { penalty } = request.hyperparameters;
   const choice =
     given ??
@@ -58,10 +58,11 @@ export function trainHead(
   };
   return {
     folder: undefined,
+    frontEnd,
     network: createNetwork(config, classes),
     progress: {
       settings: {
-        ...settingsOf(context, split, view),
+        ...settingsOf(context, split, frontEnd),
         hyperparameters: { ...recipe.hyperparameters, ...choice },
       },
       dataFingerprint: dataset.fingerprint,

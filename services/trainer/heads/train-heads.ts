@@ -1,3 +1,4 @@
+import { encoderOf } from '../../../shared/contracts/members';
 import { AppError } from '../../../shared/errors/app-error';
 import type { FoldSplit } from '../data/folds';
 import type { TrainedRun } from '../optimise/train';
@@ -12,8 +13,9 @@ import { trainHead } from './train-head';
  * penalties is all that a left-out clip has a say in.
  */
 export function trainHeads(training: FittedTraining, splits: readonly FoldSplit[]): TrainedRun[] {
-  const { frontEnd, engine, dataset, request } = training;
-  if (frontEnd.kind !== 'encoder') throw new AppError('internal', 'Only heads on an encoder are fitted.');
+  const { frontEnds, engine, dataset, request } = training;
+  const frontEnd = encoderOf(frontEnds);
+  if (frontEnd === undefined) throw new AppError('internal', 'Only heads on an encoder are fitted.');
   const { penalty } = request.hyperparameters;
   const clips = splits.flatMap(({ validation }) => validation);
   const choice =

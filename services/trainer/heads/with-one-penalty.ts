@@ -1,3 +1,4 @@
+import { encoderOf } from '../../../shared/contracts/members';
 import type { FoldSplit } from '../data/folds';
 import type { TrainedRun } from '../optimise/train';
 import type { FittedTraining } from '../context/training-context';
@@ -14,14 +15,14 @@ export function withOnePenalty(
   splits: readonly FoldSplit[],
   networks: readonly (readonly TrainedRun[])[],
 ): readonly (readonly TrainedRun[])[] {
-  const { frontEnd } = training;
+  const frontEnd = encoderOf(training.frontEnds);
   const choices = networks.flat().flatMap(({ progress }): PenaltyChoice[] => {
     const { hyperparameters } = progress.settings;
     return 'penalty' in hyperparameters ? [hyperparameters] : [];
   });
   const ordered = choices.sort((a, b) => a.penalty - b.penalty);
   const middle = ordered[Math.floor((ordered.length - 1) / 2)];
-  if (middle === undefined || frontEnd.kind !== 'encoder') return networks;
+  if (middle === undefined || frontEnd === undefined) return networks;
   if (ordered[0]!.penalty === ordered.at(-1)!.penalty) return networks;
   return splits.map((split) => [trainHead(training, split, frontEnd, middle)]);
 }

@@ -1,11 +1,12 @@
 import { concatenate } from '../../../shared/signal/concatenate';
 import { inputLength } from '../../../shared/front-end/window-inputs';
-import { viewsOf, type FrontEnd, type View } from '../../../shared/contracts/front-end';
+import type { FrontEnd } from '../../../shared/contracts/front-end';
+import type { FrontEnds } from '../../../shared/contracts/members';
 import { withEqualWeight } from '../../../shared/decision/equal-weight';
 import { classLogits, evidenceOf } from '../../../shared/decision/rejection';
 import type { LoadedEngine } from '../../../shared/compute/provide/load-engine';
 import type { Scorer } from '../../../shared/compute/inference/scorer';
-import { createViewInputs } from '../../../shared/compute/inference/view-inputs';
+import { createFrontEndInputs } from '../../../shared/compute/inference/front-end-inputs';
 import { crossEntropy } from '../../../shared/metrics/cross-entropy';
 import type { LabelledClip } from '../data/dataset';
 
@@ -18,41 +19,50 @@ const batchSize = 8;
 /** A clip as networks take it, made once and judged often. */
 export interface Example {
   readonly label: number;
-  /** By view of the front end. */
-  readonly views: readonly (readonly Float32Array[])[];
+  /** What each front end makes of it. */
+  readonly inputs: ReadonlyMap<FrontEnd, readonly Float32Array[]>;
 }
 
 export function examplesOf(
   clips: readonly Pick<LabelledClip, 'label' | 'samples'>[],
-  frontEnd: FrontEnd,
+  frontEnds: FrontEnds,
   engine: LoadedEngine,
 ): Example[] {
-  const byView = viewsOf(frontEnd).map((view) => inputsOf(clips, view, engine));
-  return clips.map(({ label }, clip) => ({ label, views: byView.map((inputs) => inputs[clip]!) }));
+  const computed = frontEnds.map((frontEnd) => [frontEnd, inputsOf(clips, frontEnd, engine)] as const);
+  return clips.map(({ label }, clip) => ({
+    label,
+    inputs: new Map(computed.map(([frontEnd, inputs]) => [frontEnd, inputs[clip]!])),
+  }));
 }
 
 /** The inputs that each clip gives. */
-function inputsOf(
+export function inputsOf(
   clips: readonly Pick<LabelledClip, 'samples'>[],
-  view: View,
+  frontEnd: FrontEnd,
   engine: LoadedEngine,
 ): Float32Array[][] {
-  const viewInputs = createViewInputs(view, engine);
-  const length = inputLength(view);
+  const computing = createFrontEndInputs(frontEnd, engine);
+  const length = inputLength(frontEnd);
   try {
     const batches = Array.from({ length: Math.ceil(clips.length / batchSize) }, (_, batch) =>
       clips.slice(batch * batchSize, (batch + 1) * batchSize),
     );
     return batches.flatMap((batch) => {
-      const { features, counts } = viewInputs.of(batch.map(({ samples }) => samples));
+      const { features, counts } = computing.of(batch.map(({ samples }) => samples));
       let next = 0;
       return counts.map((count) =>
         Array.from({ length: count }, () => features.slice(next * length, ++next * length)),
       );
     });
   } finally {
-    viewInputs.dispose();
+    computing.dispose();
   }
+}
+
+/** A member of a version, ready to judge. */
+export interface MemberScorer {
+  readonly frontEnd: FrontEnd;
+  readonly scorer: Scorer;
 }
 
 /** What a version, or one network, says of clips. */
@@ -65,15 +75,22 @@ export interface ClipAnswers {
 
 /**
  * The answers of networks that are averaged.
- * @param scorers of a version's members, in its order
+ * @param members whose front ends are among those that the examples were made with
  */
 export function answersOf(
-  scorers: readonly Scorer[],
+  members: readonly MemberScorer[],
   examples: readonly Example[],
   classes: number,
 ): ClipAnswers {
-  const byScorer = scorers.map((scorer, memberIndex) => predictOutputs(scorer, examples, memberIndex));
-  const outputs = examples.map((_, clip) => withEqualWeight(byScorer.map((rows) => rows[clip]!)));
+  const byMember = members.map(({ frontEnd, scorer }) =>
+    predictOutputs(
+      scorer,
+      examples.map(({ inputs }) => inputs.get(frontEnd)!),
+    ),
+  );
+  const outputs = examples.map((_, clip) =>
+    withEqualWeight(byMember.map((rows) => ({ rows: rows[clip]!, members: 1 }))),
+  );
   return {
     logits: outputs.map((rows) => rows.map((row) => classLogits(row, classes))),
     evidence: outputs.map((rows) => evidenceOf(rows, classes)),
@@ -88,17 +105,14 @@ export function joinAnswers(answers: readonly ClipAnswers[]): ClipAnswers {
 }
 
 /**
- * For each example the outputs of each of its inputs, in their order.
- * @param memberIndex of the network in its version: members have the views one after the other, then
- *   again from the first
+ * For each clip the outputs of each of its inputs, in their order.
+ * @param clips the inputs of each
  */
 export function predictOutputs(
   scorer: Scorer,
-  examples: readonly Example[],
-  memberIndex = 0,
+  clips: readonly (readonly Float32Array[])[],
 ): Float32Array[][] {
-  const heard = examples.map(({ views }) => views[memberIndex % views.length]!);
-  const inputs = heard.flat();
+  const inputs = clips.flat();
   const rows: Float32Array[] = [];
   for (let start = 0; start < inputs.length; start += batchSize) {
     const batch = inputs.slice(start, start + batchSize);
@@ -109,7 +123,7 @@ export function predictOutputs(
     }
   }
   let next = 0;
-  return heard.map(({ length }) => rows.slice(next, (next += length)));
+  return clips.map(({ length }) => rows.slice(next, (next += length)));
 }
 
 /** What answers to examples are worth; of equal probabilities the first counts. */

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { View } from '../../../shared/contracts/front-end';
+import type { FrontEnd } from '../../../shared/contracts/front-end';
 import type { EpochMetrics } from '../../../shared/contracts/report';
 import { describeEngine, type LoadedEngine } from '../../../shared/compute/provide/load-engine';
 import { AppError } from '../../../shared/errors/app-error';
@@ -9,11 +9,12 @@ import type { Network } from '../../../shared/compute/network/network';
 import { deriveSeed } from '../../../shared/runtime/random';
 import type { WeightValues } from '../../../shared/registry/weights-file';
 import { assertConverging } from './divergence';
+import type { LabelledClip } from '../data/dataset';
 import type { FoldSplit } from '../data/folds';
 import { flagOf } from '../options/command-line';
 import { createLearner, type Learner } from './learner';
 import { freshState, modelWeights } from './network-state';
-import { examplesOf, lossAndAccuracy, predictOutputs, type Example } from './predict';
+import { inputsOf, lossAndAccuracy, predictOutputs } from './predict';
 import type { SteppedSettings } from '../runs/run-settings';
 import type { TrainingPlan } from './training-plan';
 import type { RunProgress, RunStore, SavedRun } from '../runs/run-store';
@@ -21,7 +22,8 @@ import type { RunProgress, RunStore, SavedRun } from '../runs/run-store';
 export interface TrainOptions {
   readonly settings: SteppedSettings;
   readonly plan: TrainingPlan;
-  readonly view: View;
+  /** What the network is given. */
+  readonly frontEnd: FrontEnd;
   readonly classes: readonly string[];
   readonly split: FoldSplit;
   readonly dataFingerprint: string;
@@ -49,6 +51,8 @@ export interface BatchProgress {
 export interface TrainedRun {
   /** Where its curves and its state are; undefined: it took a moment, and has neither. */
   readonly folder: string | undefined;
+  /** What the network is given: one of the recipe's front ends. */
+  readonly frontEnd: FrontEnd;
   readonly network: Network;
   readonly progress: RunProgress;
   readonly lastWeights: WeightValues;
@@ -66,14 +70,15 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   const { settings, store, classes, plan } = options;
   const network = createNetwork(settings.network, classes.length);
   let run: SavedRun = (await store.load()) ?? startOf(network, options);
-  const validationExamples = examplesOf(options.split.validation, options.view, options.engine);
+  const { validation: validationClips } = options.split;
+  const validationInputs = inputsOf(validationClips, options.frontEnd, options.engine);
   const learner = createLearner(network, run.state, plan.optimiser, options.engine);
   try {
     while (run.progress.history.length < plan.epochs) {
       const startedAt = performance.now();
       const epoch = run.progress.history.length + 1;
       const { loss, accuracy } = await trainEpoch(learner, run.state.step, epoch, options);
-      const validation = validate(learner, validationExamples);
+      const validation = validate(learner, validationClips, validationInputs);
       const metrics: EpochMetrics = {
         epoch,
         trainLoss: loss,
@@ -91,6 +96,7 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   }
   return {
     folder: store.folder,
+    frontEnd: options.frontEnd,
     network,
     progress: run.progress,
     lastWeights: modelWeights(run.state),
@@ -144,11 +150,12 @@ async function trainEpoch(
 
 function validate(
   learner: Learner,
-  examples: readonly Example[],
+  clips: readonly Pick<LabelledClip, 'label'>[],
+  inputs: readonly (readonly Float32Array[])[],
 ): { validationLoss: number; validationAccuracy: number } {
-  const logits = predictOutputs(learner, examples);
+  const logits = predictOutputs(learner, inputs);
   const probabilities = logits.map((rows) => meanProbabilities(rows));
-  const { loss, accuracy } = lossAndAccuracy(examples, probabilities);
+  const { loss, accuracy } = lossAndAccuracy(clips, probabilities);
   return { validationLoss: loss, validationAccuracy: accuracy };
 }
 

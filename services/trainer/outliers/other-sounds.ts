@@ -1,7 +1,7 @@
 import { createDecoderPool, maxDecodeThreads } from '../../../shared/decode/pool/decoder-pool';
 import type { LoadedEngine } from '../../../shared/compute/provide/load-engine';
 import { recordedKind } from '../../../shared/contracts/calibration';
-import type { FrontEnd } from '../../../shared/contracts/front-end';
+import { windowFormat, type FrontEnds } from '../../../shared/contracts/members';
 import { examplesOf, type Example } from '../optimise/predict';
 import type { Dataset } from '../data/dataset';
 import { madeSounds } from './made-sounds';
@@ -17,11 +17,11 @@ const seed = 1;
  */
 export async function otherSounds(
   recordings: Dataset['others'],
-  frontEnd: FrontEnd,
+  frontEnds: FrontEnds,
   engine: LoadedEngine,
   cores: number | undefined,
 ): Promise<Readonly<Record<string, readonly Example[]>>> {
-  const { sampleRate, windowSeconds } = frontEnd;
+  const { sampleRate, windowSeconds } = windowFormat({ frontEnds });
   const decoder = createDecoderPool({ threads: maxDecodeThreads(cores) });
   try {
     const sounds = [
@@ -35,7 +35,7 @@ export async function otherSounds(
         kind,
         examplesOf(
           sounds.filter((sound) => sound.kind === kind).map(({ samples }) => ({ label: -1, samples })),
-          frontEnd,
+          frontEnds,
           engine,
         ),
       ]),

@@ -6,7 +6,7 @@ import type { Feed, FeedOptions } from './recipe';
 import { createCropStream, type CropStream } from './augment/crop-stream';
 import { trainingSpectra } from './augment/training-spectra';
 
-/** Augmented crops of the clips' log-mel spectrograms. @throws AppError internal for another view */
+/** Augmented crops of the clips' log-mel spectrograms. @throws AppError internal for another front end */
 export function cropFeed(options: FeedOptions<AdamwHyperparameters>): Feed {
   const { stepsPerEpoch, batchSize } = options.hyperparameters;
   let stream: CropStream | undefined;
@@ -21,15 +21,15 @@ export function cropFeed(options: FeedOptions<AdamwHyperparameters>): Feed {
 }
 
 async function openStream(options: FeedOptions<AdamwHyperparameters>): Promise<CropStream> {
-  const { clips, view, classes, seed, cacheFolder, hyperparameters } = options;
-  if (view.kind !== 'log-mel') {
-    throw new AppError('internal', 'This recipe augments mel power, which the view does not have.');
+  const { clips, frontEnd, classes, seed, cacheFolder, hyperparameters } = options;
+  if (frontEnd.kind !== 'log-mel') {
+    throw new AppError('internal', 'This recipe augments mel power, which the front end does not have.');
   }
   const { batchSize, augmentation } = hyperparameters;
-  const cache = cacheFolder === undefined ? noCache : await openSpectrogramCache(cacheFolder, view);
-  const spectra = await trainingSpectra({ clips, frontEnd: view, augmentation, seed, cache });
+  const cache = cacheFolder === undefined ? noCache : await openSpectrogramCache(cacheFolder, frontEnd);
+  const spectra = await trainingSpectra({ clips, frontEnd, augmentation, seed, cache });
   const labels = clips.map(({ label }) => label);
-  return createCropStream({ labels, spectra, classes, frontEnd: view, batchSize, seed, augmentation });
+  return createCropStream({ labels, spectra, classes, frontEnd, batchSize, seed, augmentation });
 }
 
 function* batchesFrom(stream: CropStream, first: number, count: number): Generator<Batch> {

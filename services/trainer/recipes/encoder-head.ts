@@ -12,7 +12,7 @@ export const encoderHead: FittedRecipe = {
   kind: 'fitted',
   name: 'encoder-head',
   networks: [{ architecture: 'encoder' }],
-  frontEnd: encoderFrontEnd,
+  frontEnds: [encoderFrontEnd],
   hyperparameters: { optimizer: 'lbfgs', penalty: usualPenalty },
   initialisation: 'zeros',
   choose: 'last-epoch',

@@ -1,5 +1,5 @@
 import type { Augmentation } from '../../../shared/contracts/augmentation';
-import { melFrontEnd, melViews } from '../../../shared/contracts/front-end';
+import { melFrontEnd, melFrontEnds } from '../../../shared/contracts/front-end';
 import type { AdamwHyperparameters } from '../../../shared/contracts/manifest';
 import { deriveSeed } from '../../../shared/runtime/random';
 import { cropFeed } from './crop-feed';
@@ -37,7 +37,7 @@ export const mel: SteppedRecipe<AdamwHyperparameters> = {
   kind: 'stepped',
   name: 'mel',
   networks: [{ architecture: 'mel', width: 12 }],
-  frontEnd: melViews,
+  frontEnds: melFrontEnds,
   hyperparameters: {
     optimizer: 'adamw',
     learningRate: 0.003,
@@ -79,6 +79,6 @@ export const melSmall: SteppedRecipe<AdamwHyperparameters> = {
   ...mel,
   name: 'mel-small',
   networks: [{ architecture: 'mel-small' }],
-  frontEnd: melFrontEnd,
+  frontEnds: [melFrontEnd],
   hyperparameters: { ...mel.hyperparameters, augmentation: { ...augmentation, others: 0.08 } },
 };

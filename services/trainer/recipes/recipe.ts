@@ -1,11 +1,12 @@
 import type { z } from 'zod';
 import type { networkConfigSchema } from '../../../shared/contracts/architecture';
-import type { FrontEnd, View } from '../../../shared/contracts/front-end';
+import type { FrontEnd } from '../../../shared/contracts/front-end';
 import type {
   FittedHyperparameters,
   Manifest,
   SteppedHyperparameters,
 } from '../../../shared/contracts/manifest';
+import type { FrontEnds } from '../../../shared/contracts/members';
 import type { Batch } from '../data/batches';
 import type { LabelledClip } from '../data/dataset';
 import type { OptimiserOptions } from '../optimise/optimiser';
@@ -19,7 +20,8 @@ interface RecipeCommon {
   readonly name: string;
   /** The networks that it trains, each with what differs from its architecture's own defaults. */
   readonly networks: readonly z.input<typeof networkConfigSchema>[];
-  readonly frontEnd: FrontEnd;
+  /** A fold trains a network for each. */
+  readonly frontEnds: FrontEnds;
   readonly initialisation: Manifest['initialisation'];
   /**
    * The epoch of a network that answers alone; of several that answer together it is always the last.
@@ -67,7 +69,7 @@ export interface FeedOptions<H extends SteppedHyperparameters = SteppedHyperpara
   readonly hyperparameters: H;
   /** Of everything random in the feed. */
   readonly seed: number;
-  readonly view: View;
+  readonly frontEnd: FrontEnd;
   readonly classes: number;
   readonly clips: readonly LabelledClip[];
   /** Of spectrograms; absent: nothing is kept. */

@@ -14,7 +14,7 @@ export const report: SteppedRecipe<AdamHyperparameters> = {
   kind: 'stepped',
   name: 'report',
   networks: [{ architecture: 'cnn' }, { architecture: 'transformer' }],
-  frontEnd: reportFrontEnd,
+  frontEnds: [reportFrontEnd],
   hyperparameters: { optimizer: 'adam', learningRate: 0.001, batchSize: 32, epochs: 100 },
   initialisation: 'pytorch-uniform',
   choose: 'best-epoch',
@@ -28,14 +28,15 @@ export const report: SteppedRecipe<AdamHyperparameters> = {
 };
 
 function shuffledClips(options: FeedOptions<AdamHyperparameters>): Feed {
-  const { clips, view, classes, seed, hyperparameters } = options;
-  if (view.kind === 'encoder') throw new AppError('internal', 'A head on an encoder is fitted, not trained.');
+  const { clips, frontEnd, classes, seed, hyperparameters } = options;
+  if (frontEnd.kind === 'encoder')
+    throw new AppError('internal', 'A head on an encoder is fitted, not trained.');
   const { batchSize } = hyperparameters;
   return {
     clipsPerEpoch: clips.length,
     batches: (epoch) => {
       const shuffleSeed = deriveSeed(seed, 'shuffle', epoch);
-      return Promise.resolve(batchesOf(clips, { view, classes, batchSize, shuffleSeed }));
+      return Promise.resolve(batchesOf(clips, { frontEnd, classes, batchSize, shuffleSeed }));
     },
   };
 }

@@ -1,4 +1,4 @@
-import { isMultiLabel } from '../../../shared/contracts/architecture';
+import { architectureOf, isMultiLabel } from '../../../shared/contracts/members';
 import type { Evaluation } from '../../../shared/contracts/evaluation';
 import {
   servedEvaluation,
@@ -66,7 +66,7 @@ function evaluationsOf({ best, last }: Report['evaluations']): Evaluation[] {
  */
 function temperatureRule({ evaluations, calibration, configuration }: Report): string {
   const together =
-    evaluations.best === undefined && calibration !== undefined && (configuration.members ?? 1) > 1;
+    evaluations.best === undefined && calibration !== undefined && configuration.members.length > 1;
   return together
     ? `The first guess of averaged networks depends on the temperature: here it is the published one, ${calibration.temperature.toFixed(3)}.`
     : 'All of them are at temperature 1, and none is called unknown.';
@@ -104,7 +104,7 @@ function header({ version, configuration, evaluations, served: asServed }: Repor
   const tested = test === undefined ? 'not tested' : `tested on fold ${testFold ?? 'none'}`;
   return markup`<header>
 <h1>${version}</h1>
-<p class="quiet">${configuration.network.architecture}, ${configuration.classes.length} classes. ${trainingWords(configuration)}, ${tested}. Shown here: epoch ${epoch}, ${evaluations.best === undefined ? 'the last' : 'the best by validation'}.</p>
+<p class="quiet">${architectureOf(configuration)}, ${configuration.classes.length} classes. ${trainingWords(configuration)}, ${tested}. Shown here: epoch ${epoch}, ${evaluations.best === undefined ? 'the last' : 'the best by validation'}.</p>
 <div class="tiles">
 ${
   asServed === undefined
@@ -116,19 +116,20 @@ ${tile(`${name} macro F1`, ratio(macro.f1), `macro AUC ${ratio(macro.auc)}`)}</d
 }
 
 /** What of the data made the networks. */
-function trainingWords({ network, hyperparameters, protocol, members = 1 }: Report['configuration']): string {
+function trainingWords(configuration: Report['configuration']): string {
+  const { hyperparameters, protocol, members } = configuration;
   const { validationFold, trainFolds, leaveOneSourceOut } = protocol;
-  if (isMultiLabel(network) && 'usualThreshold' in hyperparameters) {
+  if (isMultiLabel(configuration) && 'usualThreshold' in hyperparameters) {
     const { classesWithOwn, usualThreshold } = hyperparameters;
     return `Nothing was trained: ${classesWithOwn} classes have thresholds chosen on these clips, the others ${usualThreshold}`;
   }
   if (leaveOneSourceOut) {
-    return `Too few recordings of a class for folds: ${members} networks, each trained without one source and validated on it (leave-one-source-out)`;
+    return `Too few recordings of a class for folds: ${members.length} networks, each trained without one source and validated on it (leave-one-source-out)`;
   }
   const trained = `Trained on fold ${trainFolds.join(', ')}`;
   if (validationFold === null) {
-    return `${trained}, ${members} networks, each validated on the one of them that it was not trained on`;
+    return `${trained}, ${members.length} networks, each validated on the one of them that it was not trained on`;
   }
-  const together = members === 1 ? '' : `${members} networks together, `;
+  const together = members.length === 1 ? '' : `${members.length} networks together, `;
   return `${trained}, ${together}validated on fold ${validationFold}`;
 }

@@ -1,4 +1,4 @@
-import { isMultiLabel } from '../../../shared/contracts/architecture';
+import { isMultiLabel } from '../../../shared/contracts/members';
 import type { Protocol } from '../../../shared/contracts/manifest';
 import type { Report, ServedFigures } from '../../../shared/contracts/report';
 import { interval, percent } from './markup/format';
@@ -9,7 +9,7 @@ import { groupedTable } from './tables';
 export function servedSection({ served, calibration, configuration }: Report): Markup {
   if (served === undefined) return markup``;
   const { validation, test } = served;
-  const { members = 1, protocol } = configuration;
+  const { members, protocol } = configuration;
   const row = (name: string, figures: ServedFigures): string[] => [
     name,
     `${figures.clips} (${figures.recordings} recordings)`,
@@ -18,9 +18,9 @@ export function servedSection({ served, calibration, configuration }: Report): M
     percent(figures.passed / figures.clips),
     percent(figures.expectedCalibrationError),
   ];
-  const { judges, rule } = isMultiLabel(configuration.network)
+  const { judges, rule } = isMultiLabel(configuration)
     ? severalAtOnce
-    : { judges: judgesWords(members, protocol), rule: ruleWords(calibration) };
+    : { judges: judgesWords(members.length, protocol), rule: ruleWords(calibration) };
   return markup`<h2>As served</h2>
 ${groupedTable(
   [

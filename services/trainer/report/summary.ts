@@ -1,22 +1,21 @@
 import { inputLength } from '../../../shared/front-end/window-inputs';
-import { viewsOf, type FrontEnd, type View } from '../../../shared/contracts/front-end';
+import type { FrontEnd } from '../../../shared/contracts/front-end';
+import { architectureOf, encoderOf, type FrontEnds } from '../../../shared/contracts/members';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { ParameterTable } from '../../../shared/contracts/report';
 import type { Network } from '../../../shared/compute/network/network';
 import { parameterTable, passSizes } from './parameter-table';
 
 /**
- * The report's parameter tables for a terminal, one for each view of the front end: layers, output
+ * The report's parameter tables for a terminal, one for each front end: layers, output
  * shapes, parameters and multiply-adds, and below them the report's last lines.
  */
-export function summarise(network: Network, frontEnd: FrontEnd, batchSize: number): string {
-  return viewsOf(frontEnd)
-    .map((view) => summariseView(network, batchSize, view))
-    .join('\n\n');
+export function summarise(network: Network, frontEnds: FrontEnds, batchSize: number): string {
+  return frontEnds.map((frontEnd) => summariseOne(network, batchSize, frontEnd)).join('\n\n');
 }
 
-function summariseView(network: Network, batchSize: number, view: View): string {
-  const inputs = inputLength(view);
+function summariseOne(network: Network, batchSize: number, frontEnd: FrontEnd): string {
+  const inputs = inputLength(frontEnd);
   const table = parameterTable(network, batchSize, inputs);
   const cells = cellsOf(table, inputs);
   const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
@@ -27,7 +26,7 @@ function summariseView(network: Network, batchSize: number, view: View): string 
       .join('  '),
   );
   return [
-    `${network.config.architecture}, batch ${batchSize}${nameOf(view)}`,
+    `${network.config.architecture}, batch ${batchSize}${nameOf(frontEnd)}`,
     ...[line, head, line, ...rows, line],
     `Total params: ${count(table.trainable + table.nonTrainable)}`,
     `Trainable params: ${count(table.trainable)}`,
@@ -63,19 +62,20 @@ function sizeLines(network: Network, batchSize: number, inputs: number): string[
   ];
 }
 
-/** Which of several views a table is of: log-mel views differ in their analysis frames. */
-function nameOf(view: View): string {
-  if (view.kind !== 'log-mel') return '';
-  const frameMs = (1000 * view.fftSamples) / view.sampleRate;
-  return `, crops of ${view.cropFrames} frames of ${frameMs.toFixed(0)} ms`;
+/** Which of several front ends a table is of: those of log-mel differ in their analysis frames. */
+function nameOf(frontEnd: FrontEnd): string {
+  if (frontEnd.kind !== 'log-mel') return '';
+  const frameMs = (1000 * frontEnd.fftSamples) / frontEnd.sampleRate;
+  return `, crops of ${frontEnd.cropFrames} frames of ${frameMs.toFixed(0)} ms`;
 }
 
 /** How many of such networks a version in models/ holds, and what stands before them. */
-export function describeHolding({ version, network, members = 1, parameters, frontEnd }: Manifest): string {
-  const encoder = frontEnd.kind === 'encoder' ? `, on the encoder ${frontEnd.encoder.name}` : '';
+export function describeHolding(manifest: Manifest): string {
+  const { version, frontEnds, members, parameters } = manifest;
+  const encoder = encoderOf(frontEnds)?.encoder.name;
   return (
-    `${version}: ${network.architecture}, ${members} network${members === 1 ? '' : 's'}${encoder}, ` +
-    `${count(parameters)} parameters`
+    `${version}: ${architectureOf(manifest)}, ${members.length} network${members.length === 1 ? '' : 's'}` +
+    `${encoder === undefined ? '' : `, on the encoder ${encoder}`}, ${count(parameters)} parameters`
   );
 }
 

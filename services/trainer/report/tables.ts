@@ -1,5 +1,6 @@
 import type { UnknownReport } from '../../../shared/contracts/calibration';
 import type { Evaluation } from '../../../shared/contracts/evaluation';
+import { distinctNetworks } from '../../../shared/contracts/members';
 import type {
   CrossValidation,
   FiguresSpread,
@@ -147,11 +148,12 @@ function spreadCells(spread: FiguresSpread): string[] {
 }
 
 export function configurationTable({ configuration, version, createdAt }: Report): Markup {
-  const { network, hyperparameters, protocol, frontEnd, data, code } = configuration;
+  const { hyperparameters, protocol, frontEnds, data, code } = configuration;
+  const networks = distinctNetworks(configuration);
   const facts: [string, string | number][] = [
     ['version', version],
     ['made', createdAt],
-    ...factsOf(network),
+    ...(networks.length === 1 ? factsOf(networks[0]!) : eachOf('networks', networks)),
     ...factsOf(hyperparameters),
     ['initialisation', configuration.initialisation],
     ['seed', configuration.seed],
@@ -166,7 +168,7 @@ export function configurationTable({ configuration, version, createdAt }: Report
         ? `${protocol.trainFolds.length}, a source each`
         : protocol.trainFolds.join(', '),
     ],
-    ...factsOf(frontEnd),
+    ...(frontEnds.length === 1 ? factsOf(frontEnds[0]) : eachOf('frontEnds', frontEnds)),
     ['input scaling', configuration.inputScaling],
     ['clips', data.clips],
     ['data fingerprint', data.fingerprint],
@@ -187,7 +189,7 @@ function factsOf(settings: object): [string, string | number][] {
   });
 }
 
-/** views → view 1: kind, view 1: sample rate … view 2: kind */
+/** frontEnds → front end 1: kind, front end 1: sample rate … front end 2: kind */
 function eachOf(name: string, values: readonly object[]): [string, string | number][] {
   return values.flatMap((settings, index) =>
     factsOf(settings).map(([fact, value]): [string, string | number] => [

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { viewsOf } from '../../../shared/contracts/front-end';
+import type { Manifest } from '../../../shared/contracts/manifest';
 import type { TrainingRequest } from '../../../shared/contracts/training-request';
 import { AppError } from '../../../shared/errors/app-error';
 import { openRegistry } from '../../../shared/registry/registry';
@@ -85,7 +85,7 @@ function jobOf(training: TrainingContext, run: PlannedRun): Job {
   const request = requestOfRun(training.request, run);
   const own = { ...training, request, ...configureRecipe(request) };
   const split = splitFolds(training.dataset, request.protocol);
-  const name = runName(settingsOf(own, split, viewsOf(own.frontEnd)[0]), training.dataset.fingerprint);
+  const name = runName(settingsOf(own, split, own.recipe.frontEnds[0]), training.dataset.fingerprint);
   return { ...run, training: own, split, name };
 }
 
@@ -183,6 +183,7 @@ async function publishBest(
   context.output.write(`Published ${version.folder}: ${best.title}\n`);
 }
 
-function settingsIn({ network, recipe, hyperparameters, protocol, seed }: RunSettings): RunSettings {
-  return { network, recipe, hyperparameters, protocol, seed };
+/** The settings of the run that made a version's first member. */
+function settingsIn({ members, recipe, hyperparameters, protocol, seed }: Manifest): RunSettings {
+  return { network: members[0].network, recipe, hyperparameters, protocol, seed };
 }

@@ -18,7 +18,7 @@ export const runSettingsSchema = z.strictObject({
   hyperparameters: hyperparametersSchema,
   protocol: protocolSchema,
   seed: z.int().min(0),
-  /** Of the front end, what a network on log-mel crops is given; absent: the report's frames. */
+  /** The front end, where it is a log-mel spectrogram's crops. A run's name depends on the key. */
   view: logMelFrontEndSchema.optional(),
 });
 export type RunSettings = z.infer<typeof runSettingsSchema>;

@@ -1,5 +1,5 @@
 import type { Evaluation } from '../../../shared/contracts/evaluation';
-import type { FrontEnd } from '../../../shared/contracts/front-end';
+import type { WindowFormat } from '../../../shared/contracts/members';
 import type { ServedReport, ValidationProfile } from '../../../shared/contracts/report';
 import audioSetLabels from '../../../shared/encoder/audioset-labels.json';
 import { evaluateClassifier } from '../../../shared/metrics/evaluate-classifier';
@@ -23,7 +23,7 @@ export interface NamedClip extends TaggedClip {
 export function evaluateTags(
   clips: readonly NamedClip[],
   thresholds: readonly number[],
-  frontEnd: FrontEnd,
+  format: WindowFormat,
 ): { readonly validation: Evaluation; readonly served: ServedReport; readonly reference: ValidationProfile } {
   const named = [...new Set(clips.map(({ tag }) => tag))].sort((a, b) => a - b);
   const labels = clips.map(({ tag }) => named.indexOf(tag));
@@ -53,7 +53,7 @@ export function evaluateTags(
         probabilities: clips.map((clip) => clip.probabilities),
         scores: clips.map((clip) => Math.max(...clip.probabilities)),
       },
-      frontEnd,
+      format,
     ),
   };
 }

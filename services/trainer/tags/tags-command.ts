@@ -2,6 +2,7 @@ import audioSetLabels from '../../../shared/encoder/audioset-labels.json';
 import { independentProbabilities } from '../../../shared/decision/independent-probabilities';
 import { describeEngine } from '../../../shared/compute/provide/load-engine';
 import { createScorer } from '../../../shared/compute/inference/scorer';
+import { encoderOf, windowFormat } from '../../../shared/contracts/members';
 import { AppError } from '../../../shared/errors/app-error';
 import { createNetwork } from '../../../shared/compute/network/create-network';
 import { openRegistry } from '../../../shared/registry/registry';
@@ -50,8 +51,9 @@ export async function tagsCommand(args: readonly string[], context: CommandConte
  * The clips that are named as one of AudioSet's classes, heard. @throws AppError invalid-dataset where
  * there is none
  */
-function namedClips({ dataset, frontEnd, engine }: TrainingContext): NamedClip[] {
-  if (frontEnd.kind !== 'encoder') throw new AppError('internal', 'AudioSet’s classes are the encoder’s.');
+function namedClips({ dataset, frontEnds, engine }: TrainingContext): NamedClip[] {
+  const frontEnd = encoderOf(frontEnds);
+  if (frontEnd === undefined) throw new AppError('internal', 'AudioSet’s classes are the encoder’s.');
   const tags = dataset.classes.map(matchTag);
   const clips = dataset.clips.filter(({ label }) => tags[label] !== undefined);
   if (clips.length === 0) {
@@ -72,17 +74,17 @@ function describeTags(
   clips: readonly NamedClip[],
   { thresholds, usual, own }: Thresholds,
 ): PublishedNetworks {
-  const { frontEnd, engine, dataset, request } = training;
+  const { frontEnds, engine, dataset, request } = training;
+  const [frontEnd] = frontEnds;
   const network = createNetwork(config, audioSetLabels.length);
   const encoded = encodeWeights(network, {}, request.precision);
   const classes = audioSetLabels.map(({ label }) => label);
   const described = describeEngine(engine, config);
-  const { validation, ...judged } = evaluateTags(clips, thresholds, frontEnd);
+  const { validation, ...judged } = evaluateTags(clips, thresholds, windowFormat(training));
   const protocol = { testFold: null, validationFold: null, trainFolds: foldsOf(dataset.clips) };
   const { loss, accuracy } = validation;
   return {
-    network,
-    members: 1,
+    members: [{ frontEnd, network }],
     thresholds,
     settings: {
       network: config,
@@ -107,8 +109,8 @@ function describeTags(
       last: { epoch: 1, validation },
       ...judged,
       golden: goldenOf(
-        [createScorer(network, {}, engine)],
-        { frontEnd, classes, engine },
+        [{ frontEnd, scorer: createScorer(network, {}, engine) }],
+        { frontEnds, classes, engine },
         'independent',
         described,
       ),

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Protocol } from '../../../shared/contracts/manifest';
+import { encoderOf } from '../../../shared/contracts/members';
 import type { CrossValidation, FoldResult } from '../../../shared/contracts/report';
 import type { TrainingRequest } from '../../../shared/contracts/training-request';
 import { describeEngine } from '../../../shared/compute/provide/load-engine';
@@ -137,7 +138,7 @@ async function publish(
   const { fence, config } = training;
   const evaluation = evaluateVersion(folds, test, evaluationOptions(training));
   const networks = networksOf(folds, evaluation);
-  const together = networks.members === 1 ? '' : `${networks.members} networks together:\n`;
+  const together = networks.members.length === 1 ? '' : `${networks.members.length} networks together:\n`;
   say(training, `${together}${evaluationLines(evaluation)}`);
   const published: PublishedNetworks = {
     ...networks,
@@ -159,9 +160,10 @@ function drawLearningCurve(
   folds: readonly FoldNetworks[],
   test: readonly LabelledClip[],
 ): Pick<PublishedNetworks, 'learningCurve'> {
-  const { frontEnd, engine, dataset, request } = training;
+  const { frontEnds, engine, dataset, request } = training;
+  const frontEnd = encoderOf(frontEnds);
   const { hyperparameters } = membersOf(folds)[0].progress.settings;
-  if (!('penalty' in hyperparameters) || frontEnd.kind !== 'encoder') return {};
+  if (!('penalty' in hyperparameters) || frontEnd === undefined) return {};
   const hear = (clips: readonly LabelledClip[]): ClipFeatures[] => clipFeatures(clips, frontEnd, engine);
   const { penalty } = hyperparameters;
   const options = { classes: dataset.classes.length, penalty, seed: request.seed };

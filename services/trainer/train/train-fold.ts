@@ -1,4 +1,4 @@
-import { viewsOf, type View } from '../../../shared/contracts/front-end';
+import type { FrontEnd } from '../../../shared/contracts/front-end';
 import type { TrainingRequest } from '../../../shared/contracts/training-request';
 import { AppError } from '../../../shared/errors/app-error';
 import type { FoldSplit } from '../data/folds';
@@ -13,8 +13,8 @@ import { withFamiliarity } from '../rejection/with-familiarity';
 import { settingsOf, type TrainingContext } from '../context/training-context';
 
 /**
- * A run for each view of the front end, one after the other, each from its beginning or from where it
- * was stopped: networks that answer together.
+ * A run for each front end, one after the other, each from its beginning or from where it was stopped:
+ * networks that answer together.
  * @throws AppError training-diverged, cancelled, invalid-configuration for an earlier run of which
  *   nobody said whether to go on with it
  */
@@ -22,26 +22,21 @@ export async function trainFold(
   training: TrainingContext,
   split: FoldSplit,
 ): Promise<[TrainedRun, ...TrainedRun[]]> {
-  const [first, ...others] = viewsOf(training.frontEnd);
-  const runs: [TrainedRun, ...TrainedRun[]] = [await trainView(training, split, first, 0)];
-  for (const [index, view] of others.entries()) runs.push(await trainView(training, split, view, index + 1));
+  const [first, ...others] = training.frontEnds;
+  const runs: [TrainedRun, ...TrainedRun[]] = [await trainOn(training, split, first)];
+  for (const frontEnd of others) runs.push(await trainOn(training, split, frontEnd));
   return runs;
 }
 
-/** @param viewIndex of the view among the front end's: which of the fold's networks is trained */
-async function trainView(
-  training: TrainingContext,
-  split: FoldSplit,
-  view: View,
-  viewIndex: number,
-): Promise<TrainedRun> {
+/** The run whose network is given the inputs of one front end. */
+async function trainOn(training: TrainingContext, split: FoldSplit, frontEnd: FrontEnd): Promise<TrainedRun> {
   const { recipe, signal } = training;
   // A run that is finished has no batches between which it could be stopped.
   if (signal.aborted) {
     throw new AppError('cancelled', `Stopped between two networks; ${flagOf('resume')} continues.`);
   }
-  if (recipe.kind === 'stepped') return trainStepped({ ...training, recipe }, split, view, viewIndex);
-  if (view.kind === 'encoder') return trainHead({ ...training, recipe }, split, view);
+  if (recipe.kind === 'stepped') return trainStepped({ ...training, recipe }, split, frontEnd);
+  if (frontEnd.kind === 'encoder') return trainHead({ ...training, recipe }, split, frontEnd);
   throw new AppError('internal', 'Only a head on an encoder is fitted.');
 }
 
@@ -49,15 +44,14 @@ async function trainView(
 async function trainStepped(
   training: TrainingContext & { readonly recipe: SteppedRecipe },
   split: FoldSplit,
-  view: View,
-  viewIndex: number,
+  frontEnd: FrontEnd,
 ): Promise<TrainedRun> {
-  const { request, frontEnd, recipe, config, dataset, engine, signal } = training;
+  const { request, frontEnds, recipe, config, dataset, engine, signal } = training;
   const { hyperparameters } = recipe;
-  const settings = { ...settingsOf(training, split, view), hyperparameters };
+  const settings = { ...settingsOf(training, split, frontEnd), hyperparameters };
   const feedOptions = {
     seed: request.seed,
-    view,
+    frontEnd,
     classes: dataset.classes.length,
     clips: split.train,
     cacheFolder: config.spectrogramCacheFolder,
@@ -78,7 +72,7 @@ async function trainStepped(
     const run = await train({
       settings,
       plan,
-      view,
+      frontEnd,
       classes,
       split,
       dataFingerprint,
@@ -90,8 +84,8 @@ async function trainStepped(
       },
       onEpoch: async (metrics, progress) => {
         await records.epoch(metrics);
-        const networks = viewsOf(frontEnd).length;
-        training.onEpoch?.({ history: progress.history, epochs, networkIndex: viewIndex, networks });
+        const place = { networkIndex: frontEnds.indexOf(frontEnd), networks: frontEnds.length };
+        training.onEpoch?.({ history: progress.history, epochs, ...place });
       },
     });
     return await withFamiliarity(run, recipe, feedOptions, engine);

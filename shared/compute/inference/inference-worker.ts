@@ -1,21 +1,16 @@
-import type { io } from '@tensorflow/tfjs-core';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parentPort } from 'node:worker_threads';
-import { isMultiLabel } from '../../contracts/architecture';
+import { distinctNetworks, isMultiLabel } from '../../contracts/members';
 import { AppError } from '../../errors/app-error';
 import { independentProbabilities } from '../../decision/independent-probabilities';
 import { classLogits, evidenceOf, tagProbabilities } from '../../decision/rejection';
 import { meanProbabilities } from '../../decision/mean-probabilities';
-import { createNetwork } from '../network/create-network';
-import { ensembleParameters, splitMembers } from '../network/ensemble';
-import { decodeWeights, weightsFileNames } from '../../registry/weights-file';
 import { collectGarbage } from '../../runtime/threads/collect-garbage';
 import { lowerPriority } from '../../runtime/lower-priority';
 import { threadData, isCancelled, receive } from '../../runtime/threads/thread-side';
 import type { InferenceResult } from './inference';
 import type { InferenceRequest, InferenceReply, InferenceStart } from './inference-messages';
 import { describeEngine, loadScoringEngine, withEncoder } from '../provide/load-engine';
+import { loadMembers } from './load-members';
 import { createWindowScorer, type WindowScorer } from './window-scorer';
 
 /** Enough for fifty streams whose windows share eight of nine frames, and for a long recording's. */
@@ -34,29 +29,17 @@ async function main(): Promise<void> {
   });
   const { choice, folder, manifest, warmUpBatches, triedOut } = threadData() as InferenceStart;
   lowerPriority(triedOut ? 'everything' : 'answers');
-  const engine = await withEncoder(await loadScoringEngine(choice, manifest.network), manifest.frontEnd);
-  const network = createNetwork(manifest.network, manifest.classes.length);
-  const weightsManifest = JSON.parse(
-    await readFile(join(folder, weightsFileNames.manifest), 'utf8'),
-  ) as io.WeightsManifestConfig;
-  const bytes = await readFile(join(folder, weightsFileNames.bytes));
+  const networks = distinctNetworks(manifest);
+  const engine = await withEncoder(await loadScoringEngine(choice, ...networks), manifest.frontEnds);
   if (isCancelled()) return;
-  const members = manifest.members ?? 1;
-  const stored = { parameters: ensembleParameters(network, members) };
-  const values = decodeWeights(stored, weightsManifest, bytes);
-  const own = (scorer = createWindowScorer(
-    network,
-    splitMembers(network, values, members),
-    manifest.frontEnd,
-    engine,
-    { cachedFrames },
-  ));
+  const members = await loadMembers({ folder, manifest });
+  const own = (scorer = createWindowScorer(members, engine, { cachedFrames }));
   const classes = manifest.classes.length;
   const judge: Predict = (windows) => {
     const rows = own.logits(windows);
     const evidence = rows.map((ofWindow) => evidenceOf(ofWindow, classes));
     const tags = rows.map((ofWindow) => tagProbabilities(ofWindow, classes));
-    if (isMultiLabel(manifest.network)) {
+    if (isMultiLabel(manifest)) {
       const probabilities = rows.map(independentProbabilities);
       return { probabilities, tags: probabilities };
     }
@@ -79,7 +62,7 @@ async function main(): Promise<void> {
   }
   predict = judge;
   collectGarbage();
-  const ready: InferenceReply = { ready: true, engine: describeEngine(engine, network.config) };
+  const ready: InferenceReply = { ready: true, engine: describeEngine(engine, ...networks) };
   port.postMessage(ready);
 }
 

@@ -1,8 +1,7 @@
 import { melFilters } from '../../front-end/mel-filters';
-import { windowSamples, type LogMelFrontEnd, type View } from '../../contracts/front-end';
+import { windowSamples, type LogMelFrontEnd } from '../../contracts/front-end';
 import { melSize } from '../network/mel';
-import type { Network } from '../network/network';
-import type { WeightValues } from '../../registry/weights-file';
+import type { Member } from '../network/members';
 import { loadKernels, type EnsembleOptions, type KernelsChoice } from './kernels-addon';
 
 /** The front end's figures and filters as the addon takes them. */
@@ -26,41 +25,44 @@ export function addonFrontEnd(
 }
 
 /**
- * Networks with the log-mel view that they share, computed on the kernels' own threads while the caller
- * waits.
+ * Networks with the log-mel front end that they share, computed on the kernels' own threads while the
+ * caller waits.
  */
 export interface NativeEnsemble {
-  /** The view alone: what `windowInputs` gives of each window. */
+  /** The front end alone: what `windowInputs` gives of each window. */
   inputs(windows: readonly Float32Array[]): Float32Array[][];
   /** For each window the logits of each of its inputs by each member. */
   logits(windows: readonly Float32Array[]): Float32Array[][];
   dispose(): void;
 }
 
-/** Undefined where the kernels do not compute the network with that view. */
+/**
+ * @param members of one front end, at least one
+ * @returns undefined where the kernels do not compute them with it, or the members' networks differ
+ */
 export function createNativeEnsemble(
   { path, instructionSet, threads }: KernelsChoice,
-  { config, parameters, outputs }: Network,
-  members: readonly WeightValues[],
-  view: View,
+  members: readonly Member[],
 ): NativeEnsemble | undefined {
+  const { frontEnd, network } = members[0]!;
+  const { config, parameters, outputs } = network;
   if (config.architecture !== 'mel' && config.architecture !== 'mel-small') return undefined;
-  if (view.kind !== 'log-mel') return undefined;
+  if (frontEnd.kind !== 'log-mel' || members.some((member) => member.network !== network)) return undefined;
   const ensemble = loadKernels(path).createMelEnsemble({
     instructionSet,
     threads,
     classes: outputs,
     members: members.length,
     ...melSize(config),
-    ...addonFrontEnd(view),
+    ...addonFrontEnd(frontEnd),
   });
-  members.forEach((values, member) => {
+  members.forEach(({ values }, member) => {
     ensemble.setWeights(
       member,
       parameters.map(({ name }) => values[name]!),
     );
   });
-  const cropLength = view.cropFrames * view.melBins;
+  const cropLength = frontEnd.cropFrames * frontEnd.melBins;
   return {
     inputs: (windows) => {
       const { crops, counts } = ensemble.crops(windows);

@@ -6,7 +6,7 @@ import type { NetworkConfig } from '../../contracts/architecture';
 import { AppError } from '../../errors/app-error';
 import type { EngineChoice } from './choose-engine';
 import type { KernelsChoice } from '../kernels/kernels-addon';
-import type { FrontEnd } from '../../contracts/front-end';
+import { encoderOf, type FrontEnds } from '../../contracts/members';
 import type { WeightArrays } from '../network/network';
 import { loadEncoderWeights } from './encoder-file';
 import { isNative } from '../kernels/is-native';
@@ -22,7 +22,7 @@ export interface LoadedEngine {
   /** For people and manifests: `cpu (libtensorflow 2.21.0, 2 threads)`. */
   readonly description: string;
   readonly kernels?: KernelsChoice;
-  /** Of the pretrained encoder, where the front end is one. */
+  /** Of the pretrained encoder, where a front end is one. */
   readonly encoderWeights?: WeightArrays;
 }
 
@@ -33,12 +33,15 @@ interface NativeBackend extends tf.KernelBackend {
 const require_ = createRequire(__filename);
 
 /**
- * Loads what scores this network in the calling thread: where the kernels compute it, nothing but them,
+ * Loads what scores these networks in the calling thread: where the kernels compute all of them, nothing but them,
  * which spares each thread TensorFlow with its own threads and memory.
  * @throws AppError as loadEngine does
  */
-export async function loadScoringEngine(choice: EngineChoice, config: NetworkConfig): Promise<LoadedEngine> {
-  if (choice.kernels === undefined || !isNative(config)) return loadEngine(choice);
+export async function loadScoringEngine(
+  choice: EngineChoice,
+  ...networks: readonly NetworkConfig[]
+): Promise<LoadedEngine> {
+  if (choice.kernels === undefined || !networks.every(isNative)) return loadEngine(choice);
   return loadedAs(choice);
 }
 
@@ -59,17 +62,21 @@ function loadedAs(choice: EngineChoice): LoadedEngine {
 }
 
 /**
- * The engine with the encoder that the front end wants, if it wants one.
+ * The engine with the encoder that one of the front ends is, if one is.
  * @throws AppError as loadEncoderWeights does
  */
-export async function withEncoder(engine: LoadedEngine, frontEnd: FrontEnd): Promise<LoadedEngine> {
-  if (frontEnd.kind !== 'encoder') return engine;
-  return { ...engine, encoderWeights: await loadEncoderWeights(frontEnd, engine.choice.encoderFile) };
+export async function withEncoder(engine: LoadedEngine, frontEnds: FrontEnds): Promise<LoadedEngine> {
+  const encoder = encoderOf(frontEnds);
+  if (encoder === undefined) return engine;
+  return { ...engine, encoderWeights: await loadEncoderWeights(encoder, engine.choice.encoderFile) };
 }
 
-/** What computes this network, for people and manifests: `cpu (native avx512 kernels, 2 threads)`. */
-export function describeEngine({ description, kernels }: LoadedEngine, config: NetworkConfig): string {
-  return kernels === undefined || !isNative(config) ? description : describeKernels(kernels);
+/** What computes these networks, for people and manifests: `cpu (native avx512 kernels, 2 threads)`. */
+export function describeEngine(
+  { description, kernels }: LoadedEngine,
+  ...networks: readonly NetworkConfig[]
+): string {
+  return kernels === undefined || !networks.every(isNative) ? description : describeKernels(kernels);
 }
 
 function describeKernels({ instructionSet, threads }: KernelsChoice): string {

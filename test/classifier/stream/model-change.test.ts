@@ -95,7 +95,7 @@ describe('a stream whose model changes', () => {
     const client = await begin();
     client.sendAudio(sound(6));
     await until(() => client.of('prediction').length === 11);
-    const { lengths } = await promote({ frontEnd: { ...melFrontEnd, removeOffset: false } });
+    const { lengths } = await promote({ frontEnds: [{ ...melFrontEnd, removeOffset: false }] });
     client.sendAudio(sound(1.3));
     client.send({ type: 'stop' });
     expect(await client.closed()).toBe(1000);
@@ -112,8 +112,8 @@ describe('a stream whose model changes', () => {
     const client = await begin();
     client.sendAudio(sound(6));
     await until(() => client.of('prediction').length === 11);
-    const short = { ...harness.model.manifest.frontEnd, windowSeconds: 2 };
-    const { lengths } = await promote({ frontEnd: short });
+    const short = { ...harness.model.manifest.frontEnds[0], windowSeconds: 2 };
+    const { lengths } = await promote({ frontEnds: [short] });
     client.sendAudio(sound(1));
     client.send({ type: 'stop' });
     expect(await client.closed()).toBe(1000);
@@ -128,7 +128,7 @@ describe('a stream whose model changes', () => {
     const client = await begin({ hopSeconds: 3 });
     client.sendAudio(sound(2.5));
     await until(() => client.of('prediction').length === 1);
-    await promote({ frontEnd: { ...harness.model.manifest.frontEnd, windowSeconds: 2 } });
+    await promote({ frontEnds: [{ ...harness.model.manifest.frontEnds[0], windowSeconds: 2 }] });
     client.sendAudio(sound(3));
     expect(await client.closed()).toBe(1008);
     expect(client.of('error')[0]).toMatchObject({

@@ -57,8 +57,10 @@ describe('a stream’s work on the event loop', () => {
     ['the networks are given it', false, 0.05],
     ['it is taken from them', true, 0],
   ])('takes a microphone’s offset away before the level gate where %s', async (_, removeOffset, given) => {
-    const frontEnd = { ...harness.model.manifest.frontEnd, removeOffset };
-    const model = fakeModel(() => Promise.resolve(new FakeInference()), harness.metrics, 64, { frontEnd });
+    const frontEnd = { ...harness.model.manifest.frontEnds[0], removeOffset };
+    const model = fakeModel(() => Promise.resolve(new FakeInference()), harness.metrics, 64, {
+      frontEnds: [frontEnd],
+    });
     await model.started;
     harness.promote(model);
     const random = randomNumbers(5);

@@ -1,15 +1,17 @@
 import type { Manifest } from '../../../../shared/contracts/manifest';
 import type { StartMessage } from '../../../../shared/contracts/stream';
+import { windowFormat } from '../../../../shared/contracts/members';
 import { AppError } from '../../../../shared/errors/app-error';
 
 /**
  * The length of a stream's windows in seconds.
  * @throws AppError malformed-request when the model cannot take it
  */
-export function fitWindow(start: StartMessage, { frontEnd }: Manifest): number {
-  const windowSeconds = start.windowSeconds ?? frontEnd.windowSeconds;
-  if (windowSeconds > frontEnd.windowSeconds) {
-    const detail = `windowSeconds is ${windowSeconds}, and the model hears ${frontEnd.windowSeconds} s at once; that is the most.`;
+export function fitWindow(start: StartMessage, manifest: Manifest): number {
+  const { windowSeconds: maxSeconds } = windowFormat(manifest);
+  const windowSeconds = start.windowSeconds ?? maxSeconds;
+  if (windowSeconds > maxSeconds) {
+    const detail = `windowSeconds is ${windowSeconds}, and the model hears ${maxSeconds} s at once; that is the most.`;
     throw new AppError('malformed-request', detail);
   }
   if (start.hopSeconds > windowSeconds) {
@@ -27,9 +29,9 @@ export function fitWindow(start: StartMessage, { frontEnd }: Manifest): number {
 export function refitWindow(
   { hopSeconds }: StartMessage,
   currentSeconds: number,
-  { frontEnd }: Manifest,
+  manifest: Manifest,
 ): number {
-  const windowSeconds = Math.min(currentSeconds, frontEnd.windowSeconds);
+  const windowSeconds = Math.min(currentSeconds, windowFormat(manifest).windowSeconds);
   if (hopSeconds <= windowSeconds) return windowSeconds;
   const detail = `Another model judges now, and hears ${windowSeconds} s at once: start again with a shorter hop.`;
   throw new AppError('conflict', detail);

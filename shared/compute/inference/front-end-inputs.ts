@@ -1,29 +1,29 @@
 import { inputLength, inputsPerWindow, writeWindowInputs } from '../../front-end/window-inputs';
-import type { View } from '../../contracts/front-end';
+import type { FrontEnd } from '../../contracts/front-end';
 import { createEncoder } from './encoder';
 import type { LoadedEngine } from '../provide/load-engine';
 
 /** What networks are given of some windows. */
 export interface Inputs {
   /**
-   * One input of `inputLength(view)` after the other, window after window; overwritten by the next call.
+   * One input of `inputLength(frontEnd)` after the other, window after window; overwritten by the next call.
    */
   readonly features: Float32Array;
   /** How many inputs each window has. */
   readonly counts: readonly number[];
 }
 
-/** A view of windows, computed on the calling thread's engine. */
-export interface ViewInputs {
+/** A front end, computed on the calling thread's engine. */
+export interface FrontEndInputs {
   of(windows: readonly Float32Array[]): Inputs;
   dispose(): void;
 }
 
 /**
- * @throws AppError engine-unavailable where the view wants an encoder that the engine was loaded without
+ * @throws AppError engine-unavailable where the front end wants an encoder that the engine was loaded without
  */
-export function createViewInputs(view: View, engine: LoadedEngine): ViewInputs {
-  if (view.kind === 'encoder') {
+export function createFrontEndInputs(frontEnd: FrontEnd, engine: LoadedEngine): FrontEndInputs {
+  if (frontEnd.kind === 'encoder') {
     const encoder = createEncoder(engine);
     return {
       of: (windows) => ({ features: encoder.encode(windows), counts: windows.map(() => 1) }),
@@ -32,16 +32,16 @@ export function createViewInputs(view: View, engine: LoadedEngine): ViewInputs {
       },
     };
   }
-  const length = inputLength(view);
+  const length = inputLength(frontEnd);
   // Kept from batch to batch: half a megabyte a window would otherwise be garbage.
   let memory = new Float32Array(0);
   return {
     of: (windows) => {
-      const most = windows.length * inputsPerWindow(view) * length;
+      const most = windows.length * inputsPerWindow(frontEnd) * length;
       if (memory.length < most) memory = new Float32Array(most);
       let inputs = 0;
       const counts = windows.map((window) => {
-        const count = writeWindowInputs(window, view, memory, inputs * length);
+        const count = writeWindowInputs(window, frontEnd, memory, inputs * length);
         inputs += count;
         return count;
       });
