@@ -38,6 +38,8 @@ async function gauge(url: string, name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)![1]);
 }
 
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100));
+
 function residentPeakBytes(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)![1]) * 1024;
@@ -67,7 +69,7 @@ describe('the memory limit of the deployment', () => {
       const watched = (async () => {
         while (!done.signal.aborted) {
           most = Math.max(most, await gauge(url, 'earshot_decoded_audio_bytes'));
-          await new Promise((resolve) => setTimeout(resolve, 100));
+          await pause();
         }
       })();
       const body = largestUpload();
@@ -90,7 +92,8 @@ describe('the memory limit of the deployment', () => {
       // More than one was decoded at a time, and never more than may be.
       expect(most).toBeGreaterThan(4 * 594 * sampleRate);
       expect(most).toBeLessThanOrEqual(decodedBytes);
-      expect(await gauge(url, 'earshot_decoded_audio_bytes')).toBe(0);
+      // A recording whose time was over may be let go of a moment later.
+      while ((await gauge(url, 'earshot_decoded_audio_bytes')) > 0) await pause();
       const reckonedBytes =
         processBytes + config.maxConcurrentRequests * config.maxUploadBytes + decodedBytes;
       expect(residentPeakBytes(service.child.pid!)).toBeLessThan(reckonedBytes);
