@@ -60,6 +60,11 @@ export type LogMelFrontEnd = z.infer<typeof logMelFrontEndSchema>;
 export const encoderFrontEndSchema = z.strictObject({
   kind: z.literal('encoder'),
   ...common,
+  /**
+   * dBFS: a window with quiet below this before or behind its sound is heard twice, whole and as the
+   * sound alone (shared/signal/quiet-ends.ts), and the mean counts. Absent: whole only.
+   */
+  quietDbfs: z.number().max(0).optional(),
   encoder: z.strictObject({
     name: z.literal('mn04_as'),
     /** Of the file that holds its weights. */
@@ -127,6 +132,7 @@ export const encoderFrontEnd: EncoderFrontEnd = {
   kind: 'encoder',
   sampleRate: 32_000,
   windowSeconds: 5,
+  quietDbfs: -60,
   encoder: {
     name: 'mn04_as',
     sha256: '899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c',

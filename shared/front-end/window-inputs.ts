@@ -19,7 +19,7 @@ export function inputLength(frontEnd: FrontEnd): number {
 }
 
 /** Returns the maximum number of inputs per window. */
-export function inputsPerWindow(frontEnd: FrontEnd): number {
+export function inputsPerWindow(frontEnd: PlainFrontEnd): number {
   return frontEnd.kind === 'log-mel' ? frontEnd.crops : 1;
 }
 

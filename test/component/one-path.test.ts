@@ -20,10 +20,12 @@ import { chooseTestEngine } from '../support/test-engine';
 const modelsFolder = join(__dirname, '../../../models');
 const sampleRate = 44_100;
 /**
- * Two seconds that begin loud and end quiet: a tone that falls, under clicks. Shorter than every window.
+ * Two seconds, shorter than every window: half a second of a quiet room, then a tone that falls, under
+ * clicks.
  */
 const clip = Float32Array.from({ length: 2 * sampleRate }, (_, i) => {
-  const seconds = i / sampleRate;
+  const seconds = i / sampleRate - 0.5;
+  if (seconds < 0) return 2e-4 * Math.sin(i * i);
   const tone = 0.4 * Math.exp(-seconds) * Math.sin(2 * Math.PI * (900 - 200 * seconds) * seconds);
   return tone + (i % 6615 < 40 ? 0.3 : 0);
 });

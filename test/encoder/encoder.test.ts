@@ -1,6 +1,8 @@
 import { encoderParameters } from '../../shared/compute/network/encoder-weights';
 import { encoderOutputs, encoderBands } from '../../shared/encoder/mobile-net';
 import { encoderHopSamples, kaldiFrames, kaldiMel } from '../../shared/front-end/kaldi-mel';
+import { encoderFrontEnd, type EncoderFrontEnd } from '../../shared/contracts/front-end';
+import { createFrontEndInputs } from '../../shared/compute/inference/front-end-inputs';
 import { createEncoder } from '../../shared/compute/inference/encoder';
 import { loadEngine, loadScoringEngine, type LoadedEngine } from '../../shared/compute/provide/load-engine';
 import { loadKernels } from '../../shared/compute/kernels/kernels-addon';
@@ -137,6 +139,26 @@ describe('the encoder’s network', () => {
       );
     }
     native.dispose();
+  });
+
+  it('hears a short sound in a quiet room whole and by itself, where the front end says so', async () => {
+    const engine = (await engineNamed('baseline', weights))!;
+    const sound = noise(16_000, 7);
+    const room = Float32Array.from({ length: 160_000 }, (_, n) => 3e-4 * Math.sin(n * n));
+    room.set(sound, 80_000);
+    const outputsOf = (frontEnd: EncoderFrontEnd, windows: readonly Float32Array[]) => {
+      const inputs = createFrontEndInputs(frontEnd, engine);
+      const { features, counts } = inputs.of(windows);
+      inputs.dispose();
+      return { features: features.slice(), counts };
+    };
+    const { quietDbfs, ...whole } = encoderFrontEnd;
+    expect(quietDbfs).toBe(-60);
+    const part = room.slice(78_400, 97_600);
+    const heard = outputsOf(encoderFrontEnd, [room, sound]);
+    expect(heard.counts).toEqual([2, 1]);
+    expect(heard.features).toEqual(outputsOf(whole, [room, part, sound]).features);
+    expect(outputsOf(whole, [room, sound]).counts).toEqual([1, 1]);
   });
 
   it('is refused where its weights were not loaded', async () => {

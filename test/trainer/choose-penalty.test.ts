@@ -10,9 +10,11 @@ function clipsOf(folds: readonly number[], noise: number, seed = 1): JudgedClip[
       label,
       fold,
       source: `${label}-${take}`,
-      features: Float32Array.from({ length: 12 }, (_, i) =>
-        i === 0 ? label + noise * (uniform() - 0.5) : uniform(),
-      ),
+      features: [
+        Float32Array.from({ length: 12 }, (_, i) =>
+          i === 0 ? label + noise * (uniform() - 0.5) : uniform(),
+        ),
+      ],
     })),
   );
 }

@@ -40,6 +40,22 @@ describe('a head on features', () => {
     },
   );
 
+  it('counts a row of half the weight half: two of them are as one', () => {
+    const features = fixture.features.map((row) => Float32Array.from(row));
+    const { labels } = fixture;
+    const once = fitSoftmaxRegression({ features, labels, classes: 3, penalty: 1 });
+    const twice = fitSoftmaxRegression({
+      features: [...features, features[0]!],
+      labels: [...labels, labels[0]!],
+      weights: [...labels.map((_, row) => (row === 0 ? 0.5 : 1)), 0.5],
+      classes: 3,
+      penalty: 1,
+    });
+    [...twice.kernel, ...twice.bias].forEach((value, at) => {
+      expect(value).toBeCloseTo([...once.kernel, ...once.bias][at]!, 4);
+    });
+  });
+
   it('gives its logits, each class’s own tag and all tags, on plain values as on TensorFlow', async () => {
     await loadTestEngine('wasm');
     const classes = 4;

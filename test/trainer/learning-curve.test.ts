@@ -10,7 +10,7 @@ function clipsOf(sources: number, seed: number) {
     label: index % 2,
     fold: 1,
     source: `${index % (2 * sources)}`,
-    features: Float32Array.from({ length: 6 }, (__, i) => uniform() + (i === 0 ? 0.7 * (index % 2) : 0)),
+    features: [Float32Array.from({ length: 6 }, (__, i) => uniform() + (i === 0 ? 0.7 * (index % 2) : 0))],
   }));
 }
 

@@ -52,7 +52,7 @@ export function choosePenalty(options: PenaltyOptions): PenaltyChoice {
 /** Each judged clip's log loss, at the temperature that suits the penalty best. */
 function lossesOf(penalty: number, rounds: readonly Round[], classes: number): number[] {
   const logits = rounds.flatMap(({ training, judged }) =>
-    logitsOf(fitHead(training, classes, penalty, roughTolerance), judged).map((row) => [row]),
+    logitsOf(fitHead(training, classes, penalty, roughTolerance), judged),
   );
   const labels = rounds.flatMap(({ judged }) => judged.map(({ label }) => label));
   const temperature = fitTemperature(labels, logits);

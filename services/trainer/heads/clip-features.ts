@@ -4,12 +4,15 @@ import type { LoadedEngine } from '../../../shared/compute/provide/load-engine';
 import type { LabelledClip } from '../data/dataset';
 import { inputsOf } from '../optimise/predict';
 
-/** What heads are fitted to and judged by: a clip after the encoder. */
+/**
+ * What heads are fitted to and judged by: a clip after the encoder, which hears one with quiet around its
+ * sound twice, the whole first (shared/compute/inference/front-end-inputs.ts).
+ */
 export interface ClipFeatures extends Pick<LabelledClip, 'label' | 'fold' | 'source'> {
-  /** [384] */
-  readonly features: Float32Array;
-  /** Of AudioSet's tags, [527]. */
-  readonly tagLogits: Float32Array;
+  /** Of each input, [384]. */
+  readonly features: readonly Float32Array[];
+  /** Of each input the logits of AudioSet's tags, [527]. */
+  readonly tagLogits: readonly Float32Array[];
 }
 
 /**
@@ -27,14 +30,13 @@ export function clipFeatures(
   const missing = clips.filter((clip) => !computed.has(clip));
   inputsOf(missing, frontEnd, engine).forEach((inputs, index) => {
     const { label, fold, source } = missing[index]!;
-    // An encoder makes one input of a clip: its features, then the tags' logits.
-    const input = inputs[0]!;
+    // In each input the features are in front of the tags' logits.
     computed.set(missing[index]!, {
       label,
       fold,
       source,
-      features: input.subarray(0, encoderFeatures),
-      tagLogits: input.subarray(encoderFeatures),
+      features: inputs.map((input) => input.subarray(0, encoderFeatures)),
+      tagLogits: inputs.map((input) => input.subarray(encoderFeatures)),
     });
   });
   return clips.map((clip) => computed.get(clip)!);

@@ -8,7 +8,10 @@ export type HeadExample = Pick<ClipFeatures, 'label' | 'features'>;
 /** Of heads that are only compared: their answers differ from the optimum's by less than a clip does. */
 export const roughTolerance = 0.02;
 
-/** The head on these clips; a class without any gets no probability to speak of. */
+/**
+ * The head on the inputs of these clips, each clip with the same say; a class without any gets no
+ * probability to speak of.
+ */
 export function fitHead(
   clips: readonly HeadExample[],
   classes: number,
@@ -16,15 +19,16 @@ export function fitHead(
   gradientTolerance?: number,
 ): LinearHead {
   return fitSoftmaxRegression({
-    features: clips.map(({ features }) => features),
-    labels: clips.map(({ label }) => label),
+    features: clips.flatMap(({ features }) => features),
+    labels: clips.flatMap(({ label, features }) => features.map(() => label)),
+    weights: clips.flatMap(({ features }) => features.map(() => 1 / features.length)),
     classes,
     penalty,
     ...(gradientTolerance === undefined ? {} : { gradientTolerance }),
   });
 }
 
-/** Each clip's logits. */
-export function logitsOf(head: LinearHead, clips: readonly HeadExample[]): Float32Array[] {
-  return clips.map(({ features }) => headLogits(head, features));
+/** Of each clip the logits of each of its inputs. */
+export function logitsOf(head: LinearHead, clips: readonly HeadExample[]): Float32Array[][] {
+  return clips.map(({ features }) => features.map((row) => headLogits(head, row)));
 }

@@ -1,4 +1,5 @@
 import type { LearningPoint } from '../../../shared/contracts/report';
+import { meanProbabilities } from '../../../shared/decision/mean-probabilities';
 import { spread } from '../../../shared/metrics/spread';
 import { deriveSeed, permutation } from '../../../shared/runtime/random';
 import type { JudgedClip } from './choose-penalty';
@@ -32,7 +33,10 @@ export function learningPoints({ splits, classes, penalty, seed }: LearningOptio
     const right = splits.flatMap(({ training, judged }, split) => {
       const drawn = drawClips(training, recordings, deriveSeed(seed, 'learning curve', draw, split));
       const head = fitHead(drawn, classes, penalty, roughTolerance);
-      return logitsOf(head, judged).map((row, clip) => row.indexOf(Math.max(...row)) === judged[clip]!.label);
+      return logitsOf(head, judged).map((rows, clip) => {
+        const probabilities = meanProbabilities(rows);
+        return probabilities.indexOf(Math.max(...probabilities)) === judged[clip]!.label;
+      });
     });
     return right.filter(Boolean).length / right.length;
   };

@@ -6,6 +6,8 @@ export interface SoftmaxRegressionOptions {
   readonly features: readonly Float32Array[];
   /** Of each row, from 0 to classes − 1. */
   readonly labels: readonly number[];
+  /** How much each row counts; absent: each 1. */
+  readonly weights?: readonly number[];
   readonly classes: number;
   /**
    * Weight of half the squared kernel beside the summed cross-entropy; scikit-learn's 1 / C. Biases are
@@ -27,11 +29,12 @@ const maxIterations = 500;
  */
 export function fitSoftmaxRegression(options: SoftmaxRegressionOptions): LinearHead {
   const { labels, classes, penalty, gradientTolerance = exactTolerance } = options;
-  const { means, deviations, rows } = standardise(options.features);
+  const rowWeights = options.weights ?? labels.map(() => 1);
+  const { means, deviations, rows } = standardise(options.features, rowWeights);
   const width = means.length;
   const start = new Float64Array(width * classes + classes);
   const { point } = minimise(
-    (weights, gradient) => penalisedLoss(weights, gradient, { rows, labels, classes, penalty }),
+    (weights, gradient) => penalisedLoss(weights, gradient, { rows, labels, rowWeights, classes, penalty }),
     start,
     { maxIterations, gradientTolerance },
   );
@@ -50,16 +53,17 @@ export function fitSoftmaxRegression(options: SoftmaxRegressionOptions): LinearH
 interface Problem {
   readonly rows: readonly Float64Array[];
   readonly labels: readonly number[];
+  readonly rowWeights: readonly number[];
   readonly classes: number;
   readonly penalty: number;
 }
 
 /**
- * Cross-entropy summed over the rows, plus the penalty; weights are [classes, features] and then the
- * biases.
+ * Cross-entropy summed over the rows, each by its weight, plus the penalty; the weights of the head are
+ * [classes, features] and then the biases.
  */
 function penalisedLoss(weights: Float64Array, gradient: Float64Array, problem: Problem): number {
-  const { rows, labels, classes, penalty } = problem;
+  const { rows, labels, rowWeights, classes, penalty } = problem;
   const biasAt = weights.length - classes;
   let loss = 0;
   for (let i = 0; i < biasAt; i++) {
@@ -75,9 +79,10 @@ function penalisedLoss(weights: Float64Array, gradient: Float64Array, problem: P
       for (let i = 0, at = c * width; i < width; i++, at++) score += row[i]! * weights[at]!;
       scores[c] = score;
     }
-    loss += toErrors(scores, labels[index]!);
+    const weight = rowWeights[index]!;
+    loss += weight * toErrors(scores, labels[index]!);
     for (let c = 0; c < classes; c++) {
-      const error = scores[c]!;
+      const error = weight * scores[c]!;
       for (let i = 0, at = c * width; i < width; i++, at++) gradient[at]! += error * row[i]!;
       gradient[biasAt + c]! += error;
     }
@@ -99,7 +104,10 @@ function toErrors(scores: Float64Array, label: number): number {
 /** A variance below this share of the squared mean is what rounding makes of a constant feature. */
 const roundingShare = 1e-12;
 
-function standardise(features: readonly Float32Array[]): {
+function standardise(
+  features: readonly Float32Array[],
+  rowWeights: readonly number[],
+): {
   readonly means: Float64Array;
   readonly deviations: Float64Array;
   readonly rows: readonly Float64Array[];
@@ -107,9 +115,14 @@ function standardise(features: readonly Float32Array[]): {
   const width = features[0]!.length;
   const means = new Float64Array(width);
   const squares = new Float64Array(width);
-  for (const row of features) row.forEach((value, i) => (means[i]! += value / features.length));
-  for (const row of features)
-    row.forEach((value, i) => (squares[i]! += (value - means[i]!) ** 2 / features.length));
+  const total = rowWeights.reduce((sum, weight) => sum + weight, 0);
+  const shares = rowWeights.map((weight) => weight / total);
+  features.forEach((row, index) => {
+    row.forEach((value, i) => (means[i]! += shares[index]! * value));
+  });
+  features.forEach((row, index) => {
+    row.forEach((value, i) => (squares[i]! += shares[index]! * (value - means[i]!) ** 2));
+  });
   const deviations = squares.map((square, i) =>
     square > roundingShare * means[i]! ** 2 ? Math.sqrt(square) : 1,
   );

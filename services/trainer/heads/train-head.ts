@@ -38,7 +38,8 @@ export function trainHead(
       : { penalty });
   const head = fitHead(training, classes, choice.penalty);
   const ownTags = ownTagsOf(
-    training.map(({ tagLogits }) => tagLogits),
+    // Of the whole clip, as the encoder learnt to tag.
+    training.map(({ tagLogits }) => tagLogits[0]!),
     training.map(({ label }) => label),
     classes,
   );
@@ -77,6 +78,6 @@ export function trainHead(
 }
 
 function judge(head: LinearHead, clips: readonly HeadExample[]): { loss: number; accuracy: number } {
-  const probabilities = logitsOf(head, clips).map((row) => meanProbabilities([row]));
+  const probabilities = logitsOf(head, clips).map((rows) => meanProbabilities(rows));
   return lossAndAccuracy(clips, probabilities);
 }

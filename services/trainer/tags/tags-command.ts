@@ -65,7 +65,7 @@ function namedClips({ dataset, frontEnds, engine }: TrainingContext): NamedClip[
     clip,
     tag: tags[clip.label]!,
     source: clip.source,
-    probabilities: independentProbabilities([heard[index]!.tagLogits]),
+    probabilities: independentProbabilities(heard[index]!.tagLogits),
   }));
 }
 

@@ -1,5 +1,6 @@
 import { inputLength, inputsPerWindow, writeWindowInputs } from '../../front-end/window-inputs';
 import type { FrontEnd } from '../../contracts/front-end';
+import { cutQuietEnds } from '../../signal/quiet-ends';
 import { createEncoder } from './encoder';
 import type { LoadedEngine } from '../provide/load-engine';
 
@@ -25,8 +26,16 @@ export interface FrontEndInputs {
 export function createFrontEndInputs(frontEnd: FrontEnd, engine: LoadedEngine): FrontEndInputs {
   if (frontEnd.kind === 'encoder') {
     const encoder = createEncoder(engine);
+    const { sampleRate, quietDbfs } = frontEnd;
     return {
-      of: (windows) => ({ features: encoder.encode(windows), counts: windows.map(() => 1) }),
+      of: (windows) => {
+        // A window that has quiet around its sound has two inputs: whole, and the sound alone.
+        const heard = windows.map((window) => {
+          const sound = quietDbfs === undefined ? window : cutQuietEnds(window, sampleRate, quietDbfs);
+          return sound === window ? [window] : [window, sound];
+        });
+        return { features: encoder.encode(heard.flat()), counts: heard.map(({ length }) => length) };
+      },
       dispose: () => {
         encoder.dispose();
       },
