@@ -72,7 +72,7 @@ FROM ${DEBIAN_IMAGE} AS runtime
 # Folders that must be writable, as mount points for volumes; everything else can be read-only.
 RUN groupadd --gid 1000 earshot \
   && useradd --uid 1000 --gid 1000 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin earshot \
-  && install -d -o 1000 -g 1000 /data /datasets /jobs /runs /var/cache/earshot/clips
+  && install -d -o 1000 -g 1000 /data /datasets /events /jobs /runs /var/cache/earshot/clips
 COPY --from=tools /usr/local/bin/node /usr/local/bin/
 COPY --from=ffmpeg /out/ffmpeg /usr/local/bin/
 WORKDIR /app
@@ -85,7 +85,7 @@ COPY --from=encoder /var/cache/earshot/encoder /var/cache/earshot/encoder
 # Owned by the user, because a named volume mounted here begins with this content and trainers publish
 # into it.
 COPY --from=app --chown=1000:1000 /app/models ./models
-ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 MODELS_DIR=/app/models DATA_DIR=/data/ESC-50 RUNS_DIR=/runs DATASETS_DIR=/datasets JOBS_DIR=/jobs \
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 MODELS_DIR=/app/models DATA_DIR=/data/ESC-50 RUNS_DIR=/runs DATASETS_DIR=/datasets JOBS_DIR=/jobs EVENTS_DIR=/events \
   XDG_CACHE_HOME=/var/cache
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s --retries=3 \

@@ -10,6 +10,7 @@ import type { Identify } from './access/api-keys';
 import type { CallerIdOf } from './access/caller-id';
 import type { OriginRules } from './access/origin';
 import type { Config } from './config';
+import type { PublishEvent } from './events/event-publisher';
 import type { Gate } from './access/admission';
 import type { WindowObserver } from './model/judge-windows';
 import type { Lease, ServedModel } from './model/loaded-model';
@@ -41,6 +42,7 @@ export interface StreamsDeps {
   readonly origins: OriginRules;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  readonly publish: PublishEvent;
 }
 
 export interface Streams {
@@ -72,6 +74,7 @@ export function composeStreams(
     turns: deps.turns,
     silencePace: new SilencePace(systemClock, engineMs),
     metrics,
+    publish: deps.publish,
     clock: systemClock,
     limits: tuning,
     maxDetached: config.maxStreams,

@@ -13,6 +13,7 @@ import { systemClock } from '../../shared/runtime/clock';
 import { EventLoopQueue } from '../../shared/batching/event-loop-queue';
 import type { KernelsChoice } from '../../shared/compute/kernels/kernels-addon';
 import type { Logger } from '../../shared/observability/logger';
+import type { JobQueue } from '../../shared/jobs/job-queue';
 import { Metrics } from '../../shared/observability/metrics';
 import { version as packageVersion } from '../../package.json';
 import type { AdminKey } from './access/admin-key';
@@ -25,6 +26,7 @@ import { composeModels, type Models } from './compose-models';
 import { composeStreams } from './compose-streams';
 import { createDatasetStore, type DatasetStore } from './datasets/dataset-store';
 import { createDatasetThread } from './datasets/dataset-thread';
+import { composeEvents } from './events/compose-events';
 import type { Gate } from './access/admission';
 import type { DatasetUploadLimits } from './http/body/dataset-upload';
 import { UploadMemory } from './http/body/upload-memory';
@@ -61,7 +63,8 @@ const now = (): number => systemClock.now();
 
 /** Builds everything that the service consists of; the model starts loading. */
 export function compose(config: Config, logger: Logger): Service {
-  const metrics = new Metrics(routePaths);
+  const metrics = new Metrics(routePaths, config.sourceNames);
+  const events = composeEvents(config, { metrics: metrics.events, logger });
   let kernels: KernelsChoice | undefined;
   const decoder = composeDecoder(config, metrics, () => kernels);
   const models = composeModels(config, {
@@ -82,6 +85,7 @@ export function compose(config: Config, logger: Logger): Service {
     observer,
     metrics,
     logger,
+    publish: events.publish,
     model: () => host.current,
     kernels: () => kernels,
   });
@@ -94,21 +98,19 @@ export function compose(config: Config, logger: Logger): Service {
     metrics,
     ...clipLimits(config),
   });
-  const datasetLimits = { maxBytes: config.maxDatasetBytes, maxFiles: maxDatasetFiles, ...uploadPatience };
-  const datasets = openDatasets(config, datasetLimits, { decoder, logger });
-  const jobs = composeJobs(config, logger);
-  watchJobs(metrics.jobs, jobs, now);
+  const limits = uploadSettings(config);
+  const datasets = openDatasets(config, limits.datasetLimits, { decoder, logger });
+  const jobs = composeWatchedJobs(config, metrics, logger);
   const app = createApp({
     ...access,
     jobs,
     datasets,
-    datasetLimits,
     classifyClip,
     gate,
     metrics,
     logger,
     version: packageVersion,
-    ...uploadSettings(config),
+    ...limits,
     page: loadPageAssets(pageFolder),
     ...composeModelAdmin(config, models, metrics, logger),
   });
@@ -121,9 +123,16 @@ export function compose(config: Config, logger: Logger): Service {
     started: host.started,
     async close() {
       await Promise.all([models.close(), datasets.close(), jobs.close()]);
-      await Promise.all([decoder.close(), streams.close()]);
+      await Promise.all([decoder.close(), streams.close(), events.close()]);
     },
   };
+}
+
+/** The queue of jobs, which is a metric too. */
+function composeWatchedJobs(config: Config, metrics: Metrics, logger: Logger): JobQueue {
+  const jobs = composeJobs(config, logger);
+  watchJobs(metrics.jobs, jobs, now);
+  return jobs;
 }
 
 /** Decoders, and the memory that they may fill; both are metrics. */
@@ -160,10 +169,13 @@ function clipLimits(config: Config): Pick<ClassifyDeps, 'maxClipSeconds' | 'maxW
   return { maxClipSeconds: config.maxClipSeconds, maxWindows: config.queueMaxWindows };
 }
 
-function uploadSettings(
-  config: Config,
-): Pick<ClassifyRouteDeps, 'uploadLimits' | 'uploadMemory' | 'deadlineMs'> {
+interface UploadSettings extends Pick<ClassifyRouteDeps, 'uploadLimits' | 'uploadMemory' | 'deadlineMs'> {
+  readonly datasetLimits: DatasetUploadLimits;
+}
+
+function uploadSettings(config: Config): UploadSettings {
   return {
+    datasetLimits: { maxBytes: config.maxDatasetBytes, maxFiles: maxDatasetFiles, ...uploadPatience },
     uploadLimits: { maxBytes: config.maxUploadBytes, ...uploadPatience },
     uploadMemory: new UploadMemory(config.maxUploadBytes * config.maxConcurrentRequests, now),
     deadlineMs: config.requestDeadlineMs,

@@ -37,6 +37,103 @@ function proxies() {
     .transform((list) => parseTrustedProxies(list)!);
 }
 
+/** Texts with semicolons between them: names of classes hold commas. */
+function phrases(most: number): z.ZodType<readonly string[], string> {
+  return z
+    .string()
+    .transform((list) =>
+      [...new Set(list.split(';').map((text) => text.trim()))].filter((text) => text !== ''),
+    )
+    .refine((list) => list.length <= most, `expected at most ${most} texts, with semicolons between them`);
+}
+
+const secretPattern = /^whsec_[A-Za-z0-9+/]{32,86}={0,2}$/;
+
+/** Signing keys as Standard Webhooks writes them, as bytes. */
+const webhookSecrets = z
+  .string()
+  .transform((list) => list.split(','))
+  .refine(
+    (list) => list.every((secret) => secretPattern.test(secret)),
+    'expected whsec_ and 24 to 64 bytes in base64, as `echo whsec_$(openssl rand -base64 32)` makes it; ' +
+      'with commas between several',
+  )
+  .transform((list) => list.map((secret) => Buffer.from(secret.slice('whsec_'.length), 'base64')));
+
+/** What leaves the service, and where to. */
+const eventSettings = {
+  sourceNames: setting(
+    'SOURCE_NAMES',
+    phrases(100),
+    '',
+    'Names of sources (`source.name` in `start`), with semicolons between them, at most 100, that have series of ' +
+      'their own in /metrics and entities in Home Assistant. All others count as `other`: what callers make up makes no series.',
+  ),
+  eventsUrl: {
+    ...optional(
+      'EVENTS_URL',
+      z.url({ protocol: /^https?$/, error: 'expected an address as https://example.com/hook' }),
+      'Where the events of streams are posted as CloudEvents, signed with EVENTS_SECRET (docs/events.md). Unset: nowhere.',
+    ),
+    isSecret: true,
+  },
+  eventSecrets: {
+    ...optional(
+      'EVENTS_SECRET',
+      webhookSecrets,
+      'Key of the signatures, `whsec_` and base64, as Standard Webhooks has it; two with a comma between them while one replaces the other.',
+    ),
+    isSecret: true,
+  },
+  eventsMqttUrl: {
+    ...optional(
+      'EVENTS_MQTT_URL',
+      z.url({ protocol: /^mqtts?$/, error: 'expected mqtt://… or mqtts://…' }),
+      'MQTT 5 broker that events are published to: mqtt://[user:password@]host[:port], mqtts:// for TLS. Unset: none.',
+    ),
+    isSecret: true,
+  },
+  eventsFolder: setting(
+    'EVENTS_DIR',
+    z.string().transform((path) => resolve(path)),
+    'events',
+    'Folder in which events wait until a receiver has them, and of those that none takes. One service at a time delivers from it.',
+  ),
+  eventsQueueMaxBytes: setting(
+    'EVENTS_QUEUE_MAX_BYTES',
+    whole(mebibyte, 1024 * mebibyte),
+    '67108864',
+    'Largest queue of each receiver on disk (an event takes some 500 bytes); beyond it the oldest are dropped.',
+  ),
+  eventsRetryMs: setting(
+    'EVENTS_RETRY_HOURS',
+    duration(1, 8760, 3_600_000),
+    '72',
+    'An event that still cannot be delivered at this age becomes a dead letter.',
+  ),
+  eventLabels: setting(
+    'EVENTS_LABELS',
+    phrases(1000),
+    '',
+    'Only events of these classes leave, with semicolons between them; unset: all.',
+  ),
+  eventSources: setting(
+    'EVENTS_SOURCES',
+    phrases(1000),
+    '',
+    'Only events of sources of these names leave, with semicolons between them; unset: all.',
+  ),
+  eventMinConfidence: setting(
+    'EVENTS_MIN_CONFIDENCE',
+    z
+      .string()
+      .regex(/^(0(\.\d+)?|1(\.0+)?)$/, 'expected a number from 0 to 1')
+      .transform(Number),
+    '0',
+    'Only events whose peak so far is at least this leave; one that gets there later leaves when it ends.',
+  ),
+};
+
 /** Every setting of the service; `.env.example` shows them to people, and a test compares the two. */
 export const settings = {
   host: setting('HOST', z.string(), '127.0.0.1', 'Where it listens. 0.0.0.0 opens it to the network.'),
@@ -155,6 +252,7 @@ export const settings = {
       ' as too long. Unset: a quarter of the memory limit of the control group, at least 128 MiB and' +
       ' at most 1 GiB; 1 GiB without a limit.',
   ),
+  ...eventSettings,
   drainMs: setting(
     'DRAIN_SECONDS',
     duration(1, 3600, 1000),
@@ -172,9 +270,19 @@ export type Config = ValuesOf<typeof settings> & {
 
 /** @throws AppError invalid-configuration whose message has a line for every problem */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  const values = readSettings(settings, env, ({ batchMaxWindows = 0, queueMaxWindows = Infinity }) => {
-    if (batchMaxWindows <= queueMaxWindows) return {};
-    return { BATCH_MAX_WINDOWS: 'a batch cannot be larger than the queue (QUEUE_MAX_WINDOWS)' };
-  });
+  const values = readSettings(settings, env, conflictsOf);
   return Object.freeze({ ...values, adminKeyFolders: privateFolders(env) });
+}
+
+/** What is wrong with values that are right each for itself. */
+function conflictsOf(values: Partial<ValuesOf<typeof settings>>): Record<string, string> {
+  const { batchMaxWindows = 0, queueMaxWindows = Infinity, eventsUrl, eventSecrets } = values;
+  const conflicts: Record<string, string> = {};
+  if (batchMaxWindows > queueMaxWindows) {
+    conflicts['BATCH_MAX_WINDOWS'] = 'a batch cannot be larger than the queue (QUEUE_MAX_WINDOWS)';
+  }
+  if (eventsUrl !== undefined && eventSecrets === undefined) {
+    conflicts['EVENTS_SECRET'] = 'is needed with EVENTS_URL: receivers tell by it who sends';
+  }
+  return conflicts;
 }

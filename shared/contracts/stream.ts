@@ -64,9 +64,24 @@ export const eventRuleSchema = z
   });
 export type EventRule = z.infer<typeof eventRuleSchema>;
 
+/** No control characters, line separators, unassigned characters or halves of a surrogate pair. */
+const sourceText = z
+  .string()
+  .min(1)
+  .max(64)
+  .regex(/^[^\p{C}\p{Zl}\p{Zp}]+$/u, 'expected a text without control characters');
+
+/** What a client calls the place or the device that it sends the sound of. */
+export const sourceSchema = z.strictObject({
+  name: sourceText.optional().describe('As `kitchen`; streams of one name are one source'),
+  tags: z.array(sourceText).max(16).default([]).describe('Whatever tells sources apart'),
+});
+export type Source = z.infer<typeof sourceSchema>;
+
 export const startMessageSchema = z
   .strictObject({
     type: z.literal('start'),
+    source: sourceSchema.optional().describe('Comes back in every event'),
     encoding: z
       .enum(encodings)
       .default('pcm_s16le')
@@ -192,6 +207,7 @@ export const eventMessageSchema = z.object({
   onsetSeconds: seconds,
   offsetSeconds: seconds.nullable().describe('Null in `started`'),
   peakConfidence: ratio.describe('Largest smoothed probability so far'),
+  source: sourceSchema.optional().describe('As `start` gave it'),
 });
 export type EventMessage = z.infer<typeof eventMessageSchema>;
 

@@ -47,10 +47,11 @@ export async function writeProcess(file: string, pid: number): Promise<void> {
 
 /**
  * Locks a folder for this process until it ends.
+ * @param setting the variable that names the folder
  * @returns a function that releases the lock
  * @throws AppError conflict when another running process holds it
  */
-export async function lockForProcess(file: string): Promise<() => Promise<void>> {
+export async function lockForProcess(file: string, setting = 'JOBS_DIR'): Promise<() => Promise<void>> {
   await mkdir(dirname(file), { recursive: true });
   const mine = await identifyProcess(process.pid);
   for (;;) {
@@ -64,7 +65,7 @@ export async function lockForProcess(file: string): Promise<() => Promise<void>>
     if (owner !== undefined) {
       throw new AppError(
         'conflict',
-        `Process ${owner.pid} has ${dirname(file)}: stop it, or set JOBS_DIR to another folder.`,
+        `Process ${owner.pid} has ${dirname(file)}: stop it, or set ${setting} to another folder.`,
       );
     }
     await rm(file, { force: true });

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import { closeCodes } from '../contracts/stream';
 import { errorCodes, type ErrorCode } from '../errors/app-error';
+import { EventMetrics } from './event-metrics';
 import { JobMetrics } from './job-metrics';
 
 /**
@@ -57,13 +58,14 @@ export interface ModelLabels {
 }
 
 /**
- * All Prometheus metrics of the classifier (those of jobs are in job-metrics.ts): base units, closed
- * sets of labels, all series start at 0.
+ * All Prometheus metrics of the classifier (those of jobs and of events that leave are in files of their
+ * own): base units, closed sets of labels, all series start at 0.
  */
 export class Metrics {
   readonly registry = new Registry();
   readonly #registers = [this.registry];
   readonly jobs = new JobMetrics(this.registry);
+  readonly events;
 
   readonly requestSeconds = new Histogram({
     name: 'earshot_http_request_duration_seconds',
@@ -246,8 +248,12 @@ export class Metrics {
     registers: this.#registers,
   });
 
-  /** @param routes the closed set of values of the label `route` */
-  constructor(routes: readonly string[]) {
+  /**
+   * @param routes the closed set of values of the label `route`
+   * @param sourceNames that of the label `source`, besides `other`
+   */
+  constructor(routes: readonly string[], sourceNames: readonly string[] = []) {
+    this.events = new EventMetrics(this.registry, sourceNames);
     collectDefaultMetrics({ register: this.registry });
     for (const route of routes) this.requestSeconds.zero({ route, code: '200' });
     for (const reason of errorCodes) this.rejected.inc({ reason }, 0);

@@ -48,6 +48,39 @@ describe('the configuration', () => {
   });
 });
 
+describe('the settings of events', () => {
+  const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
+
+  it('are read as lists, keys and numbers', () => {
+    const env = {
+      SOURCE_NAMES: 'kitchen; hall;kitchen',
+      EVENTS_LABELS: 'Child speech, kid speaking;Dog',
+      EVENTS_URL: 'https://example.com/hook',
+      EVENTS_SECRET: `${secret},${secret}`,
+      EVENTS_MIN_CONFIDENCE: '0.75',
+    };
+    expect(loadConfig(env)).toMatchObject({
+      sourceNames: ['kitchen', 'hall'],
+      eventLabels: ['Child speech, kid speaking', 'Dog'],
+      eventSecrets: [Buffer.alloc(32, 1), Buffer.alloc(32, 1)],
+      eventMinConfidence: 0.75,
+      eventsQueueMaxBytes: 67_108_864,
+    });
+  });
+
+  it.each([
+    [{ EVENTS_URL: 'https://example.com' }, /EVENTS_SECRET: is needed with EVENTS_URL/],
+    [{ EVENTS_SECRET: 'whsec_hidden' }, /EVENTS_SECRET: expected whsec_/],
+    [{ EVENTS_URL: 'ftp://hidden' }, /EVENTS_URL: expected an address/],
+    [{ EVENTS_MQTT_URL: 'http://hidden' }, /EVENTS_MQTT_URL: expected mqtt:/],
+    [{ EVENTS_MIN_CONFIDENCE: '2' }, /EVENTS_MIN_CONFIDENCE=2: expected a number from 0 to 1/],
+    [{ SOURCE_NAMES: Array.from({ length: 101 }, (_, index) => index).join(';') }, /at most 100 texts/],
+  ])('say what is wrong, and repeat no secret: %j', (env, message) => {
+    expect(() => loadConfig(env)).toThrow(message);
+    expect(() => loadConfig(env)).not.toThrow(/hidden/);
+  });
+});
+
 describe('.env.example', () => {
   it('names exactly the variables there are', () => {
     expect(exampleLines.map((line) => line.split('=')[0]).sort()).toEqual([...environmentKeys].sort());

@@ -74,7 +74,8 @@ describeWithFfmpeg('earshot listen', () => {
       floats.writeFloatLE(value, 8 * index + 4);
     }
     const hear = async (input: Buffer, ...format: string[]) => {
-      const options = ['--json', '--hop', '1', '--top', '10', '--sample-rate', '48000', ...format];
+      const named = ['--name', 'kitchen', '--tag', 'floor 1', '--tag', 'north'];
+      const options = ['--json', ...named, '--hop', '1', '--top', '10', '--sample-rate', '48000', ...format];
       const { code, lines, errors } = await runCli(
         ['listen', '-', ...options],
         { EARSHOT_SERVER: server },
@@ -88,6 +89,8 @@ describeWithFfmpeg('earshot listen', () => {
     expect(mono.map(({ type }) => type)).toEqual(
       expect.arrayContaining(['ready', 'prediction', 'event', 'done']),
     );
+    const sources = mono.flatMap((message) => (message.type === 'event' ? [message.source] : []));
+    expect(sources).toEqual(sources.map(() => ({ name: 'kitchen', tags: ['floor 1', 'north'] })));
     expect(mono.at(-1)).toMatchObject({
       type: 'done',
       totals: { predictions: 5, receivedBytes: pcm.length },

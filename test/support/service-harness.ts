@@ -23,6 +23,7 @@ import { composeStreams, streamTuning, type Streams } from '../../services/class
 import { createClassifyClip } from '../../services/classifier/model/classify-clip';
 import { createDatasetStore, type DatasetStore } from '../../services/classifier/datasets/dataset-store';
 import { createDatasetThread } from '../../services/classifier/datasets/dataset-thread';
+import type { PublishEvent } from '../../services/classifier/events/event-publisher';
 import type { IntakeLimits } from '../../services/classifier/datasets/intake';
 import { Gate } from '../../services/classifier/access/admission';
 import type { ConnectionLimits } from '../../services/classifier/http/server/connections';
@@ -41,6 +42,8 @@ export interface HarnessOptions {
   readonly start?: () => Promise<Inference>;
   readonly listModels?: () => Promise<ModelList>;
   readonly observer?: WindowObserver;
+  /** Takes the events of streams that may leave the service. */
+  readonly publish?: PublishEvent;
   readonly maxRequests?: number;
   readonly maxQueuedItems?: number;
   readonly maxBytes?: number;
@@ -112,6 +115,7 @@ const defaults = {
   allowedHosts: [],
   listModels: (): Promise<ModelList> => Promise.resolve(noModels),
   observer: () => undefined,
+  publish: () => undefined,
 };
 
 /**
@@ -150,6 +154,7 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
       metrics,
       logger,
       model: () => current,
+      publish: options.publish,
     },
     { ...streamTuning, ...options.tuning },
   );

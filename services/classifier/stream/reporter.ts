@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { fullScaleWarnings, type FullScaleEvent } from '../../../shared/signal/full-scale-guard';
 import { EventDetector, type EventChange } from '../../../shared/decision/event-detector';
 import type { Verdict } from '../../../shared/decision/verdict';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { DoneMessage, EventRule, StartMessage } from '../../../shared/contracts/stream';
 import type { Metrics } from '../../../shared/observability/metrics';
+import type { PublishEvent } from '../events/event-publisher';
 import { describeModel } from '../model/describe-model';
 import type { Outbox } from './outbox';
 import type { StreamJudgement } from './window-judge';
@@ -11,11 +13,19 @@ import type { StreamJudgement } from './window-judge';
 /** Seconds after which a client may reconnect when the service shuts down. */
 export const drainRetrySeconds = 5;
 
+export interface ReporterDeps {
+  readonly metrics: Metrics;
+  readonly publish: PublishEvent;
+}
+
 /** Turns the judgements of a stream's windows into messages: predictions, events and finally totals. */
 export class Reporter {
   readonly #start: StartMessage;
   readonly #outbox: Outbox;
   readonly #metrics: Metrics;
+  readonly #publish: PublishEvent;
+  /** Names the stream to receivers of its events; the id by which it is resumed is a secret. */
+  readonly #publicId = randomUUID();
   #manifest: Manifest;
   #detector: EventDetector | undefined;
   /** End of the last window that was reported. */
@@ -29,11 +39,12 @@ export class Reporter {
   #skippedWindows = 0;
   readonly #reportedFullScale = new Set<FullScaleEvent>();
 
-  constructor(start: StartMessage, manifest: Manifest, outbox: Outbox, metrics: Metrics) {
+  constructor(start: StartMessage, manifest: Manifest, outbox: Outbox, deps: ReporterDeps) {
     this.#start = start;
     this.#manifest = manifest;
     this.#outbox = outbox;
-    this.#metrics = metrics;
+    this.#metrics = deps.metrics;
+    this.#publish = deps.publish;
     this.#detector = start.events === null ? undefined : detectorFor(start.events, manifest);
   }
 
@@ -59,6 +70,13 @@ export class Reporter {
       labels: classes,
       message: `Another model judges from here on: ${manifest.version}.`,
     });
+  }
+
+  /** Counts received sound. @param clippedShare of its samples, from 0 to 1 */
+  countSound(seconds: number, clippedShare: number): void {
+    this.#metrics.streamAudioSeconds.inc(seconds);
+    this.#metrics.streamClippedSeconds.inc(clippedShare * seconds);
+    this.#metrics.events.countSourceAudio(this.#start.source?.name, seconds);
   }
 
   report({ window, levelDbfs, judgement }: StreamJudgement, lagMs: number): void {
@@ -152,9 +170,16 @@ export class Reporter {
   }
 
   #sendEvents(changes: readonly EventChange[]): void {
+    const { source } = this.#start;
     for (const change of changes) {
-      if (change.event === 'started') this.#metrics.streamEvents.inc({ class: change.label });
-      this.#outbox.send({ type: 'event', ...change });
+      if (change.event === 'started') {
+        this.#metrics.streamEvents.inc({ class: change.label });
+        this.#metrics.events.countSourceEvent(source?.name);
+      }
+      const event = { ...change, ...(source && { source }) };
+      // On disk first: what a client has heard of leaves the service too.
+      this.#publish({ ...event, stream: this.#publicId, model: this.#manifest.version });
+      this.#outbox.send({ type: 'event', ...event });
     }
   }
 }

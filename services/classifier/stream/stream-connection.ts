@@ -5,6 +5,7 @@ import {
   type ClientMessage,
   type ErrorMessage,
   type ReadyMessage,
+  type Source,
 } from '../../../shared/contracts/stream';
 import { AppError } from '../../../shared/errors/app-error';
 import type { Logger } from '../../../shared/observability/logger';
@@ -111,6 +112,11 @@ export class StreamConnection {
   /** The close code that was sent to the client, if one was. */
   get sentCode(): number | undefined {
     return this.#sentCode;
+  }
+
+  /** What `start` said that the sound is of. */
+  get source(): Source | undefined {
+    return this.#session?.start.source;
   }
 
   /** Seconds of sound that the stream sends a second, from 0 to 1 (StreamLoad.use). */
@@ -244,7 +250,8 @@ export class StreamConnection {
     if (this.#isClosing) return;
     const { code, message, details } = error;
     const isInternal = closeCodeOf(code) === closeCodes.internal;
-    if (isInternal) this.#options.logger.error({ err: error }, 'stream failed on our side');
+    if (isInternal)
+      this.#options.logger.error({ err: error, source: this.source }, 'stream failed on our side');
     const retryAfterSeconds = details['retryAfterSeconds'];
     this.#send({
       type: 'error',

@@ -154,7 +154,8 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
       leave();
       metrics.countStreamClosed(code);
       const seconds = Math.round((clock.now() - openedMs) / 100) / 10;
-      log.info({ route: streamPath, caller: caller.name, code, seconds }, 'stream closed');
+      const { source } = connection;
+      log.info({ route: streamPath, caller: caller.name, source, code, seconds }, 'stream closed');
       if (connections.size === 0) onEmpty();
     });
   }

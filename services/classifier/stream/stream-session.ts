@@ -14,14 +14,13 @@ import { windowFormat, type WindowFormat } from '../../../shared/contracts/membe
 import type { KernelsChoice } from '../../../shared/compute/kernels/kernels-addon';
 import { nativeResampling } from '../../../shared/compute/kernels/native-resampling';
 import { AppError } from '../../../shared/errors/app-error';
-import type { Metrics } from '../../../shared/observability/metrics';
 import type { EventLoopQueue } from '../../../shared/batching/event-loop-queue';
 import type { WindowObserver } from '../model/judge-windows';
 import type { Lease, WindowBatcher } from '../model/loaded-model';
 import { Arrivals } from './sound/arrivals';
 import { AudioBacklog } from './sound/audio-backlog';
 import type { Outbox } from './outbox';
-import { Reporter } from './reporter';
+import { Reporter, type ReporterDeps } from './reporter';
 import type { SilencePace } from './sound/silence-pace';
 import { SoundClock } from './sound/sound-clock';
 import { StreamLoad } from './stream-load';
@@ -29,7 +28,7 @@ import { StreamResampler } from './sound/stream-resampler';
 import { fitWindow, refitWindow } from './sound/window-fit';
 import { judgeStreamWindows } from './window-judge';
 
-export interface SessionDeps {
+export interface SessionDeps extends ReporterDeps {
   /** The native kernels, used for resampling; undefined until they are available. */
   readonly kernels?: () => KernelsChoice | undefined;
   /** A lease on the model that serves now. @throws AppError starting */
@@ -40,7 +39,6 @@ export interface SessionDeps {
   /** Shared by all streams. */
   readonly turns: EventLoopQueue;
   readonly silencePace: SilencePace;
-  readonly metrics: Metrics;
   readonly clock: Clock;
 }
 
@@ -128,7 +126,7 @@ export class StreamSession {
       windowSeconds: this.#windowSeconds,
       hopSeconds: start.hopSeconds,
     });
-    this.#reporter = new Reporter(start, manifest, outbox, deps.metrics);
+    this.#reporter = new Reporter(start, manifest, outbox, deps);
     // Prevents an unhandled rejection where nobody awaits `ended`.
     this.#ended.promise.catch(() => undefined);
   }
@@ -256,12 +254,10 @@ export class StreamSession {
     await this.#resampler.push(piece, toHz, (samples) => {
       this.#addSamples(samples, arrivedMs);
     });
-    const { metrics } = this.#deps;
     const seconds = piece.samples.length / piece.sampleRate;
     this.#soundClock.advance(seconds);
     this.load.addSound(seconds);
-    metrics.streamAudioSeconds.inc(seconds);
-    metrics.streamClippedSeconds.inc(clippedShare(piece.samples) * seconds);
+    this.#reporter.countSound(seconds, clippedShare(piece.samples));
     while (this.#isAhead && this.#windows.waitingSeconds > this.#limits.bufferedSeconds && this.#judging) {
       this.#bufferRoom = deferred<undefined>();
       await this.#bufferRoom.promise;

@@ -24,6 +24,7 @@ classify, listen:
   --hop SECONDS         step between two windows; listen: default 0.5, classify: half a window
 listen:
   --predictions         also a line for every prediction, not only for sounds that start and end
+  --name NAME, --tag TAG   of the source, in every event; --tag may be repeated
   --device NAME         microphone, as arecord -L or ffmpeg name it; default: the system's
   --sample-rate HZ      of standard input, required there
   --encoding pcm_s16le|pcm_f32le   of standard input, default pcm_s16le
@@ -60,6 +61,8 @@ export const classifySchema = z.strictObject(classifyingOptions);
 export const listenSchema = z.strictObject({
   ...classifyingOptions,
   predictions: z.boolean().default(false),
+  name: z.string().optional(),
+  tag: z.array(z.string()).default([]),
   device: z.string().optional(),
   'sample-rate': number(z.int().min(4000).max(1_000_000)).optional(),
   encoding: z.enum(['pcm_s16le', 'pcm_f32le']).default('pcm_s16le'),
@@ -68,6 +71,8 @@ export const listenSchema = z.strictObject({
 
 /** Names of the options without a value. */
 const flags = ['json', 'predictions', 'cross-validate', 'promote', 'detach'];
+/** Names of the options that may be repeated. */
+const lists = ['tag'];
 
 /** Parses options by a schema. @throws AppError malformed-request that names each invalid option */
 export function parseOptions<T extends z.ZodObject>(
@@ -76,7 +81,13 @@ export function parseOptions<T extends z.ZodObject>(
 ): { options: z.infer<T>; rest: string[] } {
   const names = Object.keys(schema.shape);
   const options = Object.fromEntries(
-    names.map((name) => [name, { type: flags.includes(name) ? ('boolean' as const) : ('string' as const) }]),
+    names.map((name) => [
+      name,
+      {
+        type: flags.includes(name) ? ('boolean' as const) : ('string' as const),
+        multiple: lists.includes(name),
+      },
+    ]),
   );
   let given: { values: Record<string, unknown>; positionals: string[] };
   try {

@@ -88,8 +88,16 @@ function captureInput(input: Readable, options: ListenOptions): Capture {
   };
 }
 
+/** @returns undefined where the command line names none */
+function sourceOf({ name, tag: tags }: ListenOptions): StreamSettings['source'] {
+  if (name === undefined) return tags.length === 0 ? undefined : { tags };
+  return { name, tags };
+}
+
 function settingsOf(options: ListenOptions, stdin: boolean, sampleRate: number): StreamSettings {
+  const source = sourceOf(options);
   return {
+    ...(source && { source }),
     sampleRate,
     encoding: stdin ? options.encoding : 'pcm_s16le',
     channels: stdin ? options.channels : 1,

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { drain } from '../../../services/classifier/drain';
+import type { SoundEvent } from '../../../shared/contracts/cloud-event';
 import { until } from '../../support/fake-clock';
 import { classes } from '../../support/fake-inference';
 import { startHarness, stopHarness, type Harness, type HarnessOptions } from '../../support/service-harness';
@@ -133,6 +134,46 @@ describe('a stream', () => {
     });
     expect(harness.inference.batchSizes.reduce((sum, size) => sum + size, 0)).toBe(2);
     expect(client.of('done')[0]!.totals.silent).toBe(5);
+  });
+
+  it('names its source in every event, to the service’s queue before the client, in the log and where the metric is bounded', async () => {
+    const published: SoundEvent[] = [];
+    await start({ publish: (sound) => published.push(sound) });
+    const source = { name: 'Küche 1', tags: ['floor 1'] };
+    const client = await begin({ source });
+    const { streamId } = await client.first('ready');
+    client.sendAudio(rain(6.2));
+    client.send({ type: 'stop' });
+    await client.closed();
+    const events = client.of('event');
+    expect(events.map((event) => event.source)).toEqual([source, source]);
+    expect(published.map(({ event, label, source: of }) => [event, label, of])).toEqual([
+      ['started', 'dog', source],
+      ['ended', 'dog', source],
+    ]);
+    expect(new Set(published.map(({ stream }) => stream)).size).toBe(1);
+    expect(JSON.stringify(published)).not.toContain(streamId);
+    await until(() => harness.logLines.some(({ msg }) => msg === 'stream closed'));
+    expect(harness.logLines.at(-1)).toMatchObject({ msg: 'stream closed', source });
+    const text = await harness.metrics.registry.metrics();
+    expect(text).toContain('earshot_source_events_total{source="other"} 1');
+    expect(text).not.toContain('Küche');
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['a long name', { name: 'x'.repeat(65) }, /source\.name/],
+    ['no name at all', { name: '' }, /source\.name/],
+    ['a name with a line feed', { name: 'a\nb' }, /source\.name: .*control characters/],
+    ['half of a pair of surrogates', { name: '\ud800' }, /source\.name/],
+    ['too many tags', { tags: Array.from({ length: 17 }, (_, index) => String(index)) }, /source\.tags/],
+    ['a long tag', { tags: ['x'.repeat(65)] }, /source\.tags\.0/],
+    ['another field', { name: 'a', colour: 'red' }, /colour/],
+  ])('is refused a source with %s', async (_, source, message) => {
+    await start();
+    const client = await StreamClient.open(harness.port);
+    client.send({ ...startMessage, source });
+    expect(await client.closed()).toBe(1007);
+    expect(client.of('error')[0]!.message).toMatch(message);
   });
 
   it('serves a live listener before uploads that wait', async () => {
