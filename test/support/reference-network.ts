@@ -12,7 +12,11 @@ type Values = Readonly<Record<string, ArrayLike<number>>>;
 type Matrix = Float64Array[];
 
 export function referenceLogits(config: NetworkConfig, weights: Values, input: ArrayLike<number>): number[] {
-  const maps = referenceTrunk(weights, input);
+  return referenceHead(config, weights, referenceTrunk(weights, input));
+}
+
+/** @param maps what the trunk makes of the input */
+export function referenceHead(config: NetworkConfig, weights: Values, maps: Matrix): number[] {
   if (config.architecture === 'cnn') {
     const flat = maps.flatMap((channel) => Array.from(channel));
     const hidden = dense(flat, weights, 'dense1').map((value) => max(0, value));
@@ -99,10 +103,17 @@ function transformerLogits(heads: number, weights: Values, maps: Matrix): number
       return value + (i % 2 === 0 ? sin(angle) : cos(angle));
     }),
   );
-  // Every row of every block, also those that no figure depends on: the fast network leaves them out.
   for (const block of ['attention1', 'attention2', 'attention3', 'attention4']) {
-    const project = (part: string): number[][] => rows.map((row) => dense(row, weights, `${block}/${part}`));
-    const attended = referenceAttention(project('query'), project('key'), project('value'), heads);
+    // The logits depend on the first row of the last block alone.
+    const asking = block === 'attention4' ? rows.slice(0, 1) : rows;
+    const project = (from: readonly number[][], part: string): number[][] =>
+      from.map((row) => dense(row, weights, `${block}/${part}`));
+    const attended = referenceAttention(
+      project(asking, 'query'),
+      project(rows, 'key'),
+      project(rows, 'value'),
+      heads,
+    );
     rows = attended.map((row, index) =>
       layerNorm(add(rows[index]!, dense(row, weights, `${block}/out`)), weights, `${block}/norm`),
     );
@@ -120,27 +131,36 @@ export function referenceAttention(
   value: readonly (readonly number[])[],
   heads: number,
 ): number[][] {
-  const width = query[0]!.length / heads;
-  return query.map((q) => {
-    const output = new Array<number>(q.length).fill(0);
-    for (let head = 0; head < heads; head++) {
-      const start = head * width;
-      const scores = key.map((k) => {
-        let product = 0;
-        for (let i = start; i < start + width; i++) product += q[i]! * k[i]!;
-        return product / sqrt(width);
-      });
+  const columns = query[0]!.length;
+  const width = columns / heads;
+  const scale = 1 / sqrt(width);
+  // A head's keys and values one after another, and no call in the inner loops: there are millions of scores.
+  const ofHead = (rows: readonly (readonly number[])[], head: number): Float64Array =>
+    Float64Array.from(rows.flatMap((row) => row.slice(head * width, (head + 1) * width)));
+  const output = query.map(() => new Array<number>(columns).fill(0));
+  const exponentials = new Float64Array(key.length);
+  for (let head = 0; head < heads; head++) {
+    const [queries, keys, values] = [ofHead(query, head), ofHead(key, head), ofHead(value, head)];
+    for (let row = 0; row < query.length; row++) {
       let highest = -Infinity;
-      for (const score of scores) highest = max(highest, score);
-      const exponentials = scores.map((score) => exp(score - highest));
-      let sum = 0;
-      for (const exponential of exponentials) sum += exponential;
-      exponentials.forEach((exponential, row) => {
-        for (let i = start; i < start + width; i++) output[i]! += (exponential / sum) * value[row]![i]!;
-      });
+      for (let at = 0, k = 0; k < exponentials.length; k++) {
+        let product = 0;
+        for (let i = row * width; i < (row + 1) * width; i++, at++) product += queries[i]! * keys[at]!;
+        const score = product * scale;
+        exponentials[k] = score;
+        if (score > highest) highest = score;
+      }
+      const sums = new Float64Array(width);
+      let total = 0;
+      for (let at = 0, k = 0; k < exponentials.length; k++) {
+        const exponential = exp(exponentials[k]! - highest);
+        total += exponential;
+        for (let i = 0; i < width; i++, at++) sums[i]! += exponential * values[at]!;
+      }
+      for (let i = 0; i < width; i++) output[row]![head * width + i] = sums[i]! / total;
     }
-    return output;
-  });
+  }
+  return output;
 }
 
 function layerNorm(row: readonly number[], weights: Values, name: string): number[] {

@@ -6,7 +6,7 @@ import type { Network, Weights } from '../../../shared/compute/network/network';
 import { createUniform } from '../../../shared/runtime/random';
 import { inputSamples } from '../../../shared/compute/network/trunk';
 import { fileNeeds, libtensorflow } from '../../support/needs';
-import { referenceLogits } from '../../support/reference-network';
+import { referenceHead, referenceLogits, referenceTrunk } from '../../support/reference-network';
 import { chooseTestEngine, loadTestEngine } from '../../support/test-engine';
 import { loadEngine } from '../../../shared/compute/provide/load-engine';
 
@@ -69,8 +69,10 @@ describe('a network', () => {
     const values = initialWeights(network, 3);
     const input = noise(6);
     const label = 4;
-    const loss = (): number => {
-      const logits = referenceLogits(config, values, input);
+    const unchanged = referenceTrunk(values, input);
+    const loss = (changed: string): number => {
+      const maps = changed.startsWith('conv') ? referenceTrunk(values, input) : unchanged;
+      const logits = referenceHead(config, values, maps);
       const highest = Math.max(...logits);
       return (
         Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - highest), 0)) + highest - logits[label]!
@@ -100,9 +102,9 @@ describe('a network', () => {
       const before = values[name]![index]!;
       const step = Math.max(1e-3 * Math.abs(before), 2e-4);
       values[name]![index] = before + step;
-      const [high, above] = [values[name]![index], loss()];
+      const [high, above] = [values[name]![index], loss(name)];
       values[name]![index] = before - step;
-      const [low, below] = [values[name]![index], loss()];
+      const [low, below] = [values[name]![index], loss(name)];
       values[name]![index] = before;
       const slope = (above - below) / (high - low);
       expect(Math.abs(gradient[index]! - slope) / Math.abs(slope)).toBeLessThan(1e-2);
