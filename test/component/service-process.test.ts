@@ -50,70 +50,78 @@ afterEach(async () => {
 afterAll(() => rm(models, { recursive: true }));
 
 describe('the service as a process', () => {
-  it('serves a model, gives simultaneous callers what each gets alone, and stops with 0', async () => {
-    const service = start();
-    const url = await service.url();
-    await service.line('loaded and warmed up');
-    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+  describe('that serves', () => {
+    let jobs: string;
+    let service: ServiceProcess;
+    let url: string;
 
-    const clips = [300, 500, 800, 1300, 2100, 3400, 5500].map((frequency) => tone(frequency, 6));
-    const alone: Classification[] = [];
-    for (const clip of clips) {
-      alone.push(classificationSchema.parse(await (await classify(url, clip, '?topK=99')).json()));
-    }
-    const together = await Promise.all(
-      clips.map(async (clip) => {
-        return classificationSchema.parse(await (await classify(url, clip, '?topK=99')).json());
-      }),
-    );
-    const largest = Math.max(
-      ...together.flatMap(({ predictions }, i) => {
-        const single = new Map(alone[i]!.predictions.map((p) => [p.label, p.probability]));
-        return predictions.map(({ label, probability }) => Math.abs(probability - single.get(label)!));
-      }),
-    );
-    expect(largest).toBeLessThan(1e-5);
-    // The tones are told apart, or equality would prove nothing.
-    expect(new Set(alone.map(({ confidence }) => confidence)).size).toBe(clips.length);
+    beforeAll(async () => {
+      jobs = await mkdtemp(join(tmpdir(), 'earshot-no-jobs-'));
+      service = new ServiceProcess({ MODELS_DIR: models, JOBS_DIR: jobs });
+      url = await service.url();
+      await service.line('loaded and warmed up');
+    });
+    afterAll(async () => {
+      await service.kill();
+      await rm(jobs, { recursive: true });
+    });
 
-    const listed = modelListSchema.parse(await (await fetch(`${url}/models`)).json());
-    expect(listed.served?.version).toBe('cnn-test-1');
-    expect(listed.models.map(({ version, status }) => [version, status])).toEqual([
-      ['cnn-test-1', 'served'],
-      ['cnn-test-2', 'corrupt'],
-    ]);
-    expect(listed.models[1]!.reason).toContain('7 bytes');
-    expect(await (await fetch(`${url}/metrics`)).text()).toMatch(
-      /earshot_model_info\{version="cnn-test-1",architecture="cnn",sha256="[0-9a-f]{64}",engine="wasm.*"\} 1/,
-    );
+    it('keeps nothing in an empty JOBS_DIR before a job comes, as where it cannot write', async () => {
+      expect(await (await fetch(`${url}/jobs`)).json()).toEqual({ jobs: [] });
+      expect(await readdir(jobs)).toEqual([]);
+    });
 
-    service.child.kill('SIGTERM');
-    expect(await service.exitCode()).toBe(0);
-    expect(service.stderr).toBe('');
-  });
+    it('lets its event loop go before the threads that compute', async () => {
+      const pid = service.child.pid!;
+      const threads = await readdir(`/proc/${pid}/task`);
+      const niceness = new Map(
+        await Promise.all(threads.map(async (thread) => [thread, await nicenessOf(pid, thread)] as const)),
+      );
+      const ownNiceness = niceness.get(String(pid))!;
+      const behind = [...niceness.values()].filter((value) => value > ownNiceness);
+      // At least one that decodes and one that infers.
+      expect(behind.length).toBeGreaterThanOrEqual(2);
+    });
 
-  it('lets its event loop go before the threads that compute', async () => {
-    const service = start();
-    await service.line('loaded and warmed up');
-    const pid = service.child.pid!;
-    const threads = await readdir(`/proc/${pid}/task`);
-    const niceness = new Map(
-      await Promise.all(threads.map(async (thread) => [thread, await nicenessOf(pid, thread)] as const)),
-    );
-    const ownNiceness = niceness.get(String(pid))!;
-    const behind = [...niceness.values()].filter((value) => value > ownNiceness);
-    // At least one that decodes and one that infers.
-    expect(behind.length).toBeGreaterThanOrEqual(2);
-  });
+    // The last one, for it stops what serves.
+    it('serves a model, gives simultaneous callers what each gets alone, and stops with 0', async () => {
+      expect((await fetch(`${url}/readyz`)).status).toBe(200);
 
-  it('keeps nothing in an empty JOBS_DIR before a job comes, as where it cannot write', async () => {
-    const jobs = await mkdtemp(join(tmpdir(), 'earshot-no-jobs-'));
-    const service = start({ JOBS_DIR: jobs });
-    const url = await service.url();
-    await service.line('loaded and warmed up');
-    expect(await (await fetch(`${url}/jobs`)).json()).toEqual({ jobs: [] });
-    expect(await readdir(jobs)).toEqual([]);
-    await rm(jobs, { recursive: true });
+      const clips = [300, 500, 800, 1300, 2100, 3400, 5500].map((frequency) => tone(frequency, 6));
+      const alone: Classification[] = [];
+      for (const clip of clips) {
+        alone.push(classificationSchema.parse(await (await classify(url, clip, '?topK=99')).json()));
+      }
+      const together = await Promise.all(
+        clips.map(async (clip) => {
+          return classificationSchema.parse(await (await classify(url, clip, '?topK=99')).json());
+        }),
+      );
+      const largest = Math.max(
+        ...together.flatMap(({ predictions }, i) => {
+          const single = new Map(alone[i]!.predictions.map((p) => [p.label, p.probability]));
+          return predictions.map(({ label, probability }) => Math.abs(probability - single.get(label)!));
+        }),
+      );
+      expect(largest).toBeLessThan(1e-5);
+      // The tones are told apart, or equality would prove nothing.
+      expect(new Set(alone.map(({ confidence }) => confidence)).size).toBe(clips.length);
+
+      const listed = modelListSchema.parse(await (await fetch(`${url}/models`)).json());
+      expect(listed.served?.version).toBe('cnn-test-1');
+      expect(listed.models.map(({ version, status }) => [version, status])).toEqual([
+        ['cnn-test-1', 'served'],
+        ['cnn-test-2', 'corrupt'],
+      ]);
+      expect(listed.models[1]!.reason).toContain('7 bytes');
+      expect(await (await fetch(`${url}/metrics`)).text()).toMatch(
+        /earshot_model_info\{version="cnn-test-1",architecture="cnn",sha256="[0-9a-f]{64}",engine="wasm.*"\} 1/,
+      );
+
+      service.child.kill('SIGTERM');
+      expect(await service.exitCode()).toBe(0);
+      expect(service.stderr).toBe('');
+    });
   });
 
   it('stops with 0 on the native kernels too, with a libtensorflow that was loaded and never used', async () => {

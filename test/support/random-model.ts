@@ -8,14 +8,33 @@ import {
   splitWeights,
   storedParameters,
 } from '../../shared/compute/network/members';
-import { parameterCount } from '../../shared/compute/network/network';
+import { parameterCount, type Network } from '../../shared/compute/network/network';
 import { initialWeights } from '../../shared/compute/network/initial-weights';
 import { goldenFileName } from '../../shared/registry/golden-file';
 import { openRegistry, type Version } from '../../shared/registry/registry';
 import { reportFileName } from '../../shared/registry/report-file';
-import { decodeWeights, encodeWeights, weightsFileNames } from '../../shared/registry/weights-file';
+import {
+  decodeWeights,
+  encodeWeights,
+  weightsFileNames,
+  type EncodedWeights,
+} from '../../shared/registry/weights-file';
 import { goldenOf } from '../../services/trainer/evaluate/golden';
 import { manifest as fakeManifest } from './fake-inference';
+
+/** Weights by networks and seed: millions of them are rounded once a process. */
+const encoded = new Map<string, EncodedWeights>();
+
+function randomWeights(networks: readonly Network[], seed: number): EncodedWeights {
+  const key = JSON.stringify([networks.map(({ config, classes }) => [config, classes]), seed]);
+  const known = encoded.get(key);
+  if (known !== undefined) return known;
+  const initial = networks.map((network, index) => initialWeights(network, seed + index));
+  const stored = { parameters: storedParameters(networks) };
+  const weights = encodeWeights(stored, joinWeights(initial), 'float16');
+  encoded.set(key, weights);
+  return weights;
+}
 
 export interface RandomModelOptions {
   /** Of the weights: another seed, other answers. */
@@ -39,8 +58,7 @@ export async function publishRandomModel(
   const forms = memberForms(manifest, manifest.classes.length);
   const networks = forms.map(({ network }) => network);
   const stored = { parameters: storedParameters(networks) };
-  const initial = networks.map((network, index) => initialWeights(network, seed + index));
-  const weights = encodeWeights(stored, joinWeights(initial), 'float16');
+  const weights = randomWeights(networks, seed);
   const golden = (loaded: LoadedEngine): Record<string, string> => {
     const values = splitWeights(networks, decodeWeights(stored, weights.manifest, weights.bytes));
     const scorers = networks.map((network, index) => createScorer(network, values[index]!, loaded));
