@@ -85,23 +85,23 @@ describeWithEsc10(
   'the version that a fresh start serves without an encoder, on clips it was trained or validated on',
   () => {
     /** The first clip of each class in fold 3. */
-    async function clipsByClass(): Promise<Map<string, Float32Array>> {
+    let clips: Map<string, Float32Array>;
+
+    beforeAll(async () => {
       const lines = (await readFile(join(esc10Folder, 'esc10.csv'), 'utf8')).trim().split('\n').slice(1);
-      const clips = new Map<string, Float32Array>();
+      clips = new Map();
       for (const line of lines) {
         const [filename, fold, , category] = line.split(',');
         if (fold !== '3' || clips.has(category!)) continue;
         clips.set(category!, await decode(await readFile(join(esc10Folder, 'audio', filename!))));
       }
-      return clips;
-    }
+    });
 
     it.each(distortions)('knows nine in ten: $name', async ({ apply }) => {
-      const clips = await clipsByClass();
       expect(clips.size).toBe(10);
       let right = 0;
       for (const [category, clip] of clips) {
-        const { predictions } = await hear(await apply(clip, 44_100, decode, 5));
+        const { predictions } = await hear(await apply(clip.slice(), 44_100, decode, 5));
         if (predictions[0]!.label === category) right += 1;
       }
       expect(right).toBeGreaterThanOrEqual(9);

@@ -137,7 +137,7 @@ it('trains on the sounds that somebody brings as README says, and answers with t
 it('goes on with a job after the service was killed in the middle of it, and shows it all the while', async () => {
   await start();
   await earshot('datasets', 'add', 'kitchen', 'sounds');
-  const options = ['train', '--dataset', 'kitchen', ...quick, '--epochs', '60', '--json'];
+  const options = ['train', '--dataset', 'kitchen', ...quick, '--epochs', '24', '--json'];
   const watching = new CliProcess(options, await cliEnv(), folder);
   try {
     await watching.printed('"epoch":2');

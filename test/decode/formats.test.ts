@@ -1,8 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { createDecoderPool } from '../../shared/decode/pool/decoder-pool';
 import type { SourceFormat } from '../../shared/signal/clip';
-import { describeWithEsc10, esc10Folder } from '../support/esc10';
 import { describeWithFfmpeg, encode } from '../support/ffmpeg-tool';
 import { rejection } from '../support/rejection';
 import { signalToErrorDb, swell, tone } from '../support/signals';
@@ -244,24 +241,6 @@ describeWithFfmpeg('decode', () => {
     } finally {
       await poor.close();
     }
-  });
-});
-
-describeWithEsc10('decode, on ESC-10', () => {
-  it('finds all 400 clips as long as they are documented to be', async () => {
-    const folder = join(esc10Folder, 'audio');
-    const names = readdirSync(folder).filter((name) => name.endsWith('.ogg'));
-    const lengths = await Promise.all(
-      names.map(async (name) => {
-        const { source, samples } = await pool.decode(readFileSync(join(folder, name)), request);
-        expect(source).toMatchObject({ format: 'ogg', codec: 'vorbis', sampleRate: 44_100, channels: 1 });
-        expect(samples).toHaveLength(Math.round(source.durationSeconds * 16_000));
-        return Math.round(source.durationSeconds * 44_100);
-      }),
-    );
-    const others = lengths.filter((length) => length !== 220_544);
-    expect([lengths.length, others.length]).toEqual([400, 20]);
-    expect([Math.min(...others), Math.max(...others)]).toEqual([160_704, 319_296]);
   });
 });
 

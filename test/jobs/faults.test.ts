@@ -69,7 +69,7 @@ describeWith(redisServer)('trainers on Redis', () => {
 
   it('bears a Redis that is killed in mid-job: refuses meanwhile, loses nothing, runs nothing twice', async () => {
     const trainer = startTrainer();
-    const { job } = await queue.submit(tinyRequest({ epochs: 60 }));
+    const { job } = await queue.submit(tinyRequest({ epochs: 30 }));
     await jobUntil(queue, job.id, ({ progress }) => (progress?.epoch ?? 0) >= 3);
     await redis.kill();
     await expect(queue.submit(tinyRequest())).rejects.toMatchObject({ code: 'unreachable' });

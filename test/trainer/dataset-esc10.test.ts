@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { ClipDecoder } from '../../shared/signal/clip';
+import type { ClipDecoder, SourceFormat } from '../../shared/signal/clip';
 import { createDecoderPool } from '../../shared/decode/pool/decoder-pool';
 import { reportFrontEnd } from '../../shared/contracts/front-end';
 import { windowFormat } from '../../shared/contracts/members';
@@ -13,6 +13,8 @@ describeWithEsc10('ESC-10, through the real decoder (needs ../shared/esc10)', ()
   let cacheFolder: string;
   let decoder: ClipDecoder;
   let dataset: Dataset;
+  /** What the decoder said of each clip, and how many samples it gave. */
+  const heard: { readonly source: SourceFormat; readonly length: number }[] = [];
   const load = (using: ClipDecoder): Promise<Dataset> =>
     loadDataset({
       folder: esc10Folder,
@@ -24,11 +26,29 @@ describeWithEsc10('ESC-10, through the real decoder (needs ../shared/esc10)', ()
   beforeAll(async () => {
     cacheFolder = await mkdtemp(path.join(tmpdir(), 'earshot-esc10-'));
     decoder = createDecoderPool({ threads: 2 });
-    dataset = await load(decoder);
+    dataset = await load({
+      ...decoder,
+      decode: async (bytes, request) => {
+        const clip = await decoder.decode(bytes, request);
+        heard.push({ source: clip.source, length: clip.samples.length });
+        return clip;
+      },
+    });
   });
   afterAll(async () => {
     await decoder.close();
     await rm(cacheFolder, { recursive: true, force: true });
+  });
+
+  it('is decoded to the lengths that are documented', () => {
+    const lengths = heard.map(({ source, length }) => {
+      expect(source).toMatchObject({ format: 'ogg', codec: 'vorbis', sampleRate: 44_100, channels: 1 });
+      expect(length).toBe(Math.round(source.durationSeconds * 16_000));
+      return Math.round(source.durationSeconds * 44_100);
+    });
+    const others = lengths.filter((length) => length !== 220_544);
+    expect([lengths.length, others.length]).toEqual([400, 20]);
+    expect([Math.min(...others), Math.max(...others)]).toEqual([160_704, 319_296]);
   });
 
   it('has the ten classes in the order of ESC-50’s target numbers', () => {
