@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { jobRequestSchema } from '../shared/contracts/job';
+import { jobRequestSchema } from '../shared/contracts/job-kinds';
 import { createBullQueue } from '../shared/jobs/create-bull-queue';
 import { createLogger } from '../shared/observability/logger';
 import { RedisProcess } from '../test/support/redis-process';

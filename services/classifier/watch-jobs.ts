@@ -2,9 +2,9 @@ import { jobStateSchema, type Job } from '../../shared/contracts/job';
 import type { JobQueue } from '../../shared/jobs/job-queue';
 import { isEnded } from '../../shared/jobs/job-record';
 import {
-  jobKinds,
+  jobLevels,
   type JobFigures,
-  type JobKind,
+  type JobLevel,
   type JobMetrics,
 } from '../../shared/observability/job-metrics';
 
@@ -41,7 +41,7 @@ export function watchJobs(metrics: JobMetrics, jobs: Pick<JobQueue, 'survey'>, n
 
 function countEnded(metrics: JobMetrics, job: Job): void {
   const { state, startedAt, finishedAt, attempts } = job;
-  const kind = kindOf(job);
+  const kind = levelOf(job);
   metrics.attempts.observe({ kind }, attempts);
   if (startedAt === undefined || finishedAt === undefined) return;
   metrics.seconds.observe(
@@ -52,11 +52,11 @@ function countEnded(metrics: JobMetrics, job: Job): void {
 
 function figuresOf(all: readonly Job[], oldestWaiting: Date | undefined): JobFigures {
   return {
-    counts: jobKinds.flatMap((kind) =>
+    counts: jobLevels.flatMap((kind) =>
       jobStateSchema.options.map((state) => ({
         kind,
         state,
-        jobs: all.filter((job) => job.state === state && kindOf(job) === kind).length,
+        jobs: all.filter((job) => job.state === state && levelOf(job) === kind).length,
       })),
     ),
     oldestWaitingSeconds:
@@ -64,6 +64,6 @@ function figuresOf(all: readonly Job[], oldestWaiting: Date | undefined): JobFig
   };
 }
 
-function kindOf({ parent }: Job): JobKind {
+function levelOf({ parent }: Job): JobLevel {
   return parent === undefined ? 'job' : 'run';
 }

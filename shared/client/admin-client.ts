@@ -1,5 +1,6 @@
 import type { DatasetDetails, DatasetList } from '../contracts/dataset.js';
-import type { Job, jobRequestSchema } from '../contracts/job.js';
+import type { Job } from '../contracts/job.js';
+import type { jobRequestSchema } from '../contracts/job-kinds.js';
 import type { GateCheck } from '../contracts/lifecycle.js';
 import type { ServingChange } from '../contracts/service-status.js';
 import type { z } from 'zod';

@@ -40,14 +40,15 @@ export async function createEmbeddedQueue(
     await endOrphan(childFile);
     const store = warnOfUnreadable(await openFileStore(folder), logger);
     const stop = new AbortController();
+    /** The step that waits of each job. */
     const waiting = new Map<string, number>();
     let working: Promise<void> | undefined;
     const work = async (): Promise<void> => {
       for (let next = first(waiting); next !== undefined && !stop.signal.aborted; next = first(waiting)) {
-        const [id, turn] = next;
+        const [id, step] = next;
         waiting.delete(id);
         try {
-          await executeJob(id, turn, context);
+          await executeJob(id, step, context);
         } catch (error) {
           // For example, the disk is full. The job stays ready, and the reconciliation announces it
           // again.
@@ -56,10 +57,10 @@ export async function createEmbeddedQueue(
       }
       working = undefined;
     };
-    const wakeWorkers: WakeWorkers = ({ job, turn }) => {
+    const wakeWorkers: WakeWorkers = ({ job, turn: step }) => {
       if (!stop.signal.aborted) {
-        waiting.set(job.id, turn);
-        // Starts in a later turn of the event loop, so that the caller finishes what it is doing first.
+        waiting.set(job.id, step);
+        // Starts in a later iteration of the event loop, so that the caller finishes what it is doing first.
         working ??= startInBackground(Promise.resolve().then(work));
       }
       return Promise.resolve();

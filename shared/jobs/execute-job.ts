@@ -18,14 +18,14 @@ export interface WorkerContext {
 }
 
 /**
- * Works on a job until it has ended, waits for its children, or belongs to another worker. The number of
+ * Works on a step of a job until the job has ended, waits for its children, or belongs to another worker. The number of
  * the attempt is the fencing token: a worker with another number can change neither the record nor the
  * run folder.
  */
-export async function executeJob(id: string, turn: number, context: WorkerContext): Promise<void> {
+export async function executeJob(id: string, step: number, context: WorkerContext): Promise<void> {
   const { store, wakeWorkers, signal, logger } = context;
   for (;;) {
-    const record = signal.aborted ? undefined : await take(id, turn, context);
+    const record = signal.aborted ? undefined : await take(id, step, context);
     if (record === undefined) return;
     if (isEnded(record.job)) {
       if (record.job.parent !== undefined) await settleParent(store, wakeWorkers, record.job.parent);
@@ -48,14 +48,14 @@ export async function executeJob(id: string, turn: number, context: WorkerContex
  */
 async function take(
   id: string,
-  turn: number,
+  step: number,
   { store, maxLosses }: WorkerContext,
 ): Promise<JobRecord | undefined> {
   const parentId = (await store.read(id))?.job.parent;
   const parent = parentId === undefined ? undefined : await store.read(parentId);
   return updateRecord(store, id, (record) => {
     const { job } = record;
-    if (!record.ready || record.turn !== turn) return undefined;
+    if (!record.ready || record.turn !== step) return undefined;
     const finishedAt = new Date().toISOString();
     if (parent !== undefined && isEnded(parent.job)) {
       return { ...record, ready: false, job: { ...job, state: 'cancelled', finishedAt } };

@@ -1,4 +1,5 @@
-import type { Job, JobRequest, JobState } from '../contracts/job';
+import type { Job, JobState } from '../contracts/job';
+import type { JobRequest } from '../contracts/job-kinds';
 import type { UnreadableRecord } from './job-record';
 
 /**

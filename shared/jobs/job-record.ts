@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { jobSchema, type Job, type JobRequest } from '../contracts/job';
+import { jobSchema, type Job } from '../contracts/job';
+import type { JobRequest } from '../contracts/job-kinds';
 import { AppError } from '../errors/app-error';
 
 /** A job with the fields that only its queue needs. */
@@ -11,7 +12,11 @@ export const jobRecordSchema = z.strictObject({
   sequence: z.int().min(0),
   /** True while work waits for a worker or is being done by one. */
   ready: z.boolean(),
-  /** Number of the piece of work: a parent has one before its children and one after them. */
+  /**
+   * Number of the step that is to be worked on: a parent has one before its children and one after them,
+   * and a job that is resumed or put back begins another. The stored name is kept, so that older versions
+   * of the service can share a queue with this one.
+   */
   turn: z.int().min(0),
   /** Since when it is ready; absent in older records. */
   waitingSince: z.iso.datetime().optional(),

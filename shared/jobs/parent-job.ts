@@ -1,4 +1,4 @@
-import type { JobRequest } from '../contracts/job';
+import type { JobRequest } from '../contracts/job-kinds';
 import { isEnded, newRecord, type JobRecord } from './job-record';
 import { updateRecord, type WakeWorkers, type JobStore } from './job-store';
 

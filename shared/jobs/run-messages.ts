@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '../errors/app-error';
-import { jobProgressSchema, jobRequestSchema, jobResultSchema, jobSchema } from '../contracts/job';
+import { jobProgressSchema, jobResultSchema, jobSchema } from '../contracts/job';
+import { jobRequestSchema } from '../contracts/job-kinds';
 
 /** The message from a worker to its child process: one piece of work. */
 const runOrderSchema = z.strictObject({
@@ -11,7 +12,7 @@ const runOrderSchema = z.strictObject({
 export type RunOrder = z.infer<typeof runOrderSchema>;
 
 /**
- * Parses an order. Unknown fields of the job are ignored; unknown fields of the training request are
+ * Parses an order. Unknown fields of the job are ignored; unknown fields of the request are
  * refused.
  * @throws AppError invalid-configuration
  */

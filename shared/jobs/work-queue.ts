@@ -7,7 +7,9 @@ import type { JobRecord } from './job-record';
 export const queueName = 'training';
 
 export interface WorkItem {
+  /** Of the job. */
   readonly id: string;
+  /** The step of the job; the field has the name that it has in stored records. */
   readonly turn: number;
 }
 export type WorkQueue = Bull.Queue<WorkItem>;
@@ -54,7 +56,7 @@ export function openWorkQueue(
   });
 }
 
-/** Adds the work of a record to the queue; does nothing when the same turn is queued already. */
+/** Adds the work of a record to the queue; does nothing when the same step is queued already. */
 export async function addWork(queue: WorkQueue, { job, turn }: JobRecord): Promise<void> {
   await queue.add({ id: job.id, turn }, { jobId: `${job.id}.${turn}` });
 }

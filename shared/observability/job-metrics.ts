@@ -4,13 +4,13 @@ import type { JobState } from '../contracts/job';
 /** The state of all jobs at one moment. */
 export interface JobFigures {
   /** Number of jobs of each kind and state; combinations without jobs are absent. */
-  readonly counts: readonly { readonly kind: JobKind; readonly state: JobState; readonly jobs: number }[];
+  readonly counts: readonly { readonly kind: JobLevel; readonly state: JobState; readonly jobs: number }[];
   readonly oldestWaitingSeconds: number;
 }
 
 /** A job is what a user requested; a run is one of the children of a job. */
-export const jobKinds = ['job', 'run'] as const;
-export type JobKind = (typeof jobKinds)[number];
+export const jobLevels = ['job', 'run'] as const;
+export type JobLevel = (typeof jobLevels)[number];
 
 /** The metrics of training jobs. */
 export class JobMetrics {
@@ -34,7 +34,7 @@ export class JobMetrics {
       buckets: [1, 2, 3, 5, 10, 20],
       registers: this.#registers,
     });
-    for (const kind of jobKinds) {
+    for (const kind of jobLevels) {
       this.attempts.zero({ kind });
       for (const state of ['finished', 'failed', 'cancelled']) this.seconds.zero({ kind, state });
     }

@@ -38,8 +38,10 @@ it('cross-validates as a job of one run a validation fold, whose figures are the
     expect(begun).toEqual([id, ...ids, id]);
 
     const children: Job[] = await Promise.all(ids.map((child) => queue.get(child)));
-    expect(children.map((child) => child.request.protocol)).toEqual(
-      [2, 3, 4, 5].map((validationFold) => ({ testFold: 1, validationFold, crossValidate: false })),
+    expect(children.map((child) => child.request)).toMatchObject(
+      [2, 3, 4, 5].map((validationFold) => ({
+        protocol: { testFold: 1, validationFold, crossValidate: false },
+      })),
     );
     const shown = children.map(({ result }) => result!.runs[0]!);
     expect(new Set(shown.map(({ sha256 }) => sha256)).size).toBe(4);

@@ -142,9 +142,9 @@ function testQueue(open: () => Promise<OpenQueue>): void {
     const done = await jobUntil(queue, job.id);
     expect(done).toMatchObject({ state: 'finished', children: [`${job.id}-1`, `${job.id}-2`] });
     const children = await Promise.all(done.children!.map((id) => queue.get(id)));
-    expect(children.map(({ request: { hyperparameters } }) => hyperparameters.learningRate)).toEqual([
-      0.001, 0.01,
-    ]);
+    expect(children.map(({ request }) => request)).toMatchObject(
+      [0.001, 0.01].map((learningRate) => ({ hyperparameters: { learningRate } })),
+    );
     const accuracies = children.map(({ result }) => result!.runs[0]!.validationAccuracy);
     const best = accuracies.indexOf(Math.max(...accuracies));
     expect(done.result!.versions).toHaveLength(1);

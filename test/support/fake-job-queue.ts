@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Job, JobRequest } from '../../shared/contracts/job';
+import type { Job } from '../../shared/contracts/job';
+import type { JobRequest } from '../../shared/contracts/job-kinds';
 import { AppError } from '../../shared/errors/app-error';
 import type { JobEvent, JobQueue, JobSurvey } from '../../shared/jobs/job-queue';
 

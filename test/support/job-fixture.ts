@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { jobRequestSchema, type Job, type JobRequest } from '../../shared/contracts/job';
+import type { Job } from '../../shared/contracts/job';
+import { jobRequestSchema, type JobRequest } from '../../shared/contracts/job-kinds';
 import { createStartRun, type StartRun } from '../../shared/jobs/child-run';
 import type { JobQueue } from '../../shared/jobs/job-queue';
 import { isEnded } from '../../shared/jobs/job-record';

@@ -1,5 +1,6 @@
 import { architectures } from '../../shared/contracts/architecture';
-import { jobRequestSchema, newJobSchema } from '../../shared/contracts/job';
+import { newJobSchema } from '../../shared/contracts/job-kinds';
+import { trainingJobSchema } from '../../shared/contracts/training-job';
 import { readTrainerConfig } from '../../services/trainer/options/config';
 import { parseTrainingRequest, usage } from '../../services/trainer/options/command-line';
 import { trainingRequestOf } from '../../services/trainer/jobs/training-request-of';
@@ -21,7 +22,7 @@ describe('a training request', () => {
 
   it('is the same from a command line and from a job', () => {
     const config = readTrainerConfig({ DATASETS_DIR: '/sets' });
-    const job = jobRequestSchema.parse({
+    const job = trainingJobSchema.parse({
       kind: 'train',
       architecture: 'transformer',
       dataset: 'kitchen',

@@ -1,5 +1,6 @@
 import type { Prediction } from '../../../shared/contracts/classification';
 import type { Job, JobProgress } from '../../../shared/contracts/job';
+import { subjectOf } from '../../../shared/contracts/job-kinds';
 import type { Problem } from '../../../shared/contracts/problem';
 import type { DoneMessage, EventMessage, PredictionMessage } from '../../../shared/contracts/stream';
 import type { AppError } from '../../../shared/errors/app-error';
@@ -83,10 +84,9 @@ export function counted(count: number, noun: string, plural = `${noun}s`): strin
 
 /** `4f1c…  running  mel on kitchen  epoch 3/40, validation 81.2 %, 240 s left` */
 export function jobLine({ id, state, request, progress, result, error }: Job): string {
-  const subject = `${request.architecture}${request.dataset === undefined ? '' : ` on ${request.dataset}`}`;
   const outcome =
     error?.message ?? result?.versions.join(', ') ?? (progress === undefined ? '' : progressText(progress));
-  return [id, state, subject, outcome].filter((part) => part !== '').join('  ');
+  return [id, state, subjectOf(request), outcome].filter((part) => part !== '').join('  ');
 }
 
 /** The runs of a cross-validation or a grid: how many are done, and the progress of those that run. */

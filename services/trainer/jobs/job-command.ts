@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream';
 import { readRunOrder, type RunMessage } from '../../../shared/jobs/run-messages';
 import { AppError } from '../../../shared/errors/app-error';
 import type { TrainerConfig } from '../options/config';
-import { runJob } from './run-job';
+import { runJob } from './job-kinds';
 
 /**
  * One piece of work for the process that started this one: the order comes over the IPC channel,

@@ -1,11 +1,11 @@
-import type { JobHyperparameters, JobRequest } from '../../../shared/contracts/job';
+import type { JobHyperparameters, TrainingJobRequest } from '../../../shared/contracts/training-job';
 import { AppError } from '../../../shared/errors/app-error';
 
 /** More would be a mistake. */
 const maxRuns = 256;
 
 /** Every combination of the values that a list gives; one for a request without lists. */
-export function combinationsOf(request: JobRequest): JobRequest[] {
+export function combinationsOf(request: TrainingJobRequest): TrainingJobRequest[] {
   let combinations: JobHyperparameters[] = [{}];
   for (const [name, value] of Object.entries(request.hyperparameters)) {
     const values: readonly unknown[] = Array.isArray(value) ? value : [value];
@@ -22,7 +22,7 @@ export function combinationsOf(request: JobRequest): JobRequest[] {
  * @param folds of the dataset, in order
  * @throws AppError invalid-configuration when they are too many
  */
-export function planRuns(request: JobRequest, folds: readonly number[]): JobRequest[] {
+export function planRuns(request: TrainingJobRequest, folds: readonly number[]): TrainingJobRequest[] {
   const { testFold, crossValidate, validationFold } = request.protocol;
   const validated = crossValidate ? folds.filter((fold) => fold !== testFold) : [validationFold];
   const runs = combinationsOf(request).flatMap((combination) =>
@@ -42,7 +42,10 @@ export function planRuns(request: JobRequest, folds: readonly number[]): JobRequ
 }
 
 /** The combination whose runs validated best on average; the first of several. */
-export function bestCombination(request: JobRequest, accuracies: readonly number[]): JobRequest {
+export function bestCombination(
+  request: TrainingJobRequest,
+  accuracies: readonly number[],
+): TrainingJobRequest {
   const combinations = combinationsOf(request);
   const each = accuracies.length / combinations.length;
   const means = combinations.map(

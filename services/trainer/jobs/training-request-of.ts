@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { JobHyperparameters, JobRequest } from '../../../shared/contracts/job';
+import type { JobHyperparameters, TrainingJobRequest } from '../../../shared/contracts/training-job';
 import { trainingRequestSchema, type TrainingRequest } from '../../../shared/contracts/training-request';
 import { AppError } from '../../../shared/errors/app-error';
 import { marksEsc10 } from '../../../shared/datasets/dataset-csv';
@@ -9,7 +9,7 @@ import type { TrainerConfig } from '../options/config';
  * One run of a job as a training, which always goes on where it was. @throws AppError
  * invalid-configuration for a list of values
  */
-export function trainingRequestOf(request: JobRequest, config: TrainerConfig): TrainingRequest {
+export function trainingRequestOf(request: TrainingJobRequest, config: TrainerConfig): TrainingRequest {
   const { architecture, hyperparameters, protocol, dataset, seed } = request;
   return trainingRequestSchema.parse({
     architecture,

@@ -6,6 +6,7 @@ import {
 } from '../../../../shared/contracts/dataset';
 import { AppError } from '../../../../shared/errors/app-error';
 import { cancellation } from '../../../../shared/errors/cancellation';
+import { datasetOf } from '../../../../shared/contracts/job-kinds';
 import type { JobQueue } from '../../../../shared/jobs/job-queue';
 import type { Gate } from '../../access/admission';
 import type { DatasetStore } from '../../datasets/dataset-store';
@@ -162,6 +163,6 @@ async function jobsOn(dataset: string, queue: JobQueue): Promise<string[]> {
   ]);
   return unfinished
     .flat()
-    .filter(({ request }) => request.dataset === dataset)
+    .filter(({ request }) => datasetOf(request) === dataset)
     .map(({ id }) => id);
 }

@@ -1,12 +1,13 @@
 import type { Request } from 'express';
 import { z } from 'zod';
+import { jobSchema, jobStateSchema } from '../../../../shared/contracts/job';
 import {
+  datasetOf,
+  foldsAskedBy,
   jobRequestSchema,
-  jobSchema,
-  jobStateSchema,
   newJobSchema,
   type JobRequest,
-} from '../../../../shared/contracts/job';
+} from '../../../../shared/contracts/job-kinds';
 import { AppError, type ErrorCode } from '../../../../shared/errors/app-error';
 import type { JobQueue } from '../../../../shared/jobs/job-queue';
 import type { Caller } from '../../access/api-keys';
@@ -209,18 +210,18 @@ function idempotencyKey(req: Request, { name }: Caller): string | undefined {
   );
 }
 
-/** Said now rather than by a job that fails in an hour. */
-async function assertDataset({ dataset, protocol }: JobRequest, datasets: DatasetStore): Promise<void> {
+/** Refuses a job for a dataset that is missing or lacks a fold, which would otherwise fail much later. */
+async function assertDataset(request: JobRequest, datasets: DatasetStore): Promise<void> {
+  const dataset = datasetOf(request);
   if (dataset === undefined) return;
   const { classes, foldCount } = await datasets.describe(dataset).catch((caught: unknown) => {
     const missing = AppError.from(caught).code === 'not-found';
     throw missing ? new AppError('malformed-request', `dataset: ${(caught as AppError).message}`) : caught;
   });
   const folds = new Set(classes.flatMap((entry) => Object.keys(entry.folds)));
-  for (const part of ['testFold', 'validationFold'] as const) {
-    const fold = protocol[part];
-    if (fold === null || folds.has(String(fold))) continue;
+  for (const [field, fold] of Object.entries(foldsAskedBy(request))) {
+    if (folds.has(String(fold))) continue;
     const has = foldCount === 0 ? 'cannot be read' : `has the folds ${[...folds].sort().join(', ')}`;
-    throw new AppError('malformed-request', `protocol.${part}: there is no fold ${fold}; ${dataset} ${has}.`);
+    throw new AppError('malformed-request', `${field}: there is no fold ${fold}; ${dataset} ${has}.`);
   }
 }

@@ -1,6 +1,6 @@
-import type { JobProgress, JobRequest, JobResult } from '../../../shared/contracts/job';
-import { jobRunsFolder } from '../../../shared/jobs/sweep-runs';
+import type { JobProgress, JobResult } from '../../../shared/contracts/job';
 import type { RunMessage, RunOrder } from '../../../shared/jobs/run-messages';
+import type { TrainingJobRequest } from '../../../shared/contracts/training-job';
 import { foldsOf, splitFolds } from '../data/folds';
 import { evaluateFold } from '../evaluate/evaluate-version';
 import { readDatasetCsv } from '../../../shared/datasets/dataset-csv';
@@ -17,42 +17,49 @@ import {
 import { bestCombination, combinationsOf, planRuns } from './plan-runs';
 import { promoteResult } from './promote-result';
 import { trainingRequestOf } from './training-request-of';
-import { raiseFence } from './run-fence';
+import type { JobRunner, RunJobContext } from './job-runner';
 
-export interface RunJobContext extends CommandContext {
-  readonly onProgress: (progress: JobProgress) => void;
-}
+/**
+ * Trains what the job asks for. A job of several runs is planned first, and published after the last of
+ * them.
+ */
+export const trainingRunner: JobRunner<TrainingJobRequest> = { run: runTraining };
 
-/** A job's state is its own (a folder for it and its runs), whoever else trains the same. */
-export async function runJob({ job, children }: RunOrder, context: RunJobContext): Promise<RunMessage> {
-  const { request, parent, id, attempts } = job;
-  const fence = await raiseFence(context.config.modelsFolder, id, attempts);
-  const config = { ...context.config, runsFolder: jobRunsFolder(context.config.runsFolder, parent ?? id) };
-  const onEpoch = (progress: FoldProgress): void => {
-    context.onProgress(inAll(progress));
+async function runTraining(
+  request: TrainingJobRequest,
+  { job, children }: RunOrder,
+  context: RunJobContext,
+): Promise<RunMessage> {
+  const { onProgress, ...command } = context;
+  const training: CommandContext = {
+    ...command,
+    onEpoch: (progress) => {
+      onProgress(inAll(progress));
+    },
   };
-  const own = { ...context, config, fence, onEpoch };
-  if (parent !== undefined) return { type: 'finished', result: await trainRun(request, own) };
-  if (!isParent(request)) return { type: 'finished', result: await publishRuns(request, [], id, own) };
-  if (children.length === 0) return { type: 'planned', runs: plan(request, own) };
+  if (job.parent !== undefined) return { type: 'finished', result: await trainRun(request, training) };
+  if (!isParent(request)) {
+    return { type: 'finished', result: await publishRuns(request, [], job.id, training) };
+  }
+  if (children.length === 0) return { type: 'planned', runs: plan(request, training) };
   const runs = children.flatMap((child) => child.result?.runs ?? []);
   const best = bestCombination(
     request,
     runs.map(({ validationAccuracy }) => validationAccuracy),
   );
-  return { type: 'finished', result: await publishRuns(best, runs, id, own) };
+  return { type: 'finished', result: await publishRuns(best, runs, job.id, training) };
 }
 
 /**
  * Whether the job consists of runs. Heads of all folds are fitted in one run: that takes less than to
  * start a process for each.
  */
-function isParent(request: JobRequest): boolean {
+function isParent(request: TrainingJobRequest): boolean {
   const ofFolds = request.protocol.crossValidate && recipeFor(request.architecture).kind !== 'fitted';
   return ofFolds || combinationsOf(request).length > 1;
 }
 
-function plan(request: JobRequest, { config }: CommandContext): JobRequest[] {
+function plan(request: TrainingJobRequest, { config }: CommandContext): TrainingJobRequest[] {
   const { data, esc10Only } = trainingRequestOf({ ...request, hyperparameters: {} }, config);
   const { rows } = readDatasetCsv(data ?? config.dataFolder, { esc10Only });
   return planRuns(request, foldsOf(rows));
@@ -62,7 +69,7 @@ function plan(request: JobRequest, { config }: CommandContext): JobRequest[] {
  * One run of several: judged on validation data only, and published by nobody but the parent's last
  * step.
  */
-async function trainRun(request: JobRequest, context: CommandContext): Promise<JobResult> {
+async function trainRun(request: TrainingJobRequest, context: CommandContext): Promise<JobResult> {
   const training = await openTrainingContext(trainingRequestOf(request, context.config), context);
   const split = splitFolds(training.dataset, request.protocol, true);
   const evaluation = evaluateFold(await trainFold(training, split), split, evaluationOptions(training));
@@ -79,7 +86,7 @@ async function trainRun(request: JobRequest, context: CommandContext): Promise<J
 
 /** Runs (or finds finished) what the request says, publishes and, where asked for, promotes it. */
 async function publishRuns(
-  request: JobRequest,
+  request: TrainingJobRequest,
   runs: JobResult['runs'],
   id: string,
   context: CommandContext,
@@ -100,7 +107,7 @@ async function publishRuns(
   return { ...result, promotion: await promoteResult(version, id, context) };
 }
 
-function runTitle({ architecture, hyperparameters, protocol, seed }: JobRequest): string {
+function runTitle({ architecture, hyperparameters, protocol, seed }: TrainingJobRequest): string {
   const values = Object.entries(hyperparameters).map(([name, value]) => `${name} ${String(value)}`);
   return [architecture, ...values, `validation fold ${protocol.validationFold}`, `seed ${seed}`].join(', ');
 }
