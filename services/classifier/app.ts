@@ -14,7 +14,7 @@ import { isOperation } from './http/routing/route';
 import { methodsOf, mountRoutes, pathsOf, type AdmissionDeps } from './http/routing/mount-routes';
 import { securityHeaders } from './http/security-headers';
 
-export interface AppDeps extends Omit<RoutesDeps, keyof DocsRoutesDeps>, Omit<AdmissionDeps, 'gate'> {
+export interface AppDeps extends Omit<RoutesDeps, keyof DocsRoutesDeps>, Omit<AdmissionDeps, 'admission'> {
   readonly origins: OriginRules;
   readonly logger: Logger;
   readonly version: string;
@@ -28,7 +28,7 @@ const headers = routes.filter(isOperation).flatMap((route) => (route.headers ?? 
 
 /** The whole service without a socket. */
 export function createApp(deps: AppDeps): Express {
-  const { gate, logger, metrics, version } = deps;
+  const { admission, logger, metrics, version } = deps;
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
@@ -37,7 +37,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(securityHeaders());
   app.use((_req, res, next) => {
     // A connection kept alive would only carry the next request to a service that is going away.
-    if (gate.status.status === 'draining') res.setHeader('Connection', 'close');
+    if (admission.status.status === 'draining') res.setHeader('Connection', 'close');
     next();
   });
   app.use(requestRules(methods));

@@ -3,7 +3,7 @@ import type { Metrics } from '../../shared/observability/metrics';
 import { systemClock } from '../../shared/runtime/clock';
 import { createAssertAdmin, type AssertAdmin } from './access/admin';
 import { createAdminKey, type AdminKey } from './access/admin-key';
-import { Gate } from './access/admission';
+import { Admission } from './access/admission';
 import { createIdentify, readApiKeys, type Identify } from './access/api-keys';
 import { createCallerIdOf, type CallerIdOf } from './access/caller-id';
 import { createOriginRules, isLoopbackAddress, type OriginRules } from './access/origin';
@@ -13,7 +13,7 @@ import type { Config } from './config';
 import { watchLoad } from './watch-load';
 
 /** Who may come in. */
-interface Access {
+export interface Access {
   readonly adminKey: AdminKey | undefined;
   readonly identify: Identify;
   readonly assertAdmin: AssertAdmin;
@@ -36,15 +36,15 @@ export function composeAccess(config: Config, logger: Logger): Access {
   };
 }
 
-interface GateDeps {
+interface AdmissionParts {
   readonly metrics: Metrics;
-  readonly host: Models['host'];
+  readonly host: Pick<Models['host'], 'queueFor' | 'queuedWindows' | 'state'>;
   readonly streams: Streams;
 }
 
 /** Lets in what there is room for; its load is a metric. */
-export function createGate(config: Config, { metrics, host, streams }: GateDeps): Gate {
-  const gate = new Gate({
+export function createAdmission(config: Config, { metrics, host, streams }: AdmissionParts): Admission {
+  const admission = new Admission({
     maxRequests: config.maxConcurrentRequests,
     maxStreams: config.maxStreams,
     streamsFull: streams.isFull,
@@ -56,6 +56,6 @@ export function createGate(config: Config, { metrics, host, streams }: GateDeps)
       metrics.overloads.inc({ cause });
     },
   });
-  watchLoad(metrics, gate, () => host.queuedWindows);
-  return gate;
+  watchLoad(metrics, admission, () => host.queuedWindows);
+  return admission;
 }

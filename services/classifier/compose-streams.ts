@@ -11,7 +11,7 @@ import type { CallerIdOf } from './access/caller-id';
 import type { OriginRules } from './access/origin';
 import type { Config } from './config';
 import type { PublishEvent } from './events/event-publisher';
-import type { Gate } from './access/admission';
+import type { Admission } from './access/admission';
 import type { WindowObserver } from './model/judge-windows';
 import type { Lease, ServedModel } from './model/loaded-model';
 import { SilencePace } from './stream/sound/silence-pace';
@@ -48,10 +48,8 @@ export interface StreamsDeps {
 export interface Streams {
   /** Whether open streams use all of the engine that is for them, and this caller half of it. */
   readonly isFull: (caller: string) => boolean;
-  /** Streams remembered, those without a connection included. */
-  readonly size: () => number;
   /** Puts `/stream` on a server. */
-  serve(server: Server, gate: Gate): StreamServer;
+  serve(server: Server, admission: Admission): StreamServer;
   close(): Promise<void>;
 }
 
@@ -85,16 +83,15 @@ export function composeStreams(
   });
   return {
     isFull: (caller) => registry.isFull(caller),
-    size: () => registry.size,
-    serve(server, gate) {
+    serve(server, admission) {
       metrics.watch(
         'earshot_stream_detached',
         'Streams whose connection was lost and that wait for their client.',
-        () => registry.size - gate.streams,
+        () => registry.size - admission.streams,
       );
       return createStreamServer(server, {
         registry,
-        gate,
+        admission,
         identify,
         callerIdOf,
         metrics,

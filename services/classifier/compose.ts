@@ -20,20 +20,22 @@ import type { AdminKey } from './access/admin-key';
 import { createApp, routePaths } from './app';
 import { createClassifyClip, type ClassifyDeps } from './model/classify-clip';
 import type { Config } from './config';
-import { composeAccess, createGate } from './compose-access';
+import { composeAccess, createAdmission, type Access } from './compose-access';
 import { composeJobs } from './compose-jobs';
 import { composeModels, type Models } from './compose-models';
-import { composeStreams } from './compose-streams';
+import { composeStreams, streamTuning } from './compose-streams';
 import { createDatasetStore, type DatasetStore } from './datasets/dataset-store';
 import { createDatasetThread } from './datasets/dataset-thread';
-import { composeEvents } from './events/compose-events';
-import type { Gate } from './access/admission';
+import { composeEvents, type Events } from './events/compose-events';
+import type { Admission } from './access/admission';
 import type { DatasetUploadLimits } from './http/body/dataset-upload';
 import { UploadMemory } from './http/body/upload-memory';
+import type { ConnectionLimits } from './http/server/connections';
 import { createHttpServer } from './http/server/http-server';
+import type { WindowObserver } from './model/judge-windows';
+import type { ModelHost } from './model/model-host';
 import { createDescribeModels } from './model/describe-models';
 import { createModelAdmin } from './model/model-admin';
-import type { ClassifyRouteDeps } from './http/routes/classify-route';
 import type { ModelRoutesDeps } from './http/routes/model-routes';
 import { loadPageAssets } from './http/routes/page-assets';
 import type { StreamServer } from './stream/stream-server';
@@ -44,7 +46,7 @@ import { watchJobs } from './watch-jobs';
 export interface Service {
   /** Not listening yet. */
   readonly server: Server;
-  readonly gate: Gate;
+  readonly admission: Admission;
   readonly streams: StreamServer;
   /** Undefined where `API_KEYS_FILE` has an admin key. */
   readonly adminKey: AdminKey | undefined;
@@ -53,9 +55,42 @@ export interface Service {
   close(): Promise<void>;
 }
 
-/** An upload from which nothing comes for so long is given up. */
-const uploadPatience = { idleMs: 10_000, graceMs: 5000 };
-const maxDatasetFiles = 50_000;
+/** What decodes, judges and keeps things for the service; who may use it. Tests put their own in. */
+export interface Parts extends ModelRoutesDeps {
+  readonly metrics: Metrics;
+  readonly decoder: ClipDecoder;
+  /** The native kernels, once they are known. */
+  readonly kernels?: () => KernelsChoice | undefined;
+  /** The models of the process. */
+  readonly host: Pick<ModelHost, 'current' | 'lease' | 'queueFor' | 'queuedWindows' | 'started' | 'state'>;
+  readonly observer: WindowObserver;
+  readonly access: Access;
+  readonly jobs: JobQueue;
+  /** Takes the events of streams; closed when no stream is left. */
+  readonly events: Events;
+  /** Ends the models and the queue; what was submitted to them is finished. Decoder and events follow. */
+  close(): Promise<void>;
+}
+
+/** Limits that no setting changes. */
+export interface ServiceLimits {
+  /** An upload from which nothing comes for so long is given up. */
+  readonly upload: Pick<DatasetUploadLimits, 'idleMs' | 'graceMs'>;
+  /** Bytes of all uploads together; undefined: of as many of the largest as may be worked on. */
+  readonly maxHeldBytes?: number;
+  readonly maxDatasetFiles: number;
+  readonly stream: typeof streamTuning;
+  /** Of open connections; what is absent is as much as the process may have. */
+  readonly connections: Pick<ConnectionLimits, 'most' | 'unreadMs'>;
+}
+
+const serviceLimits: ServiceLimits = {
+  upload: { idleMs: 10_000, graceMs: 5000 },
+  maxDatasetFiles: 50_000,
+  stream: streamTuning,
+  connections: {},
+};
+
 /** What the build made of `page/`, for browsers. */
 const pageFolder = join(__dirname, '../../page');
 
@@ -63,76 +98,98 @@ const now = (): number => systemClock.now();
 
 /** Builds everything that the service consists of; the model starts loading. */
 export function compose(config: Config, logger: Logger): Service {
+  return composeService(config, logger, composeParts(config, logger));
+}
+
+function composeParts(config: Config, logger: Logger): Parts {
   const metrics = new Metrics(routePaths, config.sourceNames);
-  const events = composeEvents(config, { metrics: metrics.events, logger });
-  let kernels: KernelsChoice | undefined;
-  const decoder = composeDecoder(config, metrics, () => kernels);
+  let chosen: KernelsChoice | undefined;
+  const kernels = (): KernelsChoice | undefined => chosen;
+  const decoder = composeDecoder(config, metrics, kernels);
   const models = composeModels(config, {
     metrics,
     logger,
     ready: () => warmUpDecoder(decoder),
     onEngine: (choice) => {
-      kernels = choice.kernels;
+      chosen = choice.kernels;
     },
   });
-  const { host, observer } = models;
-  const access = composeAccess(config, logger);
-  const turns = new EventLoopQueue();
-  const streams = composeStreams(config, {
-    ...access,
-    turns,
-    lease: host.lease,
-    observer,
-    metrics,
-    logger,
-    publish: events.publish,
-    model: () => host.current,
-    kernels: () => kernels,
-  });
-  const gate = createGate(config, { metrics, host, streams });
-  const classifyClip = createClassifyClip({
-    decoder,
-    lease: host.lease,
-    observer,
-    turns,
-    metrics,
-    ...clipLimits(config),
-  });
-  const limits = uploadSettings(config);
-  const datasets = openDatasets(config, limits.datasetLimits, { decoder, logger });
-  const jobs = composeWatchedJobs(config, metrics, logger);
-  const app = createApp({
-    ...access,
-    jobs,
-    datasets,
-    classifyClip,
-    gate,
-    metrics,
-    logger,
-    version: packageVersion,
-    ...limits,
-    page: loadPageAssets(pageFolder),
-    ...composeModelAdmin(config, models, metrics, logger),
-  });
-  const server = createServer(app, config, metrics);
+  const jobs = composeJobs(config, logger);
   return {
-    server,
-    gate,
-    adminKey: access.adminKey,
-    streams: streams.serve(server, gate),
-    started: host.started,
+    metrics,
+    decoder,
+    kernels,
+    host: models.host,
+    observer: models.observer,
+    access: composeAccess(config, logger),
+    jobs,
+    events: composeEvents(config, { metrics: metrics.events, logger }),
+    ...composeModelAdmin(config, models, metrics, logger),
     async close() {
-      await Promise.all([models.close(), datasets.close(), jobs.close()]);
-      await Promise.all([decoder.close(), streams.close(), events.close()]);
+      await Promise.all([models.close(), jobs.close()]);
     },
   };
 }
 
-/** The queue of jobs, which is a metric too. */
-function composeWatchedJobs(config: Config, metrics: Metrics, logger: Logger): JobQueue {
-  const jobs = composeJobs(config, logger);
+/** Builds the service on its parts: HTTP, streams, admission and datasets. */
+export function composeService(
+  config: Config,
+  logger: Logger,
+  parts: Parts,
+  limits = serviceLimits,
+): Service {
+  const { access, decoder, events, host, jobs, kernels, metrics, models, modelAdmin, observer } = parts;
+  const turns = new EventLoopQueue();
+  const { lease } = host;
+  const judging = { lease, observer, turns, metrics };
+  const streams = composeStreams(
+    config,
+    {
+      ...access,
+      ...judging,
+      logger,
+      publish: events.publish,
+      model: () => host.current,
+      ...(kernels && { kernels }),
+    },
+    limits.stream,
+  );
+  const admission = createAdmission(config, { metrics, host, streams });
+  const classifyClip = createClassifyClip({ decoder, ...judging, ...clipLimits(config) });
+  const { maxDatasetFiles: maxFiles, upload } = limits;
+  const maxHeldBytes = limits.maxHeldBytes ?? config.maxUploadBytes * config.maxConcurrentRequests;
+  const datasetLimits = { maxBytes: config.maxDatasetBytes, maxFiles, ...upload };
+  const datasets = openDatasets(config, datasetLimits, { decoder, logger });
   watchJobs(metrics.jobs, jobs, now);
-  return jobs;
+  const app = createApp({
+    ...access,
+    jobs,
+    datasets,
+    datasetLimits,
+    classifyClip,
+    admission,
+    metrics,
+    logger,
+    version: packageVersion,
+    uploadLimits: { maxBytes: config.maxUploadBytes, ...upload },
+    uploadMemory: new UploadMemory(maxHeldBytes, now),
+    deadlineMs: config.requestDeadlineMs,
+    page: loadPageAssets(pageFolder),
+    models,
+    modelAdmin,
+  });
+  const server = createServer(app, config, metrics, limits.connections);
+  return {
+    server,
+    admission,
+    adminKey: access.adminKey,
+    streams: streams.serve(server, admission),
+    started: host.started,
+    async close() {
+      await Promise.all([parts.close(), datasets.close()]);
+      await Promise.all([decoder.close(), streams.close(), events.close()]);
+    },
+  };
 }
 
 /** Decoders, and the memory that they may fill; both are metrics. */
@@ -169,22 +226,15 @@ function clipLimits(config: Config): Pick<ClassifyDeps, 'maxClipSeconds' | 'maxW
   return { maxClipSeconds: config.maxClipSeconds, maxWindows: config.queueMaxWindows };
 }
 
-interface UploadSettings extends Pick<ClassifyRouteDeps, 'uploadLimits' | 'uploadMemory' | 'deadlineMs'> {
-  readonly datasetLimits: DatasetUploadLimits;
-}
-
-function uploadSettings(config: Config): UploadSettings {
-  return {
-    datasetLimits: { maxBytes: config.maxDatasetBytes, maxFiles: maxDatasetFiles, ...uploadPatience },
-    uploadLimits: { maxBytes: config.maxUploadBytes, ...uploadPatience },
-    uploadMemory: new UploadMemory(config.maxUploadBytes * config.maxConcurrentRequests, now),
-    deadlineMs: config.requestDeadlineMs,
-  };
-}
-
-function createServer(app: Express, { trustedProxies }: Config, metrics: Metrics): Server {
+function createServer(
+  app: Express,
+  { trustedProxies }: Config,
+  metrics: Metrics,
+  connections: ServiceLimits['connections'],
+): Server {
   return createHttpServer(app, {
     trustedProxies,
+    ...connections,
     onRefused: () => {
       metrics.overloads.inc({ cause: 'connections' });
     },

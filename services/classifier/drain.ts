@@ -9,13 +9,13 @@ const idleCheckMs = 25;
  * @returns whether everything was finished within `drainMs`
  */
 export async function drain(service: Service, drainMs: number): Promise<boolean> {
-  const { server, gate, streams } = service;
+  const { server, admission, streams } = service;
   let deadline: NodeJS.Timeout | undefined;
   const tooLate = new Promise<false>((resolve) => {
     deadline = setTimeout(resolve, drainMs, false);
   });
   const finished = (async () => {
-    await Promise.all([gate.drain(), streams.drain()]);
+    await Promise.all([admission.drain(), streams.drain()]);
     await closeServer(service);
     await service.close();
     return true as const;

@@ -88,7 +88,7 @@ function listen({ server, adminKey }: Service, { host, port }: Config, logger: L
 function stopOnSignals(service: Service, { drainMs }: Config, logger: Logger): void {
   onStopSignal((signal) => {
     logger.info(
-      { signal, accepted: service.gate.inside, streams: service.gate.streams },
+      { signal, accepted: service.admission.unanswered, streams: service.admission.streams },
       'stopping: finishing what was accepted',
     );
     // While the port is still this process's: no later service's key can be meant.
@@ -96,7 +96,7 @@ function stopOnSignals(service: Service, { drainMs }: Config, logger: Logger): v
     void Promise.all([drain(service, drainMs), withdrawn]).then(([inTime]) => {
       if (!inTime)
         logger.error(
-          { unanswered: service.gate.inside, streams: service.gate.streams },
+          { unanswered: service.admission.unanswered, streams: service.admission.streams },
           'gave up on unfinished requests',
         );
       else logger.info('stopped');

@@ -1,20 +1,20 @@
 import type { BoundedDecoder } from '../../shared/decode/pool/bounded-decoder';
 import type { Metrics } from '../../shared/observability/metrics';
 import { threadsSetAside } from '../../shared/runtime/threads/thread';
-import type { Gate } from './access/admission';
+import type { Admission } from './access/admission';
 
 /** The gauges of what is inside and what waits. */
-export function watchLoad(metrics: Metrics, gate: Gate, queuedItems: () => number): void {
+export function watchLoad(metrics: Metrics, admission: Admission, queuedItems: () => number): void {
   metrics.watch('earshot_queue_depth', 'Windows waiting for the engine.', queuedItems);
   metrics.watch(
     'earshot_requests_accepted',
     'Recordings being read, decoded or classified.',
-    () => gate.inside,
+    () => admission.unanswered,
   );
-  metrics.watch('earshot_stream_active', 'Open streams.', () => gate.streams);
+  metrics.watch('earshot_stream_active', 'Open streams.', () => admission.streams);
   metrics.watch('earshot_threads_set_aside', 'Threads that were asked to end and hang.', threadsSetAside);
   metrics.watch('earshot_ready', '1 while recordings are taken.', () =>
-    Number(gate.status.status === 'ready'),
+    Number(admission.status.status === 'ready'),
   );
 }
 

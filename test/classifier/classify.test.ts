@@ -118,6 +118,6 @@ describe('POST /classify', () => {
     // The first went early to an idle engine; all that came meanwhile went together.
     const [first, ...later] = harness.inference.batchSizes;
     expect(later.slice(0, -1)).toEqual(new Array<number>(Math.ceil((100 - first!) / 4) - 1).fill(4));
-    expect(harness.gate.inside).toBe(0);
+    expect(harness.admission.unanswered).toBe(0);
   });
 });

@@ -5,7 +5,6 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import pino from 'pino';
 import { systemClock } from '../../shared/runtime/clock';
-import { EventLoopQueue } from '../../shared/batching/event-loop-queue';
 import type { ModelList } from '../../shared/contracts/service-status';
 import type { Manifest } from '../../shared/contracts/manifest';
 import type { Inference } from '../../shared/compute/inference/inference';
@@ -17,24 +16,23 @@ import { createAssertAdmin } from '../../services/classifier/access/admin';
 import { createIdentify, readApiKeys, type Identify } from '../../services/classifier/access/api-keys';
 import { parseTrustedProxies } from '../../services/classifier/access/address';
 import { createCallerIdOf } from '../../services/classifier/access/caller-id';
-import { createApp, routePaths } from '../../services/classifier/app';
-import type { Service } from '../../services/classifier/compose';
-import { composeStreams, streamTuning, type Streams } from '../../services/classifier/compose-streams';
-import { createClassifyClip } from '../../services/classifier/model/classify-clip';
-import { createDatasetStore, type DatasetStore } from '../../services/classifier/datasets/dataset-store';
-import { createDatasetThread } from '../../services/classifier/datasets/dataset-thread';
-import type { PublishEvent } from '../../services/classifier/events/event-publisher';
+import { routePaths } from '../../services/classifier/app';
+import {
+  composeService,
+  type Parts,
+  type Service,
+  type ServiceLimits,
+} from '../../services/classifier/compose';
+import { loadConfig, type Config } from '../../services/classifier/config';
+import { streamTuning } from '../../services/classifier/compose-streams';
 import type { IntakeLimits } from '../../services/classifier/datasets/intake';
-import { Gate } from '../../services/classifier/access/admission';
+import type { Admission } from '../../services/classifier/access/admission';
 import type { ConnectionLimits } from '../../services/classifier/http/server/connections';
-import { UploadMemory } from '../../services/classifier/http/body/upload-memory';
-import { createHttpServer } from '../../services/classifier/http/server/http-server';
-import { loadPageAssets } from '../../services/classifier/http/routes/page-assets';
 import { Drift, driftKinds } from '../../services/classifier/model/drift';
 import type { WindowObserver } from '../../services/classifier/model/judge-windows';
-import { LoadedModel, type Lease, type WindowBatcher } from '../../services/classifier/model/loaded-model';
-import { watchJobs } from '../../services/classifier/watch-jobs';
-import { watchDecodedAudio, watchLoad } from '../../services/classifier/watch-load';
+import { LoadedModel, type WindowBatcher } from '../../services/classifier/model/loaded-model';
+import { watchDecodedAudio } from '../../services/classifier/watch-load';
+import type { PublishEvent } from '../../services/classifier/events/event-publisher';
 import { FakeDecoder } from './fake-decoder';
 import { FakeInference, manifest } from './fake-inference';
 
@@ -60,7 +58,7 @@ export interface HarnessOptions {
   readonly connections?: Pick<ConnectionLimits, 'most' | 'unreadMs'>;
   readonly maxHeldBytes?: number;
   readonly jobs?: JobQueue;
-  readonly datasets?: { readonly folder: string; readonly limits?: Partial<IntakeLimits> };
+  readonly datasets?: { readonly folder: string } & Partial<IntakeLimits>;
   readonly tuning?: Partial<typeof streamTuning>;
 }
 
@@ -73,11 +71,9 @@ export interface Harness {
   readonly batcher: WindowBatcher;
   /** Another model answers from now on. */
   promote(model: LoadedModel): void;
-  readonly gate: Gate;
-  readonly streams: Streams;
+  readonly admission: Admission;
   readonly server: Server;
   readonly service: Service;
-  readonly datasets: DatasetStore;
   readonly port: number;
 }
 
@@ -114,16 +110,18 @@ const defaults = {
   allowedOrigins: [],
   allowedHosts: [],
   listModels: (): Promise<ModelList> => Promise.resolve(noModels),
-  observer: () => undefined,
-  publish: () => undefined,
+  observer: (): void => undefined,
+  maxHeldBytes: 2 ** 30,
+  datasets: { folder: noFolder },
+  connections: {},
 };
 
 /**
- * The service with a fake decoder and a fake engine behind real HTTP, batching, supervision and gate.
+ * The service with a fake decoder and a fake engine behind real HTTP, batching, supervision and admission.
  */
 export async function startHarness(overrides: HarnessOptions = {}): Promise<Harness> {
   const options = { ...defaults, ...overrides };
-  const { maxQueuedItems, maxStreams } = options;
+  const { maxQueuedItems } = options;
   const inference = new FakeInference();
   const decoder = new FakeDecoder();
   const metrics = new Metrics(routePaths);
@@ -134,81 +132,31 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
   );
   const model = fakeModel(options.start ?? (() => Promise.resolve(inference)), metrics, maxQueuedItems);
   let current = model;
-  const lease = (): Lease => current.lease();
   const { batcher } = model;
-  const turns = new EventLoopQueue();
-  const made = createHash('sha256').update(harnessAdminKey).digest('hex');
-  const identify = createIdentify(readApiKeys(options.apiKeysFile), systemClock, made);
-  const trustedProxies = parseTrustedProxies(options.trustedProxies ?? '')!;
-  const callerIdOf = createCallerIdOf(trustedProxies);
-  const origins = createOriginRules({ ...options, trustedProxies, isLoopback: true });
-  const streams = composeStreams(
-    { maxStreams, streamShare: 0.8 },
-    {
-      turns,
-      lease,
-      observer: options.observer,
-      identify,
-      callerIdOf,
-      origins,
-      metrics,
-      logger,
-      model: () => current,
-      publish: options.publish,
-    },
-    { ...streamTuning, ...options.tuning },
-  );
-  const gate = new Gate({
-    maxRequests: options.maxRequests,
-    maxStreams,
-    streamsFull: streams.isFull,
-    clock: systemClock,
-    engine: () => current.state,
-    queue: (caller) => ({ full: batcher.isFull(caller), waitMs: batcher.estimatedWaitMs(caller) }),
-    maxWaitMs: 60_000,
-  });
   metrics.watchDrift(driftKinds, new Drift());
-  watchLoad(metrics, gate, () => batcher.queuedItems);
   // The decoder of texts holds nothing.
   watchDecodedAudio(metrics, { heldBytes: 0 }, 0);
-  const jobs = options.jobs ?? new FakeJobQueue();
-  watchJobs(metrics.jobs, jobs, () => systemClock.now());
-  const datasetLimits = {
-    maxBytes: 2 ** 20,
-    maxFiles: 100,
-    idleMs: options.idleMs,
-    graceMs: options.graceMs,
-    ...options.datasets?.limits,
-  };
-  const datasets = createDatasetStore(options.datasets?.folder ?? noFolder, datasetLimits, {
-    decoder,
-    logger,
-    thread: createDatasetThread(),
-  });
-  const app = createApp({
-    datasets,
-    datasetLimits,
-    jobs,
-    classifyClip: createClassifyClip({
-      decoder,
-      lease,
-      observer: options.observer,
-      turns,
-      maxClipSeconds: 600,
-      maxWindows: maxQueuedItems,
-      metrics,
-    }),
-    gate,
-    identify,
-    callerIdOf,
+  const parts: Parts = {
     metrics,
-    logger,
-    version: '1.2.3',
-    uploadLimits: { maxBytes: options.maxBytes, idleMs: options.idleMs, graceMs: options.graceMs },
-    uploadMemory: new UploadMemory(options.maxHeldBytes ?? 2 ** 30, () => performance.now()),
-    deadlineMs: options.deadlineMs,
-    page: loadPageAssets(join(__dirname, '../../page')),
-    origins,
+    decoder,
+    host: {
+      started: model.started,
+      get current() {
+        return current;
+      },
+      get state() {
+        return current.state;
+      },
+      get queuedWindows() {
+        return batcher.queuedItems;
+      },
+      queueFor: (caller) => ({ full: batcher.isFull(caller), waitMs: batcher.estimatedWaitMs(caller) }),
+      lease: () => current.lease(),
+    },
+    observer: options.observer,
+    access: accessOf(options),
+    jobs: options.jobs ?? new FakeJobQueue(),
+    events: { publish: options.publish, close: () => Promise.resolve() },
     models: { list: options.listModels, details: nothing, labels: nothing },
     modelAdmin: {
       promote: nothing,
@@ -219,34 +167,14 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
       unshadow: nothing,
       problem: undefined,
     },
-    assertAdmin: createAssertAdmin(
-      options.adminsOnly === true || options.apiKeysFile !== undefined ? identify : asAdmin(identify),
-      origins,
-    ),
-  });
-  const server = createHttpServer(app, {
-    trustedProxies,
-    ...options.connections,
-    onRefused: () => {
-      metrics.overloads.inc({ cause: 'connections' });
-    },
-  });
+    close: () => current.close(),
+  };
+  const service = composeService(configOf(options), logger, parts, limitsOf(options));
+  const { server } = service;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   if (options.start === undefined) await model.started;
-  const service = {
-    server,
-    gate,
-    adminKey: undefined,
-    streams: streams.serve(server, gate),
-    started: model.started,
-    close: async () => {
-      await current.close();
-      await datasets.close();
-      await streams.close();
-    },
-  };
   const promote = (next: LoadedModel): void => {
     void current.retire();
     current = next;
@@ -259,12 +187,55 @@ export async function startHarness(overrides: HarnessOptions = {}): Promise<Harn
     model,
     batcher,
     promote,
-    gate,
-    streams,
+    admission: service.admission,
     server,
     service,
     port,
-    datasets,
+  };
+}
+
+type Options = HarnessOptions & Required<Pick<HarnessOptions, keyof typeof defaults>>;
+
+const trustedProxiesOf = ({ trustedProxies = '' }: Options): Config['trustedProxies'] =>
+  parseTrustedProxies(trustedProxies)!;
+
+/** What would be read of the environment. */
+function configOf(options: Options): Config {
+  return {
+    ...loadConfig({}),
+    maxConcurrentRequests: options.maxRequests,
+    maxUploadBytes: options.maxBytes,
+    queueMaxWindows: options.maxQueuedItems,
+    requestDeadlineMs: options.deadlineMs,
+    maxStreams: options.maxStreams,
+    trustedProxies: trustedProxiesOf(options),
+    datasetsFolder: options.datasets.folder,
+    maxDatasetBytes: options.datasets.maxBytes ?? 2 ** 20,
+  };
+}
+
+function limitsOf({ idleMs, graceMs, maxHeldBytes, datasets, tuning, connections }: Options): ServiceLimits {
+  return {
+    upload: { idleMs, graceMs },
+    maxHeldBytes,
+    maxDatasetFiles: datasets.maxFiles ?? 100,
+    stream: { ...streamTuning, ...tuning },
+    connections,
+  };
+}
+
+function accessOf(options: Options): Parts['access'] {
+  const made = createHash('sha256').update(harnessAdminKey).digest('hex');
+  const identify = createIdentify(readApiKeys(options.apiKeysFile), systemClock, made);
+  const trustedProxies = trustedProxiesOf(options);
+  const origins = createOriginRules({ ...options, trustedProxies, isLoopback: true });
+  const needsKey = options.adminsOnly === true || options.apiKeysFile !== undefined;
+  return {
+    adminKey: undefined,
+    identify,
+    assertAdmin: createAssertAdmin(needsKey ? identify : asAdmin(identify), origins),
+    callerIdOf: createCallerIdOf(trustedProxies),
+    origins,
   };
 }
 
@@ -294,11 +265,10 @@ function nothing(): never {
   throw new Error('The harness has no registry.');
 }
 
-export async function stopHarness({ server, service, model, streams, datasets }: Harness): Promise<void> {
-  await datasets.close();
+export async function stopHarness({ server, service, model }: Harness): Promise<void> {
   await model.drop();
   service.streams.close();
-  await streams.close();
+  await service.close();
   if (!server.listening) return;
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));

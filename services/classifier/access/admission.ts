@@ -7,7 +7,7 @@ import { AppError } from '../../../shared/errors/app-error';
 import type { ServiceStatus } from '../../../shared/contracts/service-status';
 import type { OverloadCause } from '../../../shared/observability/metrics';
 
-export interface GateOptions {
+export interface AdmissionOptions {
   /** Largest number of recordings that are decoded or classified at a time. */
   readonly maxRequests: number;
   /** Largest number of open streams. */
@@ -58,17 +58,17 @@ const reservationMs = 100;
  * is read, and counts what it has admitted until that ends. While other callers wait, no caller (see
  * access/caller-id.ts) gets more than half of the places.
  */
-export class Gate {
-  readonly #options: GateOptions;
+export class Admission {
+  readonly #options: AdmissionOptions;
   readonly #throughput: Throughput;
   readonly #places: Places;
   readonly #streams: SharedPlaces;
-  #inside = 0;
+  #unanswered = 0;
   #streamsEnded = 0;
   #emptied: Deferred<undefined> | undefined;
   readonly #closing = new AbortController();
 
-  constructor(options: GateOptions) {
+  constructor(options: AdmissionOptions) {
     this.#options = options;
     this.#throughput = new Throughput(options.clock);
     this.#places = new Places(options.maxRequests);
@@ -81,8 +81,8 @@ export class Gate {
   }
 
   /** Number of recordings that were admitted and not answered yet. */
-  get inside(): number {
-    return this.#inside;
+  get unanswered(): number {
+    return this.#unanswered;
   }
 
   /** Number of open streams. */
@@ -103,13 +103,13 @@ export class Gate {
    * @throws AppError starting, engine-unavailable, draining or overloaded, with
    *   details.retryAfterSeconds
    */
-  enter(caller: string, deadlineMs = this.#options.maxWaitMs): Ticket {
+  admit(caller: string, deadlineMs = this.#options.maxWaitMs): Ticket {
     this.#refuseUnlessReady();
     const allowedMs = Math.min(deadlineMs, this.#options.maxWaitMs);
     if (this.#places.isFull(caller)) throw this.#overloaded(caller, 'places');
     if (this.#options.queue(caller).full) throw this.#overloaded(caller, 'queue');
     this.#refuseLate(caller, allowedMs);
-    this.#inside++;
+    this.#unanswered++;
     const unexpect = this.#places.expect(caller);
     const stopExpecting = this.#options.clock.setTimer(unexpect, reservationMs);
     let bodyArrived = false;
@@ -134,8 +134,8 @@ export class Gate {
         unexpect();
         release();
         if (bodyArrived) this.#throughput.leave(caller, answered);
-        this.#inside--;
-        if (this.#inside === 0) this.#emptied?.resolve(undefined);
+        this.#unanswered--;
+        if (this.#unanswered === 0) this.#emptied?.resolve(undefined);
       },
     };
   }
@@ -147,7 +147,7 @@ export class Gate {
    * @throws AppError starting, engine-unavailable, draining or overloaded, with
    *   details.retryAfterSeconds
    */
-  enterStream(caller: string, holder: Holder): () => void {
+  admitStream(caller: string, holder: Holder): () => void {
     this.assertStreamRoom(caller);
     const leave = this.#streams.take(caller, holder);
     if (leave === undefined) throw this.#tooManyStreams();
@@ -160,7 +160,7 @@ export class Gate {
     };
   }
 
-  /** @throws AppError as enterStream would */
+  /** @throws AppError as admitStream would */
   assertStreamRoom(caller: string): void {
     this.#refuseUnlessReady();
     if (!this.#streams.hasRoom(caller)) {
@@ -180,7 +180,7 @@ export class Gate {
     this.#closing.abort(
       new AppError('draining', reason, { details: { retryAfterSeconds: retrySeconds.draining } }),
     );
-    if (this.#inside === 0) this.#emptied.resolve(undefined);
+    if (this.#unanswered === 0) this.#emptied.resolve(undefined);
     await this.#emptied.promise;
   }
 

@@ -11,7 +11,7 @@ import type { Metrics } from '../../../shared/observability/metrics';
 import type { Caller, Identify } from '../access/api-keys';
 import type { CallerIdOf } from '../access/caller-id';
 import type { OriginRules } from '../access/origin';
-import type { Gate } from '../access/admission';
+import type { Admission } from '../access/admission';
 import { problemHeaders, problemOf } from '../http/problem';
 import { ignoreUpgrade } from '../http/server/ignored-upgrade';
 import { afterResponses } from '../http/server/open-responses';
@@ -22,7 +22,7 @@ import type { StreamRegistry } from './stream-registry';
 
 export interface StreamServerOptions {
   readonly registry: StreamRegistry;
-  readonly gate: Gate;
+  readonly admission: Admission;
   readonly identify: Identify;
   readonly callerIdOf: CallerIdOf;
   readonly origins: OriginRules;
@@ -37,6 +37,8 @@ export interface StreamServerOptions {
 }
 
 export interface StreamServer {
+  /** Number of streams, those that wait for their client to come back included. */
+  readonly size: number;
   /**
    * Every client gets its last result, `done` and close code 1001; resolves when the last connection is
    * closed.
@@ -67,7 +69,7 @@ const undeclaredOptions = { closeTimeout: 5000 };
  * Serves `/stream` on an HTTP server: checks and admits handshakes, counts streams and pings clients.
  */
 export function createStreamServer(server: Server, options: StreamServerOptions): StreamServer {
-  const { gate, identify, metrics, logger, clock } = options;
+  const { admission, identify, metrics, logger, clock } = options;
   const connections = new Set<StreamConnection>();
   const perCaller = new Map<string, number>();
   let onEmpty: () => void = () => undefined;
@@ -109,30 +111,30 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
         details: { retryAfterSeconds: 10 },
       });
     }
-    const admission: AdmittedStream = { caller, callerId, connection: undefined, leave: () => undefined };
-    const leaveGate = gate.enterStream(callerId, {
+    const admitted: AdmittedStream = { caller, callerId, connection: undefined, leave: () => undefined };
+    const release = admission.admitStream(callerId, {
       get use() {
-        return admission.connection?.use ?? 0;
+        return admitted.connection?.use ?? 0;
       },
       giveUp: () => {
         metrics.overloads.inc({ cause: 'stream-displaced' });
-        if (admission.connection === undefined) request.socket.destroy();
-        else admission.connection.giveUp();
+        if (admitted.connection === undefined) request.socket.destroy();
+        else admitted.connection.giveUp();
       },
     });
     perCaller.set(caller.name, open + 1);
-    admission.leave = () => {
-      leaveGate();
+    admitted.leave = () => {
+      release();
       const left = perCaller.get(caller.name)! - 1;
       if (left === 0) perCaller.delete(caller.name);
       else perCaller.set(caller.name, left);
     };
-    return admission;
+    return admitted;
   }
 
-  function open(socket: WebSocket, admission: AdmittedStream): void {
+  function open(socket: WebSocket, admitted: AdmittedStream): void {
     const { registry, startMs, idleMs } = options;
-    const { caller, callerId, leave } = admission;
+    const { caller, callerId, leave } = admitted;
     const requestId = randomUUID();
     const openedMs = clock.now();
     const log = logger.child({ requestId });
@@ -146,7 +148,7 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
       startMs,
       idleMs,
     });
-    admission.connection = connection;
+    admitted.connection = connection;
     connections.add(connection);
     socket.on('close', (received) => {
       const code = connection.sentCode ?? received;
@@ -161,19 +163,19 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
   }
 
   function handshake(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    let admission: AdmittedStream;
+    let admitted: AdmittedStream;
     try {
-      admission = admit(request);
+      admitted = admit(request);
     } catch (caught) {
       refuse(socket, AppError.from(caught), metrics, logger);
       return;
     }
-    const { leave } = admission;
+    const { leave } = admitted;
     // If ws refuses the handshake or the client disconnects, the place is freed when the socket closes.
     socket.once('close', leave);
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('close', leave);
-      open(webSocket, admission);
+      open(webSocket, admitted);
     });
   }
 
@@ -189,6 +191,9 @@ export function createStreamServer(server: Server, options: StreamServerOptions)
   });
 
   return {
+    get size() {
+      return options.registry.size;
+    },
     async drain() {
       for (const connection of connections) connection.drain();
       if (connections.size > 0) await new Promise<void>((resolve) => (onEmpty = resolve));

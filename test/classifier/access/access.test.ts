@@ -75,7 +75,7 @@ describe('API keys', () => {
     const { streamId } = await client.first('ready');
     expect((await StreamClient.refusal(harness.port, kitchen)).status).toBe(429);
     client.socket.terminate();
-    await until(() => harness.gate.streams === 0);
+    await until(() => harness.admission.streams === 0);
     const thief = await StreamClient.open(harness.port, { headers: { authorization: 'Bearer secret-2' } });
     thief.send({ type: 'resume', streamId, lastSeq: 0 });
     expect(await thief.closed()).toBe(1008);

@@ -73,7 +73,7 @@ describe('connections', () => {
     const upload = `${uploadHead(3)}1 1`;
     const busy = [connection(), connection()];
     for (const one of busy) await one.send(upload);
-    await until(() => harness.gate.inside === 2);
+    await until(() => harness.admission.unanswered === 2);
     const refused = connection();
     expect(await refused.untilClosed()).toBe('');
     harness.inference.release();
@@ -129,7 +129,7 @@ describe('recordings on their way', () => {
     await start({ maxRequests: 2 });
     for (let inside = 2; inside <= 6; inside += 2) {
       await openWith(2, `${uploadHead(100)}1`);
-      await until(() => harness.gate.inside === inside);
+      await until(() => harness.admission.unanswered === inside);
       // For a moment each has a place kept; then none has.
       await new Promise((resolve) => setTimeout(resolve, 150));
     }
@@ -157,7 +157,7 @@ describe('recordings on their way', () => {
     const [greedy, small] = [connection(), connection()];
     await small.send(`${uploadHead(9000, from('192.0.2.2'))}${' '.repeat(1000)}`);
     await greedy.send(`${uploadHead(9000, from('192.0.2.1'))}${' '.repeat(6000)}`);
-    await until(() => harness.gate.inside === 2);
+    await until(() => harness.admission.unanswered === 2);
     const quick = request(harness.server).post('/classify').set('X-Forwarded-For', '192.0.2.1');
     const quickAnswer = quick.send(Buffer.from(`1 1${' '.repeat(4000)}`));
     expect((await quickAnswer).status).toBe(200);

@@ -23,7 +23,7 @@ const maxBytes = 400_000;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'earshot-datasets-'));
   jobs = new FakeJobQueue();
-  harness = await startHarness({ jobs, datasets: { folder, limits: { maxBytes, maxFiles: 40 } } });
+  harness = await startHarness({ jobs, datasets: { folder, maxBytes, maxFiles: 40 } });
 });
 afterEach(async () => {
   await stopHarness(harness);
@@ -405,7 +405,7 @@ describe('POST /datasets', () => {
 
   it('does not wait for an upload that is still coming when it shuts down', async () => {
     const connection = await half();
-    void harness.gate.drain();
+    void harness.admission.drain();
     expect(await connection.until('draining')).toContain('503 Service Unavailable');
     await expectNothing();
     connection.hangUp();

@@ -14,7 +14,7 @@ afterAll(() => stopHarness(harness));
 const post = (query = ''): request.Test => request(harness.server).post(`/classify${query}`);
 
 function expectProblem(response: request.Response, status: number, code: string): void {
-  expect(harness.gate.inside).toBe(0);
+  expect(harness.admission.unanswered).toBe(0);
   expect({ status: response.status, type: response.headers['content-type'] }).toEqual({
     status,
     type: 'application/problem+json',

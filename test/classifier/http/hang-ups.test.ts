@@ -19,9 +19,9 @@ describe('a client that hangs up', () => {
   it('in the middle of its upload frees its place', async () => {
     const connection = new RawConnection(harness.port);
     await connection.send(`${uploadHead(100)}half of it`);
-    await until(() => harness.gate.inside === 1);
+    await until(() => harness.admission.unanswered === 1);
     connection.hangUp();
-    await until(() => harness.gate.inside === 0);
+    await until(() => harness.admission.unanswered === 0);
     expect(harness.decoder.decoding).toBe(0);
   });
 
@@ -30,9 +30,9 @@ describe('a client that hangs up', () => {
     const type = 'Content-Type: multipart/form-data; boundary=x';
     const part = '--x\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\nabc';
     await connection.send(uploadHead(1000, type) + part);
-    await until(() => harness.gate.inside === 1);
+    await until(() => harness.admission.unanswered === 1);
     connection.hangUp();
-    await until(() => harness.gate.inside === 0);
+    await until(() => harness.admission.unanswered === 0);
     expect(harness.decoder.decoding).toBe(0);
   });
 
@@ -42,11 +42,11 @@ describe('a client that hangs up', () => {
     await decoding;
     expect(harness.decoder.decoding).toBe(1);
     connection.hangUp();
-    await until(() => harness.decoder.decoding === 0 && harness.gate.inside === 0);
+    await until(() => harness.decoder.decoding === 0 && harness.admission.unanswered === 0);
   });
 
   it('while its windows wait takes them out of the queue, unseen by the engine', async () => {
-    const { inference, batcher, gate } = harness;
+    const { inference, batcher, admission } = harness;
     inference.hold();
     const onEngine = inference.nextBatch();
     const stays = await upload('1 1');
@@ -54,7 +54,7 @@ describe('a client that hangs up', () => {
     const leaves = await upload('2 10');
     await until(() => batcher.queuedItems === 3);
     leaves.hangUp();
-    await until(() => batcher.queuedItems === 0 && gate.inside === 1);
+    await until(() => batcher.queuedItems === 0 && admission.unanswered === 1);
     inference.release();
     await stays.until('"label":"rain"');
     expect(inference.batchSizes).toEqual([1]);
@@ -62,15 +62,15 @@ describe('a client that hangs up', () => {
   });
 
   it('while its window is on the engine frees its place at once and disturbs nobody', async () => {
-    const { inference, gate } = harness;
+    const { inference, admission } = harness;
     inference.hold();
     const onEngine = inference.nextBatch();
     const leaves = await upload('1 1');
     await onEngine;
     const stays = await upload('2 1');
-    await until(() => gate.inside === 2);
+    await until(() => admission.unanswered === 2);
     leaves.hangUp();
-    await until(() => gate.inside === 1);
+    await until(() => admission.unanswered === 1);
     inference.release();
     expect(await stays.until('"label":"clock"')).toContain('HTTP/1.1 200 OK');
     stays.hangUp();
@@ -84,7 +84,7 @@ describe('a client that hangs up', () => {
     const head = (text: string): string => uploadHead(text.length) + text;
     await connection.send(head('hold') + head('2 1'));
     connection.hangUp();
-    await until(() => harness.gate.inside === 0 && harness.decoder.decoding === 0);
+    await until(() => harness.admission.unanswered === 0 && harness.decoder.decoding === 0);
     harness.inference.release();
     await until(() => harness.logLines.length > 0);
     expect(harness.logLines.map(({ status }) => status)).not.toContain(200);

@@ -190,7 +190,7 @@ describe('GET /jobs/:id/events', () => {
   it('ends when the service shuts down, and the job goes on', async () => {
     const { response, text } = await listen();
     await until(() => eventsIn(text()).length === 1);
-    await harness.gate.drain();
+    await harness.admission.drain();
     await once(response, 'end');
     expect(jobs.history.get('job-1')!.at(-1)!.state).toBe('queued');
     expect((await fetch(url('/jobs/job-1/events'))).status).toBe(503);

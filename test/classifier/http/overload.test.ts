@@ -32,7 +32,7 @@ describe('when there is too much to do', () => {
     await start({ maxRequests: 2 });
     harness.inference.hold();
     const accepted = [post('1 1'), post('2 1')].map(async (sent) => (await sent).status);
-    await until(() => harness.gate.inside === 2);
+    await until(() => harness.admission.unanswered === 2);
 
     const refused = new RawConnection(harness.port);
     await refused.send(uploadHead(500));
@@ -75,7 +75,7 @@ describe('when there is too much to do', () => {
     const late = await post(recording);
     expect([late.status, late.body.code]).toEqual([503, 'engine-unavailable']);
     expect(late.headers['retry-after']).toBeDefined();
-    expect(harness.gate.inside).toBe(0);
+    expect(harness.admission.unanswered).toBe(0);
   });
 });
 
@@ -114,7 +114,7 @@ describe('a deadline of the caller’s own', () => {
     harness.inference.hold();
     const late = await within('0.05');
     expect([late.status, late.body.code]).toEqual([429, 'overloaded']);
-    expect(harness.gate.inside).toBe(0);
+    expect(harness.admission.unanswered).toBe(0);
   });
 
   it.each(['soon', '-1', '0', '1e3'])('of %s is refused', async (value) => {
@@ -179,7 +179,7 @@ describe('when it is told to stop', () => {
     harness.inference.hold();
     const keptAlive = new RawConnection(harness.port);
     await keptAlive.send(`${uploadHead(3)}1 1`);
-    await until(() => harness.gate.inside === 1);
+    await until(() => harness.admission.unanswered === 1);
     const stopped = drain(harness.service, 10_000);
 
     expect(await ready()).toMatchObject({ status: 503, body: { status: 'draining' } });
@@ -216,7 +216,7 @@ describe('when it is told to stop', () => {
     await start();
     const slow = new RawConnection(harness.port);
     await slow.send(`${uploadHead(3)}1 `);
-    await until(() => harness.gate.inside === 1);
+    await until(() => harness.admission.unanswered === 1);
     const stopped = drain(harness.service, 10_000);
     await slow.send('1');
     expect(await slow.untilClosed()).toContain('HTTP/1.1 200 OK');
@@ -228,7 +228,7 @@ describe('when it is told to stop', () => {
     harness.inference.hold();
     const never = new RawConnection(harness.port);
     await never.send(`${uploadHead(3)}1 1`);
-    await until(() => harness.gate.inside === 1);
+    await until(() => harness.admission.unanswered === 1);
     expect(await drain(harness.service, 20)).toBe(false);
     await never.untilClosed();
   });

@@ -30,7 +30,7 @@ describe('who may open a stream', () => {
     expect(refused).toMatchObject({ status: 503, body: { code: 'overloaded', status: 503 } });
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
     open[0]!.socket.close();
-    await until(() => harness.gate.streams === 1);
+    await until(() => harness.admission.streams === 1);
     const next = await begin();
     for (const client of [open[1]!, next]) client.socket.close();
   });
@@ -81,7 +81,7 @@ describe('who may open a stream', () => {
     expect(await idle.closed()).toBe(1013);
     expect(idle.of('error')[0]).toMatchObject({ code: 'overloaded', retryAfterSeconds: 10 });
     clearInterval(feeding);
-    expect([live.closeCode, harness.gate.streams]).toEqual([undefined, 2]);
+    expect([live.closeCode, harness.admission.streams]).toEqual([undefined, 2]);
     for (const open of [live, next]) open.socket.close();
   });
 
@@ -102,7 +102,7 @@ describe('who may open a stream', () => {
   it('not while the service is starting or stopping', async () => {
     await start({ start: () => new Promise(() => undefined) });
     expect((await StreamClient.refusal(harness.port)).body).toMatchObject({ status: 503, code: 'starting' });
-    void harness.gate.drain();
+    void harness.admission.drain();
     expect((await StreamClient.refusal(harness.port)).body).toMatchObject({ status: 503, code: 'draining' });
   });
 

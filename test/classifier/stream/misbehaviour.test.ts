@@ -138,7 +138,7 @@ const kinds: [kind: string, act: () => Promise<unknown>][] = [
       const deaf = await client({ ...startMessage, hopSeconds: 0.1 });
       deaf.socket.pause();
       for (let k = 0; k < 20; k += 1) deaf.sendAudio(second);
-      await until(() => harness.gate.streams === 0);
+      await until(() => harness.admission.streams === 0);
       deaf.socket.terminate();
     },
   ],
@@ -160,7 +160,8 @@ async function expectWell(): Promise<void> {
   expect(decent.of('prediction')).toHaveLength(1);
 }
 
-const calm = (): Promise<void> => until(() => harness.gate.streams === 0 && harness.streams.size() === 0);
+const calm = (): Promise<void> =>
+  until(() => harness.admission.streams === 0 && harness.service.streams.size === 0);
 
 describe('a client that', () => {
   it.each(kinds)('%s leaves the service as it was', async (_, act) => {

@@ -346,7 +346,7 @@ describe('how a stream is refused or ends, by close code', () => {
     expect(await client.closed()).toBe(code);
     expect(client.of('error').map((message) => message.code)).toEqual(error === undefined ? [] : [error]);
     expect(JSON.stringify(client.messages)).not.toContain('secret');
-    await until(() => harness.gate.streams === 0);
+    await until(() => harness.admission.streams === 0);
     const scraped = await harness.metrics.registry.metrics();
     expect(scraped.match(/earshot_stream_closed_total\{code="\d+"\} 1/g)).toEqual([
       `earshot_stream_closed_total{code="${code}"} 1`,
@@ -378,7 +378,7 @@ describe('how a stream is refused or ends, by close code', () => {
 
   it('an engine that is lost twice: 1013', async () => {
     await start({ start: () => Promise.resolve(harness.inference) });
-    await until(() => harness.gate.status.status === 'ready');
+    await until(() => harness.admission.status.status === 'ready');
     const client = await begin();
     harness.inference.hold();
     client.sendAudio(rain(1));
@@ -395,7 +395,7 @@ describe('how a stream is refused or ends, by close code', () => {
     const client = await StreamClient.open(harness.port, { autoPong: false });
     client.send(startMessage);
     expect(await client.closed()).toBe(1006);
-    await until(() => harness.gate.streams === 0);
+    await until(() => harness.admission.streams === 0);
   });
 
   it('1001 when the service stops: a stream gets its last result and done, an idle connection just the code', async () => {
@@ -443,7 +443,7 @@ describe('a connection that is lost', () => {
       const { streamId } = first.of('ready')[0]!;
       if (noticed === 'notices') {
         first.socket.terminate();
-        await until(() => harness.gate.streams === 0);
+        await until(() => harness.admission.streams === 0);
       }
       const lastSeq = Math.max(...seen.map((message) => ('seq' in message ? message.seq : 0)));
       const second = await StreamClient.open(harness.port);
@@ -465,7 +465,7 @@ describe('a connection that is lost', () => {
     const client = await begin();
     const { streamId } = client.of('ready')[0]!;
     client.socket.terminate();
-    await until(() => harness.gate.streams === 0);
+    await until(() => harness.admission.streams === 0);
     await new Promise((resolve) => setTimeout(resolve, 60));
     const late = await StreamClient.open(harness.port);
     late.send({ type: 'resume', streamId, lastSeq: 0 });
@@ -484,7 +484,7 @@ describe('a connection that is lost', () => {
     client.send({ type: 'stop' });
     await harness.inference.nextBatch();
     client.socket.terminate();
-    await until(() => harness.gate.streams === 0);
+    await until(() => harness.admission.streams === 0);
     harness.inference.release();
     const back = await StreamClient.open(harness.port);
     back.send({ type: 'resume', streamId, lastSeq: 1 });

@@ -8,7 +8,7 @@ import { cancellation } from '../../../../shared/errors/cancellation';
 import type { Metrics } from '../../../../shared/observability/metrics';
 import type { CallerIdOf } from '../../access/caller-id';
 import type { ClassifyClip } from '../../model/classify-clip';
-import type { Gate } from '../../access/admission';
+import type { Admission } from '../../access/admission';
 import type { UploadLimits } from '../body/bounded-body';
 import { negotiateAnswer, scoresSchema, sendAnswer } from './classify-answer';
 import { classifyQuerySchema } from '../classify-query';
@@ -20,7 +20,7 @@ import type { HeldUpload, UploadMemory } from '../body/upload-memory';
 
 export interface ClassifyRouteDeps {
   readonly classifyClip: ClassifyClip;
-  readonly gate: Gate;
+  readonly admission: Admission;
   readonly callerIdOf: CallerIdOf;
   readonly metrics: Metrics;
   readonly uploadLimits: UploadLimits;
@@ -104,7 +104,7 @@ export const classifyRoute = operation({
       const { format, ...options } = query;
       const deadlineMs = requestTimeoutMs(req.headers, deps.deadlineMs);
       const caller = deps.callerIdOf(who, req);
-      const ticket = deps.gate.enter(caller, deadlineMs);
+      const ticket = deps.admission.admit(caller, deadlineMs);
       const upload = new UploadInMemory(deps, caller);
       let stopDeadline: (() => void) | undefined;
       let answered = false;

@@ -8,7 +8,7 @@ import { AppError } from '../../../../shared/errors/app-error';
 import { cancellation } from '../../../../shared/errors/cancellation';
 import { datasetOf } from '../../../../shared/contracts/job-kinds';
 import type { JobQueue } from '../../../../shared/jobs/job-queue';
-import type { Gate } from '../../access/admission';
+import type { Admission } from '../../access/admission';
 import type { DatasetStore } from '../../datasets/dataset-store';
 import { readDatasetUpload, type DatasetUploadLimits } from '../body/dataset-upload';
 import { contextOf } from '../request-context';
@@ -19,7 +19,7 @@ export interface DatasetRoutesDeps {
   readonly datasetLimits: DatasetUploadLimits;
   /** Asked which datasets are in use. */
   readonly jobs: JobQueue;
-  readonly gate: Gate;
+  readonly admission: Admission;
 }
 
 /** More jobs than may wait. */
@@ -88,13 +88,13 @@ const upload = operation({
     'storage-full',
     'unreachable',
   ],
-  handle: ({ datasets, datasetLimits, gate }: DatasetRoutesDeps) => {
+  handle: ({ datasets, datasetLimits, admission }: DatasetRoutesDeps) => {
     return async ({ req, res, query: { name } }) => {
       await datasets.assertFree(name);
       const { signal } = contextOf(res);
       // What has come whole is finished when the service shuts down; what is still coming is not waited
       // for.
-      const arriving = AbortSignal.any([signal, gate.closing]);
+      const arriving = AbortSignal.any([signal, admission.closing]);
       try {
         const details = await datasets.receive(
           name,

@@ -4,14 +4,14 @@ import { AppError } from '../../../../shared/errors/app-error';
 import type { JobEvent, JobQueue } from '../../../../shared/jobs/job-queue';
 import { isEnded } from '../../../../shared/jobs/job-record';
 import type { CallerIdOf } from '../../access/caller-id';
-import type { Gate } from '../../access/admission';
+import type { Admission } from '../../access/admission';
 import { contextOf } from '../request-context';
 import type { Handle } from '../routing/route';
 
 export interface JobEventsDeps {
   readonly jobs: JobQueue;
   readonly callerIdOf: CallerIdOf;
-  readonly gate: Gate;
+  readonly admission: Admission;
 }
 
 /** Proxies close what is silent for a minute. */
@@ -27,7 +27,7 @@ const maxInAll = 256;
  * `GET /jobs/:id/events`: server-sent events, each the whole job after a change. `Last-Event-ID` goes on
  * where a reader was; who has seen the end gets 204, on which browsers stop asking.
  */
-export function createJobEventsHandler({ jobs, callerIdOf, gate }: JobEventsDeps): Handle {
+export function createJobEventsHandler({ jobs, callerIdOf, admission }: JobEventsDeps): Handle {
   const open = new Map<string, number>();
   let inAll = 0;
   return async ({ req, res, caller: who, param }) => {
@@ -44,7 +44,7 @@ export function createJobEventsHandler({ jobs, callerIdOf, gate }: JobEventsDeps
     inAll++;
     try {
       // A reader that leaves, or a service that shuts down, ends the stream; the job goes on.
-      const signal = AbortSignal.any([contextOf(res).signal, gate.closing]);
+      const signal = AbortSignal.any([contextOf(res).signal, admission.closing]);
       const events = jobs.events(job.id, after === undefined ? { signal } : { after, signal });
       await tell(res, events, isEnded(job), signal);
     } finally {

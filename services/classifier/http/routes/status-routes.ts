@@ -2,11 +2,11 @@ import type { z } from 'zod';
 import { healthSchema, serviceStatusSchema } from '../../../../shared/contracts/service-status';
 import type { JobQueue } from '../../../../shared/jobs/job-queue';
 import type { Metrics } from '../../../../shared/observability/metrics';
-import type { Gate } from '../../access/admission';
+import type { Admission } from '../../access/admission';
 import { operation } from '../routing/route';
 
 export interface StatusRoutesDeps {
-  readonly gate: Gate;
+  readonly admission: Admission;
   readonly jobs: JobQueue;
   readonly metrics: Metrics;
 }
@@ -45,10 +45,10 @@ const readiness = operation({
     200: { json: serviceStatus },
     503: { description: 'Not ready, and why', json: serviceStatus },
   },
-  handle: ({ gate, jobs }: StatusRoutesDeps) => {
+  handle: ({ admission, jobs }: StatusRoutesDeps) => {
     return ({ res }) => {
       const warnings = jobs.warnings();
-      const status = warnings.length === 0 ? gate.status : { ...gate.status, warnings };
+      const status = warnings.length === 0 ? admission.status : { ...admission.status, warnings };
       res.setHeader('Cache-Control', 'no-store');
       res.status(status.status === 'ready' ? 200 : 503).json(status);
     };

@@ -1,11 +1,11 @@
 import { AppError } from '../../../../shared/errors/app-error';
-import type { Gate } from '../../access/admission';
+import type { Admission } from '../../access/admission';
 import type { CallerIdOf } from '../../access/caller-id';
 import { streamPath } from '../../stream/stream-server';
 import { operation } from '../routing/route';
 
 export interface StreamRouteDeps {
-  readonly gate: Gate;
+  readonly admission: Admission;
   readonly callerIdOf: CallerIdOf;
 }
 
@@ -26,9 +26,9 @@ export const streamRoute = operation({
   access: 'key',
   answers: { 101: { description: 'The connection is a WebSocket now' } },
   errors: ['upgrade-required', 'overloaded', 'starting', 'draining', 'engine-unavailable'],
-  handle: ({ gate, callerIdOf }: StreamRouteDeps) => {
+  handle: ({ admission, callerIdOf }: StreamRouteDeps) => {
     return ({ req, res, caller }) => {
-      gate.assertStreamRoom(callerIdOf(caller, req));
+      admission.assertStreamRoom(callerIdOf(caller, req));
       res.setHeader('Upgrade', 'websocket');
       throw new AppError(
         'upgrade-required',

@@ -12,7 +12,7 @@ export interface AdmissionDeps {
   readonly identify: Identify;
   readonly assertAdmin: AssertAdmin;
   /** Aborts, with an error that says so, when the service begins to shut down. */
-  readonly gate: { readonly closing: AbortSignal };
+  readonly admission: { readonly closing: AbortSignal };
 }
 
 /** The paths of routes, each once. */
@@ -67,10 +67,10 @@ function handlerOf<Deps extends AdmissionDeps>(route: Route<Deps>, deps: Deps): 
 function admit<Deps extends AdmissionDeps>(
   { access, whileOpen }: AnyOperation<Deps>,
   req: Request,
-  { identify, assertAdmin, gate }: AdmissionDeps,
+  { identify, assertAdmin, admission }: AdmissionDeps,
 ): Caller {
   const caller = access === 'anyone' ? anyone : access === 'key' ? identify(req.headers) : assertAdmin(req);
-  if (whileOpen === true) gate.closing.throwIfAborted();
+  if (whileOpen === true) admission.closing.throwIfAborted();
   return caller;
 }
 
