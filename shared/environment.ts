@@ -5,17 +5,17 @@ import { duration, optional, setting, whole } from './settings';
 
 // This file and the services' config.ts alone read the environment.
 
-export const engineWishes = ['auto', 'cuda', 'cpu', 'wasm'] as const;
+const engineWishes = ['auto', 'cuda', 'cpu', 'wasm'] as const;
 export type EngineWish = (typeof engineWishes)[number];
 
 /**
  * `native`: the fused CPU kernels; `reference`: TensorFlow.js; `auto`: native where it computes the
  * network.
  */
-export const kernelsWishes = ['auto', 'native', 'reference'] as const;
+const kernelsWishes = ['auto', 'native', 'reference'] as const;
 export type KernelsWish = (typeof kernelsWishes)[number];
 
-export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
 /** The package's, wherever the process is started; this file is compiled to dist/shared. */

@@ -1,7 +1,7 @@
 import { FairQueue, type Group } from './fair-queue';
 
 /** Streams have priority because listeners notice every delay. */
-export const lanes = ['stream', 'upload'] as const;
+const lanes = ['stream', 'upload'] as const;
 export type Lane = (typeof lanes)[number];
 
 /**

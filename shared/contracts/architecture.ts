@@ -5,14 +5,14 @@ const probability = z.number().min(0).max(0.95);
 /**
  * The report's Conv1DNet. `batchNorm: 'counted'` is the report's own: counted in its table, never run.
  */
-export const cnnSchema = z.strictObject({
+const cnnSchema = z.strictObject({
   architecture: z.literal('cnn'),
   dropout: probability.default(0.1),
   batchNorm: z.enum(['counted', 'applied']).default('counted'),
 });
 
 /** The report's CombinedModel: the same trunk, a class token and one encoder block. */
-export const transformerSchema = z.strictObject({
+const transformerSchema = z.strictObject({
   architecture: z.literal('transformer'),
   dropout: probability.default(0.1),
   heads: z.union([z.literal(1), z.literal(2), z.literal(4)]).default(4),
@@ -42,7 +42,7 @@ export const melSchema = z.strictObject({
  * head of its own, but the encoder's: the classes are AudioSet's, several may be heard at once, and
  * their probabilities are independent.
  */
-export const encoderHeadSchema = z.strictObject({
+const encoderHeadSchema = z.strictObject({
   architecture: z.literal('encoder'),
   multiLabel: z.literal(true).optional(),
 });

@@ -19,14 +19,14 @@ export const calibrationSchema = z.strictObject({
 export type Calibration = z.infer<typeof calibrationSchema>;
 
 /** A bin of a reliability diagram: clips whose highest probability lies in it. */
-export const reliabilityBinSchema = z.strictObject({
+const reliabilityBinSchema = z.strictObject({
   clips: z.int().positive(),
   /** Mean of the highest probabilities. */
   confidence: ratio,
   accuracy: ratio,
 });
 
-export const reliabilitySchema = z.strictObject({
+const reliabilitySchema = z.strictObject({
   /** Mean distance of confidence and accuracy, over the clips. */
   expectedCalibrationError: ratio,
   loss: z.number().min(0),
@@ -35,7 +35,7 @@ export const reliabilitySchema = z.strictObject({
 export type Reliability = z.infer<typeof reliabilitySchema>;
 
 /** How well what is none of the classes is told from what is one. */
-export const unknownReportSchema = z.strictObject({
+const unknownReportSchema = z.strictObject({
   threshold: ratio,
   /** Share of the clips at or above the threshold. */
   trueAcceptRate: ratio,

@@ -3,11 +3,11 @@ import { z } from 'zod';
 const ratio = z.number().min(0).max(1);
 
 /** A point of a ROC curve: the share of the others taken for the class, and of the class found. */
-export const rocPointSchema = z.strictObject({ falsePositiveRate: ratio, truePositiveRate: ratio });
+const rocPointSchema = z.strictObject({ falsePositiveRate: ratio, truePositiveRate: ratio });
 export type RocPoint = z.infer<typeof rocPointSchema>;
 
 /** How well one class is told from all others (one against the rest, over all clips). */
-export const classEvaluationSchema = z.strictObject({
+const classEvaluationSchema = z.strictObject({
   class: z.string().min(1),
   /** Clips of this class. */
   support: z.int().min(0),

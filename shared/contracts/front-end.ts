@@ -16,7 +16,7 @@ const common = {
  * The waveform itself, in overlapping frames laid end to end; a shorter window is padded with zeros at
  * its end.
  */
-export const framesFrontEndSchema = z.strictObject({
+const framesFrontEndSchema = z.strictObject({
   kind: z.literal('frames'),
   ...common,
   frameSeconds: z.number().positive(),
@@ -57,7 +57,7 @@ export type LogMelFrontEnd = z.infer<typeof logMelFrontEndSchema>;
  * tags apply to it. The encoder is not part of a version: its file is named by its content. A shorter
  * window is judged as it is.
  */
-export const encoderFrontEndSchema = z.strictObject({
+const encoderFrontEndSchema = z.strictObject({
   kind: z.literal('encoder'),
   ...common,
   /**

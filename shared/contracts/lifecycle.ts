@@ -7,7 +7,7 @@ const versionName = manifestSchema.shape.version;
 /** Versions that served before, remembered for a rollback. */
 export const maxPrevious = 20;
 
-export const shadowSettingsSchema = z.strictObject({
+const shadowSettingsSchema = z.strictObject({
   version: versionName,
   share: z.number().gt(0).max(1).describe('Share of what is judged that it judges too'),
 });
@@ -53,7 +53,7 @@ export type Golden = z.infer<typeof goldenSchema>;
 export const gateChecks = ['classes', 'accuracy', 'recall', 'parity', 'latency'] as const;
 export type GateCheck = (typeof gateChecks)[number];
 
-export const gateCheckSchema = z.strictObject({
+const gateCheckSchema = z.strictObject({
   check: z.enum(gateChecks),
   outcome: z.enum(['passed', 'failed', 'not-measured']),
   waived: z.boolean().describe('It does not count, because whoever promoted said so'),

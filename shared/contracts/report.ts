@@ -31,7 +31,7 @@ export const epochEvaluationSchema = z.strictObject({
 export type EpochEvaluation = z.infer<typeof epochEvaluationSchema>;
 
 /** A network's layers for one batch size, as the report's task 4 wants them. */
-export const parameterTableSchema = z.strictObject({
+const parameterTableSchema = z.strictObject({
   batchSize: z.int().positive(),
   rows: z.array(
     z.strictObject({
@@ -49,7 +49,7 @@ export const parameterTableSchema = z.strictObject({
 export type ParameterTable = z.infer<typeof parameterTableSchema>;
 
 /** The figures of one fold's run that are averaged over folds. */
-export const foldFiguresSchema = z.strictObject({
+const foldFiguresSchema = z.strictObject({
   epoch: epochNumber,
   validationAccuracy: ratio,
   validationMacroF1: ratio,
@@ -58,7 +58,7 @@ export const foldFiguresSchema = z.strictObject({
 });
 export type FoldFigures = z.infer<typeof foldFiguresSchema>;
 
-export const foldResultSchema = z.strictObject({
+const foldResultSchema = z.strictObject({
   validationFold: fold,
   trainFolds: z.array(fold).min(1),
   /** Absent: no epoch is chosen where several networks answer together. */
@@ -68,7 +68,7 @@ export const foldResultSchema = z.strictObject({
 export type FoldResult = z.infer<typeof foldResultSchema>;
 
 /** Mean and sample standard deviation (n − 1); the latter is null for a single value. */
-export const spreadSchema = z.strictObject({
+const spreadSchema = z.strictObject({
   mean: z.number(),
   standardDeviation: z.number().min(0).nullable(),
 });
@@ -82,7 +82,7 @@ const figuresSpreadSchema = z.strictObject({
 });
 export type FiguresSpread = z.infer<typeof figuresSpreadSchema>;
 
-export const crossValidationSchema = z.strictObject({
+const crossValidationSchema = z.strictObject({
   testFold: fold.nullable(),
   folds: z.array(foldResultSchema).min(1),
   best: figuresSpreadSchema.optional(),
@@ -95,7 +95,7 @@ const intervalSchema = z.strictObject({ lower: ratio, upper: ratio });
 /**
  * What the very networks that are published answer to clips that trained none of those that judge them.
  */
-export const servedFiguresSchema = z.strictObject({
+const servedFiguresSchema = z.strictObject({
   clips: z.int().positive(),
   recordings: z.int().positive(),
   /** Clips whose most probable class is the right one. */
@@ -115,14 +115,14 @@ export type ServedFigures = z.infer<typeof servedFiguresSchema>;
  * the other folds' clips give. `test`: by all networks, as served. Intervals are of a bootstrap over
  * recordings.
  */
-export const servedReportSchema = z.strictObject({
+const servedReportSchema = z.strictObject({
   validation: servedFiguresSchema,
   test: servedFiguresSchema.optional(),
 });
 export type ServedReport = z.infer<typeof servedReportSchema>;
 
 /** What training on so many recordings a class is worth. */
-export const learningPointSchema = z.strictObject({
+const learningPointSchema = z.strictObject({
   recordings: z.int().positive(),
   /** Random choices of the recordings, over which mean and deviation are. */
   draws: z.int().positive(),
@@ -130,7 +130,7 @@ export const learningPointSchema = z.strictObject({
 });
 export type LearningPoint = z.infer<typeof learningPointSchema>;
 
-export const learningCurveSchema = z.strictObject({
+const learningCurveSchema = z.strictObject({
   /** Each fold judged by heads on recordings of the others that train. Empty: a class has too few. */
   validation: z.array(learningPointSchema),
   /** The test fold judged by heads on recordings of all others, if it was looked at. */
@@ -144,7 +144,7 @@ const counts = z.array(z.int().min(0));
  * What the validation clips got from networks that were not trained on them: for comparing versions clip
  * by clip, and what is served with what was trained for. One entry a clip in the first three.
  */
-export const validationProfileSchema = z.strictObject({
+const validationProfileSchema = z.strictObject({
   /**
    * The first 12 hexadecimal digits of the sha256 of a clip's name: the same clip, in the same data, has
    * the same.

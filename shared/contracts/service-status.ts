@@ -17,7 +17,7 @@ export type ServiceStatus = z.infer<typeof serviceStatusSchema>;
 
 const ratio = z.number().min(0).max(1);
 
-export const shadowFiguresSchema = z.object({
+const shadowFiguresSchema = z.object({
   version: z.string(),
   share: ratio.describe('Of the recordings and of the streams’ windows that it is to judge'),
   agreed: z.int().min(0).describe('Windows of which it said the same'),
@@ -32,7 +32,7 @@ export const shadowFiguresSchema = z.object({
 export type ShadowFigures = z.infer<typeof shadowFiguresSchema>;
 
 /** A version as `GET /models` lists it. */
-export const modelSummarySchema = z.object({
+const modelSummarySchema = z.object({
   version: z.string(),
   status: z
     .enum(['served', 'previous', 'candidate', 'corrupt'])

@@ -40,7 +40,7 @@ export type CloseCode = (typeof closeCodes)[keyof typeof closeCodes];
 export const streamProtocol = 'earshot.v1';
 export const keyProtocolPrefix = 'earshot.key.';
 
-export const encodings = ['pcm_s16le', 'pcm_f32le', 'container'] as const;
+const encodings = ['pcm_s16le', 'pcm_f32le', 'container'] as const;
 
 /**
  * When a sound counts as one event. All in seconds and probabilities, so that the hop changes nothing of

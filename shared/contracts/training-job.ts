@@ -24,10 +24,10 @@ function listsOf<S extends Readonly<Record<string, z.ZodType>>>(shape: S): Lists
 }
 
 /** What is not given is the architecture's own; a list makes one run of each combination. */
-export const jobHyperparametersSchema = z.strictObject(listsOf(tunableHyperparameters));
+const jobHyperparametersSchema = z.strictObject(listsOf(tunableHyperparameters));
 export type JobHyperparameters = z.infer<typeof jobHyperparametersSchema>;
 
-export const jobProtocolSchema = trainingProtocolSchema.pick({
+const jobProtocolSchema = trainingProtocolSchema.pick({
   testFold: true,
   validationFold: true,
   crossValidate: true,

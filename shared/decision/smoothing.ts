@@ -2,7 +2,7 @@
  * A time span in which the smoothed value only rises or only falls. Times are relative to the start of
  * the ramp.
  */
-export interface Piece {
+interface Piece {
   readonly startSeconds: number;
   readonly endSeconds: number;
   readonly startValue: number;

@@ -5,7 +5,7 @@
  */
 
 /** A reference to a module's attribute, `torch._utils _rebuild_tensor_v2`; never looked up. */
-export interface PickleGlobal {
+interface PickleGlobal {
   readonly global: string;
 }
 

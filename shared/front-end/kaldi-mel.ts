@@ -2,7 +2,7 @@ import { createPowerSpectrum } from './power-spectrum';
 import { encoderBands } from '../encoder/mobile-net';
 
 /** Sample rate of the encoder's input, Hz. */
-export const encoderSampleRate = 32_000;
+const encoderSampleRate = 32_000;
 /** Hop between frames in samples: 10 ms. */
 export const encoderHopSamples = 320;
 /** Minimum input in samples, 0.5 s; a shorter one is padded with zeros. */
@@ -16,13 +16,13 @@ const highestHz = 15_000;
 const powerFloor = 1e-5;
 
 /** A triangular filter: weights of the spectrum's bins from `first` on. */
-export interface Band {
+interface Band {
   readonly first: number;
   readonly weights: Float64Array;
 }
 
 /** 128 triangles of height 1, equally spaced on the mel scale of Kaldi from 0 to 15 kHz. */
-export const kaldiBands: readonly Band[] = Array.from({ length: encoderBands }, (_, band) => {
+const kaldiBands: readonly Band[] = Array.from({ length: encoderBands }, (_, band) => {
   const spacing = melOf(highestHz) / (encoderBands + 1);
   const heights = Float64Array.from({ length: fftSamples / 2 }, (_, bin) => {
     const mel = melOf((bin * encoderSampleRate) / fftSamples) / spacing;
@@ -36,7 +36,7 @@ export const kaldiBands: readonly Band[] = Array.from({ length: encoderBands }, 
 });
 
 /** The window function of a frame: a symmetric Hann window of 800 samples in the middle of 1,024. */
-export const kaldiWindow: Float64Array = Float64Array.from({ length: fftSamples }, (_, i) => {
+const kaldiWindow: Float64Array = Float64Array.from({ length: fftSamples }, (_, i) => {
   const k = i - (fftSamples - hannSamples) / 2;
   return k < 0 || k >= hannSamples ? 0 : 0.5 - 0.5 * Math.cos((2 * Math.PI * k) / (hannSamples - 1));
 });

@@ -4,7 +4,7 @@ import type { JobRequest } from '../contracts/job-kinds';
 import { AppError } from '../errors/app-error';
 
 /** A job with the fields that only its queue needs. */
-export const jobRecordSchema = z.strictObject({
+const jobRecordSchema = z.strictObject({
   job: jobSchema,
   /** Increases with each change. A writer names the revision that it has read. */
   revision: z.int().positive(),

@@ -1,6 +1,6 @@
 import type { JobRecord, UnreadableRecord } from './job-record';
 
-export interface StoredRecords {
+interface StoredRecords {
   /** In the order of submission. */
   readonly records: readonly JobRecord[];
   readonly unreadable: readonly UnreadableRecord[];

@@ -93,7 +93,7 @@ function withErrorRecord(client: Redis): Redis {
 }
 
 /** Returns why a connection is down; undefined while it is up. */
-export function connectionError(client: Redis): Error | undefined {
+function connectionError(client: Redis): Error | undefined {
   return client.status === 'ready' ? undefined : lastErrors.get(client);
 }
 

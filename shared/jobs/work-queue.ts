@@ -6,7 +6,7 @@ import type { JobRecord } from './job-record';
 /** The name of Bull's queue; its list is `bull:training:wait`. */
 export const queueName = 'training';
 
-export interface WorkItem {
+interface WorkItem {
   /** Of the job. */
   readonly id: string;
   /** The step of the job; the field has the name that it has in stored records. */

@@ -19,7 +19,7 @@ export interface Version {
 }
 
 /** A folder in models/ that cannot be served, with the reason. */
-export interface BrokenVersion {
+interface BrokenVersion {
   readonly name: string;
   readonly problem: string;
 }

@@ -13,7 +13,7 @@ export interface Resampler {
  * Computes the output samples first…first+count−1. `signal` starts at the absolute input index
  * `signalStart`, with silence around it.
  */
-export type ComputeOutputs = (
+type ComputeOutputs = (
   first: number,
   count: number,
   signal: Float32Array,
@@ -192,7 +192,7 @@ function computeBatch(
 }
 
 /** Returns the number of samples that `inputSamples` become. */
-export function resampledLength(inputSamples: number, fromHz: number, toHz: number): number {
+function resampledLength(inputSamples: number, fromHz: number, toHz: number): number {
   return Math.round((inputSamples * toHz) / fromHz);
 }
 

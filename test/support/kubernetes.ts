@@ -12,7 +12,7 @@ export const components = readdirSync(join(manifestsFolder, 'components')).sort(
 
 export type Labels = Readonly<Record<string, string>>;
 
-export interface Probe {
+interface Probe {
   httpGet: { path: string; port: string | number };
   periodSeconds: number;
   timeoutSeconds: number;
@@ -51,7 +51,7 @@ export interface Container {
   volumeMounts: { name: string; mountPath: string; readOnly?: boolean; subPath?: string }[];
 }
 
-export interface Volume {
+interface Volume {
   name: string;
   persistentVolumeClaim?: { claimName: string };
   emptyDir?: { sizeLimit: string };

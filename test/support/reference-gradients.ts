@@ -48,7 +48,7 @@ interface BlockPass {
 }
 
 /** What follows the trunk, for one clip. */
-export interface HeadPass {
+interface HeadPass {
   readonly logits: Float64Array;
   /** Adds the weights' gradients. @returns the tokens' */
   backward(dLogits: Float64Array): Float64Array;

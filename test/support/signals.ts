@@ -23,7 +23,7 @@ export function tone(hertz: number, sampleRate: number, samples: number, amplitu
  * A sound that is known at every moment, with no energy near its ends or above 3.3 kHz: three tones that
  * swell and fade.
  */
-export function swellAt(seconds: number, lengthSeconds: number): number {
+function swellAt(seconds: number, lengthSeconds: number): number {
   if (seconds <= 0 || seconds >= lengthSeconds) return 0;
   const envelope = sin((PI * seconds) / lengthSeconds) ** 4;
   const sum = [440, 1_250, 3_100].reduce(

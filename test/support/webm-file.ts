@@ -38,7 +38,7 @@ export function unsigned(id: string, value: number): Buffer {
   return element(id, body);
 }
 
-export const ebmlHeader = element('1a45dfa3', element('4282', Buffer.from('webm')));
+const ebmlHeader = element('1a45dfa3', element('4282', Buffer.from('webm')));
 
 export interface TrackOptions {
   readonly codec?: string;

@@ -31,7 +31,7 @@ export interface Caller {
   readonly admin: boolean;
 }
 
-export interface CallerHeaders {
+interface CallerHeaders {
   readonly authorization?: string | undefined;
   readonly 'sec-websocket-protocol'?: string | undefined;
 }

@@ -24,7 +24,7 @@ export interface ClassifyDeps {
   readonly metrics: Metrics;
 }
 
-export interface ClassifyOptions {
+interface ClassifyOptions {
   readonly topK: number;
   /** How many of AudioSet's tags to name. */
   readonly tags: number;

@@ -11,7 +11,7 @@ import type { Outbox } from './outbox';
 import type { StreamJudgement } from './window-judge';
 
 /** Seconds after which a client may reconnect when the service shuts down. */
-export const drainRetrySeconds = 5;
+const drainRetrySeconds = 5;
 
 export interface ReporterDeps {
   readonly metrics: Metrics;

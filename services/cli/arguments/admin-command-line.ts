@@ -32,10 +32,10 @@ const trainSchema = z.strictObject({
   detach: z.boolean().default(false),
 });
 
-export type PlainOptions = z.infer<typeof plainSchema>;
+type PlainOptions = z.infer<typeof plainSchema>;
 export type TrainOptions = z.infer<typeof trainSchema>;
 
-export type JobsAction = 'list' | 'show' | 'follow' | 'cancel' | 'resume';
+type JobsAction = 'list' | 'show' | 'follow' | 'cancel' | 'resume';
 
 export type AdminCommand =
   | { readonly verb: 'train'; readonly options: TrainOptions }

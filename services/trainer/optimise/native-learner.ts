@@ -59,12 +59,7 @@ function zerosLike(values: WeightValues): WeightValues {
  * @param slice clips that share a mask
  * @returns [size, 1 + places]
  */
-export function dropoutMasks(
-  stepSeed: number,
-  size: number,
-  places: readonly string[],
-  slice: number,
-): Uint32Array {
+function dropoutMasks(stepSeed: number, size: number, places: readonly string[], slice: number): Uint32Array {
   const masks = new Uint32Array(size * (1 + places.length));
   for (let clip = 0; clip < size; clip++) {
     const slot = clip % slice;

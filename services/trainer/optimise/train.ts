@@ -36,7 +36,7 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface BatchProgress {
+interface BatchProgress {
   readonly epoch: number;
   readonly clipsDone: number;
   readonly clips: number;

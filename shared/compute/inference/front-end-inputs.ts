@@ -5,7 +5,7 @@ import { createEncoder } from './encoder';
 import type { LoadedEngine } from '../provide/load-engine';
 
 /** What networks are given of some windows. */
-export interface Inputs {
+interface Inputs {
   /**
    * One input of `inputLength(frontEnd)` after the other, window after window; overwritten by the next call.
    */

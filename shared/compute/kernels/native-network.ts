@@ -13,7 +13,7 @@ import {
 } from './kernels-addon';
 
 /** A batch as the kernels take it. */
-export interface NativeBatch {
+interface NativeBatch {
   /** [size, inputs], finite */
   readonly features: Float32Array;
   readonly labels: Int32Array;

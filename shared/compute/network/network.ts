@@ -5,7 +5,7 @@ import type { NetworkConfig } from '../../contracts/architecture';
  * How a parameter starts: uniform in ±1/√fanIn (PyTorch's default for linear and convolution), or a
  * constant.
  */
-export type Initialisation = { readonly fanIn: number } | { readonly constant: number } | 'standard-normal';
+type Initialisation = { readonly fanIn: number } | { readonly constant: number } | 'standard-normal';
 
 export interface Parameter {
   /** `conv1/kernel`: the layer's name, a slash, the parameter's. */

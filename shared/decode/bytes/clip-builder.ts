@@ -9,7 +9,7 @@ import { createSignalPath } from '../../signal/signal-path';
 import { createWorkBudget, workNs, type WorkBudget } from './work-budget';
 
 /** What a decoder knows of a stream before its first sample. */
-export interface StreamFormat extends Omit<SourceFormat, 'durationSeconds'> {
+interface StreamFormat extends Omit<SourceFormat, 'durationSeconds'> {
   /**
    * Samples per channel according to the header. A clip that would be too long is refused before it is
    * decoded.

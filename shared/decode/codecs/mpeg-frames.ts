@@ -1,7 +1,7 @@
 import { formatError } from '../bytes/format-error';
 
 /** The content of a four-byte MPEG audio frame header (ISO/IEC 11172-3, 13818-3). */
-export interface MpegHeader {
+interface MpegHeader {
   readonly codec: 'mp1' | 'mp2' | 'mp3';
   readonly sampleRate: number;
   readonly channels: 1 | 2;
@@ -56,7 +56,7 @@ function readRates(
  * Parses the header at `at`; undefined where there is none. Free-format streams (bit rate 0) are not
  * supported.
  */
-export function parseMpegHeader(bytes: Uint8Array, at: number): MpegHeader | undefined {
+function parseMpegHeader(bytes: Uint8Array, at: number): MpegHeader | undefined {
   if (at + 4 > bytes.length || bytes[at] !== 0xff || (bytes[at + 1]! & 0xe0) !== 0xe0) return undefined;
   const [second, third, fourth] = [bytes[at + 1]!, bytes[at + 2]!, bytes[at + 3]!];
   const rates = readRates(second, third);

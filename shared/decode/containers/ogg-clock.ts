@@ -3,7 +3,7 @@ import { maxLeadSeconds } from './track-clock';
 /**
  * The gap before a page and the padding at its end, in samples, as computed from its stated position.
  */
-export interface PagePlace {
+interface PagePlace {
   /** Missing samples before the page. */
   readonly hole: number;
   /** Samples at the end of the page that are not played. */

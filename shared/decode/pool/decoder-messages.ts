@@ -26,14 +26,14 @@ export interface DecodeMessage {
 export type ToDecoderThread = DecodeMessage | { readonly kind: 'cancel' };
 
 /** The first message of a thread: it is ready for recordings. */
-export interface DecoderStarted {
+interface DecoderStarted {
   readonly kind: 'started';
   /** The operating system's id of the thread; undefined where unknown. */
   readonly threadId: number | undefined;
 }
 
 /** The recording is now being decoded by a process of its own. */
-export interface DecoderChild {
+interface DecoderChild {
   readonly kind: 'child';
   readonly pid: number;
 }

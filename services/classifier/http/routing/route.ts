@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { ErrorCode } from '../../../../shared/errors/app-error';
 import type { Caller } from '../../access/api-keys';
 
-export type Method = 'get' | 'post' | 'delete';
+type Method = 'get' | 'post' | 'delete';
 export type Json = Record<string, unknown>;
 
 /** A request to a route: what came with it, checked as the route's record says. */
@@ -34,7 +34,7 @@ export interface NamedSchema {
 /**
  * A JSON body. Where it may be absent it counts as `{}`, and its Content-Type is not looked at.
  */
-export interface JsonBody<Body extends z.ZodType = z.ZodType> {
+interface JsonBody<Body extends z.ZodType = z.ZodType> {
   readonly json: string;
   /** What the document shows. */
   readonly shown: z.ZodType;
@@ -45,7 +45,7 @@ export interface JsonBody<Body extends z.ZodType = z.ZodType> {
 }
 
 /** A body that the route reads by itself: what the document says of it, by media type. */
-export interface OtherBody {
+interface OtherBody {
   readonly content: Json;
 }
 

@@ -1,7 +1,7 @@
 import { prefersDark } from '../elements/dom.js';
 
 /** Peak amplitudes of equal parts of a recording, in [0, 1]; a part for each bar of the waveform. */
-export type Peaks = Float32Array;
+type Peaks = Float32Array;
 
 /** Hz; enough to draw a waveform. A long recording at its full rate would not fit a phone's memory. */
 const drawingRate = 8000;
@@ -17,7 +17,7 @@ export async function readSound(bytes: ArrayBuffer): Promise<AudioBuffer | undef
   }
 }
 
-export function peaksOf(sound: AudioBuffer, count: number): Peaks {
+function peaksOf(sound: AudioBuffer, count: number): Peaks {
   const peaks = new Float32Array(count);
   for (let channel = 0; channel < sound.numberOfChannels; channel += 1) {
     const samples = sound.getChannelData(channel);

@@ -2,8 +2,8 @@ import type { Prediction } from '../../../../shared/contracts/classification.js'
 import { AppError, type ErrorCode } from '../../../../shared/errors/app-error.js';
 
 /** Labels that are no classes: for windows without sound, and for windows without a known sound. */
-export const silenceLabel = 'silence';
-export const unknownLabel = 'unknown';
+const silenceLabel = 'silence';
+const unknownLabel = 'unknown';
 
 /** Text for a label: `crying_baby` becomes «Crying baby». */
 export function labelText(label: string): string {
