@@ -81,7 +81,7 @@ export interface ServiceLimits {
   readonly maxDatasetFiles: number;
   readonly stream: typeof streamTuning;
   /** Of open connections; what is absent is as much as the process may have. */
-  readonly connections: Pick<ConnectionLimits, 'most' | 'unreadMs'>;
+  readonly connections: Pick<ConnectionLimits, 'maxConnections' | 'unreadMs'>;
 }
 
 const serviceLimits: ServiceLimits = {

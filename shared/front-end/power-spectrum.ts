@@ -35,13 +35,13 @@ export function createPowerSpectrum(size: number): PowerSpectrum {
     }
     const [re, im] = transform(real, imaginary);
     for (let k = 0; k < out.length; k++) {
-      const here = k === half ? 0 : k;
-      const there = here === 0 ? 0 : half - here;
+      const bin = k === half ? 0 : k;
+      const mirrored = bin === 0 ? 0 : half - bin;
       // The spectra of the even and odd samples are the Hermitian and anti-Hermitian parts of Z.
-      const evenRe = 0.5 * (re[here]! + re[there]!);
-      const evenIm = 0.5 * (im[here]! - im[there]!);
-      const oddRe = 0.5 * (im[here]! + im[there]!);
-      const oddIm = 0.5 * (re[there]! - re[here]!);
+      const evenRe = 0.5 * (re[bin]! + re[mirrored]!);
+      const evenIm = 0.5 * (im[bin]! - im[mirrored]!);
+      const oddRe = 0.5 * (im[bin]! + im[mirrored]!);
+      const oddIm = 0.5 * (re[mirrored]! - re[bin]!);
       const sumRe = evenRe + cosines[k]! * oddRe - sines[k]! * oddIm;
       const sumIm = evenIm + cosines[k]! * oddIm + sines[k]! * oddRe;
       out[k] = sumRe * sumRe + sumIm * sumIm;

@@ -55,7 +55,7 @@ export interface HarnessOptions {
   /** Admins must send `harnessAdminKey`; else, without a file of keys, everybody is one. */
   readonly adminsOnly?: boolean;
   readonly trustedProxies?: string;
-  readonly connections?: Pick<ConnectionLimits, 'most' | 'unreadMs'>;
+  readonly connections?: Pick<ConnectionLimits, 'maxConnections' | 'unreadMs'>;
   readonly maxHeldBytes?: number;
   readonly jobs?: JobQueue;
   readonly datasets?: { readonly folder: string } & Partial<IntakeLimits>;

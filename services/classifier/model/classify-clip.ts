@@ -90,13 +90,13 @@ async function judgeClip(
   const hopSeconds = options.hopSeconds ?? format.windowSeconds / 2;
   checkHop(hopSeconds, clip, format, deps.maxWindows);
   const windows = sliceWindows(clip.samples, clip.sampleRate, format.windowSeconds, hopSeconds);
-  const saying = { topK: options.topK, topTags: options.tags };
+  const shown = { topK: options.topK, topTags: options.tags };
   let inferenceMs = 0;
   let queueMs = 0;
   const judgements = await judgeWindows(
     windows.map(({ samples }) => samples),
     {
-      ...saying,
+      ...shown,
       manifest,
       turns: deps.turns,
       caller: options.caller,
@@ -116,7 +116,7 @@ async function judgeClip(
   const judged = judgements.map((judgement) => judgement!);
   const overall = verdictOfWindows(
     judged.map(({ scores, level }) => ({ ...scores, ...level })),
-    verdictOptions(manifest, saying),
+    verdictOptions(manifest, shown),
   );
   deps.decoder.recycle(clip);
   deps.metrics.queueSeconds.observe(queueMs / 1000);

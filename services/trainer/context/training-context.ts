@@ -130,8 +130,8 @@ async function loadTrainingEngine(
     const found = await findEncoder(encoder, cacheFolder);
     const encoderFile = found ?? (await fetchEncoder({ wish: encoder, cacheFolder, signal }));
     line.close();
-    const here = encoderFile === undefined ? choice : { ...choice, encoderFile };
-    return withEncoder(await loadScoringEngine(here, { architecture: 'encoder' }), frontEnds);
+    const chosen = encoderFile === undefined ? choice : { ...choice, encoderFile };
+    return withEncoder(await loadScoringEngine(chosen, { architecture: 'encoder' }), frontEnds);
   }
   line.close();
   if (choice.kind === 'wasm') {

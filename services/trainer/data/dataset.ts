@@ -77,7 +77,7 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
   const { classes, problems, warnings } = classesOf(listing);
   const { loaded, faults } = await loadClips(listing, options);
   const all = new ProblemList();
-  for (const some of [listing.problems, problems, listing.missing]) all.addAll(some);
+  for (const list of [listing.problems, problems, listing.missing]) all.addAll(list);
   for (const fault of faults) all.add(fault);
   if (all.count > 0) throw invalidDataset(options.folder, all);
   const ordered = loaded.sort((a, b) => (a.row.filename < b.row.filename ? -1 : 1));

@@ -42,7 +42,7 @@ export function splitFolds(
 }
 
 /** Networks of a version, and so the splits that leave a source out. */
-const mostSplits = 64;
+const maxSplits = 64;
 
 /**
  * Whether a class has so few sources that the folds that were made of them are fewer than the usual
@@ -63,7 +63,7 @@ export function foldedBySource(dataset: Dataset, testFold: number | null): Datas
     source,
     category: String(label),
   }));
-  const numbers = foldEachSource(unfolded, mostSplits);
+  const numbers = foldEachSource(unfolded, maxSplits);
   const isBehindTest = (fold: number): boolean => testFold !== null && fold >= testFold;
   const folds = new Map(
     others.map((clip, index) => [clip, numbers[index]! + (isBehindTest(numbers[index]!) ? 1 : 0)]),

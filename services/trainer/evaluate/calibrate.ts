@@ -83,7 +83,7 @@ export function knownScores({ logits, evidence }: ClipAnswers, temperature: numb
 }
 
 function highest(row: Float32Array): number {
-  return row.reduce((most, value) => Math.max(most, value), 0);
+  return row.reduce((highest, value) => Math.max(highest, value), 0);
 }
 
 type ScoresByKind = readonly (readonly [kind: string, scores: readonly number[]])[];

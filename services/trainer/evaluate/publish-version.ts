@@ -74,8 +74,8 @@ export async function publishVersion(
     'report.html': renderReportHtml(report),
   };
   return registry.publish(manifest, content).catch(async (error: unknown) => {
-    const there = await registry.read(manifest.version).catch(() => undefined);
-    if (there?.manifest.weights.sha256 === manifest.weights.sha256) return there;
+    const existing = await registry.read(manifest.version).catch(() => undefined);
+    if (existing?.manifest.weights.sha256 === manifest.weights.sha256) return existing;
     throw error;
   });
 }

@@ -10,7 +10,7 @@ import { fitHead, logitsOf, roughTolerance } from './fit-head';
 /** What a penalty is chosen from, half a decade apart. */
 const penaltyGrid = [10, 30, 100, 300, 1000] as const;
 /** Parts that recordings are dealt into where folds cannot judge. */
-const mostParts = 5;
+const maxParts = 5;
 
 export type JudgedClip = Pick<ClipFeatures, 'label' | 'fold' | 'source' | 'features'>;
 
@@ -110,9 +110,9 @@ function partsOf(clips: readonly JudgedClip[]): Map<string, number> {
   const dealt = new Map<number, number>();
   for (const { label, source } of clips) {
     if (parts.has(source)) continue;
-    const turn = dealt.get(label) ?? 0;
-    parts.set(source, turn % mostParts);
-    dealt.set(label, turn + 1);
+    const position = dealt.get(label) ?? 0;
+    parts.set(source, position % maxParts);
+    dealt.set(label, position + 1);
   }
   return parts;
 }

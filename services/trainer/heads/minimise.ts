@@ -98,5 +98,5 @@ function difference(a: Float64Array, b: Float64Array): Float64Array {
 }
 
 function largest(values: Float64Array): number {
-  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return values.reduce((highest, value) => Math.max(highest, Math.abs(value)), 0);
 }

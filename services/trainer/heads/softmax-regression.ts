@@ -92,7 +92,7 @@ function penalisedLoss(weights: Float64Array, gradient: Float64Array, problem: P
 
 /** Turns scores into probabilities minus the one-hot label. @returns the cross-entropy */
 function toErrors(scores: Float64Array, label: number): number {
-  const highest = scores.reduce((most, score) => Math.max(most, score), -Infinity);
+  const highest = scores.reduce((max, score) => Math.max(max, score), -Infinity);
   const own = scores[label]! - highest;
   let sum = 0;
   for (let c = 0; c < scores.length; c++) sum += scores[c] = Math.exp(scores[c]! - highest);

@@ -17,8 +17,8 @@ export function combinationsOf(request: TrainingJobRequest): TrainingJobRequest[
 }
 
 /**
- * The runs of a job: a combination after the other, of each its validation folds. A job of one run has
- * none but itself.
+ * The runs of a job: one for each combination of hyperparameters and each fold that validates, in this
+ * order. A job of one run has no other.
  * @param folds of the dataset, in order
  * @throws AppError invalid-configuration when they are too many
  */
@@ -47,10 +47,12 @@ export function bestCombination(
   accuracies: readonly number[],
 ): TrainingJobRequest {
   const combinations = combinationsOf(request);
-  const each = accuracies.length / combinations.length;
+  const perCombination = accuracies.length / combinations.length;
   const means = combinations.map(
     (_, index) =>
-      accuracies.slice(index * each, (index + 1) * each).reduce((sum, accuracy) => sum + accuracy, 0) / each,
+      accuracies
+        .slice(index * perCombination, (index + 1) * perCombination)
+        .reduce((sum, accuracy) => sum + accuracy, 0) / perCombination,
   );
   return combinations[means.indexOf(Math.max(...means))]!;
 }

@@ -28,9 +28,9 @@ const options: readonly Option[] = optionsOf(trainingRequestSchema, []);
 function optionsOf({ shape }: z.ZodObject, path: readonly string[]): Option[] {
   return Object.entries<z.ZodType>(shape as Record<string, z.ZodType>).flatMap(([name, schema]) => {
     const described = describeSchema(schema);
-    const here = [...path, name];
-    if (described.core instanceof z.ZodObject) return optionsOf(described.core, here);
-    return [{ ...described, path: here, flag: kebabCase(name) }];
+    const fieldPath = [...path, name];
+    if (described.core instanceof z.ZodObject) return optionsOf(described.core, fieldPath);
+    return [{ ...described, path: fieldPath, flag: kebabCase(name) }];
   });
 }
 

@@ -50,6 +50,6 @@ function sweep(length: number, low: number, high: number, sampleRate: number): F
 }
 
 function scaled(samples: Float32Array, peak: number): Float32Array {
-  const highest = samples.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const highest = samples.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
   return samples.map((value) => (value * peak) / highest);
 }

@@ -51,7 +51,7 @@ async function openOpus(head: OggHead, builder: ClipBuilder): Promise<StreamRead
   return {
     read(page) {
       for (const piece of piecesOf(page)) {
-        if (piece.kind === 'hole') builder.pushSilence(piece.samples);
+        if (piece.kind === 'gap') builder.pushSilence(piece.samples);
         if (piece.kind === 'packet') builder.push(player.decode(piece.packet, piece.discardSamples));
       }
     },
@@ -76,8 +76,8 @@ async function openVorbis(head: OggHead, builder: ClipBuilder): Promise<StreamRe
       const samples = sound[0]?.length ?? 0;
       if (samples > 0 && sound.length < channels)
         throw formatError('Ogg', page.byteOffset, 'a packet lacks channels');
-      const { hole, discard } = clock.place({ ...page, samples });
-      if (hole > 0) builder.pushSilence(hole);
+      const { gap, discard } = clock.place({ ...page, samples });
+      if (gap > 0) builder.pushSilence(gap);
       if (samples > discard) builder.push(sound.map((channel) => channel.subarray(0, samples - discard)));
     },
     free() {
@@ -103,8 +103,8 @@ function openFlac(head: OggHead, builder: ClipBuilder): StreamReader {
         return frame.channels;
       });
       const samples = decoded.reduce((sum, frame) => sum + frame[0]!.length, 0);
-      const { hole } = clock.place({ ...page, samples });
-      if (hole > 0) builder.pushSilence(hole);
+      const { gap } = clock.place({ ...page, samples });
+      if (gap > 0) builder.pushSilence(gap);
       for (const frame of decoded) builder.push(frame);
     },
     free() {

@@ -13,8 +13,8 @@ export function createOggOpusReader(streamCount: number): (page: OggPackets) => 
     const packets = page.packets.filter((packet) => !hasTextAt(packet, 0, 'OpusTags'));
     const lengths = packets.map((packet) => opusPacketSamples(packet, streamCount) ?? 0);
     const samples = lengths.reduce((sum, length) => sum + length, 0);
-    const { hole, discard } = clock.place({ ...page, samples });
-    if (hole > 0) yield { kind: 'hole', samples: hole };
+    const { gap, discard } = clock.place({ ...page, samples });
+    if (gap > 0) yield { kind: 'gap', samples: gap };
     let left = samples;
     for (const [index, packet] of packets.entries()) {
       left -= lengths[index]!;

@@ -5,7 +5,7 @@ import { maxLeadSeconds } from './track-clock';
  */
 interface PagePlace {
   /** Missing samples before the page. */
-  readonly hole: number;
+  readonly gap: number;
   /** Samples at the end of the page that are not played. */
   readonly discard: number;
 }
@@ -32,7 +32,7 @@ const maxHoleSeconds = 3600;
 /** Where no page is missing, a shorter jump counts as rounding of the encoder. */
 const minJumpSeconds = 0.1;
 
-const nothing: PagePlace = { hole: 0, discard: 0 };
+const nothing: PagePlace = { gap: 0, discard: 0 };
 
 /**
  * Compares the positions that a stream's pages state with the samples in them. Many encoders write wrong
@@ -56,11 +56,11 @@ export function createOggClock(unitsPerSecond: number): OggClock {
     position = granule;
     const late = granule - samples;
     const isLate = late >= minJumpSeconds * unitsPerSecond && late <= maxLeadSeconds * unitsPerSecond;
-    if (isLate && isAccompanied && follows) return { hole: late, discard: 0 };
-    return isLast && granule > 0 && granule < samples ? { hole: 0, discard: samples - granule } : nothing;
+    if (isLate && isAccompanied && follows) return { gap: late, discard: 0 };
+    return isLast && granule > 0 && granule < samples ? { gap: 0, discard: samples - granule } : nothing;
   }
 
-  function isHole(jump: number, follows: boolean): boolean {
+  function isGap(jump: number, follows: boolean): boolean {
     const seconds = jump / unitsPerSecond;
     return hasMatched && jump > 0 && seconds <= maxHoleSeconds && (!follows || seconds >= minJumpSeconds);
   }
@@ -76,13 +76,13 @@ export function createOggClock(unitsPerSecond: number): OggClock {
       if (position === undefined) return begin(page, held);
       const jump = granule - position - held;
       position = granule;
-      if (isHole(jump, follows)) return { hole: jump, discard: 0 };
+      if (isGap(jump, follows)) return { gap: jump, discard: 0 };
       const isPadding = hasMatched && isLast && jump < 0 && -jump <= held;
       const discard = isPadding ? Math.min(samples, -jump) : 0;
       // The first page of a stream that was joined later has no position to compare with; the next page
       // decides.
       hasMatched = jump === 0;
-      return { hole: 0, discard };
+      return { gap: 0, discard };
     },
   };
 }

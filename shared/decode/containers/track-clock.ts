@@ -46,7 +46,7 @@ export class TrackClock {
    * @param seconds time of the next samples from the start of the recording
    * @returns number of samples of silence before them
    */
-  holeBefore(seconds: number): number {
+  gapBefore(seconds: number): number {
     const ahead = seconds - this.#originSeconds - this.seconds;
     const late = ahead > this.#wrapSeconds / 2 ? ahead - this.#wrapSeconds : ahead;
     if (late < -resetSeconds) this.#originSeconds += ahead;

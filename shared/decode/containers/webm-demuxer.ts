@@ -44,8 +44,8 @@ const defaultTickSeconds = 0.001;
  * Maximum total of the gaps: this many seconds plus this many times the audio (a sender may pause while
  * it is quiet).
  */
-const maxHolesSeconds = 3600;
-const holesPerSound = 30;
+const maxGapsSeconds = 3600;
+const gapsPerSound = 30;
 
 /** Returns the error for WebM, in an upload or a stream, that starts after its header. */
 export function headMissing(): AppError {
@@ -115,7 +115,7 @@ export function createWebmDemuxer(): OpusDemuxer {
   /** Bytes in blocks before any list of tracks. */
   let headlessBytes = 0;
   /** Samples of all files at 48 kHz. */
-  let holes = 0;
+  let gaps = 0;
   let sound = 0;
 
   function fail(why: string): never {
@@ -148,19 +148,19 @@ export function createWebmDemuxer(): OpusDemuxer {
   }
 
   function* insertGap(atSeconds: number): Generator<OpusPiece> {
-    const samples = file.clock.holeBefore(atSeconds);
+    const samples = file.clock.gapBefore(atSeconds);
     if (samples === 0) return;
     yield* release(0);
-    holes += samples;
-    if (holes > maxHolesSeconds * opusRate + holesPerSound * sound) {
+    gaps += samples;
+    if (gaps > maxGapsSeconds * opusRate + gapsPerSound * sound) {
       throw new AppError(
         'undecodable-audio',
         `The WebM stream’s clock jumps by ${Math.round(samples / opusRate)} s: ` +
-          `pauses of up to ${maxHolesSeconds} s in all are taken. Start a new stream instead.`,
+          `pauses of up to ${maxGapsSeconds} s in all are taken. Start a new stream instead.`,
       );
     }
     file.clock.advance(samples);
-    yield { kind: 'hole', samples };
+    yield { kind: 'gap', samples };
   }
 
   function* readBlock(block: Uint8Array, head: BlockHead, track: OpusTrack): Generator<OpusPiece> {

@@ -65,16 +65,16 @@ export class TrackSound implements MkaListener {
     const samples = channels[0]?.length ?? 0;
     const seconds = atSeconds + this.#options.leadSeconds;
     this.#beginClock(seconds);
-    const hole = this.#clock.holeBefore(seconds);
-    this.#assertShort(hole);
-    this.#clock.advance(hole + samples);
+    const gap = this.#clock.gapBefore(seconds);
+    this.#assertShort(gap);
+    this.#clock.advance(gap + samples);
     if (this.#held !== undefined && channels.every(isSilent)) {
-      this.#held += hole + samples;
+      this.#held += gap + samples;
       if (this.#isTooLong(this.#held)) this.release();
       return;
     }
     this.release();
-    if (hole > 0) this.#builder.pushSilence(hole);
+    if (gap > 0) this.#builder.pushSilence(gap);
     this.#builder.push(channels);
   }
 
@@ -103,13 +103,13 @@ export class TrackSound implements MkaListener {
    * Refuses a gap that makes the recording too long, with its position, because a listener would not
    * expect that length.
    */
-  #assertShort(hole: number): void {
+  #assertShort(gap: number): void {
     const { maxSeconds } = this.#options;
-    const [from, holeSeconds] = [this.#clock.seconds, hole / (this.#track?.sampleRate ?? 1)];
-    if (hole === 0 || from + holeSeconds <= maxSeconds) return;
+    const [from, gapSeconds] = [this.#clock.seconds, gap / (this.#track?.sampleRate ?? 1)];
+    if (gap === 0 || from + gapSeconds <= maxSeconds) return;
     throw new AppError(
       'clip-too-long',
-      `The recording’s clock jumps by ${Math.round(holeSeconds)} s behind ${from.toFixed(1)} s of sound, ` +
+      `The recording’s clock jumps by ${Math.round(gapSeconds)} s behind ${from.toFixed(1)} s of sound, ` +
         `so that it is longer than the ${maxSeconds} s that are taken; send the parts on their own.`,
       { details: { maxSeconds } },
     );

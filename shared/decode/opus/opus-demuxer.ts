@@ -5,7 +5,7 @@ export type OpusPiece =
   /** A packet; the last `discardSamples` of it, at 48 kHz, are not played. */
   | { readonly kind: 'packet'; readonly packet: Uint8Array; readonly discardSamples: number }
   /** Missing audio of this length, in samples at 48 kHz, to be replaced by silence. */
-  | { readonly kind: 'hole'; readonly samples: number }
+  | { readonly kind: 'gap'; readonly samples: number }
   | { readonly kind: 'end' };
 
 /** Takes the bytes of a container in chunks. The arrays that it yields belong to the caller. */

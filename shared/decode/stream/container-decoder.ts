@@ -78,7 +78,7 @@ export function createContainerDecoder(): StreamDecoder {
         continue;
       }
       if (samples > 0) yield flush();
-      if (piece.kind === 'hole') {
+      if (piece.kind === 'gap') {
         yield* silence(piece.samples);
         continue;
       }

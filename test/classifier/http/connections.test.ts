@@ -46,7 +46,7 @@ describe('connections', () => {
     ['those with half a head', 'GET /healthz HTTP/1.1\r\nX-Slow: ', ''],
     ['those that say nothing', '', ''],
   ])('of one address have half of all; %s make room, the longest-waiting first', async (_, text, heard) => {
-    await start({ connections: { most: 8 } });
+    await start({ connections: { maxConnections: 8 } });
     const [first, ...others] = await openWith(4, text, heard);
     await openWith(1, health, 'alive');
     await first!.untilClosed();
@@ -59,7 +59,7 @@ describe('connections', () => {
   });
 
   it('of a trusted proxy may be all of them', async () => {
-    await start({ connections: { most: 6 }, trustedProxies: '127.0.0.1' });
+    await start({ connections: { maxConnections: 6 }, trustedProxies: '127.0.0.1' });
     const [first, second] = await openWith(6, health, 'alive');
     await openWith(1, health, 'alive');
     await first!.untilClosed();
@@ -68,7 +68,7 @@ describe('connections', () => {
   });
 
   it('that are answered make room for nobody: the newcomer is refused until one is free', async () => {
-    await start({ connections: { most: 4 } });
+    await start({ connections: { maxConnections: 4 } });
     harness.inference.hold();
     const upload = `${uploadHead(3)}1 1`;
     const busy = [connection(), connection()];

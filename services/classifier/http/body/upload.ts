@@ -85,14 +85,14 @@ function nothingSent(): AppError {
 
 /** @param claimedBytes what the header says, which Node holds a body to; NaN where it says nothing */
 async function readAll(body: BoundedBody, claimedBytes: number): Promise<Uint8Array> {
-  const most = Number.isNaN(claimedBytes) ? Infinity : claimedBytes;
+  const maxBytes = Number.isNaN(claimedBytes) ? Infinity : claimedBytes;
   let bytes = new Uint8Array(0);
   let length = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
     const needed = length + chunk.byteLength;
     if (needed > bytes.byteLength) {
       // It grows with what has come: a claim alone takes no memory.
-      const larger = new Uint8Array(Math.min(most, Math.max(firstBytes, 2 * needed)));
+      const larger = new Uint8Array(Math.min(maxBytes, Math.max(firstBytes, 2 * needed)));
       larger.set(bytes.subarray(0, length));
       bytes = larger;
     }

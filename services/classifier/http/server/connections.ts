@@ -4,7 +4,7 @@ import { CallerCounts } from '../../../../shared/batching/caller-counts';
 import { isTrusted, networkOf, plainAddress, type TrustedProxies } from '../../access/address';
 
 /** Connections at a time, as far as there are file descriptors for them. */
-const mostConnections = 2048;
+const connectionCeiling = 2048;
 /** Descriptors for all else: model files, recordings, what decoders and trainers open. */
 const otherDescriptors = 256;
 /** An answer of which the client takes nothing for so long is given up. */
@@ -13,7 +13,7 @@ const unreadMs = 30_000;
 export interface ConnectionLimits {
   readonly trustedProxies: TrustedProxies;
   /** Connections at most; as many as there can be unless given. */
-  readonly most?: number;
+  readonly maxConnections?: number;
   readonly unreadMs?: number;
   /** A connection was closed to make room, or refused. */
   readonly onRefused?: () => void;
@@ -27,7 +27,7 @@ export interface ConnectionLimits {
  */
 export class Connections {
   readonly #trusted: TrustedProxies;
-  readonly #most: number;
+  readonly #maxConnections: number;
   readonly #unreadMs: number;
   readonly #onRefused: () => void;
   readonly #counts = new CallerCounts();
@@ -35,9 +35,9 @@ export class Connections {
   readonly #waiting = new Map<string, Set<Socket>>();
   readonly #addresses = new WeakMap<Socket, string>();
 
-  constructor({ trustedProxies, most, unreadMs: timeoutMs, onRefused }: ConnectionLimits) {
+  constructor({ trustedProxies, maxConnections, unreadMs: timeoutMs, onRefused }: ConnectionLimits) {
     this.#trusted = trustedProxies;
-    this.#most = most ?? possibleConnections();
+    this.#maxConnections = maxConnections ?? possibleConnections();
     this.#unreadMs = timeoutMs ?? unreadMs;
     this.#onRefused = onRefused ?? (() => undefined);
   }
@@ -48,10 +48,11 @@ export class Connections {
     const address = networkOf(plain);
     const tooMany =
       !isTrusted(this.#trusted, plain) &&
-      this.#counts.of(address) >= this.#most / 2 &&
+      this.#counts.of(address) >= this.#maxConnections / 2 &&
       !this.#makeRoom([address]);
     const isFull =
-      this.#counts.total >= this.#most && !this.#makeRoom([this.#counts.callerWithMost!, undefined]);
+      this.#counts.total >= this.#maxConnections &&
+      !this.#makeRoom([this.#counts.callerWithMost!, undefined]);
     if (tooMany || isFull) {
       this.#onRefused();
       socket.destroy();
@@ -124,8 +125,8 @@ function possibleConnections(): number {
   try {
     const limits = readFileSync('/proc/self/limits', 'utf8');
     const files = Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? Infinity);
-    return Math.min(mostConnections, Math.max(otherDescriptors, files - otherDescriptors));
+    return Math.min(connectionCeiling, Math.max(otherDescriptors, files - otherDescriptors));
   } catch {
-    return mostConnections;
+    return connectionCeiling;
   }
 }

@@ -88,7 +88,7 @@ export function createScopePainter(canvas: HTMLCanvasElement): ScopePainter {
     },
     paint(head, spans, still) {
       const colours = readColours(canvas);
-      const lanes = spans.reduce((most, { lane }) => Math.max(most, lane + 1), minLanes);
+      const lanes = spans.reduce((highest, { lane }) => Math.max(highest, lane + 1), minLanes);
       const height = canvas.clientHeight - lanes * laneHeight - 4;
       // A still picture is filled from the left and starts over; a scrolling one ends at the newest
       // column.

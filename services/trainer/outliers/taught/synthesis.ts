@@ -44,7 +44,7 @@ export function period(levels: readonly number[], uniform: Uniform): Float32Arra
       table[i]! += level * Math.sin((2 * Math.PI * (index + 1) * i) / tableSize + phase);
     }
   });
-  const highest = table.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const highest = table.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
   return table.map((value) => value / highest);
 }
 

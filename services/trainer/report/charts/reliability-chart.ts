@@ -16,7 +16,7 @@ export function reliabilityChart(title: string, { bins }: Reliability): Markup {
     ...axisStyle,
     axisLabel: { ...axisStyle.axisLabel, formatter: tickPercent },
   };
-  const most = Math.max(...bins.map(({ clips }) => clips));
+  const maxClips = Math.max(...bins.map(({ clips }) => clips));
   return drawChart(
     `Reliability ${title}`,
     { width: 300, height: 280 },
@@ -40,7 +40,7 @@ export function reliabilityChart(title: string, { bins }: Reliability): Markup {
           silent: true,
           data: bins.map(({ confidence, accuracy, clips }) => ({
             value: [confidence, accuracy],
-            symbolSize: 5 + 15 * Math.sqrt(clips / most),
+            symbolSize: 5 + 15 * Math.sqrt(clips / maxClips),
           })),
           symbol: 'circle',
           lineStyle: { color: 'var(--first)', width: 1 },
