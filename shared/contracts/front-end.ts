@@ -28,7 +28,7 @@ export type FramesFrontEnd = z.infer<typeof framesFrontEndSchema>;
  * Crops of a log-mel spectrogram, judged one by one and averaged. A crop that is longer than its window
  * goes round: after the last frame comes the first.
  */
-export const logMelFrontEndSchema = z.strictObject({
+const logMelFrontEndSchema = z.strictObject({
   kind: z.literal('log-mel'),
   ...common,
   /**

@@ -1,4 +1,5 @@
 import { windowSamples, type FramesFrontEnd } from '../contracts/front-end';
+import type { InputComputation } from './input-computation';
 
 /** Returns the number of frames in a window, and their length and hop in samples. */
 function frameLayout(frontEnd: FramesFrontEnd): { count: number; length: number; hop: number } {
@@ -12,6 +13,16 @@ function frameLayout(frontEnd: FramesFrontEnd): { count: number; length: number;
   }
   return { count, length, hop };
 }
+
+/** One input per window. */
+export const framesInputs: InputComputation<FramesFrontEnd> = {
+  inputLength: joinedSamples,
+  inputsPerWindow: () => 1,
+  write(window, frontEnd, out, offset) {
+    joinFrames(window, frontEnd, out, offset);
+    return 1;
+  },
+};
 
 /**
  * Returns the samples in the network's input: frames × frame length (the report's: 9 × 16,000 =

@@ -1,4 +1,5 @@
 import { windowSamples, type LogMelFrontEnd } from '../contracts/front-end';
+import type { InputComputation } from './input-computation';
 import { melFilters, type MelFilter } from './mel-filters';
 import { createPowerSpectrum, type PowerSpectrum } from './power-spectrum';
 
@@ -90,6 +91,19 @@ export function logMelCrops(window: Float32Array, frontEnd: LogMelFrontEnd): Flo
     return [crop];
   });
 }
+
+/** An input per audible crop. */
+export const logMelInputs: InputComputation<LogMelFrontEnd> = {
+  inputLength: ({ cropFrames, melBins }) => cropFrames * melBins,
+  inputsPerWindow: ({ crops }) => crops,
+  write(window, frontEnd, out, offset) {
+    const crops = logMelCrops(window, frontEnd);
+    crops.forEach((crop, index) => {
+      out.set(crop, offset + index * crop.length);
+    });
+    return crops.length;
+  },
+};
 
 /** Returns the level of the loudest frame of a crop, in dB. */
 export function cropLevel({ frames, levels }: MelSpectrogram, start: number, cropFrames: number): number {

@@ -1,32 +1,39 @@
-import type { FramesFrontEnd, FrontEnd, LogMelFrontEnd } from '../contracts/front-end';
+import type { FrontEnd } from '../contracts/front-end';
 import { encoderOutputs } from '../encoder/mobile-net';
-import { joinedSamples, joinFrames } from './frames';
-import { logMelCrops } from './log-mel';
+import { framesInputs } from './frames';
+import type { InputComputation } from './input-computation';
+import { logMelInputs } from './log-mel';
 
 /** A front end that is computed without a network. */
-export type PlainFrontEnd = FramesFrontEnd | LogMelFrontEnd;
+export type PlainFrontEnd = Exclude<FrontEnd, { kind: 'encoder' }>;
+
+type Kind = PlainFrontEnd['kind'];
+
+/** Every kind of front end that is computed without a network. */
+const computations: { readonly [K in Kind]: InputComputation<Extract<PlainFrontEnd, { kind: K }>> } = {
+  frames: framesInputs,
+  'log-mel': logMelInputs,
+};
+
+function computationOf({ kind }: PlainFrontEnd): InputComputation<PlainFrontEnd> {
+  return computations[kind];
+}
 
 /** Returns the length of one input of the network. */
 export function inputLength(frontEnd: FrontEnd): number {
-  switch (frontEnd.kind) {
-    case 'frames':
-      return joinedSamples(frontEnd);
-    case 'log-mel':
-      return frontEnd.cropFrames * frontEnd.melBins;
-    case 'encoder':
-      return encoderOutputs;
-  }
+  return frontEnd.kind === 'encoder' ? encoderOutputs : computationOf(frontEnd).inputLength(frontEnd);
 }
 
 /** Returns the maximum number of inputs per window. */
 export function inputsPerWindow(frontEnd: PlainFrontEnd): number {
-  return frontEnd.kind === 'log-mel' ? frontEnd.crops : 1;
+  return computationOf(frontEnd).inputsPerWindow(frontEnd);
 }
 
 /**
  * Computes the inputs of a network from a window, for any front end: one input or several, whose
  * probabilities are averaged.
- * @param window mono at the front end's rate, cut to its length; a shorter one is padded as the front end requires
+ * @param window mono at the front end's rate, cut to its length; a shorter one is padded as the front
+ * end requires
  * @returns at least one array of `inputLength(frontEnd)`
  */
 export function windowInputs(window: Float32Array, frontEnd: PlainFrontEnd): Float32Array[] {
@@ -46,16 +53,5 @@ export function writeWindowInputs(
   out: Float32Array,
   offset: number,
 ): number {
-  switch (frontEnd.kind) {
-    case 'frames':
-      joinFrames(window, frontEnd, out, offset);
-      return 1;
-    case 'log-mel': {
-      const crops = logMelCrops(window, frontEnd);
-      crops.forEach((crop, index) => {
-        out.set(crop, offset + index * crop.length);
-      });
-      return crops.length;
-    }
-  }
+  return computationOf(frontEnd).write(window, frontEnd, out, offset);
 }

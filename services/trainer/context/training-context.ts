@@ -186,7 +186,9 @@ export function settingsOf(
     protocol,
     seed: request.seed,
   };
-  return frontEnd.kind === 'log-mel' ? { ...settings, view: frontEnd } : settings;
+  // There is one front end of each of these kinds, and runs are stored without it.
+  const isImplied = frontEnd.kind === 'frames' || frontEnd.kind === 'encoder';
+  return isImplied ? settings : { ...settings, view: frontEnd };
 }
 
 export function evaluationOptions(training: TrainingContext): EvaluationOptions {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { networkConfigSchema } from '../../../shared/contracts/architecture';
-import { logMelFrontEndSchema } from '../../../shared/contracts/front-end';
+import { frontEndSchema } from '../../../shared/contracts/front-end';
 import {
   hyperparametersSchema,
   protocolSchema,
@@ -18,8 +18,8 @@ export const runSettingsSchema = z.strictObject({
   hyperparameters: hyperparametersSchema,
   protocol: protocolSchema,
   seed: z.int().min(0),
-  /** The front end, where it is a log-mel spectrogram's crops. A run's name depends on the key. */
-  view: logMelFrontEndSchema.optional(),
+  /** The front end, where there are several of its kind. A run's name depends on the key. */
+  view: frontEndSchema.optional(),
 });
 export type RunSettings = z.infer<typeof runSettingsSchema>;
 
@@ -35,7 +35,7 @@ export function runName(settings: RunSettings, dataFingerprint: string): string 
     network.architecture,
     ...(recipe === undefined ? [] : [recipe]),
     ...shape,
-    ...(view === undefined ? [] : [`n${view.fftSamples}`]),
+    ...(view === undefined ? [] : [view.kind === 'log-mel' ? `n${view.fftSamples}` : view.kind]),
     ...pace(hyperparameters),
     `t${protocol.testFold}`,
     `v${protocol.validationFold}`,
