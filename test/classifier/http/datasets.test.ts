@@ -481,9 +481,9 @@ describe('datasets', () => {
     await rm(folder, { recursive: true });
     await writeFile(folder, 'a file is in the way');
     const refused = await upload(form(goodFiles));
-    expect([refused.status, (await problemOf(refused)).code]).toEqual([507, 'storage-full']);
+    expect([refused.status, (await problemOf(refused)).code]).toEqual([502, 'unreachable']);
     const faults = harness.logLines.filter((line) => 'err' in line).map((line) => JSON.stringify(line));
-    expect(faults).toContainEqual(expect.stringContaining('ENOTDIR: not a directory, mkdir'));
+    expect(faults).toContainEqual(expect.stringContaining('ENOTDIR: not a directory, scandir'));
   });
 
   it('are deleted unless a job trains on them', async () => {
