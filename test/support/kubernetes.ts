@@ -51,7 +51,7 @@ export interface Container {
   volumeMounts: { name: string; mountPath: string; readOnly?: boolean; subPath?: string }[];
 }
 
-interface Volume {
+export interface Volume {
   name: string;
   persistentVolumeClaim?: { claimName: string };
   emptyDir?: { sizeLimit: string };
