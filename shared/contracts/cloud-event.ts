@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { eventMessageSchema, sourceSchema } from './stream';
 
 /** What an event that leaves the service says of the sound. */
-export const soundEventSchema = eventMessageSchema
+const soundEventSchema = eventMessageSchema
   .pick({
     event: true,
     eventId: true,

@@ -1,11 +1,11 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
 /** Where events may leave to. */
-export const destinationNames = ['http', 'mqtt'] as const;
+const destinationNames = ['http', 'mqtt'] as const;
 export type DestinationName = (typeof destinationNames)[number];
 
 /** Why an event was lost: the oldest made room, the disk failed, or a file was damaged. */
-export const dropReasons = ['full', 'disk', 'damaged'] as const;
+const dropReasons = ['full', 'disk', 'damaged'] as const;
 export type DropReason = (typeof dropReasons)[number];
 
 /** The state of the queue of one destination. */

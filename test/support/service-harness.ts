@@ -111,6 +111,7 @@ const defaults = {
   allowedHosts: [],
   listModels: (): Promise<ModelList> => Promise.resolve(noModels),
   observer: (): void => undefined,
+  publish: (): void => undefined,
   maxHeldBytes: 2 ** 30,
   datasets: { folder: noFolder },
   connections: {},
