@@ -27,7 +27,7 @@ export function referenceHead(config: NetworkConfig, weights: Values, maps: Matr
 }
 
 /** [16][2250] */
-function referenceTrunk(weights: Values, input: ArrayLike<number>): Matrix {
+export function referenceTrunk(weights: Values, input: ArrayLike<number>): Matrix {
   let maps: Matrix = [Float64Array.from(input)];
   for (const [name, kernelSize, outChannels] of [
     ['conv1', 7, 64],
