@@ -12,7 +12,7 @@ import type { ModelAdmin } from './model-admin';
 import type { ModelHost } from './model-host';
 import type { Shadow } from './shadow';
 
-/** Reading the registry means hashing every weights file: not more often than this. */
+/** The registry is read at most this often, because that hashes every weights file. */
 const freshMs = 5000;
 
 export interface DescribeDeps {
@@ -25,11 +25,11 @@ export interface DescribeDeps {
 }
 
 export interface DescribeModels {
-  /** Every version, the broken ones with the reason, and which of them serves. */
+  /** Returns every version, broken ones with the reason, and which one serves. */
   list(): Promise<ModelList>;
   /** @throws AppError not-found */
   details(version: string): Promise<ModelDetails>;
-  /** What answers name now. @throws AppError starting */
+  /** Returns the labels of the model that serves. @throws AppError starting */
   labels(): Labels;
 }
 
@@ -46,7 +46,7 @@ export function createDescribeModels({
     if (latest === undefined || now() - latest.readMs > freshMs) {
       const reading = { readMs: now(), listing: registry.list() };
       latest = reading;
-      // What could not be read is read again by whoever asks next.
+      // After a failure the next request reads the registry again.
       reading.listing.catch(() => {
         if (latest === reading) latest = undefined;
       });

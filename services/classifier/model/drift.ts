@@ -13,26 +13,26 @@ import type { ObservedWindow } from './judge-windows';
 export const driftKinds = ['classes', 'confidence', 'levels'] as const;
 export type DriftKind = (typeof driftKinds)[number];
 
-/** Windows that are compared with the reference: the latest. */
+/** Number of the latest windows that are compared with the reference. */
 const maxWindows = 1000;
-/** With fewer, chance alone would look like drift. */
+/** With fewer windows the index is not computed, because chance alone would look like drift. */
 const minWindows = 100;
 
 type Bins = Readonly<Record<DriftKind, number>>;
 
 /**
- * How far what is served is from what the model was validated on: which classes it hears, how sure it
- * is, and how loud it is.
+ * Compares recently served windows with the validation clips of the model: the predicted classes, their
+ * confidence, and the level of the sound.
  */
 export class Drift {
   #version = '';
   #classes: readonly string[] = [];
   #reference: Readonly<Record<DriftKind, readonly number[]>> | undefined;
-  /** A ring. */
+  /** A ring buffer; `#next` is the position that is written next. */
   #windows: Bins[] = [];
   #next = 0;
 
-  /** Another model answers from now on: what was heard before says nothing of it. */
+  /** Starts anew for the model that serves from now on. */
   expect({ version, classes }: Manifest, reference: ValidationProfile | undefined): void {
     this.#version = version;
     this.#classes = classes;
@@ -57,12 +57,15 @@ export class Drift {
     }
   };
 
-  /** Windows compared. */
+  /** Number of windows that are compared. */
   get windows(): number {
     return this.#windows.length;
   }
 
-  /** Population stability index; NaN while too little was heard, or where the model has no reference. */
+  /**
+   * Returns the population stability index; NaN while there are too few windows, or where the model has no
+   * reference.
+   */
   index(kind: DriftKind): number {
     if (this.#reference === undefined || this.#windows.length < minWindows) return NaN;
     const sizes = { classes: this.#classes.length, confidence: confidenceBins, levels: levelBins };

@@ -5,13 +5,13 @@ import type { TestedReport } from './results-file';
 
 export const conclusionsHead = ['the report concludes', 'ours', 'points (95 %)', 'so'] as const;
 
-/** What stands below the table: how its intervals are made. */
+/** The note below the table: how its intervals are computed. */
 export const conclusionsNote =
   'Differences of validation accuracy after the last epoch, which the report reads, between runs that differ in one setting: ' +
   'fold by fold in the cross-validations, pair by pair in the single runs. Intervals are Student’s over those three or four ' +
   'differences, each of one run: they hold the chance of a seed and a fold. A claim holds where the whole interval is on its side.';
 
-/** The report's conclusions, each with what our runs say of it. What is not run yet is left out. */
+/** Returns the report's conclusions beside the figures of our runs. Those without runs are left out. */
 export function conclusionRows(comparison: Comparison): string[][] {
   const heads = (more: number, fewer: number): string[] =>
     comparedRow(
@@ -73,7 +73,7 @@ function validationOf({ evaluations }: TestedReport): number {
   return evaluations.last.validation.accuracy;
 }
 
-/** One difference a fold that both cross-validations have. */
+/** Returns the difference in accuracy for each fold that both cross-validations have. */
 function pairedByFold({ crossValidations }: Comparison, first: string, second: string): number[] {
   const accuracies = (title: string): Map<number, number> =>
     new Map(
@@ -90,7 +90,7 @@ function pairedByFold({ crossValidations }: Comparison, first: string, second: s
   });
 }
 
-/** One difference a number of heads: hidden 1024 less hidden 512. */
+/** Returns the accuracy with hidden 1024 minus that with hidden 512, for each number of heads. */
 function pairedByHeads({ singles }: Comparison): number[] {
   const accuracyOf = (heads: number, hidden: number): number | undefined => {
     const run = singles.find(
@@ -110,7 +110,7 @@ function overfitting({ crossValidations }: Comparison): number[] {
   return reports.map((report) => report.history.at(-1)!.trainAccuracy - validationOf(report));
 }
 
-/** Ten classes of equally many clips: who has learnt nothing is right for a tenth. */
+/** Accuracy of guessing: there are ten classes with equally many clips. */
 const chance = 0.1;
 
 function learntNothing({ singles }: Comparison): string[] {

@@ -3,27 +3,27 @@ import type { Socket } from 'node:net';
 import { CallerCounts } from '../../../../shared/batching/caller-counts';
 import { isTrusted, networkOf, plainAddress, type TrustedProxies } from '../../access/address';
 
-/** Connections at a time, as far as there are file descriptors for them. */
+/** Maximum number of open connections; fewer where the limit on file descriptors is lower. */
 const connectionCeiling = 2048;
-/** Descriptors for all else: model files, recordings, what decoders and trainers open. */
+/** File descriptors that are left for everything else: model files, recordings, decoders, trainers. */
 const otherDescriptors = 256;
-/** An answer of which the client takes nothing for so long is given up. */
+/** A client that reads nothing of its answer for this long is disconnected. */
 const unreadMs = 30_000;
 
 export interface ConnectionLimits {
   readonly trustedProxies: TrustedProxies;
-  /** Connections at most; as many as there can be unless given. */
+  /** Maximum number of open connections; absent: as many as file descriptors allow. */
   readonly maxConnections?: number;
   readonly unreadMs?: number;
-  /** A connection was closed to make room, or refused. */
+  /** Is called when a connection was refused, or closed to make room for another. */
   readonly onRefused?: () => void;
 }
 
 /**
- * The connections of the service. One that waits for a request (idle, or with half a head) makes room
- * for a newcomer where there are too many, in all or, but for trusted proxies, of one address, which has
- * half of them at most: longest-waiting first, of the address that has the most. Only where all are busy
- * is a newcomer refused.
+ * Limits the open connections of the service. One address may have half of them; trusted proxies may
+ * have all. At a limit, a connection that waits for a request (it is idle, or only part of a head has
+ * arrived) is closed for the new one: of the address with the most connections the one that has waited
+ * longest. Where no connection waits, the new one is refused.
  */
 export class Connections {
   readonly #trusted: TrustedProxies;
@@ -31,7 +31,7 @@ export class Connections {
   readonly #unreadMs: number;
   readonly #onRefused: () => void;
   readonly #counts = new CallerCounts();
-  /** By address, the longest-waiting first. */
+  /** Connections that wait for a request, by address; the one that has waited longest comes first. */
   readonly #waiting = new Map<string, Set<Socket>>();
   readonly #addresses = new WeakMap<Socket, string>();
 
@@ -42,7 +42,7 @@ export class Connections {
     this.#onRefused = onRefused ?? (() => undefined);
   }
 
-  /** @returns whether the connection was taken; one that was not is closed */
+  /** @returns whether the connection was accepted; a refused one is closed */
   accept(socket: Socket): boolean {
     const plain = plainAddress(socket.remoteAddress ?? '');
     const address = networkOf(plain);
@@ -67,7 +67,7 @@ export class Connections {
     return true;
   }
 
-  /** A request has come, or the connection became something else. */
+  /** Must be called when a request has arrived, or the connection was upgraded or closed. */
   busy(socket: Socket): void {
     const address = this.#addresses.get(socket);
     if (address === undefined) return;
@@ -77,7 +77,7 @@ export class Connections {
     socket.setTimeout(this.#unreadMs);
   }
 
-  /** Every answer was sent: the connection waits for a request. */
+  /** Must be called when every answer was sent: the connection waits for a request again. */
   awaitRequest(socket: Socket): void {
     const address = this.#addresses.get(socket);
     if (address === undefined || socket.destroyed) return;
@@ -85,7 +85,7 @@ export class Connections {
     this.#waiting.set(address, waiting.add(socket));
   }
 
-  /** Nothing happened on a connection for as long as it was given. */
+  /** Must be called when a connection was inactive for its timeout. */
   onTimeout(socket: Socket): void {
     const address = this.#addresses.get(socket) ?? '';
     const isWaiting = this.#waiting.get(address)?.has(socket) ?? false;
@@ -120,7 +120,7 @@ export class Connections {
   }
 }
 
-/** As many as the limit on open files leaves, where it can be read. */
+/** Computes the maximum from the process's limit on open files, where that can be read. */
 function possibleConnections(): number {
   try {
     const limits = readFileSync('/proc/self/limits', 'utf8');

@@ -2,20 +2,19 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 /**
- * For how long in all, and for how long without a byte, the rest of what a client sends is still taken
- * in.
+ * How long the rest of a request is still read after the last answer: in total, and since the last byte.
  */
 const lingerMs = 30_000;
 const idleMs = 5000;
-/** The same when the service is shutting down. */
+/** `lingerMs` while the service is shutting down. */
 const hurriedMs = 2000;
-/** How much of it: the largest upload at the default settings, and a form around it. */
+/** How many bytes are still read: the largest upload at the default settings, and a form around it. */
 const lingerBytes = 32 * 2 ** 20;
 const checkMs = 250;
 
 const closing = new WeakSet<Duplex>();
 
-/** Whether the connection's last answer is under way: what still comes in is no request any more. */
+/** Tells whether the connection's last answer is being sent. Bytes that still arrive are then ignored. */
 export function isClosing(socket: Duplex): boolean {
   return closing.has(socket);
 }

@@ -8,12 +8,12 @@ import { taughtSounds } from '../../outliers/taught/taught-sounds';
 import { noiseBank } from './noise-bank';
 import { speedCopy } from './speed-copy';
 
-/** All that training crops are taken from. */
+/** The spectrograms from which training crops are taken. */
 export interface TrainingSpectra {
   /** By clip, then by speed. */
   readonly clips: readonly (readonly MelSpectrogram[])[];
   readonly noises: readonly MelSpectrogram[];
-  /** Sounds that are to be known for none of the classes; none where none are taught. */
+  /** Outlier sounds, which belong to no class; empty where the recipe trains without them. */
   readonly otherSounds: readonly MelSpectrogram[];
 }
 
@@ -25,10 +25,10 @@ export interface TrainingSpectraOptions {
   readonly cache: SpectrogramCache;
 }
 
-/** The same for every run. */
+/** Every run has the same outlier sounds. */
 const taughtSeed = 1;
 
-/** Transforms every clip at every speed, and the taught sounds, unless the cache has them. */
+/** Computes the spectrograms of every clip at every speed and of the outlier sounds, or reads them from the cache. */
 export async function trainingSpectra(options: TrainingSpectraOptions): Promise<TrainingSpectra> {
   const { frontEnd, augmentation, seed, cache } = options;
   const { speeds, others = 0 } = augmentation;
