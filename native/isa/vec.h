@@ -119,6 +119,19 @@ EARSHOT_INLINE Vec max(Vec a, Vec b) {
 #endif
 }
 
+// a < b ? a : b in every lane, so that a NaN in `b` is kept.
+EARSHOT_INLINE Vec min(Vec a, Vec b) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+  return (Vec)_mm256_min_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+  return (Vec)_mm_min_ps((__m128)a, (__m128)b);
+#else
+  return a < b ? a : b;
+#endif
+}
+
 EARSHOT_INLINE Vec relu(Vec value) { return max(Vec{}, value); }
 
 EARSHOT_INLINE Vec sqrt(Vec value) {

@@ -15,6 +15,8 @@ import { chooseTestEngine } from '../support/test-engine';
 
 fileNeeds(libtensorflow);
 
+type NativeEncoder = ReturnType<ReturnType<typeof loadKernels>['createAudioEncoder']>;
+
 const { PI, abs, cos, floor, log, max, min } = Math;
 
 function noise(length: number, seed: number): Float32Array {
@@ -82,6 +84,14 @@ async function engineNamed(name: string, encoderWeights: WeightArrays): Promise<
   return { ...(await loadScoringEngine(native, { architecture: 'encoder' })), encoderWeights };
 }
 
+/** The encoder of the native kernels. */
+function nativeEncoder({ kernels }: LoadedEngine, threads: number, weights: WeightArrays): NativeEncoder {
+  const { path, instructionSet } = kernels!;
+  const native = loadKernels(path).createAudioEncoder({ instructionSet, threads });
+  native.setWeights(encoderParameters.map(({ name }) => weights[name]!));
+  return native;
+}
+
 describe('the encoder’s front end', () => {
   it.each([514, 3201])('is what its definition gives, of %i samples', (length) => {
     const samples = noise(length, 3);
@@ -122,10 +132,7 @@ describe('the encoder’s network', () => {
   );
 
   it('computes the network alone on pictures of the front end, in the native kernels', async () => {
-    const { kernels } = (await engineNamed('baseline', weights))!;
-    const { path, instructionSet, threads } = kernels!;
-    const native = loadKernels(path).createAudioEncoder({ instructionSet, threads });
-    native.setWeights(encoderParameters.map(({ name }) => weights[name]!));
+    const native = nativeEncoder((await engineNamed('baseline', weights))!, 2, weights);
     const heard = windows.filter(({ length }) => length >= 16_000);
     const expected = native.encode(heard);
     const outputs = native.encodePictures(heard.map((window) => byBand(kaldiMel(window))));
@@ -160,6 +167,28 @@ describe('the encoder’s network', () => {
     expect(heard.features).toEqual(outputsOf(whole, [room, part, sound]).features);
     expect(outputsOf(whole, [room, sound]).counts).toEqual([1, 1]);
   });
+
+  it.each(['avx512', 'avx2', 'baseline'])(
+    'on %s gives a window the same bits in every batch and on any number of threads',
+    async (name) => {
+      const engine = await engineNamed(name, weights);
+      if (engine === undefined) return; // this processor lacks the instruction set
+      const [one, two, three] = [1, 2, 3].map((threads) => nativeEncoder(engine, threads, weights));
+      const alone = windows.map((window) => one!.encode([window]));
+      for (const native of [one!, two!, three!]) {
+        for (const size of [1, 2, 7, 32]) {
+          const outputs = native.encode(
+            Array.from({ length: size }, (_, at) => windows[at % windows.length]!),
+          );
+          for (let at = 0; at < size; at++) {
+            const row = outputs.subarray(at * encoderOutputs, (at + 1) * encoderOutputs);
+            expect(row).toEqual(alone[at % windows.length]);
+          }
+        }
+        native.dispose();
+      }
+    },
+  );
 
   it('is refused where its weights were not loaded', async () => {
     const engine = await loadEngine(await chooseTestEngine('wasm'));

@@ -1,8 +1,11 @@
 import { loadKernels, type KernelsAddon } from '../../shared/compute/kernels/kernels-addon';
 import { dropoutPlaces } from '../../shared/compute/kernels/native-network';
 import { createResampler } from '../../shared/signal/resample';
+import { encoderParameters } from '../../shared/compute/network/encoder-weights';
+import { encoderBands } from '../../shared/encoder/mobile-net';
 import { nativeResampling } from '../../shared/compute/kernels/native-resampling';
 import { addonBatch, addonCnn, cnnShapes, cnnWeights, noiseClips } from './native-cnn';
+import { randomEncoderWeights } from './encoder-weights';
 import { addonEnsemble, fadingChirp, smallFrontEnd } from './native-ensemble';
 import { addonMel, addonMelBatch, melBatch, melWeights } from './native-mel';
 import { addonTransformer, transformerWeights } from './native-transformer';
@@ -45,8 +48,21 @@ function main(path: string): void {
     exerciseMel(addon, instructionSet);
     exerciseEnsemble(addon, instructionSet);
     exerciseResampler(path, instructionSet);
+    exerciseEncoder(addon, instructionSet);
   }
   process.stdout.write('clean\n');
+}
+
+function exerciseEncoder(addon: KernelsAddon, instructionSet: string): void {
+  const encoder = addon.createAudioEncoder({ instructionSet, threads: 2 });
+  const weights = randomEncoderWeights(3);
+  encoder.setWeights(encoderParameters.map(({ name }) => weights[name]!));
+  const sound = Float32Array.from({ length: 40_961 }, (_, n) => Math.sin(n / 7));
+  const windows = [0, 1, 2, 15_999, 16_000, 16_001, 20_481, 40_961].map((length) => sound.slice(0, length));
+  encoder.encode(windows);
+  for (const window of windows) encoder.encode([window]);
+  for (const frames of [50, 51, 97, 128]) encoder.encodePictures([sound.slice(0, encoderBands * frames)]);
+  encoder.dispose();
 }
 
 function exerciseTransformers(
