@@ -18,6 +18,11 @@ constexpr double kSampleRate = 32'000, kHighestHz = 15'000;
 constexpr float kPreEmphasis = 0.97f;
 // Number of samples that are reflected at each end.
 constexpr int kReflected = kTransform / 2;
+// Pictures of earlier windows that are kept for streams: a quarter of a megabyte each for 5 s.
+constexpr size_t kCachedPictures = 64;
+// Blocks that are hashed as one item of work.
+constexpr int kHashedBlocks = 64;
+
 double mel_of(double hertz) { return 1127 * std::log(1 + hertz / 700); }
 
 void grow(AlignedArray<float>& array, size_t floats) {
@@ -27,7 +32,10 @@ void grow(AlignedArray<float>& array, size_t floats) {
 }  // namespace
 
 AudioEncoder::AudioEncoder(const Kernels& kernels, int threads)
-    : kernels_(*kernels.pictures), pool_(threads), net_(kernels) {
+    : kernels_(*kernels.pictures),
+      pool_(threads),
+      net_(kernels),
+      cache_(kEncoderHop, parts(kHeard / 2, kEncoderHop), parts(kHeard / 2 + 1, kEncoderHop) - 1, kCachedPictures) {
   constexpr int half = kTransform / 2;
   for (int k = 0; k < kHeard; k++) window_.push_back(static_cast<float>(0.5 - 0.5 * std::cos(2 * kPi * k / (kHeard - 1))));
   int bins = 1;
@@ -60,10 +68,44 @@ AudioEncoder::AudioEncoder(const Kernels& kernels, int threads)
 }
 
 const std::vector<float>& AudioEncoder::encode(const std::vector<Window>& windows) {
-  return encode_each(windows.size(), [&](size_t window, Room& room, const Runner& run, float* outputs) {
-    const int columns = picture_of(windows[window], room, run);
-    net_.run(room.picture.data(), columns, room.maps, scratches_, run, outputs);
+  find_shared(windows);
+  encode_each(windows.size(), [&](size_t window, Room& room, const Runner& run, float* outputs) {
+    const Heard& heard = heard_[window];
+    AlignedArray<float>& picture = heard.into == nullptr ? room.picture : heard.into->picture;
+    const int columns = picture_of(windows[window], heard, picture, run);
+    net_.run(picture.data(), columns, room.maps, scratches_, run, outputs);
   });
+  for (Heard& heard : heard_) {
+    if (heard.into != nullptr) std::swap(heard.into->blocks, heard.blocks);
+  }
+  return outputs_;
+}
+
+// Finds what the windows share with earlier ones, and where their pictures are kept.
+void AudioEncoder::find_shared(const std::vector<Window>& windows) {
+  cache_.begin();
+  heard_.resize(windows.size());
+  int most = 0;
+  for (size_t w = 0; w < windows.size(); w++) {
+    const int blocks = windows[w].length / kEncoderHop;
+    heard_[w].blocks.resize(static_cast<size_t>(blocks));
+    most = std::max(most, blocks);
+  }
+  const int chunks = parts(most, kHashedBlocks);
+  pool_.run(static_cast<int>(windows.size()) * chunks, [&](int item, int) {
+    const size_t w = static_cast<size_t>(item / chunks);
+    const int first = item % chunks * kHashedBlocks;
+    hash_blocks(windows[w], heard_[w], first, first + kHashedBlocks);
+  });
+  for (Heard& heard : heard_) heard.match = cache_.find(heard.blocks);
+  for (Heard& heard : heard_) heard.into = cache_.replace();
+}
+
+void AudioEncoder::hash_blocks(const Window& window, Heard& heard, int first, int last) const {
+  const int end = std::min(last, static_cast<int>(heard.blocks.size()));
+  for (int block = first; block < end; block++) {
+    heard.blocks[static_cast<size_t>(block)] = cache_.hash(window.samples + static_cast<long>(block) * kEncoderHop);
+  }
 }
 
 const std::vector<float>& AudioEncoder::encode_pictures(const std::vector<Window>& pictures) {
@@ -100,15 +142,25 @@ const std::vector<float>& AudioEncoder::encode_each(size_t count, const Work& wo
 
 // Computes pre-emphasis, then mel bands of frames of 25 ms every 10 ms, as
 // shared/front-end/kaldi-mel.ts.
-int AudioEncoder::picture_of(const Window& window, Room& room, const Runner& run) {
+int AudioEncoder::picture_of(const Window& window, const Heard& heard, AlignedArray<float>& picture, const Runner& run) {
   const int frames = 1 + (std::max(window.length, kEncoderFewestSamples) - 1) / kEncoderHop;
   const long row = net_.row_of(frames);
-  grow(room.picture, kEncoderBands * static_cast<size_t>(row));
+  grow(picture, kEncoderBands * static_cast<size_t>(row));
+  if (heard.into != nullptr) heard.into->row = row;
   run(static_cast<int>(row / kernels_.frames), [&](int group, int worker) {
+    const int first = group * kernels_.frames;
+    float* to = picture.data() + first;
+    if (cache_.shares(heard.blocks, heard.match, first, first + kernels_.frames)) {
+      const PictureCache::Entry& from = *heard.match.from;
+      for (int band = 0; band < kEncoderBands; band++) {
+        std::copy_n(from.picture.data() + band * from.row + first + heard.match.shift, kernels_.frames, to + band * row);
+      }
+      return;
+    }
     Scratch& scratch = mel_scratches_[static_cast<size_t>(worker)];
-    const int first = group * kernels_.frames, count = static_cast<int>(scratch.samples.size());
+    const int count = static_cast<int>(scratch.samples.size());
     emphasise(window, first * kEncoderHop - kReflected, count, scratch.samples.data());
-    kernels_.mel_rows(mel_, scratch.samples.data(), kEncoderHop, scratch.mel.data(), room.picture.data() + first, row);
+    kernels_.mel_rows(mel_, scratch.samples.data(), kEncoderHop, scratch.mel.data(), to, row);
   });
   return frames;
 }

@@ -8,6 +8,7 @@
 #include "kernels.h"
 #include "log_mel.h"
 #include "mobile_net.h"
+#include "picture_cache.h"
 #include "thread_pool.h"
 
 namespace earshot {
@@ -46,11 +47,19 @@ class AudioEncoder {
     std::vector<float> samples;  // of the frames of one call, after pre-emphasis
     AlignedArray<float> mel;
   };
+  // What is known of a window of the current call.
+  struct Heard {
+    std::vector<uint64_t> blocks;
+    PictureCache::Match match;
+    PictureCache::Entry* into;  // null: its picture is not kept
+  };
   // Calls work(window, room, run, outputs) for each of `count` windows.
   using Work = std::function<void(size_t window, Room& room, const Runner& run, float* outputs)>;
   const std::vector<float>& encode_each(size_t count, const Work& work);
   // @return the picture's columns
-  int picture_of(const Window& window, Room& room, const Runner& run);
+  void find_shared(const std::vector<Window>& windows);
+  void hash_blocks(const Window& window, Heard& heard, int first, int last) const;
+  int picture_of(const Window& window, const Heard& heard, AlignedArray<float>& picture, const Runner& run);
   void emphasise(const Window& window, int first, int count, float* output) const;
 
   const PictureKernels& kernels_;
@@ -59,7 +68,9 @@ class AudioEncoder {
   std::vector<float> window_, twiddles_, turns_, band_weights_;
   std::vector<int> order_, band_first_, band_count_;
   MelTables mel_;
-  std::vector<Room> rooms_;  // by worker
+  PictureCache cache_;
+  std::vector<Heard> heard_;  // by window
+  std::vector<Room> rooms_;   // by worker
   std::vector<MobileNet::Scratch> scratches_;  // by worker
   std::vector<Scratch> mel_scratches_;  // by worker
   std::vector<float> outputs_;

@@ -190,6 +190,38 @@ describe('the encoder’s network', () => {
     },
   );
 
+  it.each(['avx512', 'avx2', 'baseline'])(
+    'on %s gives the windows of a stream the same bits as windows that nothing was heard before',
+    async (name) => {
+      const engine = await engineNamed(name, weights);
+      if (engine === undefined) return; // this processor lacks the instruction set
+      const expected = (window: Float32Array): Float32Array => {
+        const fresh = nativeEncoder(engine, 1, weights);
+        const outputs = fresh.encode([window]);
+        fresh.dispose();
+        return outputs;
+      };
+      const streams = [noise(80_000, 7), noise(80_000, 8)];
+      // Silence, which is alike everywhere, and then a sound.
+      streams[1]!.fill(0, 0, 50_000);
+      // Hops of whole frames, of none, and one that is longer than what windows could share.
+      for (const hop of [3200, 320, 3201, 0, 39_000]) {
+        const listening = nativeEncoder(engine, 2, weights);
+        for (let start = 0; start <= 3 * hop && start + 40_000 <= 80_000; start += hop || 80_000) {
+          const heard = streams.map((sound) => sound.subarray(start, start + 40_000));
+          expect(listening.encode([heard[0]!])).toEqual(expected(heard[0]!));
+          // Both streams at once, of which the first one's window is the one before.
+          const both = listening.encode(heard);
+          heard.forEach((window, index) => {
+            const row = both.subarray(index * encoderOutputs, (index + 1) * encoderOutputs);
+            expect(row).toEqual(expected(window));
+          });
+        }
+        listening.dispose();
+      }
+    },
+  );
+
   it('is refused where its weights were not loaded', async () => {
     const engine = await loadEngine(await chooseTestEngine('wasm'));
     expect(() => createEncoder(engine)).toThrow('The encoder was not loaded.');
