@@ -68,7 +68,9 @@ export interface Parts extends ModelRoutesDeps {
   readonly jobs: JobQueue;
   /** Takes the events of streams; closed when no stream is left. */
   readonly events: Events;
-  /** Ends the models and the queue; what was submitted to them is finished. Decoder and events follow. */
+  /**
+   * Ends the models and the queue; what was submitted to them is finished. Decoder and events follow.
+   */
   close(): Promise<void>;
 }
 

@@ -60,7 +60,7 @@ export async function createEmbeddedQueue(
     const wakeWorkers: WakeWorkers = ({ job, turn: step }) => {
       if (!stop.signal.aborted) {
         waiting.set(job.id, step);
-        // Starts in a later iteration of the event loop, so that the caller finishes what it is doing first.
+        // Starts in a later iteration of the event loop: the caller finishes what it is doing first.
         working ??= startInBackground(Promise.resolve().then(work));
       }
       return Promise.resolve();

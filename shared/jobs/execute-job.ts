@@ -18,9 +18,9 @@ export interface WorkerContext {
 }
 
 /**
- * Works on a step of a job until the job has ended, waits for its children, or belongs to another worker. The number of
- * the attempt is the fencing token: a worker with another number can change neither the record nor the
- * run folder.
+ * Works on a step of a job until the job has ended, waits for its children, or belongs to another
+ * worker. The number of the attempt is the fencing token: a worker with another number can change
+ * neither the record nor the run folder.
  */
 export async function executeJob(id: string, step: number, context: WorkerContext): Promise<void> {
   const { store, wakeWorkers, signal, logger } = context;

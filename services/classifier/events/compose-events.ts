@@ -39,7 +39,9 @@ export interface EventsDeps {
   readonly logger: Logger;
 }
 
-/** How often a folder that another process has is asked for again: as that one stops, this one goes on. */
+/**
+ * How often a folder that another process has is asked for again: as that one stops, this one goes on.
+ */
 const lockRetryMs = 2000;
 
 /**
@@ -171,7 +173,10 @@ class HeldFolder {
     this.#taken = taken;
   }
 
-  /** What is heard while another process has the folder is queued, and delivered afterwards. Never rejects. */
+  /**
+   * What is heard while another process has the folder is queued, and delivered afterwards. Never
+   * rejects.
+   */
   async take(): Promise<void> {
     if (this.#isReleased) return;
     try {

@@ -5,7 +5,9 @@ export interface Waiting {
   readonly place: Place;
   /** Events of one source leave in their order. */
   readonly source: string;
-  /** When it was noticed, on the monotonic clock; earlier than its zero for an event of another process. */
+  /**
+   * When it was noticed, on the monotonic clock; earlier than its zero for an event of another process.
+   */
   readonly noticedMs: number;
 }
 

@@ -22,7 +22,9 @@ export interface MqttOptions {
 
 /** Time for a connection, and for a broker's acknowledgement. */
 const answerMs = 15_000;
-/** Reason codes of MQTT 5 for a message that the broker never takes: its topic, its size, its payload. */
+/**
+ * Reason codes of MQTT 5 for a message that the broker never takes: its topic, its size, its payload.
+ */
 const hopelessCodes: readonly number[] = [0x90, 0x95, 0x99];
 
 /**

@@ -210,7 +210,9 @@ function idempotencyKey(req: Request, { name }: Caller): string | undefined {
   );
 }
 
-/** Refuses a job for a dataset that is missing or lacks a fold, which would otherwise fail much later. */
+/**
+ * Refuses a job for a dataset that is missing or lacks a fold, which would otherwise fail much later.
+ */
 async function assertDataset(request: JobRequest, datasets: DatasetStore): Promise<void> {
   const dataset = datasetOf(request);
   if (dataset === undefined) return;

@@ -14,7 +14,9 @@ const checkMs = 250;
 
 const closing = new WeakSet<Duplex>();
 
-/** Tells whether the connection's last answer is being sent. Bytes that still arrive are then ignored. */
+/**
+ * Tells whether the connection's last answer is being sent. Bytes that still arrive are then ignored.
+ */
 export function isClosing(socket: Duplex): boolean {
   return closing.has(socket);
 }

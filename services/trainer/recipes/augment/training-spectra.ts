@@ -28,7 +28,10 @@ export interface TrainingSpectraOptions {
 /** Every run has the same outlier sounds. */
 const taughtSeed = 1;
 
-/** Computes the spectrograms of every clip at every speed and of the outlier sounds, or reads them from the cache. */
+/**
+ * Computes the spectrograms of every clip at every speed and of the outlier sounds, or reads them from
+ * the cache.
+ */
 export async function trainingSpectra(options: TrainingSpectraOptions): Promise<TrainingSpectra> {
   const { frontEnd, augmentation, seed, cache } = options;
   const { speeds, others = 0 } = augmentation;
