@@ -88,7 +88,7 @@ describe('GET /metrics', () => {
     expect(types.length).toBeGreaterThan(10);
     for (const [, name, type] of types) {
       expect(`${name!} ${type!}`).toMatch(
-        /_total counter$|_(seconds|bytes|size|ratio|dbfs|attempts) histogram$|_(in_flight|bytes|info|depth|accepted|ready|reachable|active|detached|windows|index|jobs|seconds|aside|waiting) gauge$/,
+        /_total counter$|_(seconds|bytes|size|ratio|dbfs|attempts) histogram$|_(in_flight|bytes|info|depth|accepted|ready|reachable|active|detached|windows|index|jobs|seconds|aside|waiting|stopped) gauge$/,
       );
     }
   });
