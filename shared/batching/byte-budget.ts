@@ -28,6 +28,11 @@ const smallShare = 1 / 8;
 /** A request up to this share of the budget is small. */
 const smallestShare = 1 / 32;
 
+/** The most that one request may ask of a budget of `maxBytes`. */
+export function largestRequestBytes(maxBytes: number): number {
+  return maxBytes * (1 - smallShare);
+}
+
 /**
  * A number of bytes that several callers share. Who finds no room waits for it. The next one is of the
  * caller that has the fewest bytes; among equal ones, the first to arrive. A caller may therefore take
@@ -38,6 +43,8 @@ const smallestShare = 1 / 32;
 export class ByteBudget {
   readonly #maxBytes: number;
   readonly #smallBytes: number;
+  /** The most that one request may ask for. */
+  readonly largestRequestBytes: number;
   readonly #held = new CallerCounts();
   #heldBySmall = 0;
   #waiting: Waiter[] = [];
@@ -45,11 +52,7 @@ export class ByteBudget {
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
     this.#smallBytes = maxBytes * smallShare;
-  }
-
-  /** The most that one request may ask for. */
-  get largestRequestBytes(): number {
-    return this.#maxBytes - this.#smallBytes;
+    this.largestRequestBytes = largestRequestBytes(maxBytes);
   }
 
   get heldBytes(): number {
@@ -155,10 +158,6 @@ export class ByteBudget {
   #first(isSmall: boolean): Waiter | undefined {
     const all = this.#waiting.filter(({ bytes }) => this.#isSmall(bytes) === isSmall);
     const foreground = all.filter(({ isBackground }) => isBackground !== true);
-    let first: Waiter | undefined;
-    for (const waiter of foreground.length > 0 ? foreground : all) {
-      if (first === undefined || this.#held.of(waiter.caller) < this.#held.of(first.caller)) first = waiter;
-    }
-    return first;
+    return this.#held.withFewest(foreground.length > 0 ? foreground : all);
   }
 }

@@ -18,6 +18,15 @@ export class CallerCounts {
     return largest?.[0];
   }
 
+  /** Returns the item whose caller has the lowest count; among equal ones, the first. */
+  withFewest<T extends { readonly caller: string }>(items: Iterable<T>): T | undefined {
+    let first: T | undefined;
+    for (const item of items) {
+      if (first === undefined || this.of(item.caller) < this.of(first.caller)) first = item;
+    }
+    return first;
+  }
+
   /** @param change may be negative; the count of a caller does not go below 0 */
   add(caller: string, change: number): void {
     const count = this.of(caller) + change;

@@ -94,10 +94,7 @@ export class Places {
 
   /** Admits the waiter whose caller has the fewest places; among equal ones, the first to arrive. */
   #admitNext(): void {
-    let next: Waiter | undefined;
-    for (const waiter of this.#waiting) {
-      if (next === undefined || this.#taken.of(waiter.caller) < this.#taken.of(next.caller)) next = waiter;
-    }
+    const next = this.#taken.withFewest(this.#waiting);
     if (next === undefined || this.#taken.total >= this.#maxPlaces) return;
     this.#waiting.splice(this.#waiting.indexOf(next), 1);
     next.admit();

@@ -1,4 +1,4 @@
-import { ByteBudget, type Room } from '../../batching/byte-budget';
+import { ByteBudget, largestRequestBytes, type Room } from '../../batching/byte-budget';
 import { AppError } from '../../errors/app-error';
 import { deferred } from '../../runtime/deferred';
 import type { Clip, ClipDecoder } from '../../signal/clip';
@@ -37,7 +37,7 @@ export function defaultDecodedAudioBytes(limitBytes = Infinity): number {
 /** The longest recording, in seconds, whose decoding fits into a budget of `maxBytes`. */
 export function longestSeconds(maxBytes: number, sampleRate: number): number {
   const bytesPerSecond = copiesWhileDecoding * bytesPerSample * sampleRate;
-  return new ByteBudget(maxBytes).largestRequestBytes / bytesPerSecond;
+  return largestRequestBytes(maxBytes) / bytesPerSecond;
 }
 
 /**
