@@ -11,7 +11,7 @@ import type { Destination, Outcome, Parcel } from './destination';
 import type { DiskQueue } from './disk-queue';
 import { Lanes, type Waiting } from './lanes';
 import { LossLog } from './loss-log';
-import { retryDelayMs } from '../../../shared/runtime/retry-delay';
+import { retryDelayMs } from '../../../shared/runtime/backoff';
 
 export interface DeliveryOptions {
   readonly destination: Destination;

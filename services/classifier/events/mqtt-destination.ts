@@ -6,7 +6,7 @@ import type { Logger } from '../../../shared/observability/logger';
 import type { Clock } from '../../../shared/runtime/clock';
 import type { Destination, Outcome, Parcel } from './destination';
 import { discoveryOf, eventsTopic } from './home-assistant';
-import { retryDelayMs } from '../../../shared/runtime/retry-delay';
+import { retryDelayMs } from '../../../shared/runtime/backoff';
 
 export interface MqttOptions {
   /** `mqtt://` or `mqtts://`. */
