@@ -9,7 +9,7 @@ import { executeJob, type WorkerContext } from './execute-job';
 import { openFileStore } from './file-store';
 import type { JobQueue } from './job-queue';
 import type { WakeWorkers } from './job-store';
-import { livingProcess, lockForProcess } from './process-lock';
+import { livingProcess, lockForProcess } from '../runtime/processes/process-lock';
 import { noteChild } from './note-child';
 import type { RunRetention } from './sweep-runs';
 import { createReconciler, reconcileJobs } from './reconcile-jobs';
@@ -34,7 +34,7 @@ export async function createEmbeddedQueue(
   folder: string,
   { startRun, logger, maxLosses = 10, retention }: EmbeddedQueueOptions,
 ): Promise<JobQueue> {
-  const unlock = await lockForProcess(join(folder, 'owner.lock'));
+  const unlock = await lockForProcess(join(folder, 'owner.lock'), 'JOBS_DIR');
   const childFile = join(folder, 'child.lock');
   try {
     await endOrphan(childFile);

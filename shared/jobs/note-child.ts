@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { AppError } from '../errors/app-error';
 import { startInBackground } from '../runtime/processes/start-in-background';
 import type { Run } from './child-run';
-import { writeProcess } from './process-lock';
+import { writeProcess } from '../runtime/processes/process-lock';
 import type { RunOutcome } from './run-messages';
 
 /**

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findKernels } from '../../shared/compute/provide/build-kernels';
 import { cachedEncoderFile, findEncoder } from '../../shared/compute/provide/provide-encoder';
-import { identifyProcess, livingProcess, writeProcess } from '../../shared/jobs/process-lock';
+import { identifyProcess, livingProcess, writeProcess } from '../../shared/runtime/processes/process-lock';
 import { provideTestKernels } from '../support/test-engine';
 
 const required = (module: string): string => JSON.stringify(require.resolve(`../../${module}`));
@@ -29,7 +29,7 @@ const script = `
   const { provideEngine } = require(${required('shared/compute/provide/provide')});
   const { findEncoder } = require(${required('shared/compute/provide/provide-encoder')});
   const { runTool } = require(${required('shared/compute/provide/run-tool')});
-  const { livingProcess } = require(${required('shared/jobs/process-lock')});
+  const { livingProcess } = require(${required('shared/runtime/processes/process-lock')});
   const { cacheFolder } = require(${required('shared/access/cache-folder')});
   const { usableCores } = require(${required('shared/runtime/usable-cores')});
   const { AppError } = require(${required('shared/errors/app-error')});

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { createBullQueue } from '../../shared/jobs/create-bull-queue';
 import type { JobQueue } from '../../shared/jobs/job-queue';
-import { identifyProcess } from '../../shared/jobs/process-lock';
+import { identifyProcess } from '../../shared/runtime/processes/process-lock';
 import {
   createJobFixture,
   jobUntil,

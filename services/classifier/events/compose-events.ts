@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '../../../shared/errors/app-error';
 import { isAbsent } from '../../../shared/errors/machine-fault';
-import { lockForProcess } from '../../../shared/jobs/process-lock';
+import { lockForProcess } from '../../../shared/runtime/processes/process-lock';
 import type { Logger } from '../../../shared/observability/logger';
 import type { EventMetrics } from '../../../shared/observability/event-metrics';
 import { systemClock } from '../../../shared/runtime/clock';

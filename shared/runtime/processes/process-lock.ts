@@ -1,8 +1,8 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { AppError } from '../errors/app-error';
-import { ifAbsent } from '../errors/machine-fault';
-import { createFileAtomically } from '../runtime/write-atomically';
+import { AppError } from '../../errors/app-error';
+import { ifAbsent } from '../../errors/machine-fault';
+import { createFileAtomically } from '../write-atomically';
 
 /**
  * Identifies a process by its id and its start time, because ids are reused. The start time is in clock
@@ -51,7 +51,7 @@ export async function writeProcess(file: string, pid: number): Promise<void> {
  * @returns a function that releases the lock
  * @throws AppError conflict when another running process holds it
  */
-export async function lockForProcess(file: string, setting = 'JOBS_DIR'): Promise<() => Promise<void>> {
+export async function lockForProcess(file: string, setting: string): Promise<() => Promise<void>> {
   await mkdir(dirname(file), { recursive: true });
   const mine = await identifyProcess(process.pid);
   for (;;) {
