@@ -5,7 +5,7 @@ import { manifestFileName, openRegistry, type Version } from '../../shared/regis
 import type { ServedFigures, ServedReport } from '../../shared/contracts/report';
 import { AppError } from '../../shared/errors/app-error';
 import { foldedBySource } from './data/folds';
-import { flagOf, parseTrainingRequest } from './options/command-line';
+import { parseTrainingRequest } from './options/command-line';
 import { answersOf, examplesOf, type MemberScorer } from './optimise/predict';
 import { answeredShares } from './evaluate/publish-version';
 import { interval, percent } from './report/markup/format';
@@ -26,9 +26,7 @@ export async function evaluateCommand(
 ): Promise<void> {
   const version = await openRegistry(context.config.modelsFolder).read(name);
   const { members, recipe } = version.manifest;
-  const { architecture } = members[0].network;
-  const asked = parseTrainingRequest([...options, `${flagOf('architecture')}=${architecture}`]);
-  const request = { ...asked, recipe };
+  const request = { ...parseTrainingRequest(options, members[0].network.architecture), recipe };
   const training = await openTrainingContext(request, context);
   const served = await judgeVersion(version, training);
   await keep(version, served);

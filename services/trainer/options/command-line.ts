@@ -96,11 +96,12 @@ const heededRequestSchema = trainingRequestSchema.superRefine(
 );
 
 /**
- * Reads the options of a training. @throws AppError invalid-configuration listing every option that is
- * wrong
+ * Reads the options of a training.
+ * @param architecture of a command that has its own, whatever the options say
+ * @throws AppError invalid-configuration listing every option that is wrong
  */
-export function parseTrainingRequest(args: readonly string[]): TrainingRequest {
-  return parseRequest(args, heededRequestSchema);
+export function parseTrainingRequest(args: readonly string[], architecture?: string): TrainingRequest {
+  return parseRequest(args, heededRequestSchema, architecture);
 }
 
 /**
@@ -111,8 +112,13 @@ export function parseSummaryRequest(args: readonly string[]): TrainingRequest {
   return parseRequest(args, trainingRequestSchema);
 }
 
-function parseRequest(args: readonly string[], schema: z.ZodType<TrainingRequest>): TrainingRequest {
+function parseRequest(
+  args: readonly string[],
+  schema: z.ZodType<TrainingRequest>,
+  architecture?: string,
+): TrainingRequest {
   const given = givenOptions(args);
+  if (architecture !== undefined) given['architecture'] = architecture;
   const request: Record<string, unknown> = {};
   for (const option of options) {
     const text = given[option.flag];
@@ -128,7 +134,7 @@ function parseRequest(args: readonly string[], schema: z.ZodType<TrainingRequest
   throw new AppError('invalid-configuration', `${problems.join('\n')}\n\n${trainUsage}`);
 }
 
-function givenOptions(args: readonly string[]): Readonly<Record<string, string | boolean | undefined>> {
+function givenOptions(args: readonly string[]): Record<string, string | boolean | undefined> {
   const known: Record<string, { type: 'boolean' | 'string' }> = Object.fromEntries(
     options.map(({ flag, isSwitch }) => [flag, { type: isSwitch ? 'boolean' : 'string' }]),
   );

@@ -7,7 +7,7 @@ import { AppError } from '../../../shared/errors/app-error';
 import { createNetwork } from '../../../shared/compute/network/create-network';
 import { openRegistry } from '../../../shared/registry/registry';
 import { encodeWeights } from '../../../shared/registry/weights-file';
-import { flagOf, parseTrainingRequest } from '../options/command-line';
+import { parseTrainingRequest } from '../options/command-line';
 import { foldsOf } from '../data/folds';
 import { goldenOf } from '../evaluate/golden';
 import { clipFeatures } from '../heads/clip-features';
@@ -31,7 +31,7 @@ const config = { architecture: 'encoder', multiLabel: true } as const;
  * @throws AppError invalid-dataset, engine-unavailable, invalid-configuration
  */
 export async function tagsCommand(args: readonly string[], context: CommandContext): Promise<void> {
-  const request = parseTrainingRequest([...args, `${flagOf('architecture')}=${config.architecture}`]);
+  const request = parseTrainingRequest(args, config.architecture);
   const training = await openTrainingContext(request, context);
   const clips = namedClips(training);
   const chosen = chooseThresholds(clips);
