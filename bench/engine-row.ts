@@ -48,8 +48,8 @@ export interface EngineRow {
    */
   readonly encoderMs: readonly number[] | undefined;
   /**
-   * For a window that begins a second after the one before it, as in a stream; undefined where nothing is
-   * kept of that one.
+   * For a window that begins a second after the one before it, as in a stream; undefined where nothing
+   * is kept of that one.
    */
   readonly hopMs: number | undefined;
   readonly trainingMs: number | undefined;

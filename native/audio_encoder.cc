@@ -165,8 +165,8 @@ int AudioEncoder::picture_of(const Window& window, const Heard& heard, AlignedAr
   return frames;
 }
 
-// Computes `count` samples of the emphasised signal from sample `first` on. It is reflected at both ends;
-// what frames behind the last one read of it is 0.
+// Computes `count` samples of the emphasised signal from sample `first` on. It is reflected at both
+// ends; what frames behind the last one read of it is 0.
 void AudioEncoder::emphasise(const Window& window, int first, int count, float* output) const {
   const int length = std::max(window.length, kEncoderFewestSamples) - 1;
   const int begin = std::clamp(-first, 0, count), end = std::clamp(window.length - 1 - first, begin, count);

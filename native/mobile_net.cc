@@ -217,8 +217,8 @@ void MobileNet::run(const float* picture, int columns, Room& room, std::vector<S
   classify(room.plans.back().to, room, scratches, runner, outputs);
 }
 
-// Computes rows [first, last) of the second block's output from the picture, with all rows that they need
-// of the maps between. Rows beyond the edge of a map are zeros.
+// Computes rows [first, last) of the second block's output from the picture, with all rows that they
+// need of the maps between. Rows beyond the edge of a map are zeros.
 void MobileNet::run_stripe(const float* picture, int first, int last, Room& room, Scratch& scratch) const {
   const Block &one = blocks_[0], &two = blocks_[1];
   const MapShape stem = room.stem, out = room.plans[1].to;
@@ -270,7 +270,7 @@ void MobileNet::run_stripe(const float* picture, int first, int last, Room& room
     const Pointwise expand = pointwise_of(two.expand, group, one_rows * stem.row / lanes_, plane, two.activation);
     kernels_.expand(expand, halves, projected, expanded + place_in(halves, top - wanted));
     depthwise(depthwise_of(two, group, last - first, halves, out), expanded + place_in(halves, 0),
-                       scratch.second.data() + group * kChannelGroup * out_plane);
+              scratch.second.data() + group * kChannelGroup * out_plane);
   }
   for (int group = 0; group < groups_of(two.out); group++) {
     const Pointwise project = pointwise_of(two.project, group, (last - first) * out.row / lanes_, out_plane, Activation::kNone);

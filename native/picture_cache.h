@@ -39,8 +39,8 @@ class PictureCache {
   void begin() { clock_++; }
   // Finds an earlier window that shares blocks with this one.
   Match find(const std::vector<uint64_t>& blocks);
-  // Returns the entry for a new picture, after `find` for all windows of the call. Its blocks are set when
-  // the picture is complete. Null where this call needs all entries.
+  // Returns the entry for a new picture, after `find` for all windows of the call. Its blocks are set
+  // when the picture is complete. Null where this call needs all entries.
   Entry* replace();
   // Whether frames [first, last) of a window are frames first + shift, … of the matched one.
   bool shares(const std::vector<uint64_t>& blocks, const Match& match, int first, int last) const;

@@ -17,8 +17,8 @@ constexpr int kPixelSlack = 64;
 
 enum class Activation { kNone, kRelu, kHardSwish };
 
-// Rows with zeros around them, as a depthwise convolution reads them. A row of a frame for stride 2 holds
-// the even columns and, `odd` floats later, the odd ones.
+// Rows with zeros around them, as a depthwise convolution reads them. A row of a frame for stride 2
+// holds the even columns and, `odd` floats later, the odd ones.
 struct Frame {
   int stride;
   int columns;
@@ -96,7 +96,8 @@ struct PictureKernels {
                     long out_plane);
   // Computes a depthwise convolution.
   // @param input column 0 of the first row that the first output reads
-  // @param sums [kPixelStep], receives the sum of each channel's outputs in the first places; null: not wanted
+  // @param sums [kPixelStep], receives the sum of each channel's outputs in the first places; null: not
+  // wanted
   void (*depthwise)(const Depthwise&, const float* input, float* output, float* sums);
   // Multiplies the weights of each input channel by its share.
   // @param kernel, weighed [in][kChannelGroup]

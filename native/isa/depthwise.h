@@ -8,8 +8,8 @@ namespace earshot::EARSHOT_ISA {
 // Rows that are computed together: each row that is read serves several of them.
 constexpr int kTileRows = 4;
 
-// The same pointer. The compiler does not look through it, and so does not keep the addresses of all rows
-// of a tile in variables of their own, for which there are too few registers.
+// The same pointer. The compiler does not look through it, and so does not keep the addresses of all
+// rows of a tile in variables of their own, for which there are too few registers.
 EARSHOT_INLINE const float* one_pointer(const float* pointer) {
   asm("" : "+r"(pointer));
   return pointer;
@@ -35,8 +35,8 @@ EARSHOT_INLINE Row<kVecs> read_row(const float* first) {
   return row;
 }
 
-// The lanes of vector `v`, moved by kBy columns. A vector of AVX-512 is as long as a line of the cache: a
-// load of any other lanes would cross into the next line, which takes several times as long.
+// The lanes of vector `v`, moved by kBy columns. A vector of AVX-512 is as long as a line of the cache:
+// a load of any other lanes would cross into the next line, which takes several times as long.
 template <int kBy, int kVecs>
 EARSHOT_INLINE Vec moved(const Row<kVecs>& row, int v) {
 #if defined(__AVX512F__)

@@ -22,8 +22,8 @@ EARSHOT_INLINE IntVec lanes_below(int count) { return (IntVec)lane_numbers() < c
 
 EARSHOT_INLINE Vec masked(Vec value, IntVec mask) { return (Vec)((IntVec)value & mask); }
 
-// The number of vectors of the next tile when so many are left: no tile of one where that can be avoided,
-// because its few sums would wait for each other.
+// The number of vectors of the next tile when so many are left: no tile of one where that can be
+// avoided, because its few sums would wait for each other.
 EARSHOT_INLINE int next_tile(int left) { return left == 1 ? 1 : left == 2 || left == 4 ? 2 : 3; }
 
 // The bias and the products of a tile.

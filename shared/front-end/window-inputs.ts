@@ -44,7 +44,8 @@ export function windowInputs(window: Float32Array, frontEnd: PlainFrontEnd): Flo
 }
 
 /**
- * Writes the result of `windowInputs` to `out` from `offset` on: at most `inputsPerWindow(frontEnd)` inputs.
+ * Writes the result of `windowInputs` to `out` from `offset` on: at most `inputsPerWindow(frontEnd)`
+ * inputs.
  * @returns the number of inputs
  */
 export function writeWindowInputs(

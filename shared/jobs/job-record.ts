@@ -14,8 +14,8 @@ const jobRecordSchema = z.strictObject({
   ready: z.boolean(),
   /**
    * Number of the step that is to be worked on: a parent has one before its children and one after them,
-   * and a job that is resumed or put back begins another. The stored name is kept, so that older versions
-   * of the service can share a queue with this one.
+   * and a job that is resumed or put back begins another. The stored name is kept, so that older
+   * versions of the service can share a queue with this one.
    */
   turn: z.int().min(0),
   /** Since when it is ready; absent in older records. */

@@ -1,8 +1,9 @@
 /**
  * The resampler's inner loop: many dot products of a signal with rows of a filter table, four numbers at
- * a time. It is WebAssembly because JavaScript has no vector instructions: a plain loop takes four to six
- * times as long, and decoding an upload consists mostly of this where there are no native kernels. It is
- * written out here, instruction by instruction, because one loop is not worth a compiler in the build.
+ * a time. It is WebAssembly because JavaScript has no vector instructions: a plain loop takes four to
+ * six times as long, and decoding an upload consists mostly of this where there are no native kernels.
+ * It is written out here, instruction by instruction, because one loop is not worth a compiler in the
+ * build.
  *
  * dots(jobs, out, count, rowBytes): for each job (address of samples, address of row): *out++ = Σ
  * samples[i] · row[i]

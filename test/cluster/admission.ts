@@ -17,8 +17,8 @@ export function objectionOf({ status, words }: Kubectl): Objection {
 }
 
 /**
- * Applies a composition in a namespace of its own, and asks the server whether it would take the pods and
- * jobs that controllers would make of it.
+ * Applies a composition in a namespace of its own, and asks the server whether it would take the pods
+ * and jobs that controllers would make of it.
  */
 export function admit(server: ApiServer, text: string, namespace: string): Objection {
   const objects = parseObjects(text).map((object) => inNamespace(object, namespace));

@@ -134,7 +134,8 @@ export function referenceAttention(
   const columns = query[0]!.length;
   const width = columns / heads;
   const scale = 1 / sqrt(width);
-  // A head's keys and values one after another, and no call in the inner loops: there are millions of scores.
+  // A head's keys and values one after another, and no call in the inner loops: there are millions of
+  // scores.
   const ofHead = (rows: readonly (readonly number[])[], head: number): Float64Array =>
     Float64Array.from(rows.flatMap((row) => row.slice(head * width, (head + 1) * width)));
   const output = query.map(() => new Array<number>(columns).fill(0));

@@ -118,7 +118,8 @@ const defaults = {
 };
 
 /**
- * The service with a fake decoder and a fake engine behind real HTTP, batching, supervision and admission.
+ * The service with a fake decoder and a fake engine behind real HTTP, batching, supervision and
+ * admission.
  */
 export async function startHarness(overrides: HarnessOptions = {}): Promise<Harness> {
   const options = { ...defaults, ...overrides };

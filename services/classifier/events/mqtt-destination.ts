@@ -163,7 +163,10 @@ export class MqttDestination implements Destination {
   }
 }
 
-/** Publishes with quality of service 1. @throws the library's error, also with the broker's reason code */
+/**
+ * Publishes with quality of service 1.
+ * @throws the library's error, also with the broker's reason code
+ */
 async function publish(
   client: MqttClient,
   topic: string,

@@ -63,8 +63,8 @@ export class Drift {
   }
 
   /**
-   * Returns the population stability index; NaN while there are too few windows, or where the model has no
-   * reference.
+   * Returns the population stability index; NaN while there are too few windows, or where the model has
+   * no reference.
    */
   index(kind: DriftKind): number {
     if (this.#reference === undefined || this.#windows.length < minWindows) return NaN;

@@ -5,8 +5,8 @@ import type { LabelledClip } from '../data/dataset';
 import { inputsOf } from '../optimise/predict';
 
 /**
- * What heads are fitted to and judged by: a clip after the encoder, which hears one with quiet around its
- * sound twice, the whole first (shared/compute/inference/front-end-inputs.ts).
+ * What heads are fitted to and judged by: a clip after the encoder, which hears one with quiet around
+ * its sound twice, the whole first (shared/compute/inference/front-end-inputs.ts).
  */
 export interface ClipFeatures extends Pick<LabelledClip, 'label' | 'fold' | 'source'> {
   /** Of each input, [384]. */

@@ -6,7 +6,10 @@ import type { Feed, FeedOptions } from './recipe';
 import { createCropStream, type CropStream } from './augment/crop-stream';
 import { trainingSpectra } from './augment/training-spectra';
 
-/** Augmented crops of the clips' log-mel spectrograms. @throws AppError internal for another front end */
+/**
+ * Augmented crops of the clips' log-mel spectrograms.
+ * @throws AppError internal for another front end
+ */
 export function cropFeed(options: FeedOptions<AdamwHyperparameters>): Feed {
   const { stepsPerEpoch, batchSize } = options.hyperparameters;
   let stream: CropStream | undefined;

@@ -7,7 +7,8 @@ import type { LoadedEngine } from '../provide/load-engine';
 /** What networks are given of some windows. */
 interface Inputs {
   /**
-   * One input of `inputLength(frontEnd)` after the other, window after window; overwritten by the next call.
+   * One input of `inputLength(frontEnd)` after the other, window after window; overwritten by the next
+   * call.
    */
   readonly features: Float32Array;
   /** How many inputs each window has. */
@@ -21,7 +22,8 @@ export interface FrontEndInputs {
 }
 
 /**
- * @throws AppError engine-unavailable where the front end wants an encoder that the engine was loaded without
+ * @throws AppError engine-unavailable where the front end wants an encoder that the engine was loaded
+ *   without
  */
 export function createFrontEndInputs(frontEnd: FrontEnd, engine: LoadedEngine): FrontEndInputs {
   if (frontEnd.kind === 'encoder') {

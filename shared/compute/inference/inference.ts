@@ -9,8 +9,8 @@ export interface Inference {
   /** Where it computes, for people: `cpu (libtensorflow 2.21.0, 2 threads)`. */
   readonly engine: string;
   /**
-   * @param windows mono at the rate of the manifest's front ends, at most `windowSamples` long (shorter ones
-   *   are padded with zeros at the end); they stay the caller's
+   * @param windows mono at the rate of the manifest's front ends, at most `windowSamples` long (shorter
+   *   ones are padded with zeros at the end); they stay the caller's
    * @returns for each window its class probabilities in the order of `manifest.classes`, and the time on
    *   the engine
    * @throws AppError engine-unavailable when the thread died

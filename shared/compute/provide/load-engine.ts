@@ -33,8 +33,8 @@ interface NativeBackend extends tf.KernelBackend {
 const require_ = createRequire(__filename);
 
 /**
- * Loads what scores these networks in the calling thread: where the kernels compute all of them, nothing but them,
- * which spares each thread TensorFlow with its own threads and memory.
+ * Loads what scores these networks in the calling thread: where the kernels compute all of them, nothing
+ * but them, which spares each thread TensorFlow with its own threads and memory.
  * @throws AppError as loadEngine does
  */
 export async function loadScoringEngine(
