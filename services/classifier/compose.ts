@@ -18,7 +18,7 @@ import { Metrics } from '../../shared/observability/metrics';
 import { version as packageVersion } from '../../package.json';
 import type { AdminKey } from './access/admin-key';
 import { createApp, routePaths } from './app';
-import { createClassifyClip, type ClassifyDeps } from './model/classify-clip';
+import { createClassifyClip, type ClassifyDeps } from './model/recording/classify-clip';
 import type { Config } from './config';
 import { composeAccess, createAdmission, type Access } from './compose-access';
 import { composeJobs } from './compose-jobs';

@@ -9,6 +9,8 @@ export interface ClassifyOptions {
   readonly topK?: number | undefined;
   /** Step between two windows; half a window unless given. */
   readonly hopSeconds?: number | undefined;
+  /** Whether to name each sound with its onset and offset. */
+  readonly events?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -29,10 +31,11 @@ export interface EarshotClient {
 /** Everything the service does, typed; runs in a browser and in Node. */
 export function createClient(options: ClientOptions): EarshotClient {
   return {
-    async classify(recording, { topK, hopSeconds, signal } = {}) {
+    async classify(recording, { topK, hopSeconds, events, signal } = {}) {
       const query = new URLSearchParams();
       if (topK !== undefined) query.set('topK', String(topK));
       if (hopSeconds !== undefined) query.set('hopSeconds', String(hopSeconds));
+      if (events !== undefined) query.set('events', String(events));
       return (await ask(options, `classify?${query.toString()}`, {
         method: 'POST',
         body: recording,

@@ -29,6 +29,15 @@ const tags = z
     'The likeliest of AudioSet’s 527 tags, which do not exclude each other; absent where the model has no pretrained encoder',
   );
 
+export const recordingEventSchema = z.object({
+  label: z.string(),
+  onsetSeconds: z.number().min(0),
+  offsetSeconds: z.number().min(0),
+  peakConfidence: ratio.describe('Largest smoothed probability'),
+});
+/** One sound in a recording. */
+export type RecordingEvent = z.infer<typeof recordingEventSchema>;
+
 export const windowResultSchema = z.object({
   startSeconds: z.number().min(0),
   endSeconds: z.number().min(0),
@@ -58,6 +67,12 @@ export const classificationSchema = z.object({
     ),
   tags,
   windows: z.array(windowResultSchema),
+  events: z
+    .array(recordingEventSchema)
+    .optional()
+    .describe(
+      'With `events=true`: the sounds, in the order of their onsets, as a stream of the same recording reports them',
+    ),
   warnings: z
     .array(z.string())
     .optional()

@@ -50,6 +50,15 @@ export function loudestBlockDbfs(samples: Float32Array, blockSamples: number): n
   return decibels(loudest);
 }
 
+/** Silence is decided by the level of the loudest block of this length. */
+const silenceBlockSeconds = 0.1;
+
+/** Tells whether the loudest 0.1 s of a window, as gateSignal returns it, is below `silenceDbfs`. */
+export function isSilent(samples: Float32Array, sampleRate: number, silenceDbfs: number): boolean {
+  const blockSamples = max(1, Math.round(silenceBlockSeconds * sampleRate));
+  return loudestBlockDbfs(samples, blockSamples) < silenceDbfs;
+}
+
 /** The loudness of a window. */
 export interface Level {
   /** Mean square of the samples. */

@@ -13,6 +13,8 @@ export interface SlidingWindowsOptions {
   readonly sampleRate: number;
   readonly windowSeconds: number;
   readonly hopSeconds: number;
+  /** Whether shorter windows are cut before the first full one; they are unless this is false. */
+  readonly leadIn?: boolean;
 }
 
 export interface SkippedWindows {
@@ -28,7 +30,8 @@ const firstSeconds = 1;
  * Cuts windows out of a signal that is still arriving. They end on the grid of `sliceWindows`: at the
  * window length plus multiples of the hop. Every window of an uploaded recording is therefore also one
  * of the same recording streamed. The grid continues backwards to 1 s with shorter windows at the start.
- * `finish` adds the tail as `sliceWindows` does.
+ * `finish` adds the tail as `sliceWindows` does. Without the shorter windows (`leadIn: false`) these are
+ * the windows of `sliceWindows` and no others.
  *
  * The object holds the samples that later windows still need.
  */
@@ -46,7 +49,7 @@ export class SlidingWindows {
   #covered = 0;
   #finished = false;
 
-  constructor({ sampleRate, windowSeconds, hopSeconds }: SlidingWindowsOptions) {
+  constructor({ sampleRate, windowSeconds, hopSeconds, leadIn = true }: SlidingWindowsOptions) {
     this.#rate = sampleRate;
     this.#window = Math.round(windowSeconds * sampleRate);
     this.#hop = hopSeconds * sampleRate;
@@ -55,7 +58,7 @@ export class SlidingWindows {
         `expected a window and a hop of at least a sample, got ${windowSeconds} and ${hopSeconds} s`,
       );
     }
-    this.#nextEnd = Math.min(Math.round(firstSeconds * sampleRate), this.#window);
+    this.#nextEnd = leadIn ? Math.min(Math.round(firstSeconds * sampleRate), this.#window) : this.#window;
     this.#nextIndex = Math.floor((this.#nextEnd - this.#window) / this.#hop) - 1;
   }
 

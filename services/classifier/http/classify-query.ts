@@ -20,7 +20,14 @@ export const classifyQuerySchema = z.strictObject({
     .describe('How many of AudioSet’s tags to name where the model has them; 0: none'),
   hopSeconds: z
     .preprocess(numeral, z.number().min(0.1).max(60).optional())
-    .describe('Step between two windows; half a window unless given'),
+    .describe('Step between two windows; half a window unless given, for events 0.5 s'),
+  events: z
+    .enum(['true', 'false'])
+    .default('false')
+    .describe(
+      'Whether to name each sound with its onset and offset, as a stream does (a window every `hopSeconds`): ' +
+        'of a clip of 5 s that takes nine windows instead of one',
+    ),
   format: z
     .enum(['full', 'hf'])
     .default('full')

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { fullScaleWarnings, type FullScaleEvent } from '../../../shared/signal/full-scale-guard';
-import { EventDetector, type EventChange } from '../../../shared/decision/event-detector';
+import type { EventChange, EventDetector } from '../../../shared/decision/event-detector';
+import { detectorFor, scoresForEvents } from '../../../shared/decision/event-scores';
 import type { Verdict } from '../../../shared/decision/verdict';
 import type { Manifest } from '../../../shared/contracts/manifest';
-import type { DoneMessage, EventRule, StartMessage } from '../../../shared/contracts/stream';
+import type { DoneMessage, StartMessage } from '../../../shared/contracts/stream';
 import type { Metrics } from '../../../shared/observability/metrics';
 import type { PublishEvent } from '../events/event-publisher';
 import { describeModel } from '../model/describe-model';
@@ -93,11 +94,8 @@ export class Reporter {
       skipped: this.#skippedWindows,
     });
     this.#skippedWindows = 0;
-    // Silent and `unknown` windows count as no class for events. In a multi-label version each class has
-    // a threshold of its own, which the detector applies.
-    const isKnown = verdict !== undefined && (verdict.labels !== undefined || !verdict.unknown);
-    const known = isKnown ? judgement?.scores.probabilities : undefined;
-    const scores = known ?? new Float32Array(this.#manifest.classes.length);
+    const heard = judgement && { verdict: judgement.verdict, ...judgement.scores };
+    const scores = scoresForEvents(this.#manifest, heard);
     this.#atSeconds = window.endSeconds;
     this.#sendEvents(this.#detector?.push(window.endSeconds, scores) ?? []);
   }
@@ -182,10 +180,6 @@ export class Reporter {
       this.#outbox.send({ type: 'event', ...event });
     }
   }
-}
-
-function detectorFor(rule: EventRule, { classes, calibration }: Manifest, eventsBefore = 0): EventDetector {
-  return new EventDetector(rule, classes, { eventsBefore, thresholds: calibration?.thresholds });
 }
 
 /** Whether two versions have the same classes and thresholds, so that one event detector serves both. */

@@ -1,4 +1,4 @@
-import { floorDbfs, levelDbfs, loudestBlockDbfs } from '../../../shared/signal/level';
+import { floorDbfs, isSilent, levelDbfs } from '../../../shared/signal/level';
 import type { SlidingWindow } from '../../../shared/signal/sliding-windows';
 import type { StartMessage } from '../../../shared/contracts/stream';
 import { windowFormat } from '../../../shared/contracts/members';
@@ -17,9 +17,6 @@ export interface StreamJudgeDeps extends Pick<JudgeOptions, 'manifest' | 'turns'
   readonly observer: WindowObserver;
 }
 
-/** Silence is decided by the level of the loudest block of this length. */
-const blockSeconds = 0.1;
-
 /**
  * Judges windows of one stream together. Only windows that are not silent go to the model.
  * @returns a judgement for each window, in their order
@@ -30,7 +27,7 @@ export async function judgeStreamWindows(
   { manifest, turns, submit, observer }: StreamJudgeDeps,
 ): Promise<StreamJudgement[]> {
   const { topK, tags: topTags, silenceDbfs } = start;
-  const block = Math.max(1, Math.round(blockSeconds * windowFormat(manifest).sampleRate));
+  const { sampleRate } = windowFormat(manifest);
   const levels: number[] = [];
   const judgements = await judgeWindows(
     windows.map(({ samples }) => samples),
@@ -46,7 +43,7 @@ export async function judgeStreamWindows(
       },
       isAudible: (signal, index) => {
         levels.push(newLevel(signal, windows[index]!));
-        return silenceDbfs === null || loudestBlockDbfs(signal, block) >= silenceDbfs;
+        return silenceDbfs === null || !isSilent(signal, sampleRate, silenceDbfs);
       },
     },
   );

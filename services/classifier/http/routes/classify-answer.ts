@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import type { Classification } from '../../../../shared/contracts/classification';
+import type { Classification, RecordingEvent } from '../../../../shared/contracts/classification';
 import { AppError } from '../../../../shared/errors/app-error';
 import type { ClassifyQuery } from '../classify-query';
 import { bestType } from '../media-ranges';
@@ -42,12 +42,18 @@ function toScores({ predictions }: Classification): z.infer<typeof scoresSchema>
 
 /**
  * A line a class: ` 93.1 %  dog`, of several that are heard at once these; before them `unknown, sounds
- * like Siren`, where that is the answer.
+ * like Siren`, where that is the answer; behind them a line an event.
  */
-function toLines({ unknown, label, labels = [], predictions, tags }: Classification): string {
+function toLines({ unknown, label, labels = [], predictions, tags, events = [] }: Classification): string {
   const lines = (labels.length > 0 ? labels : predictions)
     .map(({ label, probability }) => `${(probability * 100).toFixed(1).padStart(5)} %  ${label}\n`)
     .join('');
   const hint = tags?.[0] === undefined ? '' : `, sounds like ${tags[0].label}`;
-  return unknown ? `${label}${hint}\n${lines}` : lines;
+  return `${unknown ? `${label}${hint}\n` : ''}${lines}${events.map(toEventLine).join('')}`;
+}
+
+/** `0.4 s to 2.1 s  dog  97.0 %` */
+function toEventLine({ label, onsetSeconds, offsetSeconds, peakConfidence }: RecordingEvent): string {
+  const span = `${onsetSeconds.toFixed(1)} s to ${offsetSeconds.toFixed(1)} s`;
+  return `${span}  ${label}  ${(peakConfidence * 100).toFixed(1)} %\n`;
 }

@@ -1,13 +1,16 @@
 import {
   classificationSchema,
   predictionSchema,
+  recordingEventSchema,
   windowResultSchema,
 } from '../../../../shared/contracts/classification';
+import { startMessageSchema } from '../../../../shared/contracts/stream';
 import { AppError } from '../../../../shared/errors/app-error';
 import { cancellation } from '../../../../shared/errors/cancellation';
 import type { Metrics } from '../../../../shared/observability/metrics';
 import type { CallerIdOf } from '../../access/caller-id';
-import type { ClassifyClip } from '../../model/classify-clip';
+import type { ClassifyClip } from '../../model/recording/classify-clip';
+import type { EventSettings } from '../../model/recording/recording-judge';
 import type { Admission } from '../../access/admission';
 import type { UploadLimits } from '../body/bounded-body';
 import { negotiateAnswer, scoresSchema, sendAnswer } from './classify-answer';
@@ -53,7 +56,7 @@ export const classifyRoute = operation({
   description:
     'WAV, FLAC, MP3, Ogg Vorbis and Opus, found by content; other containers where an ffmpeg is installed. ' +
     'A clip longer than the model’s window is judged window by window; the answer is the mean over those in which a class ' +
-    'is heard, or `unknown`.',
+    'is heard, or `unknown`. With `events=true` the answer names each sound with its onset and offset too.',
   access: 'key',
   query: classifyQuerySchema,
   headers: [
@@ -73,7 +76,11 @@ export const classifyRoute = operation({
         {
           name: 'Classification',
           schema: classificationSchema,
-          parts: { Prediction: predictionSchema, WindowResult: windowResultSchema },
+          parts: {
+            Prediction: predictionSchema,
+            WindowResult: windowResultSchema,
+            RecordingEvent: recordingEventSchema,
+          },
         },
         { name: 'Scores', schema: scoresSchema },
       ],
@@ -101,7 +108,8 @@ export const classifyRoute = operation({
       const context = contextOf(res);
       const { requestId, signal } = context;
       const type = negotiateAnswer(req);
-      const { format, ...options } = query;
+      const { format, events, ...options } = query;
+      const isEventful = events === 'true' && format === 'full';
       const deadlineMs = requestTimeoutMs(req.headers, deps.deadlineMs);
       const caller = deps.callerIdOf(who, req);
       const ticket = deps.admission.admit(caller, deadlineMs);
@@ -113,7 +121,12 @@ export const classifyRoute = operation({
         deps.metrics.uploadBytes.observe(bytes.byteLength);
         stopDeadline = startDeadline(context, deadlineMs, deps.deadlineMs);
         await ticket.work(signal);
-        const answer = await deps.classifyClip(bytes, { ...options, caller, signal });
+        const answer = await deps.classifyClip(bytes, {
+          ...options,
+          events: isEventful ? eventSettings(options.hopSeconds) : undefined,
+          caller,
+          signal,
+        });
         answered = true;
         sendAnswer(res, { requestId, ...answer }, type, format);
       } catch (error) {
@@ -128,6 +141,13 @@ export const classifyRoute = operation({
     };
   },
 });
+
+/** What a stream has that says nothing else: the events of a recording are those of such a stream. */
+const streamDefaults = startMessageSchema.parse({ type: 'start', encoding: 'container' });
+
+function eventSettings(hopSeconds = streamDefaults.hopSeconds): EventSettings {
+  return { rule: streamDefaults.events!, silenceDbfs: streamDefaults.silenceDbfs!, hopSeconds };
+}
 
 /** Counts an upload's bytes among those that all uploads may hold. */
 class UploadInMemory {

@@ -1,15 +1,13 @@
-import type { ClipDecoder, Clip } from '../../../shared/signal/clip';
-import { sliceWindows } from '../../../shared/signal/windows';
-import type { Outcome } from '../../../shared/batching/micro-batcher';
-import type { EventLoopQueue } from '../../../shared/batching/event-loop-queue';
-import type { Classification } from '../../../shared/contracts/classification';
-import { windowFormat, type WindowFormat } from '../../../shared/contracts/members';
-import { verdictOfWindows, verdictOptions } from '../../../shared/decision/verdict';
-import { AppError } from '../../../shared/errors/app-error';
-import type { Metrics } from '../../../shared/observability/metrics';
-import { describeModel } from './describe-model';
-import { judgeWindows, type WindowObserver } from './judge-windows';
-import type { Lease, ServedModel, WindowScores } from './loaded-model';
+import type { ClipDecoder, Clip } from '../../../../shared/signal/clip';
+import type { EventLoopQueue } from '../../../../shared/batching/event-loop-queue';
+import type { Classification } from '../../../../shared/contracts/classification';
+import { windowFormat, type WindowFormat } from '../../../../shared/contracts/members';
+import { AppError } from '../../../../shared/errors/app-error';
+import type { Metrics } from '../../../../shared/observability/metrics';
+import { describeModel } from '../describe-model';
+import type { WindowObserver } from '../judge-windows';
+import type { Lease, ServedModel } from '../loaded-model';
+import { RecordingJudge, type EventSettings } from './recording-judge';
 
 export interface ClassifyDeps {
   readonly decoder: ClipDecoder;
@@ -30,6 +28,8 @@ interface ClassifyOptions {
   readonly tags: number;
   /** Step between two windows; half a window unless given. */
   readonly hopSeconds?: number | undefined;
+  /** Undefined: no events. */
+  readonly events?: EventSettings | undefined;
   /** On whose account (access/caller-id.ts). */
   readonly caller: string;
   readonly signal: AbortSignal;
@@ -40,8 +40,12 @@ export type ClassifyClip = (
   options: ClassifyOptions,
 ) => Promise<Omit<Classification, 'requestId'>>;
 
+/** A clip goes to its judge in pieces of so many samples, which are copied for its windows. */
+const pieceSamples = 1 << 18;
+
 /**
- * From an upload to its answer: decode, cut into windows, let the engine judge them, take the mean.
+ * From an upload to its answer: decode, cut into windows, let the engine judge them, take the mean and
+ * detect the events.
  * @throws AppError whatever the decoder throws; malformed-request for a hop that does not fit;
  *   overloaded; cancelled
  */
@@ -81,43 +85,21 @@ interface Decoded {
 }
 
 async function judgeClip(
-  { manifest, batcher }: ServedModel,
+  model: ServedModel,
   deps: ClassifyDeps,
   { clip, decodeMs }: Decoded,
   options: ClassifyOptions,
 ): Promise<Omit<Classification, 'requestId'>> {
+  const { manifest } = model;
   const format = windowFormat(manifest);
+  const { caller, signal, events, topK, tags: topTags } = options;
   const hopSeconds = options.hopSeconds ?? format.windowSeconds / 2;
   checkHop(hopSeconds, clip, format, deps.maxWindows);
-  const windows = sliceWindows(clip.samples, clip.sampleRate, format.windowSeconds, hopSeconds);
-  const shown = { topK: options.topK, topTags: options.tags };
-  let inferenceMs = 0;
-  let queueMs = 0;
-  const judgements = await judgeWindows(
-    windows.map(({ samples }) => samples),
-    {
-      ...shown,
-      manifest,
-      turns: deps.turns,
-      caller: options.caller,
-      submit: async (samples) => {
-        const submittedMs = performance.now();
-        const outcomes = await batcher.submit(samples, { signal: options.signal, caller: options.caller });
-        inferenceMs = engineMs(outcomes);
-        queueMs = Math.max(0, performance.now() - submittedMs - inferenceMs);
-        return outcomes;
-      },
-      observe: (observed) => {
-        deps.observer(manifest, observed);
-      },
-    },
-  );
-  // Every window is worth the model here.
-  const judged = judgements.map((judgement) => judgement!);
-  const overall = verdictOfWindows(
-    judged.map(({ scores, level }) => ({ ...scores, ...level })),
-    verdictOptions(manifest, shown),
-  );
+  const judge = new RecordingJudge({ ...deps, model }, { hopSeconds, events, topK, topTags, caller, signal });
+  for (let at = 0; at < clip.samples.length; at += pieceSamples) {
+    await judge.push(clip.samples.subarray(at, at + pieceSamples));
+  }
+  const { overall, windows, events: heard, queueMs, inferenceMs } = await judge.finish();
   deps.decoder.recycle(clip);
   deps.metrics.queueSeconds.observe(queueMs / 1000);
   deps.metrics.predictions.inc({ class: overall.label });
@@ -126,11 +108,8 @@ async function judgeClip(
     model: describeModel(manifest),
     audio: clip.source,
     ...overall,
-    windows: windows.map(({ startSeconds, endSeconds }, index) => ({
-      startSeconds,
-      endSeconds,
-      ...judged[index]!.verdict,
-    })),
+    windows,
+    ...(heard && { events: heard }),
     ...(clip.warnings.length > 0 ? { warnings: [...clip.warnings] } : {}),
     timings: { decodeMs, queueMs, inferenceMs },
   };
@@ -178,10 +157,4 @@ function checkHop(hopSeconds: number, clip: Clip, { windowSeconds }: WindowForma
     `A hop of ${hopSeconds} s cuts this clip into ${windows} windows and ${maxWindows} is the most: ` +
       `use hopSeconds ${smallestSeconds} or more, or a shorter clip.`,
   );
-}
-
-/** What the engine spent on the batches that carried these windows, each batch counted once. */
-function engineMs(outcomes: readonly Outcome<WindowScores>[]): number {
-  const batches = new Map(outcomes.map(({ batch, result }) => [batch, result.inferenceMs]));
-  return [...batches.values()].reduce((sum, ms) => sum + ms, 0);
 }
