@@ -57,7 +57,8 @@ RUN node dist/shared/compute/provide/provide-main.js kernels
 FROM kernels AS engine-cpu
 RUN node dist/shared/compute/provide/provide-main.js cpu
 
-FROM provider AS engine-cuda
+# With the kernels: they compute front ends and resample, whatever computes the networks.
+FROM kernels AS engine-cuda
 RUN node dist/shared/compute/provide/provide-main.js cuda
 
 # Empty, unless a build context of this name replaces it.

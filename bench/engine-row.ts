@@ -16,7 +16,6 @@ import { withEncoderFile } from './with-encoder-file';
 import { encoderParameters } from '../shared/compute/network/encoder-weights';
 import { encoderBands } from '../shared/encoder/mobile-net';
 import { encoderHopSamples, kaldiFrames } from '../shared/front-end/kaldi-mel';
-import { createNativeEnsemble } from '../shared/compute/kernels/native-ensemble';
 import { createScorer } from '../shared/compute/inference/scorer';
 import { createFrontEndInputs } from '../shared/compute/inference/front-end-inputs';
 import { createWindowScorer } from '../shared/compute/inference/window-scorer';
@@ -91,7 +90,7 @@ async function main({ kernels, ...served }: RowSubject): Promise<void> {
     // The encoder's is not computed apart: what is left of the whole.
     frontEndMs:
       encoderOf(frontEnds) === undefined
-        ? frontEnds.reduce((sum, frontEnd) => sum + frontEndMs(config, frontEnd, engine), 0)
+        ? frontEnds.reduce((sum, frontEnd) => sum + frontEndMs(frontEnd, engine), 0)
         : encoderMs[0] && forward[0]! - encoderMs[0],
     forwardMs: forward,
     encoderMs: encoderMs.length === 0 ? undefined : encoderMs,
@@ -122,22 +121,17 @@ function timed(run: () => void, prepare: () => void = () => undefined): number {
 }
 
 /** Milliseconds from the waveform to the network's inputs. */
-function frontEndMs(config: NetworkConfig, frontEnd: FrontEnd, engine: LoadedEngine): number {
-  const { kernels } = engine;
+function frontEndMs(frontEnd: FrontEnd, engine: LoadedEngine): number {
   const window = noise(windowSamples(frontEnd));
-  const network = createNetwork(config, classes);
-  const member = { frontEnd, network, values: publishedWeights(network) };
-  const native = kernels && createNativeEnsemble(kernels, [member]);
   const inputs = createFrontEndInputs(frontEnd, engine);
-  const ms = timed(() => native?.inputs([window]) ?? inputs.of([window]));
-  native?.dispose();
+  const ms = timed(() => inputs.begin([window])());
   inputs.dispose();
   return ms;
 }
 
 /** On pictures of noise. */
 function encoderNetworkMs({ kernels, encoderWeights }: LoadedEngine, size: number): number | undefined {
-  if (kernels === undefined || encoderWeights === undefined) return undefined;
+  if (kernels?.computes !== 'networks' || encoderWeights === undefined) return undefined;
   const { path, instructionSet, threads } = kernels;
   const encoder = loadKernels(path).createAudioEncoder({ instructionSet, threads });
   encoder.setWeights(encoderParameters.map(({ name }) => encoderWeights[name]!));

@@ -23,6 +23,11 @@ constexpr size_t kCachedPictures = 64;
 // Blocks that are hashed as one item of work.
 constexpr int kHashedBlocks = 64;
 
+// Number of frames of a window's picture.
+int frames_of(const Window& window) {
+  return 1 + (std::max(window.length, kEncoderFewestSamples) - 1) / kEncoderHop;
+}
+
 double mel_of(double hertz) { return 1127 * std::log(1 + hertz / 700); }
 
 void grow(AlignedArray<float>& array, size_t floats) {
@@ -68,17 +73,41 @@ AudioEncoder::AudioEncoder(const Kernels& kernels, int threads)
 }
 
 const std::vector<float>& AudioEncoder::encode(const std::vector<Window>& windows) {
+  outputs_.resize(windows.size() * kEncoderOutputs);
+  for_each_picture(windows, [&](size_t window, const Picture& picture, Room& room, const Runner& run) {
+    net_.run(picture.values, picture.columns, room.maps, scratches_, run, outputs_of(window));
+  });
+  return outputs_;
+}
+
+const std::vector<float>& AudioEncoder::pictures(const std::vector<Window>& windows) {
+  std::vector<size_t> starts;
+  size_t total = 0;
+  for (const Window& window : windows) {
+    starts.push_back(total);
+    total += static_cast<size_t>(frames_of(window)) * kEncoderBands;
+  }
+  pictures_.resize(total);
+  for_each_picture(windows, [&](size_t window, const Picture& picture, Room&, const Runner&) {
+    float* out = pictures_.data() + starts[window];
+    for (int frame = 0; frame < picture.columns; frame++) {
+      for (int band = 0; band < kEncoderBands; band++) *out++ = picture.values[band * picture.row + frame];
+    }
+  });
+  return pictures_;
+}
+
+void AudioEncoder::for_each_picture(const std::vector<Window>& windows, const PictureWork& work) {
   find_shared(windows);
-  encode_each(windows.size(), [&](size_t window, Room& room, const Runner& run, float* outputs) {
+  for_each_window(windows.size(), [&](size_t window, Room& room, const Runner& run) {
     const Heard& heard = heard_[window];
     AlignedArray<float>& picture = heard.into == nullptr ? room.picture : heard.into->picture;
     const int columns = picture_of(windows[window], heard, picture, run);
-    net_.run(picture.data(), columns, room.maps, scratches_, run, outputs);
+    work(window, {picture.data(), columns, net_.row_of(columns)}, room, run);
   });
   for (Heard& heard : heard_) {
     if (heard.into != nullptr) std::swap(heard.into->blocks, heard.blocks);
   }
-  return outputs_;
 }
 
 // Finds what the windows share with earlier ones, and where their pictures are kept.
@@ -109,7 +138,8 @@ void AudioEncoder::hash_blocks(const Window& window, Heard& heard, int first, in
 }
 
 const std::vector<float>& AudioEncoder::encode_pictures(const std::vector<Window>& pictures) {
-  return encode_each(pictures.size(), [&](size_t window, Room& room, const Runner& run, float* outputs) {
+  outputs_.resize(pictures.size() * kEncoderOutputs);
+  for_each_window(pictures.size(), [&](size_t window, Room& room, const Runner& run) {
     const int columns = pictures[window].length / kEncoderBands;
     const size_t row = static_cast<size_t>(net_.row_of(columns));
     grow(room.picture, kEncoderBands * row);
@@ -117,33 +147,30 @@ const std::vector<float>& AudioEncoder::encode_pictures(const std::vector<Window
       std::copy_n(pictures[window].samples + static_cast<long>(band) * columns, columns,
                   room.picture.data() + static_cast<size_t>(band) * row);
     }
-    net_.run(room.picture.data(), columns, room.maps, scratches_, run, outputs);
+    net_.run(room.picture.data(), columns, room.maps, scratches_, run, outputs_of(window));
   });
+  return outputs_;
 }
 
-const std::vector<float>& AudioEncoder::encode_each(size_t count, const Work& work) {
-  outputs_.resize(count * kEncoderOutputs);
+void AudioEncoder::for_each_window(size_t count, const Work& work) {
   const size_t threads = static_cast<size_t>(pool_.threads()), alone = count / threads * threads;
-  const auto outputs_of = [&](size_t window) { return outputs_.data() + window * kEncoderOutputs; };
   // Each thread computes windows of its own; all threads share those that are left.
   if (alone > 0 && threads > 1) {
     pool_.run(static_cast<int>(alone), [&](int item, int worker) {
       const Runner on_this_thread = [worker](int items, const auto& own) {
         for (int i = 0; i < items; i++) own(i, worker);
       };
-      const size_t window = static_cast<size_t>(item);
-      work(window, rooms_[static_cast<size_t>(worker)], on_this_thread, outputs_of(window));
+      work(static_cast<size_t>(item), rooms_[static_cast<size_t>(worker)], on_this_thread);
     });
   }
   const Runner on_all_threads = [this](int items, const auto& item) { pool_.run(items, item); };
-  for (size_t w = threads > 1 ? alone : 0; w < count; w++) work(w, rooms_[0], on_all_threads, outputs_of(w));
-  return outputs_;
+  for (size_t w = threads > 1 ? alone : 0; w < count; w++) work(w, rooms_[0], on_all_threads);
 }
 
 // Computes pre-emphasis, then mel bands of frames of 25 ms every 10 ms, as
 // shared/front-end/kaldi-mel.ts.
 int AudioEncoder::picture_of(const Window& window, const Heard& heard, AlignedArray<float>& picture, const Runner& run) {
-  const int frames = 1 + (std::max(window.length, kEncoderFewestSamples) - 1) / kEncoderHop;
+  const int frames = frames_of(window);
   const long row = net_.row_of(frames);
   grow(picture, kEncoderBands * static_cast<size_t>(row));
   if (heard.into != nullptr) heard.into->row = row;

@@ -35,6 +35,9 @@ class AudioEncoder {
   // Computes the network without the front end. Each window holds the front end's output for one window,
   // [kEncoderBands][frames], with at least kEncoderFewestFrames frames.
   const std::vector<float>& encode_pictures(const std::vector<Window>& pictures);
+  // Computes the front end without the network, for networks on another engine.
+  // @return of each window [frames][kEncoderBands], one after the other; valid until the next call
+  const std::vector<float>& pictures(const std::vector<Window>& windows);
 
  private:
   // Memory for one window.
@@ -53,12 +56,23 @@ class AudioEncoder {
     PictureCache::Match match;
     PictureCache::Entry* into;  // null: its picture is not kept
   };
-  // Calls work(window, room, run, outputs) for each of `count` windows.
-  using Work = std::function<void(size_t window, Room& room, const Runner& run, float* outputs)>;
-  const std::vector<float>& encode_each(size_t count, const Work& work);
-  // @return the picture's columns
+  // The front end's output for one window: [kEncoderBands][row], of which `columns` are frames.
+  struct Picture {
+    const float* values;
+    int columns;
+    long row;
+  };
+  // Calls work(window, room, run) for each of `count` windows, with the room of the thread that calls.
+  // `run` shares work among the threads that this window has.
+  using Work = std::function<void(size_t window, Room& room, const Runner& run)>;
+  void for_each_window(size_t count, const Work& work);
+  // The same with each window's picture, which is kept for later windows that share samples with it.
+  using PictureWork = std::function<void(size_t window, const Picture& picture, Room& room, const Runner& run)>;
+  void for_each_picture(const std::vector<Window>& windows, const PictureWork& work);
+  float* outputs_of(size_t window) { return outputs_.data() + window * kEncoderOutputs; }
   void find_shared(const std::vector<Window>& windows);
   void hash_blocks(const Window& window, Heard& heard, int first, int last) const;
+  // @return the picture's columns
   int picture_of(const Window& window, const Heard& heard, AlignedArray<float>& picture, const Runner& run);
   void emphasise(const Window& window, int first, int count, float* output) const;
 
@@ -73,7 +87,7 @@ class AudioEncoder {
   std::vector<Room> rooms_;   // by worker
   std::vector<MobileNet::Scratch> scratches_;  // by worker
   std::vector<Scratch> mel_scratches_;  // by worker
-  std::vector<float> outputs_;
+  std::vector<float> outputs_, pictures_;
 };
 
 }  // namespace earshot

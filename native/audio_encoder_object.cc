@@ -22,6 +22,7 @@ Napi::FunctionReference AudioEncoderObject::define(Napi::Env env) {
                                           InstanceMethod<&AudioEncoderObject::set_weights>("setWeights"),
                                           InstanceMethod<&AudioEncoderObject::encode>("encode"),
                                           InstanceMethod<&AudioEncoderObject::encode_pictures>("encodePictures"),
+                                          InstanceMethod<&AudioEncoderObject::pictures>("pictures"),
                                           InstanceMethod<&AudioEncoderObject::dispose>("dispose"),
                                       }));
 }
@@ -67,6 +68,14 @@ Napi::Value AudioEncoderObject::encode(const Napi::CallbackInfo& info) {
     encoder(info.Env());
     const std::vector<Window> windows = read_windows(info[0], *kernels_);
     return copied(info.Env(), encoder(info.Env())->encode(windows));
+  });
+}
+
+Napi::Value AudioEncoderObject::pictures(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    encoder(info.Env());
+    const std::vector<Window> windows = read_windows(info[0], *kernels_);
+    return copied(info.Env(), encoder(info.Env())->pictures(windows));
   });
 }
 

@@ -22,6 +22,7 @@ class AudioEncoderObject : public Napi::ObjectWrap<AudioEncoderObject> {
   Napi::Value set_weights(const Napi::CallbackInfo& info);
   Napi::Value encode(const Napi::CallbackInfo& info);
   Napi::Value encode_pictures(const Napi::CallbackInfo& info);
+  Napi::Value pictures(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   // A shared pointer, because a getter of the caller may dispose of the encoder during a call.

@@ -9,10 +9,11 @@ const engineWishes = ['auto', 'cuda', 'cpu', 'wasm'] as const;
 export type EngineWish = (typeof engineWishes)[number];
 
 /**
- * `native`: the fused CPU kernels; `reference`: TensorFlow.js; `auto`: native where it computes the
- * network.
+ * `native`: networks and their inputs on the fused CPU kernels; `inputs`: inputs and resampling alone on
+ * them, networks on TensorFlow.js; `reference`: TensorFlow.js and TypeScript; `auto`: as fits the
+ * engine.
  */
-const kernelsWishes = ['auto', 'native', 'reference'] as const;
+const kernelsWishes = ['auto', 'native', 'inputs', 'reference'] as const;
 export type KernelsWish = (typeof kernelsWishes)[number];
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -50,8 +51,9 @@ export const commonSettings = {
     'ENGINE_KERNELS',
     z.enum(kernelsWishes),
     'auto',
-    'auto: the fused CPU kernels where they compute the network, else TensorFlow. native or ' +
-      'reference: that or nothing. libtensorflow (274 MB) is fetched only for what the kernels do ' +
+    'auto: the fused CPU kernels where they compute the network, else TensorFlow; front ends and resampling ' +
+      'are theirs on every engine. native, inputs (front ends and resampling alone) or reference (nothing): ' +
+      'that or nothing. libtensorflow (274 MB) is fetched only for what the kernels do ' +
       'not compute or train.',
   ),
   engineThreads: optional(
@@ -129,12 +131,15 @@ export function isBelowNpm(): boolean {
 }
 
 /**
- * TensorFlow reads its thread count and log level from the process's environment when its library loads,
- * in whichever thread. They are set in the process, because a worker thread's own environment is a copy
- * that C code never sees.
+ * TensorFlow reads its thread count, its log level and how it takes a card's memory from the process's
+ * environment when its library loads, in whichever thread. They are set in the process, because a worker
+ * thread's own environment is a copy that C code never sees.
  */
 export function configureTensorflow(threads: number | undefined): void {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
+  // Unless the operator says otherwise: TensorFlow would take nearly all of a card's memory at its
+  // start, and leave none to other processes.
+  process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
   if (threads === undefined) return;
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
   process.env['OMP_NUM_THREADS'] = String(threads);

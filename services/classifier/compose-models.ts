@@ -1,9 +1,8 @@
 import { encoderCacheFolder } from '../../shared/environment';
 import { systemClock } from '../../shared/runtime/clock';
-import type { NetworkConfig } from '../../shared/contracts/architecture';
-import { distinctNetworks, encoderOf } from '../../shared/contracts/members';
+import { encoderOf } from '../../shared/contracts/members';
 import type { EngineChoice } from '../../shared/compute/provide/choose-engine';
-import { fetchEncoder, findEncoder, findEncoderFor } from '../../shared/compute/provide/provide-encoder';
+import { fetchEncoder, findEncoder } from '../../shared/compute/provide/provide-encoder';
 import { AppError } from '../../shared/errors/app-error';
 import type { ChooseFor } from '../../shared/promotion/promote-version';
 import { encoderMissing, isEncoderMissing } from '../../shared/compute/provide/encoder-file';
@@ -16,7 +15,8 @@ import { collectGarbage } from '../../shared/runtime/threads/collect-garbage';
 import type { Config } from './config';
 import { Drift, driftKinds } from './model/drift';
 import type { WindowObserver } from './model/judge-windows';
-import { createEngineChooser } from './model/engine-chooser';
+import { batchLimits } from './model/engine/batch-limits';
+import { createEngines, type Engines } from './model/engine/engines';
 import { LoadedModel } from './model/loaded-model';
 import { ModelHost } from './model/model-host';
 import { watchServing } from './model/serving-watch';
@@ -31,6 +31,8 @@ export interface Models {
   readonly observer: WindowObserver;
   /** The engine that this process computes on. */
   readonly engine: ChooseFor;
+  /** What was measured of a version on this machine's engines, by its weights. */
+  readonly scorersOf: Engines['scorersOf'];
   close(): Promise<void>;
 }
 
@@ -64,44 +66,41 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
   const registry = openRegistry(config.modelsFolder);
   const stopping = new AbortController();
   const encoderCache = encoderCacheFolder();
-  const chooser = createEngineChooser(config, {
+  const engines = createEngines(config, {
+    encoderCache,
     logger,
     signal: stopping.signal,
-    onBetter: () => host.changeEngine(),
+    onEngine,
+    started: () => host.started,
+    changeEngine: () => host.changeEngine(),
   });
-  /** What is fetched or built, and must have cleared up before the process ends. */
-  const choosing = new Set<Promise<EngineChoice>>();
-  const choose = async (from: ChooseFor, networks: readonly NetworkConfig[]): Promise<EngineChoice> => {
-    const finding = findEncoderFor(networks, config.encoder, encoderCache);
-    const chosen = withEncoderFile(from(networks), finding);
-    choosing.add(chosen);
-    try {
-      const choice = await chosen;
-      onEngine(choice);
-      return choice;
-    } finally {
-      choosing.delete(chosen);
-    }
-  };
   const loader =
     (triedOut: boolean) =>
-    (version: Version): LoadedModel =>
-      new LoadedModel({
+    (version: Version): LoadedModel => {
+      let present: EngineChoice | undefined;
+      return new LoadedModel({
         manifest: version.manifest,
-        start: async () => {
-          const choice = await choose(chooser.atOnce, distinctNetworks(version.manifest));
+        start: async (setLimits) => {
+          const choice = (present = await engines.forVersion(version));
           assertEncoder(version, choice);
+          const limits = batchLimits(choice, config);
+          setLimits(limits);
           // WebAssembly would take seconds for a large batch, and gains nothing by having seen one.
-          const isSlow = choice.kind === 'wasm' && choice.kernels === undefined;
-          const warmUpBatches = triedOut || isSlow ? [1] : [1, config.batchMaxWindows];
+          const isSlow = choice.kind === 'wasm' && choice.kernels?.computes !== 'networks';
+          const warmUpBatches = triedOut || isSlow ? [1] : [1, limits.maxItems];
           const limitMs = config.modelLoadMs;
-          const load = startInference({ choice, version, warmUpBatches, limitMs, triedOut });
-          const [inference] = await Promise.all([load, warmUp()]);
+          const { inFlight } = limits;
+          const load = startInference({ choice, version, warmUpBatches, limitMs, triedOut, inFlight });
+          const [inference] = await Promise.all([load, warmUp()]).catch((error: unknown) => {
+            engines.failed();
+            throw error;
+          });
           return inference;
         },
         supervision,
         batching: {
-          maxItems: config.batchMaxWindows,
+          // Until an engine is chosen, which has limits of its own.
+          maxItems: 1,
           maxDelayMs: batchMaxDelayMs,
           maxQueuedItems: config.queueMaxWindows,
           streamShare: config.streamShare,
@@ -111,12 +110,14 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
         onServing: ({ engine: described }) => {
           const labels = { version: version.manifest.version, engine: described, shadow: triedOut };
           logger.info(labels, 'an inference thread is up');
+          if (!triedOut) engines.serving(version, present!);
         },
         onLost: (reason, retryMs) => {
           metrics.engineLost.inc();
           logger.error({ retryMs, version: version.manifest.version, shadow: triedOut }, reason);
         },
       });
+    };
   const drift = new Drift();
   const shadow: Shadow = new Shadow({
     registry,
@@ -157,7 +158,8 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
     host,
     shadow,
     registry,
-    engine: (networks) => choose(chooser.forGood, networks),
+    engine: engines.forGood,
+    scorersOf: engines.scorersOf,
     observer: (manifest, windows) => {
       drift.look(manifest, windows);
       shadow.look(manifest, windows);
@@ -166,7 +168,7 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
       stopWatching();
       stopping.abort();
       await host.close();
-      await Promise.allSettled([...choosing, chooser.settled()]);
+      await engines.settled();
     },
   };
 }
@@ -178,15 +180,6 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
 function assertEncoder({ manifest }: Version, { encoderFile }: EngineChoice): void {
   const encoder = encoderOf(manifest.frontEnds);
   if (encoder !== undefined && encoderFile === undefined) throw encoderMissing(encoder);
-}
-
-/** The engine with the pretrained encoder's file, where it is on this machine. */
-async function withEncoderFile(
-  choosing: Promise<EngineChoice>,
-  finding: Promise<string | undefined>,
-): Promise<EngineChoice> {
-  const [choice, encoderFile] = await Promise.all([choosing, finding]);
-  return encoderFile === undefined ? choice : { ...choice, encoderFile };
 }
 
 /**

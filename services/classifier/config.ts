@@ -159,11 +159,11 @@ export const settings = {
     'Largest dataset, packed and unpacked.',
   ),
   maxClipSeconds: setting('MAX_CLIP_SECONDS', whole(1, 86_400), '600', 'Longest recording.'),
-  batchMaxWindows: setting(
+  batchMaxWindows: optional(
     'BATCH_MAX_WINDOWS',
     whole(1, 1024),
-    '16',
-    'Windows that the engine judges in one go: more is faster in all, and slower for each.',
+    'Windows that the engine judges in one go: more is faster in all, and slower for each; unset: 16, on a ' +
+      'GPU 64.',
   ),
   queueMaxWindows: setting(
     'QUEUE_MAX_WINDOWS',

@@ -1,28 +1,20 @@
 import { AppError, type ErrorCode } from '../errors/app-error';
 import { cancellation } from '../errors/cancellation';
 import { BatchCost } from './batch-cost';
+import { checkedLimits, type BatchLimits, type QueueLimits } from './batch-limits';
 import type { Clock } from '../runtime/clock';
 import { deferred, type Deferred } from '../runtime/deferred';
 import type { Group } from './fair-queue';
 import { LaneQueue, type Lane } from './lanes';
 
-export interface BatcherOptions<Item, Result> {
+export interface BatcherOptions<Item, Result> extends BatchLimits, QueueLimits {
   /**
-   * Computes a batch and returns one result per item, in the order of the items. Called for one batch at
-   * a time.
+   * Computes a batch and returns one result per item, in the order of the items. Called for at most
+   * `inFlight` batches at a time.
    */
   readonly run: (items: readonly Item[]) => Promise<readonly Result[]>;
   /** Throws for an item that must not share a batch with others. */
   readonly check?: (item: Item) => void;
-  /** Maximum number of items in a batch. */
-  readonly maxItems: number;
-  /** Maximum time for which the oldest waiting item is held back to fill a batch. */
-  readonly maxDelayMs: number;
-  /**
-   * Maximum number of waiting items in each lane; a group that does not fit completely is refused. A
-   * caller with less than half of them can always use its half, so at most twice as many items wait.
-   */
-  readonly maxQueuedItems: number;
   /** Share of the batch places for streams while uploads wait, from 0 to 1; 0.8 by default. */
   readonly streamShare?: number;
   readonly clock: Clock;
@@ -58,31 +50,41 @@ type Taken<Item, Result> = ReturnType<LaneQueue<Item, Outcome<Result>>['take']>;
  *
  * A batch starts when the engine is free and one of these holds: the batch is full, its oldest item has
  * waited `maxDelayMs`, or no further submission is expected. A single caller of an idle engine therefore
- * never waits. Streams have priority over uploads (LaneQueue), and the callers of a lane are served
- * round-robin (FairQueue), so that no caller starves. A full queue means an immediate `overloaded`. When
- * a batch fails, each of its items is tried alone, so that an invalid item fails only its own group.
+ * never waits. Where several batches may run, one that runs keeps the engine busy, so that the next one
+ * waits until it is full or its oldest item has waited `maxDelayMs`. Streams have priority over uploads
+ * (LaneQueue), and the callers of a lane are served round-robin (FairQueue), so that no caller starves. A
+ * full queue means an immediate `overloaded`. When a batch fails, each of its items is tried alone, so
+ * that an invalid item fails only its own group.
  */
 export class MicroBatcher<Item, Result> {
   readonly #options: BatcherOptions<Item, Result>;
+  #maxItems: number;
+  #inFlight: number;
   readonly #queue: LaneQueue<Item, Outcome<Result>>;
   readonly #cost = new BatchCost();
-  #running = 0;
+  #runningItems = 0;
+  #runningBatches = 0;
+  /** When the latest batch was finished, in milliseconds of the clock. */
+  #finishedMs = -Infinity;
   #batches = 0;
   #expected = 0;
   #cancelTimer: (() => void) | undefined;
   #closing: Deferred<undefined> | undefined;
 
   constructor(options: BatcherOptions<Item, Result>) {
-    const { maxItems, maxDelayMs, maxQueuedItems } = options;
-    if (!(maxItems >= 1) || !(maxQueuedItems >= maxItems) || !(maxDelayMs >= 0)) {
-      const got = JSON.stringify({ maxItems, maxDelayMs, maxQueuedItems });
-      throw new AppError(
-        'invalid-configuration',
-        `A batcher needs 1 ≤ maxItems ≤ maxQueuedItems and maxDelayMs ≥ 0; got ${got}.`,
-      );
-    }
     this.#options = options;
+    const { maxItems, inFlight } = checkedLimits(options);
+    this.#maxItems = maxItems;
+    this.#inFlight = inFlight;
     this.#queue = new LaneQueue(options.streamShare ?? defaultStreamShare);
+  }
+
+  /** Changes the limits for the batches that begin from now on. @throws AppError as the constructor */
+  setLimits(limits: BatchLimits): void {
+    const { maxItems, inFlight } = checkedLimits({ ...this.#options, ...limits });
+    this.#maxItems = maxItems;
+    this.#inFlight = inFlight;
+    this.#pump();
   }
 
   /** Number of items that wait for a batch. */
@@ -100,16 +102,16 @@ export class MicroBatcher<Item, Result> {
    * recent batches.
    */
   estimatedWaitMs(caller: string): number {
-    const { maxItems } = this.#options;
+    const maxItems = this.#maxItems;
     const items = this.#queue.countsOf('stream').total + this.#queue.countsOf('upload').ahead(caller);
     const full = Math.floor(items / maxItems);
     const predictMs = this.#predictMs;
-    return predictMs(this.#running) + full * predictMs(maxItems) + predictMs(items % maxItems);
+    return predictMs(this.#runningItems) + full * predictMs(maxItems) + predictMs(items % maxItems);
   }
 
   /** Duration per item in full batches, in milliseconds; 0 before the first batch. */
   get msPerItem(): number {
-    return this.#predictMs(this.#options.maxItems) / this.#options.maxItems;
+    return this.#predictMs(this.#maxItems) / this.#maxItems;
   }
 
   readonly #predictMs = (items: number): number => this.#cost.predictMs(items);
@@ -186,11 +188,11 @@ export class MicroBatcher<Item, Result> {
   #pump(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    if (this.#running > 0) return;
     if (this.#queue.length === 0) {
-      this.#closing?.resolve(undefined);
+      if (this.#runningBatches === 0) this.#closing?.resolve(undefined);
       return;
     }
+    if (this.#runningBatches >= this.#inFlight) return;
     const holdMs = this.#holdMs();
     if (holdMs > 0) {
       this.#cancelTimer = this.#options.clock.setTimer(() => {
@@ -199,19 +201,23 @@ export class MicroBatcher<Item, Result> {
       return;
     }
     void this.#dispatch();
+    // Another one may run beside it.
+    if (this.#runningBatches < this.#inFlight) this.#pump();
   }
 
   /** How much longer the next batch waits to be filled, in milliseconds; 0 or less: it starts now. */
   #holdMs(): number {
-    const { maxItems, maxDelayMs, clock } = this.#options;
+    const { maxDelayMs, clock } = this.#options;
     const expectsNoMore = this.#expected === 0 || this.#closing !== undefined;
-    if (expectsNoMore || this.#queue.length >= maxItems) return 0;
+    const isEngineIdle = this.#runningBatches === 0;
+    if ((expectsNoMore && isEngineIdle) || this.#queue.length >= this.#maxItems) return 0;
     return maxDelayMs - (clock.now() - this.#queue.oldestMs());
   }
 
   async #dispatch(): Promise<void> {
-    const taken = this.#checked(this.#queue.take(this.#options.maxItems));
-    this.#running = taken.length;
+    const taken = this.#checked(this.#queue.take(this.#maxItems));
+    this.#runningItems += taken.length;
+    this.#runningBatches += 1;
     try {
       if (taken.length > 0) await this.#run(taken);
     } catch (error) {
@@ -219,7 +225,8 @@ export class MicroBatcher<Item, Result> {
       if (isEngineFault || taken.length === 1) this.#fail(new Set(taken.map(({ group }) => group)), error);
       else await this.#runEachAlone(taken);
     } finally {
-      this.#running = 0;
+      this.#runningItems -= taken.length;
+      this.#runningBatches -= 1;
       this.#pump();
     }
   }
@@ -249,7 +256,10 @@ export class MicroBatcher<Item, Result> {
     taken.forEach(({ group, index }, position) => {
       group.settle(index, { result: results[position]!, batch });
     });
-    this.#cost.learn(taken.length, clock.now() - startedMs);
+    // A batch that ran beside another one cost what it took after that one was finished.
+    const finishedMs = clock.now();
+    this.#cost.learn(taken.length, finishedMs - Math.max(startedMs, this.#finishedMs));
+    this.#finishedMs = finishedMs;
   }
 
   /** Runs each item of a failed batch alone, to find the one that fails. */

@@ -47,10 +47,27 @@ const modelSummarySchema = z.object({
 });
 export type ModelSummary = z.infer<typeof modelSummarySchema>;
 
+/** A way to compute the version that serves, as it was measured on this machine. */
+const triedScorerSchema = z.object({
+  engine: z.string(),
+  taken: z.boolean().describe('Whether the version was computed on it from then on'),
+  windowMs: z.number().optional().describe('Milliseconds of a window alone'),
+  batchWindowMs: z.number().optional().describe('Milliseconds of each window of the largest batch'),
+  batchWindows: z.int().optional().describe('Windows of that batch'),
+  largestDifference: z.number().optional().describe('To the probabilities that the trainer stored'),
+  problem: z.string().optional().describe('Why it was not measured'),
+});
+
 /** `GET /models`: what lies in the registry, and what of it serves. */
 export const modelListSchema = z.object({
   served: z
-    .object({ version: z.string(), engine: z.string().describe('Where it computes') })
+    .object({
+      version: z.string(),
+      engine: z.string().describe('Where it computes'),
+      scorers: z
+        .array(triedScorerSchema)
+        .describe('What was measured where the machine has several engines; empty: nothing, or not yet'),
+    })
     .nullable()
     .describe('The version that answers now'),
   current: z.string().nullable().describe('The version that was promoted last; null: none was'),

@@ -12,6 +12,8 @@ export interface Measured {
    */
   readonly windowMs: number;
   readonly currentWindowMs: number | undefined;
+  /** Of each window of a batch, where one was asked for. */
+  readonly batchWindowMs?: number | undefined;
 }
 
 export interface Parity {

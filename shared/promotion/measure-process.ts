@@ -29,26 +29,33 @@ const maxOutputChars = 600;
 /**
  * Runs `measureVersion` in a child process. An untested candidate may hang or crash; the child can be
  * killed then, while this process goes on serving.
+ * @param signal kills it
  * @throws AppError as measureVersion does; engine-unavailable when the process dies
  */
 export async function measureInProcess(
   candidate: Version,
   current: Version | undefined,
   how: MeasureOptions,
+  signal?: AbortSignal,
 ): Promise<Measured> {
   const child = fork(join(__dirname, 'measure-worker.js'), [], {
     execArgv: [],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     serialization: 'advanced',
   });
-  const timer = setTimeout(() => child.kill('SIGKILL'), timedSteps * how.limitMs + startMs);
+  const kill = (): void => {
+    child.kill('SIGKILL');
+  };
+  const timer = setTimeout(kill, timedSteps * how.limitMs + startMs);
+  signal?.addEventListener('abort', kill);
   try {
     const reply = await replyOf(child, { candidate, current, how });
     if ('measured' in reply) return reply.measured;
     throw new AppError(reply.code, reply.message, { details: reply.details });
   } finally {
     clearTimeout(timer);
-    child.kill('SIGKILL');
+    signal?.removeEventListener('abort', kill);
+    kill();
   }
 }
 

@@ -372,3 +372,91 @@ describe('closing', () => {
     await closing;
   });
 });
+
+describe('two batches in flight', () => {
+  const both = { inFlight: 2, maxItems: 2 };
+
+  it('begins the second one when it is full, and no third', async () => {
+    const { batcher, sent, engine } = setUp(both);
+    const answers = Promise.all(['a', 'b', 'c', 'd', 'e'].map((item) => batcher.submit([item])));
+    // The first item found the engine idle.
+    expect(sent()).toEqual([['a'], ['b', 'c']]);
+    await engine.finish(0);
+    expect(sent()).toEqual([['a'], ['b', 'c'], ['d', 'e']]);
+    await engine.finish(1);
+    await engine.finish(2);
+    expect((await answers).map(([outcome]) => outcome!.result)).toEqual(
+      ['a', 'b', 'c', 'd', 'e'].map((item) => `answer to ${item}`),
+    );
+  });
+
+  it('begins one that is not full when its oldest item has waited, or the engine is idle', async () => {
+    const { batcher, sent, engine, clock } = setUp(both);
+    void batcher.submit(['a']);
+    void batcher.submit(['b']);
+    expect(sent()).toEqual([['a']]);
+    await clock.advance(10);
+    expect(sent()).toEqual([['a'], ['b']]);
+    void batcher.submit(['c']);
+    await engine.finish(0);
+    expect(sent()).toEqual([['a'], ['b']]);
+    await engine.finish(1);
+    expect(sent()).toEqual([['a'], ['b'], ['c']]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('serves callers in turns', async () => {
+    const { batcher, sent, engine } = setUp(both);
+    void batcher.submit(['a1', 'a2', 'a3', 'a4', 'a5', 'a6'], { caller: 'a' });
+    void batcher.submit(['b1', 'b2'], { caller: 'b' });
+    await engine.finish(0);
+    await engine.finish(1);
+    expect(sent().slice(2)).toEqual([
+      ['a5', 'b1'],
+      ['a6', 'b2'],
+    ]);
+  });
+
+  it('waits for both when it closes', async () => {
+    const { batcher, engine } = setUp(both);
+    const answers = Promise.all([batcher.submit(['a', 'b']), batcher.submit(['c', 'd'])]);
+    let closed = false;
+    const closing = batcher.close().then(() => (closed = true));
+    await engine.finish(1);
+    expect(closed).toBe(false);
+    await engine.finish(0);
+    await closing;
+    expect(await answers).toHaveLength(2);
+  });
+
+  it('predicts from what each batch added, not from when it began', async () => {
+    const { batcher, engine, clock } = setUp(both);
+    const answers = Promise.all([batcher.submit(['a', 'b']), batcher.submit(['c', 'd'])]);
+    await clock.advance(20);
+    await engine.finish(0);
+    await clock.advance(20);
+    await engine.finish(1);
+    await answers;
+    expect(batcher.msPerItem).toBe(10);
+  });
+
+  it('takes limits that change with its engine, and refuses those that run nothing', async () => {
+    const { batcher, sent, engine } = setUp();
+    void batcher.submit(['a', 'b', 'c', 'd', 'e', 'f']);
+    expect(sent()).toEqual([['a', 'b', 'c', 'd']]);
+    batcher.setLimits(both);
+    expect(sent()).toEqual([
+      ['a', 'b', 'c', 'd'],
+      ['e', 'f'],
+    ]);
+    batcher.setLimits({ maxItems: 1 });
+    void batcher.submit(['g', 'h']);
+    await engine.finish(0);
+    expect(sent()).toHaveLength(2);
+    await engine.finish(1);
+    expect(sent()[2]).toEqual(['g']);
+    expect(() => {
+      batcher.setLimits({ maxItems: 9 });
+    }).toThrow('maxItems ≤ maxQueuedItems');
+  });
+});

@@ -101,7 +101,7 @@ describe('the memory limit of the deployment', () => {
       expect(group?.killed ?? 0).toBe(0);
     } finally {
       await service.kill();
-      group?.remove();
+      await group?.remove();
     }
   }, 240_000);
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { chooseEngine, type EngineChoice } from '../../shared/compute/provide/choose-engine';
-import type { EngineWish } from '../../shared/environment';
+import type { EngineWish, KernelsWish } from '../../shared/environment';
 import type { Inference } from '../../shared/compute/inference/inference';
 import { provideEngine } from '../../shared/compute/provide/provide';
 import { startInference } from '../../shared/compute/inference/start-inference';
@@ -29,12 +29,13 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function start(wish: EngineWish): Promise<Inference> {
+async function start(wish: EngineWish, kernels: KernelsWish = 'auto', inFlight = 1): Promise<Inference> {
   const inference = await startInference({
-    choice: await chooseTestEngine(wish),
+    choice: await chooseTestEngine(wish, kernels),
     version: await openRegistry(folder).choose(),
     warmUpBatches: [1],
     limitMs: 60_000,
+    inFlight,
   });
   open.push(inference);
   return inference;
@@ -95,6 +96,25 @@ describe('the inference thread', () => {
   });
 });
 
+describe('two batches begun at a time', () => {
+  it('are answered as on the kernels alone, each with its own, those too that are begun when it ends', async () => {
+    const [native, beside] = [await start('cpu'), await start('cpu', 'inputs', 2)];
+    expect([native.engine, beside.engine]).toEqual([
+      expect.stringContaining('native'),
+      expect.stringMatching(/^cpu \(libtensorflow .* front end\)$/),
+    ]);
+    const batches = [10, 20, 30, 40].map((seed) => [window(seed), window(seed + 1, 50_000)]);
+    const answers = Promise.all(batches.map((batch) => beside.infer(batch)));
+    await beside.close();
+    for (const [index, { probabilities, inferenceMs }] of (await answers).entries()) {
+      const expected = await native.infer(batches[index]!);
+      for (const [place, row] of probabilities.entries())
+        expectClose(row, expected.probabilities[place]!, 1e-4);
+      expect(inferenceMs).toBeGreaterThan(0);
+    }
+  });
+});
+
 describe('a version that does not load in time', () => {
   /** An addon that never comes back from its loading on any thread but this one. */
   async function hangingAddon(name: string, hang: string): Promise<EngineChoice> {
@@ -103,7 +123,8 @@ describe('a version that does not load in time', () => {
       path,
       `if (!require('node:worker_threads').isMainThread) { ${hang} } module.exports = { releaseMemory: () => undefined };`,
     );
-    return { kind: 'wasm', kernels: { path, instructionSet: 'none', threads: 1, forced: true } };
+    const kernels = { path, instructionSet: 'none', threads: 1, computes: 'networks', forced: true } as const;
+    return { kind: 'wasm', kernels };
   }
 
   it('is not tried again while the thread before is stuck in what cannot be stopped', async () => {

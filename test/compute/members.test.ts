@@ -1,4 +1,5 @@
-import type { EngineWish } from '../../shared/environment';
+import * as tf from '@tensorflow/tfjs-core';
+import type { EngineWish, KernelsWish } from '../../shared/environment';
 import { loadEngine } from '../../shared/compute/provide/load-engine';
 import { createWindowScorer } from '../../shared/compute/inference/window-scorer';
 import { createMel } from '../../shared/compute/network/mel';
@@ -26,7 +27,9 @@ describe('members of two front ends', () => {
   it.each([
     ['the native kernels', 'cpu', 'native'],
     ['TensorFlow', 'cpu', 'reference'],
+    ['TensorFlow with native inputs', 'cpu', 'inputs'],
     ['WebAssembly', 'wasm', 'reference'],
+    ['WebAssembly with native inputs', 'wasm', 'inputs'],
   ] as const)('are averaged on %s, as the double-precision ones are', async (_, wish, kernels) => {
     const engine = await loadEngine(await engineOf(wish, kernels));
     const scorer = createWindowScorer(members, engine);
@@ -49,17 +52,33 @@ describe('members of two front ends', () => {
   });
 });
 
+describe('networks on TensorFlow with native inputs', () => {
+  it('are read back once a batch, and begin a batch before the one ahead of it is read', async () => {
+    const engine = await loadEngine(await engineOf('cpu', 'inputs'));
+    const scorer = createWindowScorer(members, engine);
+    const batches = [1, 2].map((seed) =>
+      [8000, 2500].map((length) => fadingChirp(length, sampleRate, seed * length)),
+    );
+    const expected = batches.map((batch) => scorer.logits(batch));
+    const reading = jest.spyOn(tf.backend(), 'readSync');
+    const tensors = tf.memory().numTensors;
+    const reads = batches.map((batch) => scorer.begin(batch));
+    expect(reading).not.toHaveBeenCalled();
+    expect(reads.map((read) => read())).toEqual(expected);
+    expect(reading).toHaveBeenCalledTimes(batches.length);
+    expect(tf.memory().numTensors).toBe(tensors);
+    reading.mockRestore();
+    scorer.dispose();
+  });
+});
+
 function mean(rows: readonly (readonly number[])[]): number[] {
   return rows[0]!.map((_, label) => rows.reduce((sum, row) => sum + row[label]!, 0) / rows.length);
 }
 
-async function engineOf(
-  wish: EngineWish,
-  kernels: 'native' | 'reference',
-): ReturnType<typeof chooseTestEngine> {
-  const choice = await chooseTestEngine(wish);
-  if (kernels === 'native') return choice;
-  const { kernels: unused, ...plain } = choice;
-  expect(wish === 'wasm' || unused !== undefined).toBe(true);
-  return plain;
+async function engineOf(wish: EngineWish, kernels: KernelsWish): ReturnType<typeof chooseTestEngine> {
+  const choice = await chooseTestEngine(wish, kernels);
+  const computes = { native: 'networks', inputs: 'inputs', reference: undefined, auto: undefined }[kernels];
+  expect(choice.kernels?.computes).toBe(computes);
+  return choice;
 }

@@ -71,14 +71,21 @@ function byBand(picture: Float32Array): Float32Array {
   return picture.map((_, at) => picture[(at % frames) * encoderBands + floor(at / frames)]!);
 }
 
+/** After an engine's name: its inputs are computed on the native kernels. */
+const withInputs = ' with native inputs';
+
 /**
  * The engine of that name, or the native kernels for that instruction set; undefined where the processor
  * has it not.
  */
 async function engineNamed(name: string, encoderWeights: WeightArrays): Promise<LoadedEngine | undefined> {
-  const wish = name === 'wasm' ? 'wasm' : 'cpu';
-  const { kernels, ...choice } = await chooseTestEngine(wish);
-  if (name === 'wasm' || name === 'cpu') return { ...(await loadEngine(choice)), encoderWeights };
+  const [wish, inputs] = name.startsWith('wasm')
+    ? (['wasm', name.slice(4)] as const)
+    : (['cpu', name.slice(3)] as const);
+  if (inputs === withInputs)
+    return { ...(await loadEngine(await chooseTestEngine(wish, 'inputs'))), encoderWeights };
+  const { kernels, ...choice } = await chooseTestEngine(wish, wish === 'wasm' ? 'reference' : 'auto');
+  if (name === wish) return { ...(await loadEngine(choice)), encoderWeights };
   if (!loadKernels(kernels!.path).instructionSets().includes(name)) return undefined;
   const native = { ...choice, kernels: { ...kernels!, instructionSet: name } };
   return { ...(await loadScoringEngine(native, { architecture: 'encoder' })), encoderWeights };
@@ -110,7 +117,7 @@ describe('the encoder’s network', () => {
   // Lengths whose maps have odd numbers of rows and columns, and one too short.
   const windows = [noise(17_000, 1), noise(26_111, 2), noise(17_000, 5), noise(900, 6)];
 
-  it.each(['cpu', 'wasm', 'avx512', 'avx2', 'baseline'])(
+  it.each(['cpu', `cpu${withInputs}`, 'wasm', `wasm${withInputs}`, 'avx512', 'avx2', 'baseline'])(
     'on %s computes what plain loops do',
     async (name) => {
       const engine = await engineNamed(name, weights);
@@ -155,7 +162,7 @@ describe('the encoder’s network', () => {
     room.set(sound, 80_000);
     const outputsOf = (frontEnd: EncoderFrontEnd, windows: readonly Float32Array[]) => {
       const inputs = createFrontEndInputs(frontEnd, engine);
-      const { features, counts } = inputs.of(windows);
+      const { features, counts } = inputs.begin(windows)();
       inputs.dispose();
       return { features: features.slice(), counts };
     };

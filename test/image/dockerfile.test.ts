@@ -62,6 +62,11 @@ it('the image that serves has the encoder and the kernels, and nothing that only
   expect(copies('trainer').slice(copies('cpu').length)).toEqual(['app', 'engine-cpu']);
 });
 
+it('the images that compute with TensorFlow have the kernels too, for front ends and resampling', () => {
+  for (const stage of ['engine-cpu', 'engine-cuda'])
+    expect(ancestry(stages, stage).map(({ name }) => name)).toContain('kernels');
+});
+
 it('the encoder comes from where a build argument says', () => {
   const text = readFileSync(file, 'utf8');
   expect(imageConfig(stages, 'encoder').args).toEqual({ ENCODER: 'auto' });

@@ -200,7 +200,8 @@ describe('the native kernels', () => {
 
   it('refuse a network that they do not compute when they are forced, and leave it to TensorFlow otherwise', async () => {
     const network = createNetwork({ architecture: 'cnn', dropout: 0.1, batchNorm: 'applied' }, 10);
-    const choice = { path: await provideTestKernels(), instructionSet: 'baseline', threads: 1 };
+    const path = await provideTestKernels();
+    const choice = { path, instructionSet: 'baseline', threads: 1, computes: 'networks' } as const;
     expect(createNativeNetwork({ ...choice, forced: false }, network)).toBeUndefined();
     expect(() => createNativeNetwork({ ...choice, forced: true }, network)).toThrow('no native kernels');
   });

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 /** A control group whose processes together may hold so much memory and no more. */
 export interface MemoryGroup {
@@ -9,8 +10,8 @@ export interface MemoryGroup {
   readonly killed: number;
   /** The most that was held at a time, in bytes, files that were read included. */
   readonly peakBytes: number;
-  /** Its processes have ended. */
-  remove(): void;
+  /** Waits for the end of its processes: those that the killed one started end by themselves. */
+  remove(): Promise<void>;
 }
 
 interface Files {
@@ -71,8 +72,16 @@ function groupOf(folder: string, { peak, events }: Files): MemoryGroup {
     get peakBytes() {
       return Number(read(peak));
     },
-    remove() {
-      rmdirSync(folder);
+    async remove() {
+      for (;;) {
+        try {
+          rmdirSync(folder);
+          return;
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+          await setTimeout(20);
+        }
+      }
     },
   };
 }

@@ -1,12 +1,16 @@
 import { buildKernels } from '../../shared/compute/provide/build-kernels';
 import { chooseEngine, type EngineChoice } from '../../shared/compute/provide/choose-engine';
-import { engineCacheFolder, type EngineWish } from '../../shared/environment';
+import { engineCacheFolder, type EngineWish, type KernelsWish } from '../../shared/environment';
 import { loadEngine, type LoadedEngine } from '../../shared/compute/provide/load-engine';
 
 /** The engine of the tests: libtensorflow on the CPU unless a test wants another. */
-export async function chooseTestEngine(wish: EngineWish = 'cpu'): Promise<EngineChoice> {
+export async function chooseTestEngine(
+  wish: EngineWish = 'cpu',
+  kernels: KernelsWish = 'auto',
+): Promise<EngineChoice> {
   return chooseEngine({
     wish,
+    kernels,
     onProgress: (line) => {
       if (process.stderr.isTTY) process.stderr.write(`\r${line}\u001b[K`);
     },

@@ -8,6 +8,7 @@ import { isShortage } from '../../../shared/errors/machine-fault';
 import type { Registry, RegistryListing, Version } from '../../../shared/registry/registry';
 import { readReport } from '../../../shared/registry/report-file';
 import { readServingState } from '../../../shared/registry/serving-state';
+import type { Engines } from './engine/engines';
 import type { ModelAdmin } from './model-admin';
 import type { ModelHost } from './model-host';
 import type { Shadow } from './shadow';
@@ -21,6 +22,7 @@ export interface DescribeDeps {
   readonly shadow: Shadow;
   readonly admin: Pick<ModelAdmin, 'problem'>;
   readonly modelsFolder: string;
+  readonly scorersOf: Engines['scorersOf'];
   readonly now: () => number;
 }
 
@@ -39,6 +41,7 @@ export function createDescribeModels({
   shadow,
   admin,
   modelsFolder,
+  scorersOf,
   now,
 }: DescribeDeps): DescribeModels {
   let latest: { readonly readMs: number; readonly listing: Promise<RegistryListing> } | undefined;
@@ -65,7 +68,13 @@ export function createDescribeModels({
       const unreadable = problems.filter((reason) => problem?.reason.includes(reason) !== true);
       return {
         served:
-          inference === undefined ? null : { version: inference.manifest.version, engine: inference.engine },
+          inference === undefined
+            ? null
+            : {
+                version: inference.manifest.version,
+                engine: inference.engine,
+                scorers: [...scorersOf(inference.manifest.weights.sha256)],
+              },
         current: state?.current ?? null,
         previous: state?.previous[0] ?? null,
         pinned: state?.pinned ?? null,

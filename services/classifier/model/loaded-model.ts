@@ -1,4 +1,5 @@
 import { indexOfNonFinite } from '../../../shared/signal/finite';
+import type { BatchLimits, QueueLimits } from '../../../shared/batching/batch-limits';
 import { MicroBatcher } from '../../../shared/batching/micro-batcher';
 import type { Clock } from '../../../shared/runtime/clock';
 import { deferred, type Deferred } from '../../../shared/runtime/deferred';
@@ -37,19 +38,17 @@ export interface Lease {
 
 export interface LoadedModelOptions {
   readonly manifest: Manifest;
-  /** Loads and warms it up on a fresh thread: now, and again whenever that thread dies. */
-  readonly start: () => Promise<Inference>;
+  /**
+   * Loads and warms it up on a fresh thread: now, and again whenever that thread dies. What it is told
+   * of are the limits of the engine that it took.
+   */
+  readonly start: (setLimits: (limits: BatchLimits) => void) => Promise<Inference>;
   readonly supervision: {
     readonly firstBackoffMs: number;
     readonly maxBackoffMs: number;
     readonly hungAfterMs: number;
   };
-  readonly batching: {
-    readonly maxItems: number;
-    readonly maxDelayMs: number;
-    readonly maxQueuedItems: number;
-    readonly streamShare: number;
-  };
+  readonly batching: BatchLimits & QueueLimits & { readonly streamShare: number };
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly onServing: (inference: Inference) => void;
@@ -67,9 +66,16 @@ export class LoadedModel implements ServedModel {
   #retired: Deferred<undefined> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor({ manifest, batching, supervision, metrics, ...options }: LoadedModelOptions) {
+  constructor({ manifest, batching, supervision, metrics, start, ...options }: LoadedModelOptions) {
     this.manifest = manifest;
-    const supervisor = new InferenceSupervisor({ ...supervision, ...options });
+    const supervisor = new InferenceSupervisor({
+      ...supervision,
+      ...options,
+      start: () =>
+        start((limits) => {
+          this.batcher.setLimits(limits);
+        }),
+    });
     this.#supervisor = supervisor;
     this.started = supervisor.started;
     this.batcher = new MicroBatcher<Float32Array, WindowScores>({

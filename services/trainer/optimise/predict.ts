@@ -48,7 +48,7 @@ export function inputsOf(
       clips.slice(batch * batchSize, (batch + 1) * batchSize),
     );
     return batches.flatMap((batch) => {
-      const { features, counts } = computing.of(batch.map(({ samples }) => samples));
+      const { features, counts } = computing.begin(batch.map(({ samples }) => samples))();
       let next = 0;
       return counts.map((count) =>
         Array.from({ length: count }, () => features.slice(next * length, ++next * length)),

@@ -1,23 +1,22 @@
-import { inputLength, inputsPerWindow, writeWindowInputs } from '../../front-end/window-inputs';
+import {
+  inputLength,
+  inputsPerWindow,
+  writeWindowInputs,
+  type PlainFrontEnd,
+} from '../../front-end/window-inputs';
 import type { FrontEnd } from '../../contracts/front-end';
 import { cutQuietEnds } from '../../signal/quiet-ends';
+import { createNativeCrops } from '../kernels/native-inputs';
 import { createEncoder } from './encoder';
+import type { Inputs } from './graph-scorer';
 import type { LoadedEngine } from '../provide/load-engine';
 
-/** What networks are given of some windows. */
-interface Inputs {
-  /**
-   * One input of `inputLength(frontEnd)` after the other, window after window; overwritten by the next
-   * call.
-   */
-  readonly features: Float32Array;
-  /** How many inputs each window has. */
-  readonly counts: readonly number[];
-}
-
-/** A front end, computed on the calling thread's engine. */
+/**
+ * A front end: on the native kernels where the engine has them, whatever computes the networks.
+ */
 export interface FrontEndInputs {
-  of(windows: readonly Float32Array[]): Inputs;
+  /** @returns waits for what an engine computes beside this thread; to be called once */
+  begin(windows: readonly Float32Array[]): () => Inputs;
   dispose(): void;
 }
 
@@ -30,34 +29,49 @@ export function createFrontEndInputs(frontEnd: FrontEnd, engine: LoadedEngine): 
     const encoder = createEncoder(engine);
     const { sampleRate, quietDbfs } = frontEnd;
     return {
-      of: (windows) => {
+      begin: (windows) => {
         // A window that has quiet around its sound has two inputs: whole, and the sound alone.
         const heard = windows.map((window) => {
           const sound = quietDbfs === undefined ? window : cutQuietEnds(window, sampleRate, quietDbfs);
           return sound === window ? [window] : [window, sound];
         });
-        return { features: encoder.encode(heard.flat()), counts: heard.map(({ length }) => length) };
+        const counts = heard.map(({ length }) => length);
+        const read = encoder.begin(heard.flat());
+        return () => ({ features: read(), counts });
       },
       dispose: () => {
         encoder.dispose();
       },
     };
   }
+  const { kernels } = engine;
+  const native = frontEnd.kind === 'log-mel' && kernels ? createNativeCrops(kernels, frontEnd) : undefined;
+  const inputsOf = native?.of ?? createPlainInputs(frontEnd);
+  return {
+    begin: (windows) => {
+      const inputs = inputsOf(windows);
+      return () => inputs;
+    },
+    dispose: () => {
+      native?.dispose();
+    },
+  };
+}
+
+/** Of frames, which are copied, and of log-mel where there is no addon. */
+function createPlainInputs(frontEnd: PlainFrontEnd): (windows: readonly Float32Array[]) => Inputs {
   const length = inputLength(frontEnd);
   // Kept from batch to batch: half a megabyte a window would otherwise be garbage.
   let memory = new Float32Array(0);
-  return {
-    of: (windows) => {
-      const most = windows.length * inputsPerWindow(frontEnd) * length;
-      if (memory.length < most) memory = new Float32Array(most);
-      let inputs = 0;
-      const counts = windows.map((window) => {
-        const count = writeWindowInputs(window, frontEnd, memory, inputs * length);
-        inputs += count;
-        return count;
-      });
-      return { features: memory.subarray(0, inputs * length), counts };
-    },
-    dispose: () => undefined,
+  return (windows) => {
+    const most = windows.length * inputsPerWindow(frontEnd) * length;
+    if (memory.length < most) memory = new Float32Array(most);
+    let inputs = 0;
+    const counts = windows.map((window) => {
+      const count = writeWindowInputs(window, frontEnd, memory, inputs * length);
+      inputs += count;
+      return count;
+    });
+    return { features: memory.subarray(0, inputs * length), counts };
   };
 }

@@ -9,6 +9,8 @@ export interface InferenceStart {
   readonly manifest: Manifest;
   readonly warmUpBatches: readonly number[];
   readonly triedOut: boolean;
+  /** Batches that are begun at a time. */
+  readonly inFlight: number;
 }
 
 export interface InferenceRequest {

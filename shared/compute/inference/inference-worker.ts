@@ -11,23 +11,33 @@ import type { InferenceResult } from './inference';
 import type { InferenceRequest, InferenceReply, InferenceStart } from './inference-messages';
 import { describeEngine, loadScoringEngine, withEncoder } from '../provide/load-engine';
 import { loadMembers } from './load-members';
-import { createWindowScorer, type WindowScorer } from './window-scorer';
+import { Pipeline } from './pipeline';
+import { createWindowScorer, type WindowLogits, type WindowScorer } from './window-scorer';
 
 /** Enough for fifty streams whose windows share eight of nine frames, and for a long recording's. */
 const cachedFrames = 512;
 
-type Predict = (windows: readonly Float32Array[]) => Omit<InferenceResult, 'inferenceMs'>;
+/** Begins to judge windows. @returns waits for what is said of them */
+type Predict = (windows: readonly Float32Array[]) => () => Omit<InferenceResult, 'inferenceMs'>;
 
 const port = parentPort!;
 let scorer: WindowScorer | undefined;
 let predict: Predict | undefined;
+let pipeline: Pipeline<InferenceRequest> | undefined;
+/** When the latest batch was finished. */
+let finishedAt = -Infinity;
 
 /** The thread that owns the engine: a window goes in as a waveform, its probabilities come out. */
 async function main(): Promise<void> {
+  // Nobody asks before it is ready.
+  const answer = (request: InferenceRequest): void => {
+    pipeline!.take(request);
+  };
   receive(answer, () => {
+    pipeline?.flush();
     scorer?.dispose();
   });
-  const { choice, folder, manifest, warmUpBatches, triedOut } = threadData() as InferenceStart;
+  const { choice, folder, manifest, warmUpBatches, triedOut, inFlight } = threadData() as InferenceStart;
   lowerPriority(triedOut ? 'everything' : 'answers');
   const networks = distinctNetworks(manifest);
   const engine = await withEncoder(await loadScoringEngine(choice, ...networks), manifest.frontEnds);
@@ -35,8 +45,7 @@ async function main(): Promise<void> {
   const members = await loadMembers({ folder, manifest });
   const own = (scorer = createWindowScorer(members, engine, { cachedFrames }));
   const classes = manifest.classes.length;
-  const judge: Predict = (windows) => {
-    const rows = own.logits(windows);
+  const judge = (rows: WindowLogits): ReturnType<ReturnType<Predict>> => {
     const evidence = rows.map((ofWindow) => evidenceOf(ofWindow, classes));
     const tags = rows.map((ofWindow) => tagProbabilities(ofWindow, classes));
     if (isMultiLabel(manifest)) {
@@ -55,31 +64,60 @@ async function main(): Promise<void> {
     };
   };
 
+  const begin: Predict = (windows) => {
+    const read = own.begin(windows);
+    return () => judge(read());
+  };
+
   // The first batch of a size pays for planning and memory; a caller should not.
   for (const size of warmUpBatches) {
     if (isCancelled()) return;
-    judge(Array.from({ length: size }, () => new Float32Array(1)));
+    begin(Array.from({ length: size }, () => new Float32Array(1)))();
   }
-  predict = judge;
+  predict = begin;
+  pipeline = new Pipeline(beginAnswer, inFlight > 1);
   collectGarbage();
   const ready: InferenceReply = { ready: true, engine: describeEngine(engine, ...networks) };
   port.postMessage(ready);
 }
 
-/** Nobody asks before it is ready. */
-function answer({ id, windows }: InferenceRequest): void {
+/** Begins to answer a request. @returns waits for the answer and sends it */
+function beginAnswer({ id, windows }: InferenceRequest): () => void {
   const startedAt = performance.now();
-  try {
-    const scores = predict!(windows);
-    const result = { ...scores, inferenceMs: performance.now() - startedAt };
-    const reply: InferenceReply = { id, result, windows };
-    port.postMessage(
-      reply,
-      windows.map(({ buffer }) => buffer),
-    );
-  } catch (error) {
+  const fail = (error: unknown): void => {
     port.postMessage({ id, error: AppError.from(error).message } satisfies InferenceReply);
+  };
+  try {
+    const read = predict!(windows);
+    return () => {
+      try {
+        sendResult(id, windows, read(), startedAt);
+      } catch (error) {
+        fail(error);
+      }
+    };
+  } catch (error) {
+    return () => {
+      fail(error);
+    };
   }
+}
+
+function sendResult(
+  id: number,
+  windows: InferenceRequest['windows'],
+  scores: Omit<InferenceResult, 'inferenceMs'>,
+  startedAt: number,
+): void {
+  const now = performance.now();
+  // While the batch before it was computed, this one waited.
+  const result = { ...scores, inferenceMs: now - Math.max(startedAt, finishedAt) };
+  finishedAt = now;
+  const reply: InferenceReply = { id, result, windows };
+  port.postMessage(
+    reply,
+    windows.map(({ buffer }) => buffer),
+  );
 }
 
 void main();

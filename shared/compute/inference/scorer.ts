@@ -4,6 +4,7 @@ import type { Network, Weights } from '../network/network';
 import type { WeightValues } from '../../registry/weights-file';
 import type { LoadedEngine } from '../provide/load-engine';
 import { createNativeNetwork } from '../kernels/native-network';
+import { loadWeights } from './graph-scorer';
 
 /** A network with its weights, ready to compute on the calling thread's engine. */
 export interface Scorer {
@@ -49,10 +50,7 @@ export function createScorer(
 
 function createReferenceScorer(network: Network, values: WeightValues): Scorer {
   const form = network.inference ?? network;
-  const held = network.inference?.values(values) ?? values;
-  const weights = Object.fromEntries(
-    form.parameters.map(({ name, shape }) => [name, tf.tensor(held[name]!, [...shape], 'float32')]),
-  );
+  const weights = loadWeights(network, values);
   return {
     logits: (features, size) => forwardLogits(form, weights, features, size),
     dispose: () => {

@@ -17,6 +17,11 @@ export interface StartInferenceOptions {
   readonly limitMs: number;
   /** Nobody waits for its answers: it computes when nobody else does, as far as the system allows. */
   readonly triedOut?: boolean;
+  /**
+   * Batches that are begun at a time: 2 where the engine computes beside the thread, so that the next
+   * batch's inputs are made meanwhile; default 1.
+   */
+  readonly inFlight?: number;
 }
 
 interface Waiting {
@@ -35,19 +40,20 @@ const stuck = new Map<string, Thread>();
  * @throws AppError engine-unavailable when the engine or the weights do not load, or not in time
  */
 export async function startInference(options: StartInferenceOptions): Promise<Inference> {
-  const { choice, version, warmUpBatches, limitMs, triedOut = false } = options;
+  const { choice, version, warmUpBatches, limitMs, triedOut = false, inFlight = 1 } = options;
   const start: InferenceStart = {
     choice,
     folder: version.folder,
     manifest: version.manifest,
     warmUpBatches,
     triedOut,
+    inFlight,
   };
   assertNoneHangs(version);
   const thread = new Thread(join(__dirname, 'inference-worker.js'), start);
   const { worker } = thread;
   const waiting = new Map<number, Waiting>();
-  const copies = recycledCopies(Math.max(...warmUpBatches));
+  const copies = recycledCopies(inFlight * Math.max(...warmUpBatches));
   let lastError = 'the thread ended';
   let cause: unknown;
   let nextId = 0;

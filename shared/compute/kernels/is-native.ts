@@ -1,4 +1,5 @@
 import type { NetworkConfig } from '../../contracts/architecture';
+import type { KernelsChoice } from './kernels-addon';
 
 /**
  * Whether the kernels compute this network. Apart from them, for threads that choose an engine and do
@@ -18,6 +19,11 @@ export function isNative(config: NetworkConfig): boolean {
     default:
       return false;
   }
+}
+
+/** Whether this network is computed on the kernels; else TensorFlow.js computes it. */
+export function isOnKernels(kernels: KernelsChoice | undefined, config: NetworkConfig): boolean {
+  return kernels?.computes === 'networks' && isNative(config);
 }
 
 /**

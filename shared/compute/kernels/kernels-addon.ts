@@ -6,6 +6,11 @@ export interface KernelsChoice {
   readonly path: string;
   readonly instructionSet: string;
   readonly threads: number;
+  /**
+   * What is computed on them: networks with their inputs, as far as they can; or inputs and resampling
+   * alone, while TensorFlow.js computes every network.
+   */
+  readonly computes: 'networks' | 'inputs';
   /** Other networks than those they compute are refused. */
   readonly forced: boolean;
 }
@@ -87,6 +92,8 @@ interface AddonAudioEncoder {
   encode(windows: readonly Float32Array[]): Float32Array;
   /** The network alone, on pictures of windows as `kaldiMel` makes them, but [bands][frames]. */
   encodePictures(pictures: readonly Float32Array[]): Float32Array;
+  /** The front end alone: pictures as `kaldiMel` makes them, one after the other. */
+  pictures(windows: readonly Float32Array[]): Float32Array;
   dispose(): void;
 }
 

@@ -29,8 +29,6 @@ export function addonFrontEnd(
  * caller waits.
  */
 export interface NativeEnsemble {
-  /** The front end alone: what `windowInputs` gives of each window. */
-  inputs(windows: readonly Float32Array[]): Float32Array[][];
   /** For each window the logits of each of its inputs by each member. */
   logits(windows: readonly Float32Array[]): Float32Array[][];
   dispose(): void;
@@ -41,9 +39,10 @@ export interface NativeEnsemble {
  * @returns undefined where the kernels do not compute them with it, or the members' networks differ
  */
 export function createNativeEnsemble(
-  { path, instructionSet, threads }: KernelsChoice,
+  { path, instructionSet, threads, computes }: KernelsChoice,
   members: readonly Member[],
 ): NativeEnsemble | undefined {
+  if (computes !== 'networks') return undefined;
   const { frontEnd, network } = members[0]!;
   const { config, parameters, outputs } = network;
   if (config.architecture !== 'mel' && config.architecture !== 'mel-small') return undefined;
@@ -62,12 +61,7 @@ export function createNativeEnsemble(
       parameters.map(({ name }) => values[name]!),
     );
   });
-  const cropLength = frontEnd.cropFrames * frontEnd.melBins;
   return {
-    inputs: (windows) => {
-      const { crops, counts } = ensemble.crops(windows);
-      return byWindow(counts, (crop) => [crops.subarray(crop * cropLength, (crop + 1) * cropLength)]);
-    },
     logits: (windows) => {
       const { logits, counts } = ensemble.logits(windows);
       const crops = logits.length / outputs / members.length;

@@ -1,3 +1,4 @@
+import type { NetworkConfig } from '../../contracts/architecture';
 import { AppError } from '../../errors/app-error';
 import { melSize } from '../network/mel';
 import type { Network } from '../network/network';
@@ -79,12 +80,7 @@ export function createNativeNetwork(
   { config, parameters, outputs }: Network,
   { cachedFrames = 0, optimiser = { beta2: 0, weightDecay: 0, averageDecay: 0 } }: NativeNetworkOptions = {},
 ): NativeNetwork | undefined {
-  if (choice === undefined) return undefined;
-  if (!isNative(config)) {
-    if (!choice.forced) return undefined;
-    const message = `ENGINE_KERNELS=native, but there are no native kernels for ${JSON.stringify(config)}.`;
-    throw new AppError('invalid-configuration', message);
-  }
+  if (choice === undefined || !computesNetworks(choice, config)) return undefined;
   const { path, instructionSet, threads } = choice;
   if (config.architecture === 'encoder') return undefined;
   const options = { instructionSet, threads, classes: outputs, dropout: config.dropout };
@@ -111,6 +107,14 @@ export function createNativeNetwork(
     default:
       return undefined;
   }
+}
+
+/** @throws AppError invalid-configuration when the kernels are forced and do not compute the network */
+function computesNetworks({ computes, forced }: KernelsChoice, config: NetworkConfig): boolean {
+  if (computes !== 'networks') return false;
+  if (isNative(config) || !forced) return isNative(config);
+  const message = `ENGINE_KERNELS=native, but there are no native kernels for ${JSON.stringify(config)}.`;
+  throw new AppError('invalid-configuration', message);
 }
 
 function wrap(

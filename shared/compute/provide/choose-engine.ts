@@ -38,7 +38,7 @@ export interface ChooseOptions {
   readonly wish: EngineWish;
   /** Default: anything, so that TensorFlow must be there. */
   readonly task?: EngineTask;
-  /** Default auto: the kernels where the engine is not CUDA. */
+  /** Default auto: all that they compute on the CPU, inputs alone where another engine is taken. */
   readonly kernels?: KernelsWish;
   /** Threads for one operation; default all cores that this process may use. */
   readonly threads?: number | undefined;
@@ -83,10 +83,37 @@ export async function chooseEngine(wishes: ChooseOptions): Promise<EngineChoice>
     return chooseTensorflow(options);
   }
   const choice = await chooseTensorflow(options);
-  // Who asks for WebAssembly means it.
-  if (options.wish === 'wasm' && options.kernels !== 'native') return choice;
-  const kernels = await chooseKernels(options);
+  // Who asks for WebAssembly means it: nothing is built for it, and what is here computes its inputs.
+  const isForWasm = options.wish === 'wasm' && (options.kernels ?? 'auto') === 'auto';
+  const kernels = await (isForWasm
+    ? chooseKernels({ ...options, hereOnly: true }, 'inputs')
+    : chooseKernels(options));
   return kernels === undefined ? choice : { ...choice, kernels };
+}
+
+/**
+ * The engines of this machine of which each may score the task's networks fastest; nothing is fetched or
+ * built, and whether each loads is not tried. WebAssembly is among them only where it is the only one:
+ * it has one thread of the CPU that the others have all threads of.
+ */
+export async function enginesHere(wishes: ChooseOptions): Promise<EngineChoice[]> {
+  const options = { ...wishes, threads: wishes.threads ?? quotaThreads(), hereOnly: true };
+  const cacheFolder = cacheOf(options);
+  configureTensorflow(options.threads);
+  const kernels = await chooseKernels(options, 'networks');
+  const inputs = kernels && ({ ...kernels, computes: 'inputs' } as const);
+  const own = threadsOf(options);
+  const withInputs = (choice: EngineChoice): EngineChoice =>
+    inputs ? { ...choice, kernels: inputs } : choice;
+  const kinds = (['cuda', 'cpu'] as const).filter((kind) => options.without?.has(kind) !== true);
+  const here = await Promise.all(kinds.map((kind) => findEngine(kind, { cacheFolder })));
+  const compiled: EngineChoice[] = [
+    ...(isForKernels(options) && kernels ? [{ kind: 'cpu', kernels, ...own } as const] : []),
+    ...here
+      .filter((engine) => engine !== undefined && (engine.kind === 'cpu' || mayBeCuda(options)))
+      .map((engine) => withInputs({ ...engine!, ...own })),
+  ];
+  return compiled.length > 0 ? compiled : [withInputs(wasm)];
 }
 
 /** What `auto` would take before what this machine has, and is not here yet. */
@@ -96,10 +123,9 @@ export async function missingParts(options: ChooseOptions): Promise<EnginePart[]
     (await findEngine(kind, { cacheFolder: cacheOf(options) })) !== undefined;
   const parts: EnginePart[] = [];
   if (mayBeCuda(options)) {
-    if (await isHere('cuda')) return [];
-    parts.push('cuda');
+    if (!(await isHere('cuda'))) parts.push('cuda');
   } else if (!isForKernels(options) && !(await isHere('cpu'))) parts.push('cpu');
-  if (kernels === 'auto' && (await findKernels(cacheOf(options))) === undefined) parts.push('kernels');
+  if (kernels !== 'reference' && (await findKernels(cacheOf(options))) === undefined) parts.push('kernels');
   return parts.filter((part) => without?.has(part) !== true);
 }
 
@@ -121,7 +147,8 @@ export async function providePart(part: EnginePart, options: ChooseOptions): Pro
  * Whether the kernels, where they can be had, are all that the task needs; a GPU is taken before them.
  */
 function isForKernels({ wish, kernels, task }: ChooseOptions): boolean {
-  if (kernels === 'reference' || task?.networks.every(isNative) !== true) return false;
+  if (kernels === 'reference' || kernels === 'inputs' || task?.networks.every(isNative) !== true)
+    return false;
   return wish === 'cpu' || wish === 'auto';
 }
 
@@ -164,8 +191,7 @@ async function provideCuda(options: ChooseOptions): Promise<EngineChoice> {
   configureTensorflow(options.threads);
   const choice = await provideNative('cuda', options);
   if (options.wish === 'auto') await tryEngine(choice, options.signal);
-  // A GPU is faster than the kernels.
-  const kernels = options.kernels === 'native' ? await chooseKernels(options) : undefined;
+  const kernels = await chooseKernels(options, options.kernels === 'native' ? 'networks' : 'inputs');
   return kernels === undefined ? choice : { ...choice, kernels };
 }
 
@@ -216,30 +242,43 @@ function threadsOf({ threads }: ChooseOptions): { readonly threads?: number } {
 }
 
 /** @throws AppError engine-unavailable when the kernels are forced and cannot be had; a shortage */
-async function chooseKernels(options: ChooseOptions): Promise<KernelsChoice | undefined> {
+async function chooseKernels(
+  options: ChooseOptions,
+  computes = usefulFor(options),
+): Promise<KernelsChoice | undefined> {
   const { kernels: wish = 'auto', onFallback, signal } = options;
   try {
     if (!(await mayTakeKernels(options))) return undefined;
-    return await provideKernels(options);
+    return { ...(await provideKernels(options)), computes };
   } catch (error) {
-    if (wish === 'native' || signal?.aborted === true || isShortage(error)) throw error;
-    const instead = options.wish === 'auto' && options.task?.trains === false ? 'WebAssembly' : 'TensorFlow';
-    onFallback(
-      `Native kernels unavailable, ${instead} computes instead, several times slower: ${AppError.from(error).message}`,
-    );
+    if (wish !== 'auto' || signal?.aborted === true || isShortage(error)) throw error;
+    onFallback(`Native kernels unavailable, ${costOf(computes, options)}: ${AppError.from(error).message}`);
     return undefined;
   }
+}
+
+/** Where they compute none of the task's networks, inputs alone; forced, they refuse such networks. */
+function usefulFor({ kernels = 'auto', task }: ChooseOptions): KernelsChoice['computes'] {
+  if (kernels === 'inputs') return 'inputs';
+  return kernels === 'auto' && task?.networks.some(isNative) === false ? 'inputs' : 'networks';
+}
+
+/** What it costs to do without the kernels, for people. */
+function costOf(computes: KernelsChoice['computes'], { wish, task }: ChooseOptions): string {
+  if (computes === 'inputs') return 'front end and resampling are computed without them, on one thread';
+  const instead = wish === 'auto' && task?.trains === false ? 'WebAssembly' : 'TensorFlow';
+  return `${instead} computes instead, several times slower`;
 }
 
 /** Whether they are wanted, and here or to be built. */
 async function mayTakeKernels(options: ChooseOptions): Promise<boolean> {
   const { kernels, hereOnly = false, without } = options;
   if (kernels === 'reference' || without?.has('kernels') === true) return false;
-  if (kernels === 'native' || !hereOnly) return true;
+  if (kernels === 'native' || kernels === 'inputs' || !hereOnly) return true;
   return (await findKernels(cacheOf(options))) !== undefined;
 }
 
-async function provideKernels(options: ChooseOptions): Promise<KernelsChoice> {
+async function provideKernels(options: ChooseOptions): Promise<Omit<KernelsChoice, 'computes'>> {
   const { kernels, onProgress, signal } = options;
   const path = await buildKernels({ cacheFolder: cacheOf(options), onProgress, signal });
   const [instructionSet] = loadKernels(path).instructionSets();

@@ -9,7 +9,7 @@ import type { KernelsChoice } from '../kernels/kernels-addon';
 import { encoderOf, type FrontEnds } from '../../contracts/members';
 import type { WeightArrays } from '../network/network';
 import { loadEncoderWeights } from './encoder-file';
-import { isNative } from '../kernels/is-native';
+import { isOnKernels } from '../kernels/is-native';
 import { registerTrainingKernels } from '../kernels/training-kernels';
 import { loadTapped } from './stderr-tap';
 import { libtensorflowVersion } from './wheels';
@@ -41,8 +41,9 @@ export async function loadScoringEngine(
   choice: EngineChoice,
   ...networks: readonly NetworkConfig[]
 ): Promise<LoadedEngine> {
-  if (choice.kernels === undefined || !networks.every(isNative)) return loadEngine(choice);
-  return loadedAs(choice);
+  return networks.every((config) => isOnKernels(choice.kernels, config))
+    ? loadedAs(choice)
+    : loadEngine(choice);
 }
 
 /**
@@ -76,7 +77,8 @@ export function describeEngine(
   { description, kernels }: LoadedEngine,
   ...networks: readonly NetworkConfig[]
 ): string {
-  return kernels === undefined || !networks.every(isNative) ? description : describeKernels(kernels);
+  const areOnKernels = networks.every((config) => isOnKernels(kernels, config));
+  return kernels !== undefined && areOnKernels ? describeKernels(kernels) : description;
 }
 
 function describeKernels({ instructionSet, threads }: KernelsChoice): string {
@@ -160,11 +162,12 @@ function restoreRemovedUtilities(): void {
 }
 
 function describe(choice: EngineChoice): string {
-  if (choice.kind === 'wasm') return 'wasm (SIMD, one thread, inference only)';
-  if (choice.bindingPath === undefined && choice.kernels !== undefined)
-    return describeKernels(choice.kernels);
-  const threads = choice.threads ?? usableCores();
-  return `${choice.kind} (libtensorflow ${libtensorflowVersion}, ${threadCount(threads)})`;
+  const { kernels } = choice;
+  const inputs = kernels?.computes === 'inputs' ? `, native ${kernels.instructionSet} front end` : '';
+  if (choice.kind === 'wasm') return `wasm (SIMD, one thread, inference only${inputs})`;
+  if (choice.bindingPath === undefined && kernels !== undefined) return describeKernels(kernels);
+  const threads = threadCount(choice.threads ?? usableCores());
+  return `${choice.kind} (libtensorflow ${libtensorflowVersion}, ${threads}${inputs})`;
 }
 
 function threadCount(threads: number): string {

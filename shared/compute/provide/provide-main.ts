@@ -9,8 +9,8 @@ const question = 'Which engine? npm run engine -- kernels, cpu, or cuda.';
 
 /**
  * `npm run engine -- kernels|cpu|cuda` and `npm run encoder`: fetches and builds ahead of its first use
- * what a service or a trainer needs, for images and machines without a network. `cpu` is libtensorflow
- * and the kernels. Each prints where it now is, on its last lines.
+ * what a service or a trainer needs, for images and machines without a network. `cpu` and `cuda` are
+ * libtensorflow and the kernels. Each prints where it now is, on its last lines.
  */
 async function main([kind, ...rest]: readonly string[]): Promise<void> {
   const provide = rest.length > 0 ? undefined : kinds.get(kind ?? '');
@@ -22,7 +22,7 @@ const kinds: ReadonlyMap<string, () => Promise<readonly string[]>> = new Map([
   ['encoder', async () => [await provideEncoder()]],
   ['kernels', async () => [await buildKernels(engineOptions())]],
   ['cpu', async () => [await provideTensorflow('cpu'), await buildKernels(engineOptions())]],
-  ['cuda', async () => [await provideTensorflow('cuda')]],
+  ['cuda', async () => [await provideTensorflow('cuda'), await buildKernels(engineOptions())]],
 ]);
 
 /** A file that ENCODER names is copied into the cache, so that later starts need not be told of it. */

@@ -1,19 +1,20 @@
-import type { NetworkConfig } from '../../../shared/contracts/architecture';
-import type { EngineWish, KernelsWish } from '../../../shared/environment';
-import { systemClock } from '../../../shared/runtime/clock';
+import type { NetworkConfig } from '../../../../shared/contracts/architecture';
+import type { EngineWish, KernelsWish } from '../../../../shared/environment';
+import { systemClock } from '../../../../shared/runtime/clock';
 import {
   chooseEngine,
+  enginesHere,
   missingParts,
   providePart,
   type ChooseOptions,
   type EngineChoice,
   type EnginePart,
-} from '../../../shared/compute/provide/choose-engine';
-import { AppError } from '../../../shared/errors/app-error';
-import type { ChooseFor } from '../../../shared/promotion/promote-version';
-import { startInBackground } from '../../../shared/runtime/processes/start-in-background';
-import type { Logger } from '../../../shared/observability/logger';
-import { retryOnShortage } from '../../../shared/runtime/retry-on-shortage';
+} from '../../../../shared/compute/provide/choose-engine';
+import { AppError } from '../../../../shared/errors/app-error';
+import type { ChooseFor } from '../../../../shared/promotion/promote-version';
+import { startInBackground } from '../../../../shared/runtime/processes/start-in-background';
+import type { Logger } from '../../../../shared/observability/logger';
+import { retryOnShortage } from '../../../../shared/runtime/retry-on-shortage';
 
 export interface EngineChooser {
   /** The engine that can score these networks at once. */
@@ -23,6 +24,8 @@ export interface EngineChooser {
    * network.
    */
   readonly forGood: ChooseFor;
+  /** Every engine of this machine that can score these networks, where it is left open which. */
+  readonly here: (networks: readonly NetworkConfig[]) => Promise<readonly EngineChoice[]>;
   /** Resolves when nothing is fetched or built any more. */
   settled(): Promise<void>;
 }
@@ -117,6 +120,7 @@ export function createEngineChooser(
       await coming.get('kernels');
       return atOnce(networks);
     },
+    here: async (networks) => (isOpen && engineKernels === 'auto' ? enginesHere(optionsFor(networks)) : []),
     settled: async () => {
       // A part that cannot be had may lead to another.
       for (let known = -1; known < coming.size;) {
