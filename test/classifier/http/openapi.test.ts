@@ -76,7 +76,7 @@ describe('GET /openapi.json', () => {
   );
 
   it('describes every path of the service but the page and the documentation itself', () => {
-    const own = ['/', '/page/:digest/*path', '/openapi.json', '/asyncapi.json', '/problems/:code', 'other'];
+    const own = ['/page/:digest/*path', '/openapi.json', '/asyncapi.json', '/problems/:code', 'other'];
     const served = routePaths.filter((path) => !own.includes(path) && !path.startsWith('/docs'));
     const templates = served.map((path) => path.replace(/:(\w+)/, '{$1}'));
     expect(Object.keys(document.paths).sort()).toEqual(templates.sort());
@@ -114,6 +114,14 @@ describe('real answers are as the document says', () => {
     const response = await send();
     expect(response.status).toBe(status);
     expect(problemsWith(response, '/classify', 'post')).toEqual([]);
+  });
+
+  it('scores, as JSON that Hugging Face’s clients send', async () => {
+    const response = await request(harness.server)
+      .post('/')
+      .send({ inputs: Buffer.from('1 1').toString('base64') });
+    expect(response.status).toBe(200);
+    expect(problemsWith(response, '/', 'post')).toEqual([]);
   });
 
   it.each(['/healthz', '/readyz', '/models'])('%s', async (path) => {

@@ -1,69 +1,61 @@
 import type { Request } from 'express';
 import { MulterError } from 'multer';
 import { AppError } from '../../../../shared/errors/app-error';
-import { BoundedBody, refuseEncoded, tooLarge, type UploadLimits } from './bounded-body';
+import { tooLarge, type BoundedBody, type UploadLimits } from './bounded-body';
 import { classifyQuerySchema } from '../classify-query';
 import { assertBoundary, formProblem, readParts } from './form';
+import { jsonOverheadBytes, readHuggingFaceRequest } from './hugging-face-request';
+import { readAll, readBody, type BodyReading } from './read-body';
 import { hasBody } from './unread-body';
-import type { HeldUpload } from './upload-memory';
 
 /** The form field that carries the recording. */
 export const uploadField = 'audio';
 
 /** What a form may weigh besides its recording: boundaries and part headers. */
 const formOverheadBytes = 16 * 1024;
-/** Memory that is made for the first bytes of a recording. */
-const firstBytes = 64 * 1024;
 /** One is right; what more there is, is named. */
 const maxParts = 16;
 
+const jsonType = 'application/json';
+
+/** A recording as it was sent. */
+export interface Upload {
+  readonly bytes: Uint8Array;
+  readonly lengthBytes: number;
+  /** How many classes to name, where the body says so. */
+  readonly topK?: number | undefined;
+}
+
 /**
- * The recording in a request: a form's file `audio`, or the body itself.
- * @param hold counts its bytes; its owner lets go of them when the recording is answered
+ * The recording in a request: a form's file `audio`, base64 in JSON, or the body itself.
  * @throws AppError malformed-request, payload-too-large, unsupported-media, request-timeout, overloaded;
  *   or the signal's reason
  */
-export async function readUpload(
-  req: Request,
-  limits: UploadLimits,
-  signal: AbortSignal,
-  hold: (giveUp: () => void) => HeldUpload,
-): Promise<Uint8Array> {
+export async function readUpload(req: Request, reading: BodyReading): Promise<Upload> {
   if (!hasBody(req)) throw nothingSent();
-  const isForm = isFormRequest(req);
-  const overheadBytes = isForm ? formOverheadBytes : 0;
-  refuseEncoded(req.headers);
-  if (Number(req.headers['content-length'] ?? 0) > limits.maxBytes + overheadBytes) throw tooLarge(limits);
-  const body = new BoundedBody(req, limits, overheadBytes, signal);
-  const held = hold(() => body.destroy(tooManyBytes()));
-  body.countIn(held);
-  const claimedBytes = Number(req.headers['content-length'] ?? NaN);
-  let bytes: Uint8Array;
-  try {
-    bytes = isForm ? await readForm(body, limits) : await readAll(body, claimedBytes);
-  } finally {
-    // Nothing of it outlives this function, whatever became of the form.
-    body.destroy();
-    held.arrived();
-  }
+  const { limits } = reading;
+  const type = mediaType(req);
+  const { bytes, topK } = isForm(req, type)
+    ? await readBody(req, reading, formOverheadBytes, (body) => readForm(body, limits))
+    : await readBody(req, reading, type === jsonType ? jsonOverheadBytes(limits.maxBytes) : 0, (body) =>
+        readWhole(body, type),
+      );
+  if (bytes.byteLength > limits.maxBytes) throw tooLarge(limits);
   if (bytes.byteLength === 0) {
     throw new AppError(
       'malformed-request',
       'The recording is empty: send an audio file of more than 0 bytes.',
     );
   }
-  return bytes;
+  return { bytes, lengthBytes: bytes.byteLength, topK };
 }
 
-function tooManyBytes(): AppError {
-  return new AppError('overloaded', 'Too many recordings are on their way; try again in 5 s.', {
-    details: { retryAfterSeconds: 5 },
-  });
+function mediaType({ headers }: Request): string {
+  return (headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
 }
 
 /** @throws AppError malformed-request, unsupported-media */
-function isFormRequest(req: Request): boolean {
-  const type = (req.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
+function isForm(req: Request, type: string): boolean {
   if (type === 'multipart/form-data') {
     assertBoundary(req.headers);
     return true;
@@ -83,26 +75,11 @@ function nothingSent(): AppError {
   );
 }
 
-/** @param claimedBytes what the header says, which Node holds a body to; NaN where it says nothing */
-async function readAll(body: BoundedBody, claimedBytes: number): Promise<Uint8Array> {
-  const maxBytes = Number.isNaN(claimedBytes) ? Infinity : claimedBytes;
-  let bytes = new Uint8Array(0);
-  let length = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    const needed = length + chunk.byteLength;
-    if (needed > bytes.byteLength) {
-      // It grows with what has come: a claim alone takes no memory.
-      const larger = new Uint8Array(Math.min(maxBytes, Math.max(firstBytes, 2 * needed)));
-      larger.set(bytes.subarray(0, length));
-      bytes = larger;
-    }
-    bytes.set(chunk, length);
-    length = needed;
-  }
-  return length === bytes.byteLength ? bytes : bytes.slice(0, length);
+async function readWhole(body: BoundedBody, type: string): Promise<Pick<Upload, 'bytes' | 'topK'>> {
+  return type === jsonType ? readHuggingFaceRequest(body) : { bytes: await readAll(body) };
 }
 
-async function readForm(body: BoundedBody, limits: UploadLimits): Promise<Uint8Array> {
+async function readForm(body: BoundedBody, limits: UploadLimits): Promise<Pick<Upload, 'bytes' | 'topK'>> {
   const parts = await readParts(body, maxParts).catch((error: unknown) => {
     throw explain(error);
   });
@@ -117,7 +94,7 @@ async function readForm(body: BoundedBody, limits: UploadLimits): Promise<Uint8A
       `The part "${uploadField}" is a text, not a recording; curl sends a file with an @ before its name.`,
     );
   }
-  return part.bytes;
+  return { bytes: part.bytes };
 }
 
 /** A line of text, as a file's name is one; no recording is. */

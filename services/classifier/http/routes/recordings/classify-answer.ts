@@ -1,9 +1,9 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import type { Classification, RecordingEvent } from '../../../../shared/contracts/classification';
-import { AppError } from '../../../../shared/errors/app-error';
-import type { ClassifyQuery } from '../classify-query';
-import { bestType } from '../media-ranges';
+import type { Classification, RecordingEvent } from '../../../../../shared/contracts/classification';
+import { AppError } from '../../../../../shared/errors/app-error';
+import type { ClassifyQuery } from '../../classify-query';
+import { bestType } from '../../media-ranges';
 
 /** What Hugging Face's audio-classification task answers. */
 export const scoresSchema = z.array(z.object({ label: z.string(), score: z.number().min(0).max(1) }));
@@ -33,11 +33,18 @@ export function sendAnswer(
   res.vary('Accept');
   res.setHeader('Cache-Control', 'no-store');
   if (type === 'text/plain') res.type(type).send(toLines(answer));
-  else res.json(format === 'hf' ? toScores(answer) : answer);
+  else if (format === 'hf') sendScores(res, answer);
+  else res.json(answer);
 }
 
-function toScores({ predictions }: Classification): z.infer<typeof scoresSchema> {
-  return predictions.map(({ label, probability }) => ({ label, score: probability }));
+/** Sends what Hugging Face's clients expect. */
+export function sendScores(res: Response, { predictions }: Pick<Classification, 'predictions'>): void {
+  const scores: z.infer<typeof scoresSchema> = predictions.map(({ label, probability }) => ({
+    label,
+    score: probability,
+  }));
+  res.setHeader('Cache-Control', 'no-store');
+  res.json(scores);
 }
 
 /**
