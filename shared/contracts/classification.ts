@@ -33,7 +33,7 @@ export const recordingEventSchema = z.object({
   label: z.string(),
   onsetSeconds: z.number().min(0),
   offsetSeconds: z.number().min(0),
-  peakConfidence: ratio.describe('Largest smoothed probability'),
+  peakConfidence: ratio.describe('Largest smoothed score'),
 });
 /** One sound in a recording. */
 export type RecordingEvent = z.infer<typeof recordingEventSchema>;

@@ -99,6 +99,14 @@ export const protocolSchema = z.strictObject({
 });
 export type Protocol = z.infer<typeof protocolSchema>;
 
+/** Chosen on labelled timelines: `npm run evaluate -- VERSION … --false-alarms-per-hour N`. */
+const manifestEventsSchema = z.strictObject({
+  /** The score at which a sound of each class starts, in the order of the classes. */
+  thresholds: z.array(ratio).min(2).max(1000),
+  /** Of each class at most, on the timelines that the thresholds were chosen on. */
+  falseAlarmsPerHour: z.number().positive(),
+});
+
 /** Of manifests and reports; 1 had one network and one front end, of several views. */
 export const manifestFormat = 2;
 
@@ -146,6 +154,8 @@ export const manifestSchema = z.strictObject({
   }),
   /** Absent: probabilities are the softmax of the logits, and nothing is unknown. */
   calibration: calibrationSchema.optional(),
+  /** Absent: the thresholds of events follow from the calibration. */
+  events: manifestEventsSchema.optional(),
   code: z.strictObject({ version: z.string(), revision: z.string() }),
   engine: z.string(),
   weights: z.strictObject({

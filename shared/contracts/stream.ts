@@ -42,23 +42,36 @@ export const keyProtocolPrefix = 'earshot.key.';
 
 const encodings = ['pcm_s16le', 'pcm_f32le', 'container'] as const;
 
+/** Of the classes that a client names thresholds for. */
+const maxThresholds = 1000;
+
 /**
- * When a sound counts as one event. All in seconds and probabilities, so that the hop changes nothing of
- * it.
+ * When a sound counts as one event. All in seconds and scores, so that the hop changes nothing of it.
+ * The score of a class is its probability times the evidence for it, which is what `confidence` says of
+ * the most probable one.
  */
 export const eventRuleSchema = z
   .strictObject({
+    thresholds: z
+      .record(z.string().min(1).max(200), ratio)
+      .refine((thresholds) => Object.keys(thresholds).length <= maxThresholds, {
+        error: `expected at most ${maxThresholds} classes`,
+      })
+      .optional()
+      .describe('By class: a sound of it starts when its smoothed score rises to this'),
     onThreshold: ratio
-      .default(0.5)
+      .optional()
       .describe(
-        'A sound starts when its smoothed probability rises to this. Where classes have thresholds of their own, 0.5 stands for them',
+        'The same for the classes that `thresholds` does not name; unless given, those that the version was published with, else 0.5 or, where it is higher, the confidence below which it answers `unknown`',
       ),
-    offThreshold: ratio.default(0.3).describe('… and ends when it falls below this'),
+    offThreshold: ratio
+      .optional()
+      .describe('A sound ends when its score falls below this; unless given, below 0.6 of where it starts'),
     smoothingSeconds: z.number().min(0).max(60).default(0.5).describe('Time constant of the smoothing'),
     minDurationSeconds: z.number().min(0).max(60).default(0.5).describe('What is shorter is no event'),
     mergeGapSeconds: z.number().min(0).max(60).default(1).describe('A shorter pause does not end an event'),
   })
-  .refine(({ onThreshold, offThreshold }) => offThreshold <= onThreshold, {
+  .refine(({ onThreshold = 1, offThreshold = 0 }) => offThreshold <= onThreshold, {
     path: ['offThreshold'],
     error: 'must not be above onThreshold',
   });
@@ -206,7 +219,7 @@ export const eventMessageSchema = z.object({
   label: z.string(),
   onsetSeconds: seconds,
   offsetSeconds: seconds.nullable().describe('Null in `started`'),
-  peakConfidence: ratio.describe('Largest smoothed probability so far'),
+  peakConfidence: ratio.describe('Largest smoothed score so far'),
   source: sourceSchema.optional().describe('As `start` gave it'),
 });
 export type EventMessage = z.infer<typeof eventMessageSchema>;

@@ -15,62 +15,52 @@ export interface EventChange {
 interface Sound {
   readonly onsetSeconds: number;
   peak: number;
-  /** Time at which the probability fell below the off-threshold; undefined while it is above. */
+  /** Time at which the score fell below the off-threshold; undefined while it is above. */
   fellSeconds: number | undefined;
   /** Set once the start of the event has been reported. */
   eventId: number | undefined;
 }
 
-interface Track {
-  readonly label: string;
-  readonly onThreshold: number;
-  readonly offThreshold: number;
-  probability: number;
+interface Track extends EventClass {
+  score: number;
   smoothed: number;
   sound: Sound | undefined;
 }
 
-export interface EventDetectorOptions {
-  /** Number of events of this stream that an earlier detector reported. */
-  readonly eventsBefore?: number;
-  /**
-   * The threshold of each class. The thresholds of the rule are scaled by it, relative to 0.5. Absent:
-   * the thresholds of the rule apply unchanged.
-   */
-  readonly thresholds?: readonly number[] | undefined;
+/** A class, and the scores at which its sounds start and end. */
+export interface EventClass {
+  readonly label: string;
+  readonly onThreshold: number;
+  /** At most `onThreshold`. */
+  readonly offThreshold: number;
 }
 
-/** The class threshold to which the thresholds of the rule refer. */
-const usualOnThreshold = 0.5;
+/** The times of the rule; all in seconds. */
+type EventTimes = Pick<EventRule, 'smoothingSeconds' | 'minDurationSeconds' | 'mergeGapSeconds'>;
 
 /**
- * Turns probabilities over time into events, one per sound.
+ * Turns scores over time into events, one per sound.
  *
- * Between two windows the probability is interpolated linearly. The first-order low-pass and the
+ * Between two windows the score is interpolated linearly. The first-order low-pass and the
  * threshold crossings are solved in continuous time, so a rule means the same at every hop: a shorter
  * hop only follows the sound more closely. A pause shorter than the merge gap belongs to the event. A
  * sound shorter than the minimum duration, with its pauses, is not reported.
  */
 export class EventDetector {
-  readonly #rule: EventRule;
+  readonly #rule: EventTimes;
   readonly #tracks: readonly Track[];
   #atSeconds = 0;
   #judged = false;
   #events: number;
 
-  /** @param classes in the order of the probabilities */
-  constructor(
-    rule: EventRule,
-    classes: readonly string[],
-    { eventsBefore = 0, thresholds }: EventDetectorOptions = {},
-  ) {
+  /**
+   * @param classes in the order of the scores
+   * @param eventsBefore number of events of the same sound that an earlier detector reported
+   */
+  constructor(rule: EventTimes, classes: readonly EventClass[], eventsBefore = 0) {
     this.#rule = rule;
     this.#events = eventsBefore;
-    this.#tracks = classes.map((label, index) => {
-      const scale = thresholds === undefined ? 1 : thresholds[index]! / usualOnThreshold;
-      const [onThreshold, offThreshold] = [scale * rule.onThreshold, scale * rule.offThreshold];
-      return { label, onThreshold, offThreshold, probability: 0, smoothed: 0, sound: undefined };
-    });
+    this.#tracks = classes.map((of) => ({ ...of, score: 0, smoothed: 0, sound: undefined }));
   }
 
   /** Number of events reported so far. */
@@ -79,27 +69,27 @@ export class EventDetector {
   }
 
   /**
-   * Processes the probabilities of one window.
+   * Processes the scores of one window.
    * @param atSeconds end of the window, later than that of the previous one
-   * @param probabilities one per class
+   * @param scores one per class, from 0 to 1
    * @returns the events that have started or ended
    */
-  push(atSeconds: number, probabilities: ArrayLike<number>): EventChange[] {
+  push(atSeconds: number, scores: ArrayLike<number>): EventChange[] {
     const spanSeconds = atSeconds - this.#atSeconds;
-    if (!(spanSeconds > 0) || probabilities.length !== this.#tracks.length) {
+    if (!(spanSeconds > 0) || scores.length !== this.#tracks.length) {
       throw new RangeError(
-        `Expected ${this.#tracks.length} probabilities after ${this.#atSeconds} s, got ${probabilities.length} at ${atSeconds} s.`,
+        `Expected ${this.#tracks.length} scores after ${this.#atSeconds} s, got ${scores.length} at ${atSeconds} s.`,
       );
     }
     const changes: EventChange[] = [];
     this.#tracks.forEach((track, index) => {
-      const probability = probabilities[index]!;
-      // Before the first window no probability is known; it is taken as constant.
-      const from = this.#judged ? track.probability : probability;
+      const score = scores[index]!;
+      // Before the first window no score is known; it is taken as constant.
+      const from = this.#judged ? track.score : score;
       const { smoothingSeconds } = this.#rule;
-      const response = followRamp(track.smoothed, from, probability, spanSeconds, smoothingSeconds);
+      const response = followRamp(track.smoothed, from, score, spanSeconds, smoothingSeconds);
       this.#walk(track, response, changes);
-      track.probability = probability;
+      track.score = score;
       track.smoothed = response.pieces.at(-1)!.endValue;
       this.#settle(track, atSeconds, changes);
     });

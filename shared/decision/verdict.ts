@@ -60,7 +60,7 @@ export function verdictOptions(
 
 /** Judges one window. The verdict is `unknown` for silence, and where no class is probable enough. */
 export function verdictOf(window: Omit<JudgedWindow, 'power'>, options: VerdictOptions): Verdict {
-  const { probabilities, evidence, tags, loudestDecibels } = window;
+  const { probabilities, evidence, tags } = window;
   const { classes, unknownBelow, thresholds, topTags = 0 } = options;
   const predictions = topK(probabilities, classes, Math.max(1, options.topK));
   const named = tags === undefined || topTags === 0 ? {} : { tags: topK(tags, tagLabels, topTags) };
@@ -69,8 +69,7 @@ export function verdictOf(window: Omit<JudgedWindow, 'power'>, options: VerdictO
   }
   const { label, probability } = predictions[0]!;
   const confidence = probability * (evidence?.[classes.indexOf(label)] ?? 1);
-  const unknown =
-    unknownBelow !== undefined && (confidence < unknownBelow || loudestDecibels < inaudibleDecibels);
+  const unknown = unknownBelow !== undefined && (confidence < unknownBelow || isInaudible(window));
   return {
     label: unknown ? unknownLabel : label,
     unknown,
@@ -82,12 +81,12 @@ export function verdictOf(window: Omit<JudgedWindow, 'power'>, options: VerdictO
 
 /** Returns the detected classes, most probable first; `unknown` where there are none. */
 function labelsOf(
-  { probabilities, loudestDecibels }: Pick<JudgedWindow, 'probabilities' | 'loudestDecibels'>,
+  window: Pick<JudgedWindow, 'probabilities' | 'loudestDecibels'>,
   { classes, thresholds }: { readonly classes: readonly string[]; readonly thresholds: readonly number[] },
   likeliest: Prediction,
 ): Pick<Verdict, 'label' | 'unknown' | 'confidence' | 'labels'> {
-  const isHeard = (c: number): boolean =>
-    loudestDecibels >= inaudibleDecibels && probabilities[c]! >= thresholds[c]!;
+  const { probabilities } = window;
+  const isHeard = (c: number): boolean => !isInaudible(window) && probabilities[c]! >= thresholds[c]!;
   const heard = classes.flatMap((label, c) =>
     isHeard(c) ? [{ label, probability: probabilities[c]! }] : [],
   );
@@ -101,6 +100,11 @@ function labelsOf(
  * at −101 dB.
  */
 const inaudibleDecibels = -85;
+
+/** Tells whether a window is silence, whatever a model says of it. */
+export function isInaudible({ loudestDecibels }: Pick<Level, 'loudestDecibels'>): boolean {
+  return loudestDecibels < inaudibleDecibels;
+}
 
 /** A window this many decibels below the loudest one of the clip is the silence around a sound. */
 const silenceDecibels = 25;

@@ -1,4 +1,10 @@
 import { EventDetector, type EventChange } from '../../shared/decision/event-detector';
+import {
+  assertThresholdsFit,
+  detectorFor,
+  eventClasses,
+  scoresForEvents,
+} from '../../shared/decision/event-scores';
 import { followRamp } from '../../shared/decision/smoothing';
 import { eventRuleSchema, type EventRule } from '../../shared/contracts/stream';
 import { randomNumbers } from '../support/signals';
@@ -18,7 +24,7 @@ function valueAt(corners: Corners, seconds: number): number {
 
 /** What the detector tells of one class whose probability is judged every `hop` seconds. */
 function detect(corners: Corners, hop: number, end: number, events: EventRule): EventChange[] {
-  const detector = new EventDetector(events, ['dog']);
+  const detector = detectorFor(events, { classes: ['dog'] });
   const changes: EventChange[] = [];
   for (let k = 1; k * hop <= end + 1e-9; k += 1) {
     changes.push(...detector.push(k * hop, [valueAt(corners, k * hop)]));
@@ -26,12 +32,17 @@ function detect(corners: Corners, hop: number, end: number, events: EventRule): 
   return [...changes, ...detector.finish(end)];
 }
 
+function thresholdsOf({ onThreshold = 0.5, offThreshold = 0.6 * onThreshold }: EventRule): [number, number] {
+  return [onThreshold, offThreshold];
+}
+
 /**
  * The rule, straight from its words, on a signal smoothed by tiny steps: [onset, offset] of each event.
  */
 function naiveEvents(corners: Corners, end: number, events: EventRule): [number, number][] {
   const step = 1e-3;
-  const { smoothingSeconds: tau, onThreshold, offThreshold, mergeGapSeconds, minDurationSeconds } = events;
+  const { smoothingSeconds: tau, mergeGapSeconds, minDurationSeconds } = events;
+  const [onThreshold, offThreshold] = thresholdsOf(events);
   const raw: [number, number][] = [];
   let smoothed = 0;
   let open = false;
@@ -216,7 +227,9 @@ describe('the event detector', () => {
   });
 
   it('keeps classes apart', () => {
-    const detector = new EventDetector(rule({ smoothingSeconds: 0, mergeGapSeconds: 0 }), ['dog', 'rain']);
+    const detector = detectorFor(rule({ smoothingSeconds: 0, mergeGapSeconds: 0 }), {
+      classes: ['dog', 'rain'],
+    });
     const changes = [
       [0, 1],
       [0, 1],
@@ -234,15 +247,18 @@ describe('the event detector', () => {
   });
 
   it('refuses time that stands still and scores of another length', () => {
-    const detector = new EventDetector(rule(), ['dog']);
+    const detector = detectorFor(rule(), { classes: ['dog'] });
     detector.push(1, [0]);
     expect(() => detector.push(1, [0])).toThrow('after 1 s');
-    expect(() => detector.push(2, [0, 1])).toThrow('Expected 1 probabilities');
+    expect(() => detector.push(2, [0, 1])).toThrow('Expected 1 scores');
   });
 
-  it('takes 0.5 of the rule for a class’s own threshold, where classes have some', () => {
-    const thresholds = [0.1, 0.8];
-    const detector = new EventDetector(rule({ smoothingSeconds: 0 }), ['chainsaw', 'speech'], { thresholds });
+  it('starts and ends each class at thresholds of its own', () => {
+    const classes = [
+      { label: 'chainsaw', onThreshold: 0.1, offThreshold: 0.06 },
+      { label: 'speech', onThreshold: 0.8, offThreshold: 0.48 },
+    ];
+    const detector = new EventDetector(rule({ smoothingSeconds: 0 }), classes);
     // 0.2 is much for the one and little for the other; 0.7 begins nothing of the other, but keeps what
     // began at 0.9.
     const steps = [
@@ -259,5 +275,52 @@ describe('the event detector', () => {
       ({ label, event }) => label === 'speech' && event === 'started',
     )!;
     expect(lasting.onsetSeconds).toBeGreaterThan(2);
+  });
+});
+
+describe('the thresholds of events', () => {
+  const classes = ['dog', 'rain', 'saw'];
+  const ons = (events: Partial<EventRule>, manifest: Partial<Parameters<typeof eventClasses>[1]>): number[] =>
+    eventClasses(rule(events), { classes, ...manifest }).map(({ onThreshold }) => onThreshold);
+  const calibration = { temperature: 1, unknownBelow: 0.7 };
+  const events = { thresholds: [0.4, 0.6, 0.8], falseAlarmsPerHour: 1 };
+
+  it('are the client’s for a class, else for all, else the published ones, else the calibration’s', () => {
+    expect(ons({ thresholds: { rain: 0.9 }, onThreshold: 0.3 }, { calibration, events })).toEqual([
+      0.3, 0.9, 0.3,
+    ]);
+    expect(ons({ thresholds: { rain: 0.9 } }, { calibration, events })).toEqual([0.4, 0.9, 0.8]);
+    expect(ons({}, { calibration })).toEqual([0.7, 0.7, 0.7]);
+    expect(ons({}, { calibration: { ...calibration, unknownBelow: 0.2 } })).toEqual([0.5, 0.5, 0.5]);
+    expect(ons({}, {})).toEqual([0.5, 0.5, 0.5]);
+    expect(ons({}, { calibration: { ...calibration, thresholds: [0.1, 0.2, 0.3] } })).toEqual([
+      0.1, 0.2, 0.3,
+    ]);
+  });
+
+  it('end a sound at 0.6 of where it starts, or where the client says, never above that', () => {
+    const offs = (client: Partial<EventRule>): number[] =>
+      eventClasses(rule(client), { classes, events }).map(({ offThreshold }) => offThreshold);
+    expect(offs({})).toEqual([0.6 * 0.4, 0.6 * 0.6, 0.6 * 0.8]);
+    expect(offs({ offThreshold: 0.5 })).toEqual([0.4, 0.5, 0.5]);
+  });
+
+  it('are refused where the model does not have the class', () => {
+    expect(() => {
+      assertThresholdsFit(rule({ thresholds: { dog: 0.5, cow: 0.5 } }), { classes });
+    }).toThrow('no class cow; its classes are dog, rain, saw');
+    // A name that every object has is no class either.
+    expect(() => {
+      assertThresholdsFit(rule({ thresholds: { toString: 0.5 } }), { classes });
+    }).toThrow('no class toString');
+    expect(ons({}, {})).toHaveLength(3);
+  });
+
+  it('are held against the probability times the evidence; silence scores 0', () => {
+    const window = { probabilities: [0.5, 0.25, 0.25], evidence: [0.5, 1, 0], loudestDecibels: -20 };
+    expect([...scoresForEvents({ classes }, window)]).toEqual([0.25, 0.25, 0]);
+    expect([...scoresForEvents({ classes }, { ...window, evidence: undefined })]).toEqual([0.5, 0.25, 0.25]);
+    expect([...scoresForEvents({ classes }, { ...window, loudestDecibels: -90 })]).toEqual([0, 0, 0]);
+    expect([...scoresForEvents({ classes }, undefined)]).toEqual([0, 0, 0]);
   });
 });

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { fullScaleWarnings, type FullScaleEvent } from '../../../shared/signal/full-scale-guard';
 import type { EventChange, EventDetector } from '../../../shared/decision/event-detector';
-import { detectorFor, scoresForEvents } from '../../../shared/decision/event-scores';
+import { detectorFor, eventClasses, scoresForEvents } from '../../../shared/decision/event-scores';
 import type { Verdict } from '../../../shared/decision/verdict';
 import type { Manifest } from '../../../shared/contracts/manifest';
-import type { DoneMessage, StartMessage } from '../../../shared/contracts/stream';
+import type { DoneMessage, EventRule, StartMessage } from '../../../shared/contracts/stream';
 import type { Metrics } from '../../../shared/observability/metrics';
 import type { PublishEvent } from '../events/event-publisher';
 import { describeModel } from '../model/describe-model';
@@ -55,13 +55,10 @@ export class Reporter {
    */
   changeModel(manifest: Manifest): void {
     const { classes } = manifest;
-    if (
-      !detectsAlike(manifest, this.#manifest) &&
-      this.#detector !== undefined &&
-      this.#start.events !== null
-    ) {
+    const { events: rule } = this.#start;
+    if (this.#detector !== undefined && rule !== null && !detectsAlike(rule, manifest, this.#manifest)) {
       this.#sendEvents(this.#detector.finish(this.#atSeconds));
-      this.#detector = detectorFor(this.#start.events, manifest, this.#detector.events);
+      this.#detector = detectorFor(rule, manifest, this.#detector.events);
     }
     this.#manifest = manifest;
     this.#outbox.send({
@@ -94,8 +91,7 @@ export class Reporter {
       skipped: this.#skippedWindows,
     });
     this.#skippedWindows = 0;
-    const heard = judgement && { verdict: judgement.verdict, ...judgement.scores };
-    const scores = scoresForEvents(this.#manifest, heard);
+    const scores = scoresForEvents(this.#manifest, judgement && { ...judgement.level, ...judgement.scores });
     this.#atSeconds = window.endSeconds;
     this.#sendEvents(this.#detector?.push(window.endSeconds, scores) ?? []);
   }
@@ -183,8 +179,6 @@ export class Reporter {
 }
 
 /** Whether two versions have the same classes and thresholds, so that one event detector serves both. */
-function detectsAlike(one: Manifest, other: Manifest): boolean {
-  const ruleOf = ({ classes, calibration }: Manifest): string =>
-    JSON.stringify([classes, calibration?.thresholds]);
-  return ruleOf(one) === ruleOf(other);
+function detectsAlike(rule: EventRule, one: Manifest, other: Manifest): boolean {
+  return JSON.stringify(eventClasses(rule, one)) === JSON.stringify(eventClasses(rule, other));
 }

@@ -13,6 +13,7 @@ import type { DoneMessage, StartMessage } from '../../../shared/contracts/stream
 import { windowFormat, type WindowFormat } from '../../../shared/contracts/members';
 import type { KernelsChoice } from '../../../shared/compute/kernels/kernels-addon';
 import { nativeResampling } from '../../../shared/compute/kernels/native-resampling';
+import { assertThresholdsFit } from '../../../shared/decision/event-scores';
 import { AppError } from '../../../shared/errors/app-error';
 import type { EventLoopQueue } from '../../../shared/batching/event-loop-queue';
 import type { WindowObserver } from '../model/judge-windows';
@@ -92,7 +93,7 @@ export class StreamSession {
   /** Called when bytes were removed from the queue. */
   onQueueDrained: () => void = () => undefined;
 
-  /** @throws AppError malformed-request when the window does not suit the model */
+  /** @throws AppError malformed-request when the window or a class does not suit the model */
   constructor(start: StartMessage, caller: string, outbox: Outbox, deps: SessionDeps, limits: SessionLimits) {
     const { model, release } = deps.lease();
     release();
@@ -100,6 +101,7 @@ export class StreamSession {
     this.start = start;
     this.caller = caller;
     this.#windowSeconds = fitWindow(start, manifest);
+    if (start.events !== null) assertThresholdsFit(start.events, manifest);
     this.outbox = outbox;
     this.#manifest = manifest;
     this.#deps = deps;

@@ -172,4 +172,20 @@ describe('a recording whose model changes on the way', () => {
     expect(batchSizes).toEqual([4]);
     await until(() => harness.inference.closed);
   });
+
+  it.each<[string, object, string[]]>([
+    ['ends what lasts, as its thresholds are others', {}, ['started', 'ended']],
+    ['goes on with the client’s own thresholds', { onThreshold: 0.5 }, ['started', 'ended']],
+  ])('%s', async (_, events, wanted) => {
+    const client = await begin({ events });
+    client.sendAudio(sound(3));
+    await until(() => client.of('event').length === 1);
+    await promote({ events: { thresholds: classes.map(() => 1), falseAlarmsPerHour: 1 } });
+    client.sendAudio(sound(3));
+    client.send({ type: 'stop' });
+    expect(await client.closed()).toBe(1000);
+    expect(client.of('event').map(({ event }) => event)).toEqual(wanted);
+    const isOwn = 'onThreshold' in events;
+    expect(client.of('event')[1]!.offsetSeconds).toBe(isOwn ? 6 : 3);
+  });
 });

@@ -176,6 +176,21 @@ describe('a stream', () => {
     expect(client.of('error')[0]!.message).toMatch(message);
   });
 
+  it('starts events of a class at the threshold that the client names for it, whatever it says of all', async () => {
+    await start();
+    const told = async (events: object): Promise<string[]> => {
+      const client = await begin({ events });
+      client.sendAudio(rain(6.2));
+      client.send({ type: 'stop' });
+      expect(await client.closed()).toBe(1000);
+      return client.of('event').map(({ event, label }) => `${event} ${label}`);
+    };
+    const heard = ['started dog', 'ended dog'];
+    expect(await told({ thresholds: { dog: 1 } })).toEqual([]);
+    expect(await told({ thresholds: { dog: 0.5, rain: 1 }, onThreshold: 1 })).toEqual(heard);
+    expect(await told({ thresholds: { rain: 1 }, onThreshold: 0.5 })).toEqual(heard);
+  });
+
   it('serves a live listener before uploads that wait', async () => {
     await start();
     harness.inference.hold();
@@ -360,6 +375,18 @@ describe('how a stream is refused or ends, by close code', () => {
     expect((await client.first('error')).message).toMatch(
       /hopSeconds: .*0\.1.*events\.offThreshold: must not be above/,
     );
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['a class that the model does not have', { cow: 0.5 }, /events\.thresholds: .*no class cow; .*dog/],
+    ['a threshold beyond 1', { dog: 2 }, /events\.thresholds\.dog/],
+    ['too many', Object.fromEntries(Array.from({ length: 1001 }, (_, n) => [n, 0.5])), /at most 1000/],
+  ])('thresholds of %s: 1007', async (_, thresholds, message) => {
+    await start();
+    const client = await StreamClient.open(harness.port);
+    client.send({ ...startMessage, events: { thresholds } });
+    expect(await client.closed()).toBe(1007);
+    expect(client.of('error')[0]!.message).toMatch(message);
   });
 
   it('nothing sent after the handshake: 1008', async () => {

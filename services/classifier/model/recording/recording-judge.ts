@@ -188,7 +188,7 @@ export class RecordingJudge {
   }
 
   #detect({ endSeconds }: RecordingWindow, judgement: Judgement | undefined): void {
-    const heard = judgement && { verdict: judgement.verdict, ...judgement.scores };
+    const heard = judgement && { ...judgement.level, ...judgement.scores };
     const scores = scoresForEvents(this.#deps.model.manifest, heard);
     this.#keepEnded(this.#detector!.push(endSeconds, scores));
   }
