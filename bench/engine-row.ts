@@ -13,7 +13,7 @@ import {
 } from '../shared/compute/provide/load-engine';
 import { loadKernels } from '../shared/compute/kernels/kernels-addon';
 import { withEncoderFile } from './with-encoder-file';
-import { encoderParameters } from '../shared/compute/network/encoder-weights';
+import { encoderNetworks } from '../shared/compute/network/encoder-networks';
 import { encoderBands } from '../shared/encoder/mobile-net';
 import { encoderHopSamples, kaldiFrames } from '../shared/front-end/kaldi-mel';
 import { createScorer } from '../shared/compute/inference/scorer';
@@ -77,7 +77,7 @@ async function main({ kernels, ...served }: RowSubject): Promise<void> {
   const { frontEnds, members } = served;
   const config = members[0]!.network;
   const choice = await withEncoderFile(chosen, config);
-  const engine = await withEncoder(await loadEngine(choice), frontEnds);
+  const engine = await withEncoder(await loadEngine(choice), frontEnds, 'models');
   const computes = choice.kind !== 'wasm' || describeEngine(engine, config).includes('native');
   // Training is measured first, while the process holds only the memory of the engine.
   const recipe = recipeFor(config.architecture);
@@ -133,8 +133,9 @@ function frontEndMs(frontEnd: FrontEnd, engine: LoadedEngine): number {
 function encoderNetworkMs({ kernels, encoderWeights }: LoadedEngine, size: number): number | undefined {
   if (kernels?.computes !== 'networks' || encoderWeights === undefined) return undefined;
   const { path, instructionSet, threads } = kernels;
-  const encoder = loadKernels(path).createAudioEncoder({ instructionSet, threads });
-  encoder.setWeights(encoderParameters.map(({ name }) => encoderWeights[name]!));
+  const { native: network, parameters } = encoderNetworks[encoderWeights.name];
+  const encoder = loadKernels(path).createAudioEncoder({ instructionSet, threads, network });
+  encoder.setWeights(parameters.map(({ name }) => encoderWeights.values[name]!));
   const frames = kaldiFrames(windowSamples(encoderFrontEnd));
   const pictures = Array.from({ length: size }, () => noise(encoderBands * frames));
   const ms = timed(() => encoder.encodePictures(pictures)) / size;

@@ -28,11 +28,10 @@ interface Judge {
  */
 export async function benchRobustness(): Promise<void> {
   const choice = await chooseEngine({ wish: 'cpu', onProgress: () => undefined, onFallback: console.log });
-  const version = await openRegistry(process.env['MODELS_DIR'] ?? 'models').choose(
-    process.env['MODEL_VERSION'],
-  );
+  const modelsFolder = process.env['MODELS_DIR'] ?? 'models';
+  const version = await openRegistry(modelsFolder).choose(process.env['MODEL_VERSION']);
   const format = windowFormat(version.manifest);
-  const engine = await withEncoder(await loadEngine(choice), version.manifest.frontEnds);
+  const engine = await withEncoder(await loadEngine(choice), version.manifest.frontEnds, modelsFolder);
   const judges = await judgesOf(version, engine);
   const decoder = createDecoderPool({ threads: 2 });
   const decode = async (bytes: Uint8Array): Promise<Float32Array> =>

@@ -125,7 +125,8 @@ Napi::Value create_mel(const Napi::CallbackInfo& info) {
   const MelSize size = read_size(options, common.classes);
   const MelOptimiser optimiser{read_share(options, "beta2"), read_share(options, "weightDecay"),
                                read_share(options, "averageDecay")};
-  return create<Mel>(info.Env(), common.kernels, common.threads, size, common.rate, optimiser);
+  const int taught = options.Has("taught") ? read_count(options.Get("taught"), "taught", 0, common.classes - 1) : 0;
+  return create<Mel>(info.Env(), common.kernels, common.threads, size, common.rate, optimiser, taught);
 }
 
 Napi::Value create_mel_ensemble(const Napi::CallbackInfo& info) {
@@ -145,9 +146,14 @@ Napi::Value create_audio_encoder(const Napi::CallbackInfo& info) {
   const Napi::Object options = read_options(info);
   const Kernels& kernels = read_kernels(options);
   const int threads = read_count(options.Get("threads"), "threads", 1, 256);
+  const Napi::Value name = options.Get("network");
+  const std::string network = name.IsString() ? name.As<Napi::String>().Utf8Value() : "";
+  const bool small = network == "small";
+  if (!small && network != "mobile-net") refuse_value(info.Env(), "network: expected mobile-net or small");
   return guarded(info.Env(), [&] {
     const Napi::FunctionReference& constructor = info.Env().GetInstanceData<ThreadData>()->audio_encoder;
-    return AudioEncoderObject::create(constructor, std::make_unique<AudioEncoder>(kernels, threads), kernels);
+    std::unique_ptr<PictureNetwork> network = (small ? create_small_pictures : create_mobile_pictures)(kernels, threads);
+    return AudioEncoderObject::create(constructor, std::make_unique<AudioEncoder>(kernels, threads, std::move(network)), kernels);
   });
 }
 

@@ -36,10 +36,10 @@ void grow(AlignedArray<float>& array, size_t floats) {
 
 }  // namespace
 
-AudioEncoder::AudioEncoder(const Kernels& kernels, int threads)
+AudioEncoder::AudioEncoder(const Kernels& kernels, int threads, std::unique_ptr<PictureNetwork> network)
     : kernels_(*kernels.pictures),
       pool_(threads),
-      net_(kernels),
+      network_(std::move(network)),
       cache_(kEncoderHop, parts(kHeard / 2, kEncoderHop), parts(kHeard / 2 + 1, kEncoderHop) - 1, kCachedPictures) {
   constexpr int half = kTransform / 2;
   for (int k = 0; k < kHeard; k++) window_.push_back(static_cast<float>(0.5 - 0.5 * std::cos(2 * kPi * k / (kHeard - 1))));
@@ -64,8 +64,7 @@ AudioEncoder::AudioEncoder(const Kernels& kernels, int threads)
   mel_ = {kTransform,    bins,          kHeard,        kStart,
           window_.data(), twiddles_.data(), order_.data(), turns_.data(),
           kEncoderBands, band_first_.data(), band_count_.data(), band_weights_.data()};
-  rooms_.resize(static_cast<size_t>(pool_.threads()));
-  scratches_.resize(static_cast<size_t>(pool_.threads()));
+  unkept_.resize(static_cast<size_t>(pool_.threads()));
   const size_t samples = static_cast<size_t>((kernels_.frames - 1) * kEncoderHop + kTransform);
   for (int t = 0; t < pool_.threads(); t++) {
     mel_scratches_.push_back({std::vector<float>(samples), AlignedArray<float>(kernels_.mel_scratch(mel_))});
@@ -74,8 +73,8 @@ AudioEncoder::AudioEncoder(const Kernels& kernels, int threads)
 
 const std::vector<float>& AudioEncoder::encode(const std::vector<Window>& windows) {
   outputs_.resize(windows.size() * kEncoderOutputs);
-  for_each_picture(windows, [&](size_t window, const Picture& picture, Room& room, const Runner& run) {
-    net_.run(picture.values, picture.columns, room.maps, scratches_, run, outputs_of(window));
+  for_each_picture(windows, [&](size_t window, const Picture& picture, size_t worker, const Runner& run) {
+    network_->run(picture.values, picture.columns, picture.row, worker, run, outputs_of(window));
   });
   return outputs_;
 }
@@ -88,7 +87,7 @@ const std::vector<float>& AudioEncoder::pictures(const std::vector<Window>& wind
     total += static_cast<size_t>(frames_of(window)) * kEncoderBands;
   }
   pictures_.resize(total);
-  for_each_picture(windows, [&](size_t window, const Picture& picture, Room&, const Runner&) {
+  for_each_picture(windows, [&](size_t window, const Picture& picture, size_t, const Runner&) {
     float* out = pictures_.data() + starts[window];
     for (int frame = 0; frame < picture.columns; frame++) {
       for (int band = 0; band < kEncoderBands; band++) *out++ = picture.values[band * picture.row + frame];
@@ -99,11 +98,11 @@ const std::vector<float>& AudioEncoder::pictures(const std::vector<Window>& wind
 
 void AudioEncoder::for_each_picture(const std::vector<Window>& windows, const PictureWork& work) {
   find_shared(windows);
-  for_each_window(windows.size(), [&](size_t window, Room& room, const Runner& run) {
+  for_each_window(windows.size(), [&](size_t window, size_t worker, const Runner& run) {
     const Heard& heard = heard_[window];
-    AlignedArray<float>& picture = heard.into == nullptr ? room.picture : heard.into->picture;
+    AlignedArray<float>& picture = heard.into == nullptr ? unkept_[worker] : heard.into->picture;
     const int columns = picture_of(windows[window], heard, picture, run);
-    work(window, {picture.data(), columns, net_.row_of(columns)}, room, run);
+    work(window, {picture.data(), columns, row_of(columns)}, worker, run);
   });
   for (Heard& heard : heard_) {
     if (heard.into != nullptr) std::swap(heard.into->blocks, heard.blocks);
@@ -139,15 +138,16 @@ void AudioEncoder::hash_blocks(const Window& window, Heard& heard, int first, in
 
 const std::vector<float>& AudioEncoder::encode_pictures(const std::vector<Window>& pictures) {
   outputs_.resize(pictures.size() * kEncoderOutputs);
-  for_each_window(pictures.size(), [&](size_t window, Room& room, const Runner& run) {
+  for_each_window(pictures.size(), [&](size_t window, size_t worker, const Runner& run) {
+    AlignedArray<float>& picture = unkept_[worker];
     const int columns = pictures[window].length / kEncoderBands;
-    const size_t row = static_cast<size_t>(net_.row_of(columns));
-    grow(room.picture, kEncoderBands * row);
+    const size_t row = static_cast<size_t>(row_of(columns));
+    grow(picture, kEncoderBands * row);
     for (int band = 0; band < kEncoderBands; band++) {
       std::copy_n(pictures[window].samples + static_cast<long>(band) * columns, columns,
-                  room.picture.data() + static_cast<size_t>(band) * row);
+                  picture.data() + static_cast<size_t>(band) * row);
     }
-    net_.run(room.picture.data(), columns, room.maps, scratches_, run, outputs_of(window));
+    network_->run(picture.data(), columns, row_of(columns), worker, run, outputs_of(window));
   });
   return outputs_;
 }
@@ -160,18 +160,18 @@ void AudioEncoder::for_each_window(size_t count, const Work& work) {
       const Runner on_this_thread = [worker](int items, const auto& own) {
         for (int i = 0; i < items; i++) own(i, worker);
       };
-      work(static_cast<size_t>(item), rooms_[static_cast<size_t>(worker)], on_this_thread);
+      work(static_cast<size_t>(item), static_cast<size_t>(worker), on_this_thread);
     });
   }
   const Runner on_all_threads = [this](int items, const auto& item) { pool_.run(items, item); };
-  for (size_t w = threads > 1 ? alone : 0; w < count; w++) work(w, rooms_[0], on_all_threads);
+  for (size_t w = threads > 1 ? alone : 0; w < count; w++) work(w, 0, on_all_threads);
 }
 
 // Computes pre-emphasis, then mel bands of frames of 25 ms every 10 ms, as
 // shared/front-end/kaldi-mel.ts.
 int AudioEncoder::picture_of(const Window& window, const Heard& heard, AlignedArray<float>& picture, const Runner& run) {
   const int frames = frames_of(window);
-  const long row = net_.row_of(frames);
+  const long row = row_of(frames);
   grow(picture, kEncoderBands * static_cast<size_t>(row));
   if (heard.into != nullptr) heard.into->row = row;
   run(static_cast<int>(row / kernels_.frames), [&](int group, int worker) {

@@ -17,14 +17,15 @@ constexpr size_t kStretch = 16'384;
 
 }  // namespace
 
-Mel::Mel(const Kernels& kernels, int threads, const MelSize& size, double rate, const MelOptimiser& optimiser)
+Mel::Mel(const Kernels& kernels, int threads, const MelSize& size, double rate, const MelOptimiser& optimiser, int taught)
     : Network(MelParameters(size).sizes, kFewestFrames * kMelBins, size.classes, 2),
       kernels_(kernels),
       pool_(threads),
       size_(size),
       parameters_(size),
       optimiser_(optimiser),
-      training_(kernels, size, parameters_, rate),
+      taught_(taught),
+      training_(kernels, size, parameters_, rate, taught),
       weights_(size, parameters_) {
   const auto stretch = [&](size_t first, size_t count, bool learns, bool decays) {
     for (size_t at = 0; at < count; at += kStretch) {

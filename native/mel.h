@@ -15,10 +15,12 @@ struct MelOptimiser {
 class Mel : public Network {
  public:
   // @param rate dropout rate in [0, 1)
-  Mel(const Kernels& kernels, int threads, const MelSize& size, double rate, const MelOptimiser& optimiser);
+  // @param taught as MelTraining's
+  Mel(const Kernels& kernels, int threads, const MelSize& size, double rate, const MelOptimiser& optimiser, int taught);
 
   bool accepts(size_t length) const override;
   bool mixes() const override { return true; }
+  int free_targets() const override { return taught_; }
   void weights_changed() override { ready_ = false; }
   void infer(const float* features, int clips, int length, float* logits) override;
   StepResult step(const Batch& batch, double learning_rate, double step) override;
@@ -34,6 +36,7 @@ class Mel : public Network {
   const MelSize size_;
   const MelParameters parameters_;
   const MelOptimiser optimiser_;
+  const int taught_;
   MelTraining training_;
   AlignedArray<float> gradients_;
   // A range of the values that one work item of the optimiser updates.

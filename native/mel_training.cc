@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cross_entropy.h"
+#include "distillation.h"
 #include "dropout_mask.h"
 
 namespace earshot {
@@ -11,7 +12,7 @@ namespace earshot {
 namespace {
 
 constexpr int kHeadLayer = kMelLayers - 1;
-// Rows of a kernel's gradient in a work item of add_partials.
+// Rows of a kernel's gradient in a work item.
 constexpr int kSumRows = 96;
 
 int parts(int whole, int size) { return (whole + size - 1) / size; }
@@ -47,8 +48,8 @@ MelTraining::Workplace::Workplace(const MelPlan& plan)
   for (const MelLayer& layer : plan.layers) d_maps.emplace_back(layer.gradient_floats);
 }
 
-MelTraining::MelTraining(const Kernels& kernels, const MelSize& size, const MelParameters& parameters, double rate)
-    : kernels_(kernels), size_(size), parameters_(parameters), rate_(rate) {
+MelTraining::MelTraining(const Kernels& kernels, const MelSize& size, const MelParameters& parameters, double rate, int taught)
+    : kernels_(kernels), size_(size), parameters_(parameters), rate_(rate), taught_(taught) {
   norms_.emplace_back(kMelBins);
   for (const NormPlace& place : parameters.norms) norms_.emplace_back(place.channels);
 }
@@ -95,7 +96,7 @@ StepResult MelTraining::pass(ThreadPool& pool, const Batch& batch, const float* 
   reserve(batch.clips, batch.inputs / kMelBins, pool.threads());
   pack(pool, values);
   const StepResult result = forward(pool, batch, values);
-  dense_gradients(batch, gradients);
+  dense_gradients(pool, batch, gradients);
   for (int layer = kHeadLayer; layer >= 0; layer--) layer_backward(pool, batch, layer, gradients);
   norms_[0].backward(sums_[0], parameters_.input_norm, gradients);
   return result;
@@ -153,9 +154,10 @@ void MelTraining::classify(const Batch& batch, int at, const float* values, Crop
   }
   float* d_logits = crop.d_logits.data();
   const double weight = 1.0 / batch.clips;
-  crop.result = batch.targets == nullptr
-                    ? cross_entropy(logits.data(), classes, batch.labels[at], weight, d_logits)
-                    : cross_entropy(logits.data(), classes, batch.targets + static_cast<size_t>(at) * classes, weight, d_logits);
+  const float* targets = batch.targets == nullptr ? nullptr : batch.targets + static_cast<size_t>(at) * classes;
+  crop.result = targets == nullptr ? cross_entropy(logits.data(), classes, batch.labels[at], weight, d_logits)
+                : taught_ > 0      ? distillation(logits.data(), classes, taught_, targets, weight, d_logits)
+                                   : cross_entropy(logits.data(), classes, targets, weight, d_logits);
   for (int i = 0; i < statistics; i++) {
     const float kept = rate_ == 0 ? 1 : mask.at(start + static_cast<uint32_t>(i));
     float gradient = 0;
@@ -167,20 +169,27 @@ void MelTraining::classify(const Batch& batch, int at, const float* values, Crop
                                crop.d_results[kHeadLayer].data(), sums_[kMelLayers][static_cast<size_t>(at)].first());
 }
 
-void MelTraining::dense_gradients(const Batch& batch, float* gradients) const {
-  const int classes = size_.classes;
+void MelTraining::dense_gradients(ThreadPool& pool, const Batch& batch, float* gradients) const {
+  const int classes = size_.classes, statistics = size_.statistics();
   float* kernel = gradients + parameters_.dense_kernel;
   float* bias = gradients + parameters_.dense_bias;
-  std::fill_n(kernel, static_cast<size_t>(size_.statistics()) * static_cast<size_t>(classes), 0.0f);
   std::fill_n(bias, classes, 0.0f);
   for (int at = 0; at < batch.clips; at++) {
-    const Crop& crop = *crops_[static_cast<size_t>(at)];
-    const float* d_logits = crop.d_logits.data();
-    for (int i = 0; i < size_.statistics(); i++) {
-      for (int c = 0; c < classes; c++) kernel[i * classes + c] += crop.dropped[static_cast<size_t>(i)] * d_logits[c];
-    }
+    const float* d_logits = crops_[static_cast<size_t>(at)]->d_logits.data();
     for (int c = 0; c < classes; c++) bias[c] += d_logits[c];
   }
+  pool.run(parts(statistics, kSumRows), [&](int item, int) {
+    for (int i = item * kSumRows; i < std::min(statistics, (item + 1) * kSumRows); i++) {
+      float* row = kernel + static_cast<size_t>(i) * static_cast<size_t>(classes);
+      std::fill_n(row, classes, 0.0f);
+      for (int at = 0; at < batch.clips; at++) {
+        const Crop& crop = *crops_[static_cast<size_t>(at)];
+        const float value = crop.dropped[static_cast<size_t>(i)];
+        const float* d_logits = crop.d_logits.data();
+        for (int c = 0; c < classes; c++) row[c] += value * d_logits[c];
+      }
+    }
+  });
 }
 
 void MelTraining::layer_backward(ThreadPool& pool, const Batch& batch, int layer, float* gradients) {

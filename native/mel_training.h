@@ -12,7 +12,9 @@ namespace earshot {
 
 class MelTraining {
  public:
-  MelTraining(const Kernels& kernels, const MelSize& size, const MelParameters& parameters, double rate);
+  // @param taught number of the first outputs that learn another network's features, the others its tags
+  //   (distillation.h); 0: all are logits of classes
+  MelTraining(const Kernels& kernels, const MelSize& size, const MelParameters& parameters, double rate, int taught);
 
   // Computes the forward and the backward pass.
   // @param gradients laid out as the values; the entries of running statistics are not written
@@ -48,7 +50,7 @@ class MelTraining {
   const float* features_of(const Batch& batch, int crop) const;
   StepResult forward(ThreadPool& pool, const Batch& batch, const float* values);
   void classify(const Batch& batch, int at, const float* values, Crop& crop);
-  void dense_gradients(const Batch& batch, float* gradients) const;
+  void dense_gradients(ThreadPool& pool, const Batch& batch, float* gradients) const;
   void layer_backward(ThreadPool& pool, const Batch& batch, int layer, float* gradients);
   void crop_backward(const Batch& batch, int layer, int at, float* partial, Workplace& place);
   void add_partials(ThreadPool& pool, int layer, int groups, float* gradients) const;
@@ -57,6 +59,7 @@ class MelTraining {
   const MelSize size_;
   const MelParameters& parameters_;
   const double rate_;
+  const int taught_;
   std::unique_ptr<MelPlan> plan_;
   std::vector<MelNorm> norms_;
   std::vector<AlignedArray<float>> packed_, packed_backward_;

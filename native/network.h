@@ -47,6 +47,8 @@ class Network {
   virtual bool accepts(size_t length) const { return length == static_cast<size_t>(inputs); }
   // Whether training takes `targets` and keeps `averages`.
   virtual bool mixes() const { return false; }
+  // Number of the first targets of a clip that may be any numbers; the others are shares from 0 to 1.
+  virtual int free_targets() const { return 0; }
 
   // Called after `values` or `averages` changed from outside.
   virtual void weights_changed() = 0;

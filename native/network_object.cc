@@ -1,6 +1,7 @@
 #include "network_object.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace earshot {
 
@@ -155,7 +156,9 @@ const float* NetworkObject::read_targets(const Napi::Value& value, const Network
   const size_t length = clips * static_cast<size_t>(network.classes);
   const float* targets = read_array<float>(value, "targets", length);
   for (size_t i = 0; i < length; i++) {
-    if (!(targets[i] >= 0 && targets[i] <= 1)) {
+    const bool is_free = i % static_cast<size_t>(network.classes) < static_cast<size_t>(network.free_targets());
+    if (is_free && !std::isfinite(targets[i])) refuse_value(value.Env(), "targets: the value at " + std::to_string(i) + " is not finite");
+    if (!is_free && !(targets[i] >= 0 && targets[i] <= 1)) {
       refuse_value(value.Env(), "targets: the value at " + std::to_string(i) + " is not a share from 0 to 1");
     }
   }

@@ -20,7 +20,7 @@ const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 export type LogLevel = (typeof logLevels)[number];
 
 /** The package's, wherever the process is started; this file is compiled to dist/shared. */
-const ownModelsFolder = join(__dirname, '..', '..', 'models');
+export const ownModelsFolder = join(__dirname, '..', '..', 'models');
 
 const folder = z.string().transform((path) => resolve(path));
 

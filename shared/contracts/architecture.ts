@@ -38,12 +38,13 @@ export const melSchema = z.strictObject({
 });
 
 /**
- * A linear head on a pretrained encoder's features (shared/compute/network/head.ts). `multiLabel`: no
- * head of its own, but the encoder's: the classes are AudioSet's, several may be heard at once, and
- * their probabilities are independent.
+ * A linear head on an encoder's features (shared/compute/network/head.ts): `encoder` on the large one,
+ * which is pretrained elsewhere, `small` on the one that was taught by it. `multiLabel`: no head of its
+ * own, but the encoder's: the classes are AudioSet's, several may be heard at once, and their
+ * probabilities are independent.
  */
 const encoderHeadSchema = z.strictObject({
-  architecture: z.literal('encoder'),
+  architecture: z.enum(['encoder', 'small']),
   multiLabel: z.literal(true).optional(),
 });
 
@@ -66,3 +67,8 @@ export type MelConfig = z.infer<typeof melSchema>;
 export type EncoderHeadConfig = z.infer<typeof encoderHeadSchema>;
 export type NetworkConfig = z.infer<typeof networkConfigSchema>;
 export type Architecture = NetworkConfig['architecture'];
+
+/** Whether a network is a head on an encoder. */
+export function isHead(config: NetworkConfig): config is EncoderHeadConfig {
+  return config.architecture === 'encoder' || config.architecture === 'small';
+}

@@ -53,9 +53,9 @@ const logMelFrontEndSchema = z.strictObject({
 export type LogMelFrontEnd = z.infer<typeof logMelFrontEndSchema>;
 
 /**
- * A pretrained encoder: what a window is like, in features that a head is fitted on, and how AudioSet's
- * tags apply to it. The encoder is not part of a version: its file is named by its content. A shorter
- * window is judged as it is.
+ * An encoder: what a window is like, in features that a head is fitted on, and how AudioSet's tags apply
+ * to it. The encoder is not part of a version: its file is named by its content. A shorter window is
+ * judged as it is.
  */
 const encoderFrontEndSchema = z.strictObject({
   kind: z.literal('encoder'),
@@ -66,12 +66,14 @@ const encoderFrontEndSchema = z.strictObject({
    */
   quietDbfs: z.number().max(0).optional(),
   encoder: z.strictObject({
-    name: z.literal('mn04_as'),
+    /** EfficientAT's, or the small one that it taught (services/trainer/distil). */
+    name: z.enum(['mn04_as', 'small']),
     /** Of the file that holds its weights. */
     sha256: z.string().regex(/^[0-9a-f]{64}$/),
   }),
 });
 export type EncoderFrontEnd = z.infer<typeof encoderFrontEndSchema>;
+export type EncoderName = EncoderFrontEnd['encoder']['name'];
 
 /**
  * How a window becomes a network's inputs. It belongs to the checkpoint: whoever decodes, windows or
@@ -137,6 +139,12 @@ export const encoderFrontEnd: EncoderFrontEnd = {
     name: 'mn04_as',
     sha256: '899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c',
   },
+};
+
+/** The small encoder of this package, in models/encoders; it hears what the large one hears. */
+export const smallFrontEnd: EncoderFrontEnd = {
+  ...encoderFrontEnd,
+  encoder: { name: 'small', sha256: '24f1bf3c392005465fde0aef97a9bcf186c5acc43efde72d84d38fae18220a5a' },
 };
 
 /** Samples in one window at the front end's sample rate. */

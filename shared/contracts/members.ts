@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { networkConfigSchema, type NetworkConfig } from './architecture';
+import { isHead, networkConfigSchema, type NetworkConfig } from './architecture';
 import { frontEndSchema, removesOffset, type EncoderFrontEnd, type FrontEnd } from './front-end';
 
 /** The most members that a version has: they are computed for every window. */
@@ -58,7 +58,7 @@ export function isMultiLabel({ members }: Pick<Composition, 'members'>): boolean
 }
 
 function isTagHead(network: NetworkConfig): boolean {
-  return network.architecture === 'encoder' && network.multiLabel === true;
+  return isHead(network) && network.multiLabel === true;
 }
 
 /** The architecture of a version's members; of several: `cnn+transformer`. */

@@ -69,6 +69,11 @@ export const trainingRequestSchema = z.strictObject({
     .record(z.string(), z.number())
     .optional()
     .describe('mel: changes shares and levels, as noise=0,reverberation=0'),
+  encoder: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("small: file of the small encoder; absent: this package's own"),
   protocol: trainingProtocolSchema.prefault({}),
   seed: z.int().min(0).max(0xffffffff).default(1).describe('equal seeds give equal weights'),
   precision: z.enum(['float16', 'float32']).default('float16').describe('of the published weights'),
@@ -86,6 +91,7 @@ const trainedBy: Readonly<Partial<Record<Architecture, readonly string[]>>> = {
   mel: [...stepped, 'stepsPerEpoch'],
   'mel-small': [...stepped, 'stepsPerEpoch'],
   encoder: ['penalty'],
+  small: ['penalty'],
 };
 
 /**

@@ -63,6 +63,9 @@ export interface Registry {
   publish(manifest: Manifest, content: FolderContent): Promise<Version>;
 }
 
+/** The folder of small encoders, among the versions. */
+export const encodersFolder = 'encoders';
+
 export const manifestFileName = 'manifest.json';
 
 /**
@@ -82,7 +85,7 @@ export function openRegistry(
     const versions: Version[] = [];
     const broken: BrokenVersion[] = [];
     for (const entry of entries) {
-      if (!entry.isDirectory() || entry.name.startsWith('.')) continue;
+      if (!entry.isDirectory() || entry.name.startsWith('.') || entry.name === encodersFolder) continue;
       try {
         versions.push(await readVersion(join(folder, entry.name), entry.name));
       } catch (error) {

@@ -1,6 +1,6 @@
 import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createDecoderPool } from '../../shared/decode/pool/decoder-pool';
 import { classificationSchema, type Prediction } from '../../shared/contracts/classification';
 import { architectureOf, distinctNetworks, encoderOf, windowFormat } from '../../shared/contracts/members';
@@ -63,6 +63,7 @@ async function byTrainer(version: Version): Promise<Probabilities> {
   const engine = await withEncoder(
     await loadScoringEngine(found, ...distinctNetworks(version.manifest)),
     frontEnds,
+    dirname(version.folder),
   );
   const decoder = createDecoderPool({ threads: 1 });
   const members = await loadScorers(version, engine);

@@ -78,7 +78,8 @@ const withInputs = ' with native inputs';
  * The engine of that name, or the native kernels for that instruction set; undefined where the processor
  * has it not.
  */
-async function engineNamed(name: string, encoderWeights: WeightArrays): Promise<LoadedEngine | undefined> {
+async function engineNamed(name: string, values: WeightArrays): Promise<LoadedEngine | undefined> {
+  const encoderWeights = { name: 'mn04_as', values } as const;
   const [wish, inputs] = name.startsWith('wasm')
     ? (['wasm', name.slice(4)] as const)
     : (['cpu', name.slice(3)] as const);
@@ -94,7 +95,7 @@ async function engineNamed(name: string, encoderWeights: WeightArrays): Promise<
 /** The encoder of the native kernels. */
 function nativeEncoder({ kernels }: LoadedEngine, threads: number, weights: WeightArrays): NativeEncoder {
   const { path, instructionSet } = kernels!;
-  const native = loadKernels(path).createAudioEncoder({ instructionSet, threads });
+  const native = loadKernels(path).createAudioEncoder({ instructionSet, threads, network: 'mobile-net' });
   native.setWeights(encoderParameters.map(({ name }) => weights[name]!));
   return native;
 }

@@ -52,7 +52,7 @@ describeWithEncoder('the published encoder (needs ../shared/pretrained)', () => 
     const { kernels, ...choice } = await chooseTestEngine(name === 'wasm' ? 'wasm' : 'cpu');
     const engine = await loadEngine({ ...choice, encoderFile: publishedEncoderFile });
     const computes = name === 'native' ? { ...engine, kernels: kernels! } : engine;
-    const encoder = createEncoder(await withEncoder(computes, [encoderFrontEnd]));
+    const encoder = createEncoder(await withEncoder(computes, [encoderFrontEnd], 'models'));
     // A shorter one beside it: windows of different lengths go through the network apart.
     const outputs = encoder.encode([sound.subarray(0, 20_000), sound]);
     encoder.dispose();

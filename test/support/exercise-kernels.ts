@@ -54,7 +54,7 @@ function main(path: string): void {
 }
 
 function exerciseEncoder(addon: KernelsAddon, instructionSet: string): void {
-  const encoder = addon.createAudioEncoder({ instructionSet, threads: 2 });
+  const encoder = addon.createAudioEncoder({ instructionSet, threads: 2, network: 'mobile-net' });
   const weights = randomEncoderWeights(3);
   encoder.setWeights(encoderParameters.map(({ name }) => weights[name]!));
   const sound = Float32Array.from({ length: 40_961 }, (_, n) => Math.sin(n / 7));

@@ -55,6 +55,7 @@ const layers: readonly Layer[] = [
  * @param crops each [frames × 64]
  * @param targets a share of each class, by crop
  * @param seed of the mask over the batch's statistics
+ * @param taught how many of the first outputs learn features; 0: all are classes
  */
 export function referenceMelPass(
   values: Values,
@@ -62,6 +63,7 @@ export function referenceMelPass(
   targets: readonly (readonly number[])[],
   rate: number,
   seed: number,
+  taught = 0,
 ): ReferenceMelPass {
   const gradients: Gradients = {};
   const statistics: Record<string, Float64Array> = {};
@@ -88,7 +90,7 @@ export function referenceMelPass(
     add(relu(maps));
     if (layer.pooled) add(pool(maps));
   }
-  const { logits, loss, dMaps } = classify(maps, values, targets, rate, seed, gradients);
+  const { logits, loss, dMaps } = classify(maps, values, targets, { rate, seed, taught }, gradients);
   steps.reduceRight((gradient, step) => step.back(gradient), dMaps);
   return { logits, loss, gradients, statistics };
 }
@@ -228,8 +230,7 @@ function classify(
   { rows, channels, clips }: Maps,
   values: Values,
   targets: readonly (readonly number[])[],
-  rate: number,
-  seed: number,
+  { rate, seed, taught }: { readonly rate: number; readonly seed: number; readonly taught: number },
   gradients: Gradients,
 ): { logits: number[][]; loss: number; dMaps: Float64Array[] } {
   const [kernel, bias] = [values['dense/kernel']!, Array.from(values['dense/bias']!)];
@@ -251,11 +252,9 @@ function classify(
     const kept = [...means, ...highest, ...deviations].map((x, i) => x * mask[index * width + i]!);
     const row = bias.map((b, k) => kept.reduce((sum, x, i) => sum + x * kernel[i * bias.length + k]!, b));
     logits.push(row);
-    const logSum = log(row.reduce((sum, x) => sum + exp(x - max(...row)), 0)) + max(...row);
-    const target = targets[index]!;
-    loss += target.reduce((sum, share, k) => sum + share * (logSum - row[k]!), 0);
-    const total = target.reduce((sum, share) => sum + share, 0);
-    const dRow = row.map((x, k) => (exp(x - logSum) * total - target[k]!) / clips.length);
+    const ofClip = (taught > 0 ? distillation : crossEntropy)(row, targets[index]!, taught);
+    loss += ofClip.loss;
+    const dRow = ofClip.dRow.map((d) => d / clips.length);
     dRow.forEach((d, k) => {
       dBias[k]! += d;
       kept.forEach((x, i) => (dKernel[i * bias.length + k]! += x * d));
@@ -273,4 +272,35 @@ function classify(
     return dClip;
   });
   return { logits, loss, dMaps };
+}
+
+interface Loss {
+  readonly loss: number;
+  readonly dRow: readonly number[];
+}
+
+function crossEntropy(row: readonly number[], target: readonly number[]): Loss {
+  const logSum = log(row.reduce((sum, x) => sum + exp(x - max(...row)), 0)) + max(...row);
+  const total = target.reduce((sum, share) => sum + share, 0);
+  return {
+    loss: target.reduce((sum, share, k) => sum + share * (logSum - row[k]!), 0),
+    dRow: row.map((x, k) => exp(x - logSum) * total - target[k]!),
+  };
+}
+
+/** Squared error of features, and twenty times the cross-entropy of what applies or does not. */
+function distillation(row: readonly number[], target: readonly number[], taught: number): Loss {
+  const tags = row.length - taught;
+  const sigmoid = (x: number): number => 1 / (1 + exp(-x));
+  const losses = row.map((x, k) => {
+    const t = target[k]!;
+    if (k < taught) return (x - t) ** 2 / taught;
+    return ((-t * log(sigmoid(x)) - (1 - t) * log(1 - sigmoid(x))) * 20) / tags;
+  });
+  return {
+    loss: losses.reduce((sum, each) => sum + each, 0),
+    dRow: row.map((x, k) =>
+      k < taught ? (2 * (x - target[k]!)) / taught : (20 * (sigmoid(x) - target[k]!)) / tags,
+    ),
+  };
 }

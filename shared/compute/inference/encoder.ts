@@ -1,17 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { concatenate } from '../../signal/concatenate';
 import { encoderBands, encoderOutputs } from '../../encoder/mobile-net';
-import { encoderParameters } from '../network/encoder-weights';
 import { encoderMinSamples, kaldiFrames, kaldiMel } from '../../front-end/kaldi-mel';
 import { AppError } from '../../errors/app-error';
-import { encodePictures } from '../network/mobile-net';
-import type { WeightArrays } from '../network/network';
+import { encoderNetworks } from '../network/encoder-networks';
 import { loadKernels, type KernelsChoice } from '../kernels/kernels-addon';
 import { createNativePictures } from '../kernels/native-inputs';
-import type { LoadedEngine } from '../provide/load-engine';
+import type { EncoderWeights, LoadedEngine } from '../provide/load-engine';
 import { readOnce } from './graph-scorer';
 
-/** A pretrained encoder with its weights, on the calling thread's engine. */
+/** An encoder with its weights, on the calling thread's engine. */
 export interface Encoder {
   /**
    * Begins to encode windows; an engine that computes beside this thread goes on meanwhile.
@@ -27,19 +25,20 @@ export interface Encoder {
 }
 
 /** @throws AppError engine-unavailable where the engine was loaded without the encoder's weights */
-export function createEncoder({ kernels, encoderWeights: values }: LoadedEngine): Encoder {
-  if (values === undefined) throw new AppError('engine-unavailable', 'The encoder was not loaded.');
+export function createEncoder({ kernels, encoderWeights: weights }: LoadedEngine): Encoder {
+  if (weights === undefined) throw new AppError('engine-unavailable', 'The encoder was not loaded.');
   return kernels?.computes === 'networks'
-    ? createNativeEncoder(kernels, values)
-    : createTensorflowEncoder(values, kernels);
+    ? createNativeEncoder(kernels, weights)
+    : createTensorflowEncoder(weights, kernels);
 }
 
 function createNativeEncoder(
   { path, instructionSet, threads }: KernelsChoice,
-  values: WeightArrays,
+  { name, values }: EncoderWeights,
 ): Encoder {
-  const encoder = loadKernels(path).createAudioEncoder({ instructionSet, threads });
-  encoder.setWeights(encoderParameters.map(({ name }) => values[name]!));
+  const { native: network, parameters } = encoderNetworks[name];
+  const encoder = loadKernels(path).createAudioEncoder({ instructionSet, threads, network });
+  encoder.setWeights(parameters.map((parameter) => values[parameter.name]!));
   const encode = (windows: readonly Float32Array[]): Float32Array => encoder.encode(windows);
   return {
     begin: (windows) => {
@@ -54,9 +53,14 @@ function createNativeEncoder(
 }
 
 /** @param kernels compute the front end, where they are there */
-function createTensorflowEncoder(values: WeightArrays, kernels: KernelsChoice | undefined): Encoder {
+function createTensorflowEncoder(
+  { name: encoder, values: stored }: EncoderWeights,
+  kernels: KernelsChoice | undefined,
+): Encoder {
+  const { inference } = encoderNetworks[encoder];
+  const values = inference.values(stored);
   const weights = Object.fromEntries(
-    encoderParameters.map(({ name, shape }) => [name, tf.tensor(values[name]!, [...shape], 'float32')]),
+    inference.parameters.map(({ name, shape }) => [name, tf.tensor(values[name]!, [...shape], 'float32')]),
   );
   const native = kernels && createNativePictures(kernels);
   const begin = (windows: readonly Float32Array[]): (() => Float32Array) => {
@@ -69,7 +73,7 @@ function createTensorflowEncoder(values: WeightArrays, kernels: KernelsChoice | 
           const length = pictures[places[0]!]!.length;
           const rows = places.map((place) => pictures[place]!);
           const values = concatenate(rows, places.length * length);
-          return encodePictures(weights, tf.tensor2d(values, [places.length, length]));
+          return inference.forward(weights, tf.tensor2d(values, [places.length, length]));
         }),
         0,
       ),

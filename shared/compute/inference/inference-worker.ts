@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { distinctNetworks, isMultiLabel } from '../../contracts/members';
 import { AppError } from '../../errors/app-error';
@@ -40,7 +41,11 @@ async function main(): Promise<void> {
   const { choice, folder, manifest, warmUpBatches, triedOut, inFlight } = threadData() as InferenceStart;
   lowerPriority(triedOut ? 'everything' : 'answers');
   const networks = distinctNetworks(manifest);
-  const engine = await withEncoder(await loadScoringEngine(choice, ...networks), manifest.frontEnds);
+  const engine = await withEncoder(
+    await loadScoringEngine(choice, ...networks),
+    manifest.frontEnds,
+    dirname(folder),
+  );
   if (isCancelled()) return;
   const members = await loadMembers({ folder, manifest });
   const own = (scorer = createWindowScorer(members, engine, { cachedFrames }));

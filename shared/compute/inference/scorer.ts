@@ -1,3 +1,4 @@
+import { isHead } from '../../contracts/architecture';
 import * as tf from '@tensorflow/tfjs-core';
 import { computeHead, computeTagHead } from '../network/head';
 import type { Network, Weights } from '../network/network';
@@ -34,7 +35,7 @@ export function createScorer(
   { kernels }: LoadedEngine,
   options: ScorerOptions = {},
 ): Scorer {
-  if (network.config.architecture === 'encoder') {
+  if (isHead(network.config)) {
     const { multiLabel } = network.config;
     return {
       logits: (features, size) =>

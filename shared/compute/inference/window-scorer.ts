@@ -1,3 +1,4 @@
+import { isHead } from '../../contracts/architecture';
 import { inputLength } from '../../front-end/window-inputs';
 import type { FrontEnd } from '../../contracts/front-end';
 import { withEqualWeight } from '../../decision/equal-weight';
@@ -74,7 +75,7 @@ export function createWindowScorer(
 
 /** Whether TensorFlow.js computes it: not the kernels, and not a head on an encoder (plain arithmetic). */
 function isOnTensorflow({ network: { config } }: Member, { kernels }: LoadedEngine): boolean {
-  return config.architecture !== 'encoder' && !isOnKernels(kernels, config);
+  return !isHead(config) && !isOnKernels(kernels, config);
 }
 
 /** The rows of each window by each group, as rows of the window. */

@@ -15,6 +15,7 @@ export function isNative(config: NetworkConfig): boolean {
       return true;
     // The encoder is; a head on it is plain arithmetic (shared/compute/network/head.ts).
     case 'encoder':
+    case 'small':
       return true;
     default:
       return false;

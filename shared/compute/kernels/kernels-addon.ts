@@ -83,11 +83,13 @@ interface MelOptions extends AddonOptions, NativeOptimiser {
   /** Channels of the first convolutions, and of the last. */
   readonly width: number;
   readonly head: number;
+  /** Of the outputs, how many learn another network's features; the others learn its tags. */
+  readonly taught?: number;
 }
 
-/** The pretrained encoder with its front end: windows in, features and tag logits of each out. */
+/** An encoder with its front end: windows in, features and tag logits of each out. */
 interface AddonAudioEncoder {
-  /** `encoderParameters`, in their order. */
+  /** The parameters of the network, in their order. */
   setWeights(tensors: readonly Float32Array[]): void;
   encode(windows: readonly Float32Array[]): Float32Array;
   /** The network alone, on pictures of windows as `kaldiMel` makes them, but [bands][frames]. */
@@ -159,6 +161,7 @@ export interface KernelsAddon {
   createAudioEncoder(options: {
     readonly instructionSet: string;
     readonly threads: number;
+    readonly network: 'mobile-net' | 'small';
   }): AddonAudioEncoder;
   createMelEnsemble(options: EnsembleOptions): AddonEnsemble;
 }

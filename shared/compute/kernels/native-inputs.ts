@@ -39,7 +39,7 @@ export function createNativeCrops(
 
 /** The pretrained encoder's inputs: what `kaldiMel` gives of each window, one after the other. */
 export function createNativePictures({ path, instructionSet, threads }: Addon): NativeInputs<Float32Array> {
-  const encoder = loadKernels(path).createAudioEncoder({ instructionSet, threads });
+  const encoder = loadKernels(path).createAudioEncoder({ instructionSet, threads, network: 'mobile-net' });
   return {
     of: (windows) => encoder.pictures(windows),
     dispose: () => {

@@ -1,6 +1,8 @@
-import type { NetworkConfig } from '../../contracts/architecture';
+import { isHead, type NetworkConfig } from '../../contracts/architecture';
 import { AppError } from '../../errors/app-error';
+import { encoderFeatures } from '../../encoder/mobile-net';
 import { melSize } from '../network/mel';
+import { smallEncoderLayers, smallEncoderSize } from '../network/encoder-networks';
 import type { Network } from '../network/network';
 import { frameSamples, inputSamples } from '../network/trunk';
 import type { WeightValues } from '../../registry/weights-file';
@@ -82,7 +84,7 @@ export function createNativeNetwork(
 ): NativeNetwork | undefined {
   if (choice === undefined || !computesNetworks(choice, config)) return undefined;
   const { path, instructionSet, threads } = choice;
-  if (config.architecture === 'encoder') return undefined;
+  if (isHead(config)) return undefined;
   const options = { instructionSet, threads, classes: outputs, dropout: config.dropout };
   const addon = loadKernels(path);
   const names = parameters.map(({ name }) => name);
@@ -115,6 +117,25 @@ function computesNetworks({ computes, forced }: KernelsChoice, config: NetworkCo
   if (isNative(config) || !forced) return isNative(config);
   const message = `ENGINE_KERNELS=native, but there are no native kernels for ${JSON.stringify(config)}.`;
   throw new AppError('invalid-configuration', message);
+}
+
+/**
+ * The small encoder's network as it learns from a larger encoder: `targets` are that one's features, then
+ * the probabilities of its tags.
+ */
+export function createNativeStudent(
+  { path, instructionSet, threads }: KernelsChoice,
+  optimiser: NativeOptimiser,
+): NativeNetwork {
+  const { parameters, outputs } = smallEncoderLayers;
+  const options = { instructionSet, threads, classes: outputs, dropout: 0, ...smallEncoderSize };
+  const student = loadKernels(path).createMel({ ...options, ...optimiser, taught: encoderFeatures });
+  return wrap(
+    student,
+    parameters.map(({ name }) => name),
+    dropoutPlaces.mel,
+    true,
+  );
 }
 
 function wrap(

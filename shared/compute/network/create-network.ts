@@ -16,6 +16,7 @@ export function createNetwork(config: NetworkConfig, classes: number): Network {
     case 'mel-small':
       return createMel(config, classes);
     case 'encoder':
+    case 'small':
       return config.multiLabel === true ? createTagHead(config) : createHead(config, classes);
   }
 }

@@ -6,7 +6,10 @@ import { createUniform, deriveSeed } from '../../runtime/random';
  * PyTorch's default for linear and convolution layers and their biases (report, "Ours": weight
  * initialisation).
  */
-export function initialWeights(network: Network, seed: number): Record<string, Float32Array> {
+export function initialWeights(
+  network: Pick<Network, 'parameters'>,
+  seed: number,
+): Record<string, Float32Array> {
   return Object.fromEntries(
     network.parameters.map((parameter) => [parameter.name, initialValues(parameter, seed)]),
   );

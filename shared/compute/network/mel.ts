@@ -44,8 +44,7 @@ interface ConvLayer {
   readonly pooled: boolean;
 }
 
-function convLayers(config: MelConfig): ConvLayer[] {
-  const { width, head } = melSize(config);
+function convLayers({ width, head }: MelSize): ConvLayer[] {
   const plain = (name: string, inChannels: number, outChannels: number, pooled: boolean): ConvLayer => ({
     name,
     kernel: [3, 3],
@@ -89,14 +88,19 @@ function convLayers(config: MelConfig): ConvLayer[] {
  * frame after frame.
  */
 export function createMel(config: MelConfig, classes: number): Network {
-  const layers = convLayers(config);
-  const statistics = 3 * melSize(config).head;
   const outputs = classes + (config.familiarity === true ? 1 : 0);
+  return { config, classes, ...melLayers(melSize(config), outputs, config.dropout) };
+}
+
+type MelLayers = Omit<Network, 'config' | 'classes'> & { readonly inference: InferenceForm };
+
+/** The same for any number of outputs, whatever they are. */
+export function melLayers(size: MelSize, outputs: number, rate: number): MelLayers {
+  const layers = convLayers(size);
+  const statistics = 3 * size.head;
   const classify = (weights: Weights, maps: tf.Tensor4D, training?: TrainingMode): tf.Tensor2D =>
-    linear(weights, dropout(overTime(maps), config.dropout, training, 'statistics'), 'dense');
+    linear(weights, dropout(overTime(maps), rate, training, 'statistics'), 'dense');
   return {
-    config,
-    classes,
     outputs,
     parameters: [
       ...batchNormParameters('input', melBins, 'applied'),

@@ -1,31 +1,67 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { EncoderFrontEnd } from '../../contracts/front-end';
+import { encoderNetworks } from '../network/encoder-networks';
 import { encoderWeights } from '../network/encoder-weights';
 import { readTorchFile } from '../../encoder/torch-file';
+import { encodersFolder } from '../../registry/registry';
+import { readSafetensors } from '../../registry/safetensors';
+import { ownModelsFolder } from '../../environment';
 import { AppError } from '../../errors/app-error';
+import { ifAbsent } from '../../errors/machine-fault';
 import type { WeightArrays } from '../network/network';
 
+/** Where a small encoder is kept: the name says what is in it. */
+export function smallEncoderFile(modelsFolder: string, sha256: string): string {
+  return join(modelsFolder, encodersFolder, `small-${sha256.slice(0, 16)}.safetensors`);
+}
+
 /**
- * The weights of the encoder that a front end names.
- * @param file where it is on this machine; undefined: it is not here
+ * The weights of the encoder that a front end names, as its network takes them. The large one is fetched
+ * to each machine; small ones are kept beside the versions, or are this package's own.
+ * @param large the large encoder's file; undefined: it is not here
  * @throws AppError engine-unavailable where it is not here, or is another one; invalid-checkpoint where
  *   it is damaged
  */
 export async function loadEncoderWeights(
   frontEnd: EncoderFrontEnd,
-  file: string | undefined,
+  { large, modelsFolder }: { readonly large?: string | undefined; readonly modelsFolder: string },
 ): Promise<WeightArrays> {
-  if (file === undefined) throw encoderMissing(frontEnd);
   const { name, sha256 } = frontEnd.encoder;
-  const bytes = await readFile(file);
-  if (createHash('sha256').update(bytes).digest('hex') !== sha256) {
+  const files =
+    name === 'small'
+      ? [modelsFolder, ownModelsFolder].map((folder) => smallEncoderFile(folder, sha256))
+      : large === undefined
+        ? []
+        : [large];
+  for (const file of files) {
+    const bytes = await readFile(file).catch(ifAbsent(undefined));
+    if (bytes === undefined) continue;
+    if (createHash('sha256').update(bytes).digest('hex') === sha256) {
+      return name === 'small' ? smallEncoderWeights(bytes) : encoderWeights(readTorchFile(bytes));
+    }
     throw new AppError(
       'engine-unavailable',
       `${file} is not the encoder ${name} that the version was made for.`,
     );
   }
-  return encoderWeights(readTorchFile(bytes));
+  if (name === 'mn04_as') throw encoderMissing(frontEnd);
+  throw new AppError('engine-unavailable', `The small encoder ${files[0]} is not here: copy it there.`);
+}
+
+/** The parameters out of a small encoder's file. @throws AppError invalid-checkpoint */
+export function smallEncoderWeights(bytes: Uint8Array): WeightArrays {
+  const { tensors } = readSafetensors(bytes);
+  return Object.fromEntries(
+    encoderNetworks.small.parameters.map(({ name, shape }) => {
+      const tensor = tensors.get(name);
+      if (tensor?.shape.join() === shape.join()) return [name, tensor.values];
+      const got = tensor === undefined ? 'nothing' : tensor.shape.join(' × ');
+      const message = `The small encoder's file holds ${got} for ${name}, not ${shape.join(' × ')}.`;
+      throw new AppError('invalid-checkpoint', message);
+    }),
+  );
 }
 
 const missing = { missing: 'encoder' };

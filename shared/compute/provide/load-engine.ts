@@ -6,6 +6,7 @@ import type { NetworkConfig } from '../../contracts/architecture';
 import { AppError } from '../../errors/app-error';
 import type { EngineChoice } from './choose-engine';
 import type { KernelsChoice } from '../kernels/kernels-addon';
+import type { EncoderName } from '../../contracts/front-end';
 import { encoderOf, type FrontEnds } from '../../contracts/members';
 import type { WeightArrays } from '../network/network';
 import { loadEncoderWeights } from './encoder-file';
@@ -22,8 +23,14 @@ export interface LoadedEngine {
   /** For people and manifests: `cpu (libtensorflow 2.21.0, 2 threads)`. */
   readonly description: string;
   readonly kernels?: KernelsChoice;
-  /** Of the pretrained encoder, where a front end is one. */
-  readonly encoderWeights?: WeightArrays;
+  /** Where a front end is an encoder. */
+  readonly encoderWeights?: EncoderWeights;
+}
+
+/** What an encoder computes with: the parameters of its network (shared/compute/network/encoder-networks.ts). */
+export interface EncoderWeights {
+  readonly name: EncoderName;
+  readonly values: WeightArrays;
 }
 
 interface NativeBackend extends tf.KernelBackend {
@@ -64,12 +71,18 @@ function loadedAs(choice: EngineChoice): LoadedEngine {
 
 /**
  * The engine with the encoder that one of the front ends is, if one is.
+ * @param modelsFolder where small encoders are kept
  * @throws AppError as loadEncoderWeights does
  */
-export async function withEncoder(engine: LoadedEngine, frontEnds: FrontEnds): Promise<LoadedEngine> {
+export async function withEncoder(
+  engine: LoadedEngine,
+  frontEnds: FrontEnds,
+  modelsFolder: string,
+): Promise<LoadedEngine> {
   const encoder = encoderOf(frontEnds);
   if (encoder === undefined) return engine;
-  return { ...engine, encoderWeights: await loadEncoderWeights(encoder, engine.choice.encoderFile) };
+  const values = await loadEncoderWeights(encoder, { large: engine.choice.encoderFile, modelsFolder });
+  return { ...engine, encoderWeights: { name: encoder.encoder.name, values } };
 }
 
 /** What computes these networks, for people and manifests: `cpu (native avx512 kernels, 2 threads)`. */
