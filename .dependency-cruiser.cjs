@@ -3,7 +3,7 @@ const pureFolders = '^shared/(errors|contracts|batching|metrics|decision|encoder
 // The trainer's rooms: each imports those before it, and none of them the files beside them.
 const trainerRooms = [
   ...['options', 'data', 'runs', 'optimise', 'outliers', 'recipes', 'rejection', 'report'],
-  ...['evaluate', 'context', 'heads', 'tags', 'train', 'reproduce', 'jobs'],
+  ...['evaluate', 'context', 'heads', 'tags', 'distil', 'train', 'reproduce', 'jobs'],
 ];
 
 module.exports = {

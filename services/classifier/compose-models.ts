@@ -179,7 +179,7 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
  */
 function assertEncoder({ manifest }: Version, { encoderFile }: EngineChoice): void {
   const encoder = encoderOf(manifest.frontEnds);
-  if (encoder !== undefined && encoderFile === undefined) throw encoderMissing(encoder);
+  if (encoder?.encoder.name === 'mn04_as' && encoderFile === undefined) throw encoderMissing(encoder);
 }
 
 /**

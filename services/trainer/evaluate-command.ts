@@ -3,6 +3,8 @@ import { writeFileAtomically } from '../../shared/runtime/write-atomically';
 import { reportFileName, readReport } from '../../shared/registry/report-file';
 import { manifestFileName, openRegistry, type Version } from '../../shared/registry/registry';
 import type { ServedFigures, ServedReport } from '../../shared/contracts/report';
+import { smallEncoderFile } from '../../shared/compute/provide/encoder-file';
+import { encoderOf } from '../../shared/contracts/members';
 import { AppError } from '../../shared/errors/app-error';
 import { foldedBySource } from './data/folds';
 import { parseTrainingRequest } from './options/command-line';
@@ -25,8 +27,15 @@ export async function evaluateCommand(
   context: CommandContext,
 ): Promise<void> {
   const version = await openRegistry(context.config.modelsFolder).read(name);
-  const { members, recipe } = version.manifest;
-  const request = { ...parseTrainingRequest(options, members[0].network.architecture), recipe };
+  const { members, recipe, frontEnds } = version.manifest;
+  const encoder = encoderOf(frontEnds)?.encoder;
+  const request = {
+    ...parseTrainingRequest(options, members[0].network.architecture),
+    recipe,
+    ...(encoder?.name === 'small' && {
+      encoder: smallEncoderFile(context.config.modelsFolder, encoder.sha256),
+    }),
+  };
   const training = await openTrainingContext(request, context);
   const served = await judgeVersion(version, training);
   await keep(version, served);

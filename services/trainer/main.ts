@@ -17,6 +17,7 @@ import {
   parseTrainingRequest,
   usage,
 } from './options/command-line';
+import { distilCommand } from './distil/distil-command';
 import { evaluateCommand } from './evaluate-command';
 import { jobCommand } from './jobs/job-command';
 import { workCommand } from './jobs/work-command';
@@ -64,6 +65,9 @@ async function main([verb, ...args]: readonly string[]): Promise<void> {
       return;
     case 'evaluate':
       await evaluateCommand(args, { config, output, signal: stop.signal });
+      return;
+    case 'distil':
+      await distilCommand(args, { config, output, signal: stop.signal });
       return;
     case 'tags':
       await tagsCommand(args, { config, output, signal: stop.signal });

@@ -3,7 +3,7 @@ import { fromHalf, toHalf } from './half-precision';
 
 /** Files of the format safetensors (huggingface/safetensors): a header in JSON, then the tensors' bytes. */
 
-export interface NamedTensor {
+interface NamedTensor {
   readonly shape: readonly number[];
   readonly values: Float32Array;
 }

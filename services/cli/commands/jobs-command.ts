@@ -79,7 +79,7 @@ function failureText({ id, state, error }: Job): string {
 function requestOf(options: TrainOptions): NewJob {
   // A head is trained on few recordings, so by default every fold validates in turn and none is held
   // out.
-  const isHead = options.architecture === 'encoder';
+  const isHead = ['encoder', 'small'].includes(options.architecture);
   const hyperparameters = {
     epochs: options.epochs,
     stepsPerEpoch: options['steps-per-epoch'],

@@ -26,6 +26,7 @@ import { configureRecipe } from '../recipes/configure-recipe';
 import type { FittedRecipe, Recipe } from '../recipes/recipe';
 import { distinctName } from '../recipes/recipes';
 import type { RunSettings } from '../runs/run-settings';
+import { heardFolds, smallEncoderOf, withSmallEncoder } from './small-encoder';
 import { otherSounds } from '../outliers/other-sounds';
 
 /** The project's folder: this file is compiled to dist/services/trainer/context. */
@@ -79,7 +80,8 @@ export async function openTrainingContext(
   context: CommandContext,
 ): Promise<TrainingContext> {
   const { network, recipe } = configureRecipe(request);
-  const { frontEnds } = recipe;
+  const small = await smallEncoderOf(request, context.config.modelsFolder);
+  const frontEnds = small === undefined ? recipe.frontEnds : withSmallEncoder(recipe.frontEnds, small.sha256);
   const task = { networks: [network], trains: recipe.kind === 'stepped' };
   const engine = await loadTrainingEngine(
     frontEnds,
@@ -87,6 +89,12 @@ export async function openTrainingContext(
     kernelsSuffice(recipe, network) ? task : undefined,
   );
   const dataset = await loadClips(request, frontEnds, context);
+  const flattered = small === undefined ? [] : heardFolds(small, dataset, request.protocol);
+  if (flattered.length > 0) {
+    context.output.write(
+      `The small encoder has heard the clips of ${flattered.join(' and ')}: figures on them are flattered.\n`,
+    );
+  }
   const madeSounds =
     recipe.rejection === 'none'
       ? {}
@@ -124,14 +132,24 @@ async function loadTrainingEngine(
       line.print(reason);
     },
   });
-  if (encoderOf(frontEnds) !== undefined) {
+  const encoderFrontEnd = encoderOf(frontEnds);
+  if (encoderFrontEnd?.encoder.name === 'small') {
+    line.close();
+    const loaded = await loadScoringEngine(choice, { architecture: 'small' });
+    return withEncoder(loaded, frontEnds, config.modelsFolder);
+  }
+  if (encoderFrontEnd !== undefined) {
     line.update('Fetching the encoder');
     const { encoder, encoderCacheFolder: cacheFolder } = config;
     const found = await findEncoder(encoder, cacheFolder);
     const encoderFile = found ?? (await fetchEncoder({ wish: encoder, cacheFolder, signal }));
     line.close();
     const chosen = encoderFile === undefined ? choice : { ...choice, encoderFile };
-    return withEncoder(await loadScoringEngine(chosen, { architecture: 'encoder' }), frontEnds);
+    return withEncoder(
+      await loadScoringEngine(chosen, { architecture: 'encoder' }),
+      frontEnds,
+      config.modelsFolder,
+    );
   }
   line.close();
   if (choice.kind === 'wasm') {

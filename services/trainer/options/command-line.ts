@@ -7,6 +7,7 @@ import {
   type TrainingRequest,
 } from '../../../shared/contracts/training-request';
 import { AppError } from '../../../shared/errors/app-error';
+import { distillationRequestSchema, type DistillationRequest } from './distillation-request';
 import { describeSchema, type DescribedSchema } from './describe-schema';
 
 /** An option of the command line: one value of a training request. */
@@ -16,7 +17,8 @@ interface Option extends DescribedSchema {
   readonly flag: string;
 }
 
-type OptionName = keyof TrainingRequest | keyof TrainingRequest['hyperparameters'];
+type OptionName =
+  keyof TrainingRequest | keyof TrainingRequest['hyperparameters'] | keyof DistillationRequest;
 
 /** How an option is spelled, for messages. */
 export function flagOf(name: OptionName): string {
@@ -24,6 +26,7 @@ export function flagOf(name: OptionName): string {
 }
 
 const options: readonly Option[] = optionsOf(trainingRequestSchema, []);
+const distillationOptions: readonly Option[] = optionsOf(distillationRequestSchema, []);
 
 function optionsOf({ shape }: z.ZodObject, path: readonly string[]): Option[] {
   return Object.entries<z.ZodType>(shape as Record<string, z.ZodType>).flatMap(([name, schema]) => {
@@ -39,12 +42,24 @@ function kebabCase(name: string): string {
 }
 
 /** The value's form in the usage text, where its type does not say it. */
-const forms: Readonly<Record<string, string>> = { data: 'FOLDER', csv: 'FILE', augmentation: 'NAME=N,…' };
+const forms: Readonly<Record<string, string>> = {
+  data: 'FOLDER',
+  csv: 'FILE',
+  augmentation: 'NAME=N,…',
+  encoder: 'FILE',
+  from: 'FILE',
+  sounds: 'FOLDER',
+  folds: 'N',
+};
 
 /** Columns of the usage text: where descriptions begin, and where lines are broken. */
 const [descriptionColumn, lineLength] = [35, 105];
 
 const trainUsage = ['npm run train -- [options]', ...options.map(usageOf)].join('\n');
+const distilUsage = [
+  `npm run distil -- ${flagOf('sounds')} FOLDER [options]`,
+  ...distillationOptions.map(usageOf),
+].join('\n');
 
 /** What every command of the trainer takes. */
 export const usage = `${trainUsage}
@@ -56,6 +71,8 @@ npm run evaluate -- VERSION [${flagOf('data')} FOLDER] [${flagOf('esc10Only')}]
 npm run tags -- [${flagOf('data')} FOLDER] [${flagOf('csv')} FILE]
                   a version that answers in AudioSet's classes, several at once: its thresholds are chosen on the
                   recordings whose category is one of them
+npm run distil -- ${flagOf('sounds')} FOLDER [options]
+                  teaches a small encoder to answer as the large one, without labels
 npm run summary -- ${architectures.join('|')} [${flagOf('heads')} N] [${flagOf('hidden')} N] [${flagOf('batchSize')} N]
                   the parameter table, and the versions in models/ that hold such networks
 npm run trainer -- [--until-idle SECONDS]
@@ -101,7 +118,16 @@ const heededRequestSchema = trainingRequestSchema.superRefine(
  * @throws AppError invalid-configuration listing every option that is wrong
  */
 export function parseTrainingRequest(args: readonly string[], architecture?: string): TrainingRequest {
-  return parseRequest(args, heededRequestSchema, architecture);
+  return parseRequest(args, { schema: heededRequestSchema, options, usage: trainUsage }, architecture);
+}
+
+/**
+ * Reads the options of `npm run distil`. @throws AppError invalid-configuration listing every option that
+ * is wrong
+ */
+export function parseDistillationRequest(args: readonly string[]): DistillationRequest {
+  const form = { schema: distillationRequestSchema, options: distillationOptions, usage: distilUsage };
+  return parseRequest(args, form);
 }
 
 /**
@@ -109,15 +135,19 @@ export function parseTrainingRequest(args: readonly string[], architecture?: str
  * architecture. @throws AppError invalid-configuration listing every option that is wrong
  */
 export function parseSummaryRequest(args: readonly string[]): TrainingRequest {
-  return parseRequest(args, trainingRequestSchema);
+  return parseRequest(args, { schema: trainingRequestSchema, options, usage: trainUsage });
 }
 
-function parseRequest(
-  args: readonly string[],
-  schema: z.ZodType<TrainingRequest>,
-  architecture?: string,
-): TrainingRequest {
-  const given = givenOptions(args);
+/** What a command takes. */
+interface CommandForm<T> {
+  readonly schema: z.ZodType<T>;
+  readonly options: readonly Option[];
+  readonly usage: string;
+}
+
+function parseRequest<T>(args: readonly string[], form: CommandForm<T>, architecture?: string): T {
+  const { schema, options, usage } = form;
+  const given = givenOptions(args, form);
   if (architecture !== undefined) given['architecture'] = architecture;
   const request: Record<string, unknown> = {};
   for (const option of options) {
@@ -131,18 +161,26 @@ function parseRequest(
       options.find((option) => option.path.every((name, index) => name === path[index]))?.flag ?? '';
     return `--${flag} ${String(given[flag])}: ${message}`;
   });
-  throw new AppError('invalid-configuration', `${problems.join('\n')}\n\n${trainUsage}`);
+  throw new AppError('invalid-configuration', `${problems.join('\n')}\n\n${usage}`);
 }
 
-function givenOptions(args: readonly string[]): Record<string, string | boolean | undefined> {
-  const known: Record<string, { type: 'boolean' | 'string' }> = Object.fromEntries(
-    options.map(({ flag, isSwitch }) => [flag, { type: isSwitch ? 'boolean' : 'string' }]),
+type Given = Record<string, string | boolean | (string | boolean)[] | undefined>;
+
+function givenOptions(
+  args: readonly string[],
+  { options, usage }: Pick<CommandForm<unknown>, 'options' | 'usage'>,
+): Given {
+  const known: Record<string, { type: 'boolean' | 'string'; multiple: boolean }> = Object.fromEntries(
+    options.map(({ flag, isSwitch, core }) => [
+      flag,
+      { type: isSwitch ? 'boolean' : 'string', multiple: core instanceof z.ZodArray },
+    ]),
   );
   try {
     const { values } = parseArgs({ args: [...args], options: known, strict: true });
     return values;
   } catch (cause) {
-    throw new AppError('invalid-configuration', `${(cause as Error).message}\n\n${trainUsage}`, { cause });
+    throw new AppError('invalid-configuration', `${(cause as Error).message}\n\n${usage}`, { cause });
   }
 }
 
@@ -150,8 +188,12 @@ function givenOptions(args: readonly string[]): Record<string, string | boolean 
  * What a text stands for: itself, a number, `none`, or several numbers by name. What is none of them is
  * for the schema to refuse.
  */
-function valueOf({ core, schema }: Option, text: string | boolean): unknown {
-  if (typeof text === 'boolean') return text;
+function valueOf({ core, schema }: Pick<Option, 'core' | 'schema'>, text: Given[string]): unknown {
+  if (core instanceof z.ZodArray && Array.isArray(text)) {
+    const item = core.element as z.ZodType;
+    return text.map((each) => valueOf({ core: item, schema: item }, each));
+  }
+  if (typeof text !== 'string') return text;
   if (core instanceof z.ZodRecord) return numbersOf(text);
   const number = text.trim() === '' ? NaN : Number(text);
   const readings: readonly unknown[] = [text, number, ...(text === 'none' ? [null] : [])];

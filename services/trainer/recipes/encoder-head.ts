@@ -1,4 +1,4 @@
-import { encoderFrontEnd } from '../../../shared/contracts/front-end';
+import { encoderFrontEnd, smallFrontEnd } from '../../../shared/contracts/front-end';
 import type { FittedRecipe } from './recipe';
 
 /** The penalty that is taken unless clips speak against it. */
@@ -18,4 +18,12 @@ export const encoderHead: FittedRecipe = {
   choose: 'last-epoch',
   publish: 'together',
   rejection: 'tags',
+};
+
+/** The same on the small encoder, which is in this package: nothing is fetched. */
+export const smallHead: FittedRecipe = {
+  ...encoderHead,
+  name: 'small-head',
+  networks: [{ architecture: 'small' }],
+  frontEnds: [smallFrontEnd],
 };
