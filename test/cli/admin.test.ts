@@ -232,6 +232,6 @@ it('says how it is used when it is used wrongly, with 64', async () => {
   ] as const) {
     const { code, errors } = await runCli(args, env);
     expect([args, code, errors]).toEqual([args, 64, expect.stringContaining(why)]);
-    expect(errors).toContain('\n\nearshot classify FILE…');
+    expect(errors).toContain('\n\nearshot classify PATH…');
   }
 });

@@ -91,7 +91,7 @@ describe('earshot classify', () => {
   it('says how it is used when it is used wrongly, with 64', async () => {
     const { code, lines, errors } = await runCli(['classify', dog, '--top', '0'], env);
     expect([code, lines]).toEqual([64, []]);
-    expect(errors).toMatch(/^--top 0: .*\n\nearshot classify FILE…/);
+    expect(errors).toMatch(/^--top 0: .*\n\nearshot classify PATH…/);
     expect(await runCli(['--help'])).toMatchObject({ code: 0, errors: '' });
   });
 

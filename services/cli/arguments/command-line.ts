@@ -18,15 +18,21 @@ export type Command =
 export function parseCommand([verb, ...args]: readonly string[]): Command {
   if (verb === undefined) throw wrongUse('Say what to do.');
   if (verb === 'help' || verb === '--help' || args.includes('--help')) return { verb: 'help' };
-  if (verb === 'classify') {
-    const { options, rest } = parseOptions(classifySchema, args);
-    if (rest.length === 0) throw wrongUse('Name at least one file.');
-    return { verb, files: rest, options };
-  }
+  if (verb === 'classify') return parseClassify(args);
   if (verb === 'listen') return parseListen(args);
   const command = parseAdminCommand(verb, args);
   if (command !== undefined) return command;
   throw wrongUse(`There is no command ${verb}.`);
+}
+
+function parseClassify(args: readonly string[]): Command {
+  const { options, rest } = parseOptions(classifySchema, args);
+  const { json, format } = options;
+  if (rest.length === 0) throw wrongUse('Name at least one file.');
+  if (json && format !== 'text' && format !== 'json') {
+    throw wrongUse(`--json is --format json: --format ${format} is another.`);
+  }
+  return { verb: 'classify', files: rest, options: json ? { ...options, format: 'json' } : options };
 }
 
 function parseListen(args: readonly string[]): Command {

@@ -2,8 +2,9 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { gateChecks } from '../../../shared/contracts/lifecycle';
 import { AppError } from '../../../shared/errors/app-error';
+import { answerFormats } from '../recordings/results';
 
-export const usage = `earshot classify FILE… [options]   names the sound in recordings; - reads one from standard input
+export const usage = `earshot classify PATH… [options]   names the sound in recordings: files, folders with all below them, - for standard input
 earshot listen [options]           names what the microphone hears, until Ctrl-C
 earshot listen - [options]         the same for raw PCM from standard input
 earshot datasets                   lists the datasets
@@ -22,6 +23,13 @@ earshot pin VERSION; unpin         serves it whatever is promoted, until it is u
 classify, listen:
   --top N               classes to name, default 3
   --hop SECONDS         step between two windows; listen: default 0.5, classify: half a window
+classify:
+  --format text|json|csv|audacity|raven   what is written; --json is --format json
+  --events              names each sound with its onset and offset; csv, audacity and raven always do
+  --output PATH         the file of json and csv, the folder of audacity and raven, which have a file for each recording. A later run asks
+                        only for what is not in it yet, or was changed since (by path, size and time), whatever its options
+  Exit code: 0 where every recording has its answer; else that of the first which has none: 65 it cannot be judged, 66 it cannot be read,
+  69 there is no service, 75 the service was busy five times, 77 it asks for a key; 130 after Ctrl-C
 listen:
   --predictions         also a line for every prediction, not only for sounds that start and end
   --name NAME, --tag TAG   of the source, in every event; --tag may be repeated
@@ -57,7 +65,12 @@ const classifyingOptions = {
   top: number(z.int().min(1).max(1000)).default(3),
   hop: number(z.number().min(0.1).max(60)).optional(),
 };
-export const classifySchema = z.strictObject(classifyingOptions);
+export const classifySchema = z.strictObject({
+  ...classifyingOptions,
+  format: z.enum(answerFormats).default('text'),
+  output: z.string().min(1).optional(),
+  events: z.boolean().default(false),
+});
 export const listenSchema = z.strictObject({
   ...classifyingOptions,
   predictions: z.boolean().default(false),
@@ -70,7 +83,7 @@ export const listenSchema = z.strictObject({
 });
 
 /** Names of the options without a value. */
-const flags = ['json', 'predictions', 'cross-validate', 'promote', 'detach'];
+const flags = ['json', 'events', 'predictions', 'cross-validate', 'promote', 'detach'];
 /** Names of the options that may be repeated. */
 const lists = ['tag'];
 

@@ -1,4 +1,4 @@
-import type { Prediction } from '../../../shared/contracts/classification';
+import type { Prediction, RecordingEvent } from '../../../shared/contracts/classification';
 import type { Job, JobProgress } from '../../../shared/contracts/job';
 import { subjectOf } from '../../../shared/contracts/job-kinds';
 import type { Problem } from '../../../shared/contracts/problem';
@@ -48,6 +48,26 @@ export function eventLine({
   if (event === 'started' || offsetSeconds === null) return `${position(onsetSeconds)}  ${label}`;
   const length = (offsetSeconds - onsetSeconds).toFixed(1);
   return `${position(offsetSeconds)}  ${label} ended after ${length} s (${percent(peakConfidence)})`;
+}
+
+/** `  0:00.3 to 0:09.3  dog (97.0 %)` */
+export function eventSpanLine({
+  label,
+  onsetSeconds,
+  offsetSeconds,
+  peakConfidence,
+}: RecordingEvent): string {
+  return `  ${position(onsetSeconds)} to ${position(offsetSeconds)}  ${label} (${percent(peakConfidence)})`;
+}
+
+const barCharacters = 30;
+
+/** `[##########--------------------]  33 %  4 of 12` */
+export function progressBar(done: number, total: number): string {
+  const share = total === 0 ? 1 : done / total;
+  const filled = Math.floor(share * barCharacters);
+  const bar = '#'.repeat(filled).padEnd(barCharacters, '-');
+  return `[${bar}] ${String(Math.floor(100 * share)).padStart(3)} %  ${done} of ${total}`;
 }
 
 /** A prediction: its time, its classes, the level and the lag. */
