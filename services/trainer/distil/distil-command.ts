@@ -79,8 +79,8 @@ export async function distilCommand(args: readonly string[], context: CommandCon
       start,
       state: await readState(stateFile),
     });
-    const loss = await teach(distiller, { steps: options.steps, stateFile, line, signal });
-    const file = await publish(distiller.weights(), { ...facts, loss: loss.toFixed(4) }, config.modelsFolder);
+    await teach(distiller, { steps: options.steps, stateFile, line, signal });
+    const file = await publish(distiller.weights(), facts, config.modelsFolder);
     distiller.dispose();
     await rm(stateFile, { force: true });
     line.print(
@@ -160,11 +160,7 @@ interface TeachOptions {
   readonly signal: AbortSignal;
 }
 
-/** @returns the mean loss of the last steps */
-async function teach(
-  distiller: Distiller,
-  { steps, stateFile, line, signal }: TeachOptions,
-): Promise<number> {
+async function teach(distiller: Distiller, { steps, stateFile, line, signal }: TeachOptions): Promise<void> {
   const startedMs = performance.now();
   const first = distiller.state().step;
   let sum = 0;
@@ -186,7 +182,6 @@ async function teach(
       throw new AppError('cancelled', 'Stopped; the same command goes on from the last saved step.');
     }
   }
-  return recent;
 }
 
 async function readState(file: string): Promise<DistillationState | undefined> {
