@@ -144,7 +144,7 @@ export const encoderFrontEnd: EncoderFrontEnd = {
 /** The small encoder of this package, in models/encoders; it hears what the large one hears. */
 export const smallFrontEnd: EncoderFrontEnd = {
   ...encoderFrontEnd,
-  encoder: { name: 'small', sha256: '24f1bf3c392005465fde0aef97a9bcf186c5acc43efde72d84d38fae18220a5a' },
+  encoder: { name: 'small', sha256: '5858f4dee649f1cd96024b2e60cc9f5eb978262522e0b2a17ee7806dac228675' },
 };
 
 /** Samples in one window at the front end's sample rate. */
