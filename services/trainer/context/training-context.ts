@@ -4,7 +4,11 @@ import type { FrontEnd } from '../../../shared/contracts/front-end';
 import { encoderOf, windowFormat, type FrontEnds } from '../../../shared/contracts/members';
 import type { EpochMetrics } from '../../../shared/contracts/report';
 import type { TrainingRequest } from '../../../shared/contracts/training-request';
-import { chooseEngine, type EngineTask } from '../../../shared/compute/provide/choose-engine';
+import {
+  chooseEngine,
+  type EngineChoice,
+  type EngineTask,
+} from '../../../shared/compute/provide/choose-engine';
 import {
   loadEngine,
   loadScoringEngine,
@@ -14,6 +18,7 @@ import {
 import { fetchEncoder, findEncoder } from '../../../shared/compute/provide/provide-encoder';
 import { AppError } from '../../../shared/errors/app-error';
 import { createStatusLine, type TextStream } from '../../../shared/observability/status-line';
+import { flagOf } from '../options/command-line';
 import { codeVersion } from '../runs/code-version';
 import type { TrainerConfig } from '../options/config';
 import { isTrainedNatively } from '../optimise/learner';
@@ -133,23 +138,13 @@ async function loadTrainingEngine(
     },
   });
   const encoderFrontEnd = encoderOf(frontEnds);
-  if (encoderFrontEnd?.encoder.name === 'small') {
-    line.close();
-    const loaded = await loadScoringEngine(choice, { architecture: 'small' });
-    return withEncoder(loaded, frontEnds, config.modelsFolder);
-  }
   if (encoderFrontEnd !== undefined) {
-    line.update('Fetching the encoder');
-    const { encoder, encoderCacheFolder: cacheFolder } = config;
-    const found = await findEncoder(encoder, cacheFolder);
-    const encoderFile = found ?? (await fetchEncoder({ wish: encoder, cacheFolder, signal }));
+    const { name } = encoderFrontEnd.encoder;
+    if (name === 'mn04_as') line.update('Fetching the encoder');
+    const chosen = name === 'small' ? choice : await withLargeEncoder(choice, { config, signal });
     line.close();
-    const chosen = encoderFile === undefined ? choice : { ...choice, encoderFile };
-    return withEncoder(
-      await loadScoringEngine(chosen, { architecture: 'encoder' }),
-      frontEnds,
-      config.modelsFolder,
-    );
+    const architecture = name === 'small' ? 'small' : 'encoder';
+    return withEncoder(await loadScoringEngine(chosen, { architecture }), frontEnds, config.modelsFolder);
   }
   line.close();
   if (choice.kind === 'wasm') {
@@ -163,6 +158,25 @@ async function loadTrainingEngine(
     );
   }
   return task === undefined ? loadEngine(choice) : loadScoringEngine(choice, task.networks[0]!);
+}
+
+/** @throws AppError engine-unavailable where the large encoder cannot be had, with what can be done */
+async function withLargeEncoder(
+  choice: EngineChoice,
+  { config, signal }: Pick<CommandContext, 'config' | 'signal'>,
+): Promise<EngineChoice> {
+  const { encoder: wish, encoderCacheFolder: cacheFolder } = config;
+  const orSmall = `Or learn on the small one, which is in this package: ${flagOf('architecture')} small.`;
+  try {
+    const found = await findEncoder(wish, cacheFolder);
+    const encoderFile = found ?? (await fetchEncoder({ wish, cacheFolder, signal }));
+    if (encoderFile !== undefined) return { ...choice, encoderFile };
+  } catch (caught) {
+    const error = AppError.from(caught);
+    if (error.code !== 'engine-unavailable') throw error;
+    throw new AppError(error.code, `${error.message} ${orSmall}`, { cause: caught, details: error.details });
+  }
+  throw new AppError('engine-unavailable', `ENCODER=off keeps the large encoder out. ${orSmall}`);
 }
 
 async function loadClips(
