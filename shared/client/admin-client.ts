@@ -1,15 +1,11 @@
 import type { DatasetDetails, DatasetList } from '../contracts/dataset.js';
 import type { Job } from '../contracts/job.js';
-import type { jobRequestSchema } from '../contracts/job-kinds.js';
+import type { NewJob } from '../contracts/job-kinds.js';
 import type { GateCheck } from '../contracts/lifecycle.js';
 import type { ServingChange } from '../contracts/service-status.js';
-import type { z } from 'zod';
 import { ask } from './ask.js';
 import { followJob, type FollowOptions } from './follow-job.js';
 import type { ClientOptions } from './options.js';
-
-/** A job as it is asked for; what is left out is the service's default. */
-export type NewJob = z.input<typeof jobRequestSchema>;
 
 export interface DatasetFile {
   /** With folders, separated by `/`. */
@@ -37,7 +33,11 @@ export interface AdminClient {
   rollBack(version: string): Promise<ServingChange>;
   pin(version: string): Promise<ServingChange>;
   unpin(version: string): Promise<ServingChange>;
+  /** It judges a share (0 to 1; 0.1 unless given) of what is served; its answers are compared, never sent. */
+  shadow(version: string, share?: number): Promise<ServingChange>;
+  unshadow(version: string): Promise<ServingChange>;
   datasets(): Promise<DatasetList>;
+  dataset(name: string): Promise<DatasetDetails>;
   /** @param content recordings and a CSV, or a zip of them */
   addDataset(name: string, content: Blob | readonly DatasetFile[]): Promise<DatasetDetails>;
   removeDataset(name: string): Promise<void>;
@@ -69,7 +69,10 @@ export function createAdminClient(options: ClientOptions & { readonly signal?: A
     rollBack: (version) => call('POST', `models/${name(version)}/rollback`),
     pin: (version) => call('POST', `models/${name(version)}/pin`),
     unpin: (version) => call('DELETE', `models/${name(version)}/pin`),
+    shadow: (version, share) => call('POST', `models/${name(version)}/shadow`, json({ share })),
+    unshadow: (version) => call('DELETE', `models/${name(version)}/shadow`),
     datasets: () => call('GET', 'datasets'),
+    dataset: (dataset) => call('GET', `datasets/${name(dataset)}`),
     addDataset: (dataset, content) => call('POST', `datasets?name=${name(dataset)}`, bodyOf(content)),
     removeDataset: (dataset) => call('DELETE', `datasets/${name(dataset)}`),
   };

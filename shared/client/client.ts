@@ -1,5 +1,5 @@
 import type { Classification } from '../contracts/classification.js';
-import type { ModelList, ServiceStatus } from '../contracts/service-status.js';
+import type { Labels, ModelDetails, ModelList, ServiceStatus } from '../contracts/service-status.js';
 import { ask, askStatus } from './ask.js';
 import type { ClientOptions } from './options.js';
 import { openStream, type AudioStream, type StreamOptions } from './stream.js';
@@ -9,6 +9,8 @@ export interface ClassifyOptions {
   readonly topK?: number | undefined;
   /** Step between two windows; half a window unless given. */
   readonly hopSeconds?: number | undefined;
+  /** How many of AudioSet's tags to name where the model has them; the service's default is 5. */
+  readonly tags?: number | undefined;
   /** Whether to name each sound with its onset and offset. */
   readonly events?: boolean;
   readonly signal?: AbortSignal;
@@ -22,6 +24,10 @@ export interface EarshotClient {
   classify(recording: Blob | Uint8Array<ArrayBuffer>, options?: ClassifyOptions): Promise<Classification>;
   /** Which versions the service has, and which one answers. @throws AppError as classify */
   models(options?: { readonly signal?: AbortSignal }): Promise<ModelList>;
+  /** A version, its figures and what the gate decided. @throws AppError as classify; not-found */
+  model(version: string): Promise<ModelDetails>;
+  /** What answers name: classes, and AudioSet's tags. @throws AppError as classify */
+  labels(): Promise<Labels>;
   /** Whether recordings are taken; an answer also when they are not. @throws AppError unreachable */
   status(): Promise<ServiceStatus>;
   /** Audio in, predictions and events out, until stopped. */
@@ -31,10 +37,11 @@ export interface EarshotClient {
 /** Everything the service does, typed; runs in a browser and in Node. */
 export function createClient(options: ClientOptions): EarshotClient {
   return {
-    async classify(recording, { topK, hopSeconds, events, signal } = {}) {
+    async classify(recording, { topK, hopSeconds, tags, events, signal } = {}) {
       const query = new URLSearchParams();
       if (topK !== undefined) query.set('topK', String(topK));
       if (hopSeconds !== undefined) query.set('hopSeconds', String(hopSeconds));
+      if (tags !== undefined) query.set('tags', String(tags));
       if (events !== undefined) query.set('events', String(events));
       return (await ask(options, `classify?${query.toString()}`, {
         method: 'POST',
@@ -46,6 +53,8 @@ export function createClient(options: ClientOptions): EarshotClient {
     async models({ signal } = {}) {
       return (await ask(options, 'models', signal === undefined ? {} : { signal })) as ModelList;
     },
+    model: async (version) => (await ask(options, `models/${encodeURIComponent(version)}`)) as ModelDetails,
+    labels: async () => (await ask(options, 'labels')) as Labels,
     status: () => askStatus(options),
     openStream: (stream) => openStream(options, stream),
   };

@@ -1,23 +1,27 @@
-import type * as contract from '../contracts/stream.js';
-import type { z } from 'zod';
+import type {
+  ErrorMessage,
+  keyProtocolPrefix as prefixOfContract,
+  ResumeMessage,
+  ServerMessage,
+  StartMessageInput,
+  StopMessage,
+  streamProtocol as protocolOfContract,
+} from '../contracts/stream.js';
 
 /*
  * The contract's values without its schemas, which browsers do not load; the types make the compiler
  * refuse whatever differs from the contract.
  */
-export const streamProtocol: typeof contract.streamProtocol = 'earshot.v1';
-export const keyProtocolPrefix: typeof contract.keyProtocolPrefix = 'earshot.key.';
+export const streamProtocol = 'earshot.v1' satisfies typeof protocolOfContract;
+export const keyProtocolPrefix = 'earshot.key.' satisfies typeof prefixOfContract;
 
 /** What a stream is to be; whatever is left out is the service's default. */
-export type StreamSettings = Omit<z.input<typeof contract.startMessageSchema>, 'type'>;
+export type StreamSettings = Omit<StartMessageInput, 'type'>;
 
-export type ClientMessage =
-  | z.input<typeof contract.startMessageSchema>
-  | contract.ResumeMessage
-  | z.input<typeof contract.stopMessageSchema>;
+export type ClientMessage = StartMessageInput | ResumeMessage | StopMessage;
 
 /** What a caller hears of; errors arrive as the stream's state or its end. */
-export type StreamMessage = Exclude<contract.ServerMessage, contract.ErrorMessage>;
+export type StreamMessage = Exclude<ServerMessage, ErrorMessage>;
 
 /** Bytes of one second of audio; undefined for a container, where only the service knows. */
 export function bytesPerSecond(settings: StreamSettings): number | undefined {

@@ -5,6 +5,8 @@ import { trainingJob, trainingJobSchema } from './training-job';
 /** `POST /jobs`: one schema for each kind of job. */
 export const jobRequestSchema = z.discriminatedUnion('kind', [trainingJobSchema]);
 export type JobRequest = z.infer<typeof jobRequestSchema>;
+/** A job as it is asked for; what is left out is the service's default. */
+export type NewJob = z.input<typeof jobRequestSchema>;
 
 const jobKinds: { readonly [Kind in JobRequest['kind']]: JobKind<Extract<JobRequest, { kind: Kind }>> } = {
   train: trainingJob,

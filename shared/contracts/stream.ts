@@ -131,6 +131,8 @@ export const startMessageSchema = z
     error: 'expected the rate of the PCM samples, in Hz',
   });
 export type StartMessage = z.infer<typeof startMessageSchema>;
+/** As it is sent: what is left out has its default. */
+export type StartMessageInput = z.input<typeof startMessageSchema>;
 
 /** Goes on with a stream whose connection was lost no longer than `limits.resumeSeconds` ago. */
 export const resumeMessageSchema = z.strictObject({
@@ -145,6 +147,7 @@ export type ResumeMessage = z.infer<typeof resumeMessageSchema>;
  * over.
  */
 export const stopMessageSchema = z.strictObject({ type: z.literal('stop') });
+export type StopMessage = z.infer<typeof stopMessageSchema>;
 
 export const clientMessageSchema = z.discriminatedUnion(
   'type',

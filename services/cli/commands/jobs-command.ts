@@ -1,4 +1,5 @@
-import type { AdminClient, NewJob } from '../../../shared/client/admin-client';
+import type { AdminClient } from '../../../shared/client/admin-client';
+import type { NewJob } from '../../../shared/contracts/job-kinds';
 import type { Job } from '../../../shared/contracts/job';
 import { errorCodes } from '../../../shared/errors/app-error';
 import type { AdminCommand, TrainOptions } from '../arguments/admin-command-line';
