@@ -173,6 +173,7 @@ export function composeService(
     metrics,
     logger,
     version: packageVersion,
+    serving: () => host.current?.manifest,
     uploadLimits: { maxBytes: config.maxUploadBytes, ...upload },
     uploadMemory: new UploadMemory(maxHeldBytes, now),
     deadlineMs: config.requestDeadlineMs,

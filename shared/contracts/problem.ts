@@ -10,6 +10,7 @@ export const problemSchema = z.looseObject({
   title: z.string(),
   status: z.int().min(400).max(599),
   detail: z.string().describe('What is wrong with this request and what to do about it'),
+  error: z.string().optional().describe('`detail` again, by the name that other clients know'),
   code: z.enum(errorCodes),
   requestId: z.string(),
   problems: z

@@ -6,7 +6,8 @@ import type { OriginRules } from '../access/origin';
  * page may.
  */
 const requestHeaders = ['Authorization', 'Content-Type', 'X-Request-Id'];
-const answerHeaders = 'Allow, Location, Retry-After, WWW-Authenticate, X-Request-Id';
+const answerHeaders =
+  'Allow, Inference-Header-Content-Length, Location, Retry-After, WWW-Authenticate, X-Request-Id';
 /** For how long a browser need not ask again. */
 const preflightSeconds = '600';
 

@@ -46,12 +46,15 @@ export function statusOf(code: ErrorCode): number {
 export function problemOf(error: AppError, requestId: string): Problem {
   const [status, title] = statuses[error.code];
   const ours = status === 500;
+  const detail = ours ? apology : error.message;
   return {
     ...(ours ? {} : error.details),
     type: `/problems/${error.code}`,
     title,
     status,
-    detail: ours ? apology : error.message,
+    detail,
+    // The name by which clients of the Open Inference Protocol and of Hugging Face look for it.
+    error: detail,
     code: error.code,
     requestId,
   };

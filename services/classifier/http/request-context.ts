@@ -56,7 +56,7 @@ export function contextOf(res: Response): RequestContext {
 }
 
 /** Asked every few seconds for months: their lines would bury the others. */
-const probeRoutes = ['/healthz', '/readyz', '/metrics'];
+const probeRoutes = ['/healthz', '/readyz', '/metrics', '/v2/health/live', '/v2/health/ready'];
 
 /** The pattern that matched, from a closed set: what clients make up must not become labels. */
 function routeOf(req: Request, routes: readonly string[]): string {

@@ -78,7 +78,7 @@ describe('GET /openapi.json', () => {
   it('describes every path of the service but the page and the documentation itself', () => {
     const own = ['/page/:digest/*path', '/openapi.json', '/asyncapi.json', '/problems/:code', 'other'];
     const served = routePaths.filter((path) => !own.includes(path) && !path.startsWith('/docs'));
-    const templates = served.map((path) => path.replace(/:(\w+)/, '{$1}'));
+    const templates = served.map((path) => path.replace(/:(\w+)/g, '{$1}'));
     expect(Object.keys(document.paths).sort()).toEqual(templates.sort());
   });
 

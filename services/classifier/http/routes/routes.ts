@@ -3,6 +3,7 @@ import { datasetRoutes, type DatasetRoutesDeps } from './dataset-routes';
 import { docsRoutes, type DocsRoutesDeps } from './docs-routes';
 import { jobRoutes, type JobRoutesDeps } from './job-routes';
 import { modelRoutes, type ModelRoutesDeps } from './model-routes';
+import { inferenceRoutes, type InferenceRoutesDeps } from './open-inference/inference-routes';
 import { pageRoutes, type PageRoutesDeps } from './page-routes';
 import type { RecordingDeps } from './recordings/answer-recording';
 import { classifyRoute } from './recordings/classify-route';
@@ -14,6 +15,7 @@ export interface RoutesDeps
   extends
     DatasetRoutesDeps,
     DocsRoutesDeps,
+    InferenceRoutesDeps,
     JobRoutesDeps,
     ModelRoutesDeps,
     PageRoutesDeps,
@@ -25,6 +27,7 @@ export interface RoutesDeps
 export const routes: readonly Route<RoutesDeps>[] = [
   classifyRoute,
   huggingFaceRoute,
+  ...inferenceRoutes,
   ...modelRoutes,
   ...jobRoutes,
   ...datasetRoutes,
