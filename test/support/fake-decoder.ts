@@ -21,7 +21,7 @@ export class FakeDecoder implements ClipDecoder {
         throw new AppError(code, `Failed with ${code}.`, { details: { format: 'mp3' } });
       }
       await new Promise((resolve) => setImmediate(resolve));
-      const [value, durationSeconds] = text.split(' ').map(Number) as [number, number];
+      const [value, durationSeconds] = text.trim().split(/ +/).map(Number) as [number, number];
       const samples = new Float32Array(Math.round(durationSeconds * sampleRate)).fill(value);
       return {
         source: { format: 'wav', codec: 'pcm_s16le', sampleRate: 44_100, channels: 2, durationSeconds },
