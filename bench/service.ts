@@ -31,8 +31,8 @@ export async function startService(env: Readonly<Record<string, string>> = {}): 
   });
   const log = createInterface({ input: child.stdout });
   const port = await new Promise<number>((found, fail) => {
-    child.once('exit', () => {
-      fail(new Error('The service ended before it listened.'));
+    child.once('exit', (code, signal) => {
+      fail(new Error(`The service ended with ${signal ?? String(code)} before it listened.`));
     });
     log.on('line', (line) => {
       const match = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(line);

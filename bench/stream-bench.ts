@@ -22,20 +22,16 @@ export async function benchStreams(): Promise<void> {
   let highest = 0;
   try {
     for (const count of [1, 10, 20, 40, 60, 80, 100, 120]) {
-      const microphones: Microphone[] = [];
-      for (let k = 0; k < count; k += 1) {
-        microphones.push(new Microphone(service.port, sound, sampleRate, hopSeconds));
-        // Starts are spread over a hop, as real microphones do not start together.
-        await sleep((hopSeconds * 1000) / count);
-      }
-      const [cpuBefore, beforeMs] = [await cpuSeconds(service.port), performance.now()];
-      await sleep(seconds * 1000);
-      const cpu = (await cpuSeconds(service.port)) - cpuBefore;
-      const cores = (cpu * 1000) / (performance.now() - beforeMs);
-      for (const microphone of microphones) microphone.stop();
-      await Promise.all(microphones.map(({ closed }) => closed));
-      const lags = microphones.flatMap(({ lagsMs }) => lagsMs);
-      const refused = microphones.filter((microphone) => microphone.lagsMs.length === 0).length;
+      const {
+        lagsMs: lags,
+        refused,
+        cores,
+      } = await lagsOf(service.port, {
+        sound,
+        sampleRate,
+        streams: count,
+        seconds,
+      });
       const [p50, p95, p99] = [0.5, 0.95, 0.99].map((share) => quantile(lags, share));
       const cells = [
         count,
@@ -54,4 +50,36 @@ export async function benchStreams(): Promise<void> {
   } finally {
     await service.stop();
   }
+}
+
+export interface LiveStreams {
+  /** Mono 16-bit PCM, sent in a loop. */
+  readonly sound: Buffer;
+  readonly sampleRate: number;
+  readonly streams: number;
+  readonly seconds: number;
+}
+
+/** The lag of each prediction of live microphones, and what the service used meanwhile. */
+export async function lagsOf(
+  port: number,
+  { sound, sampleRate: rate, streams, seconds }: LiveStreams,
+): Promise<{ readonly lagsMs: number[]; readonly refused: number; readonly cores: number }> {
+  const microphones: Microphone[] = [];
+  for (let k = 0; k < streams; k += 1) {
+    microphones.push(new Microphone(port, sound, rate, hopSeconds));
+    // Starts are spread over a hop, as real microphones do not start together.
+    await sleep((hopSeconds * 1000) / streams);
+  }
+  const [cpuBefore, beforeMs] = [await cpuSeconds(port), performance.now()];
+  await sleep(seconds * 1000);
+  const cpu = (await cpuSeconds(port)) - cpuBefore;
+  const cores = (cpu * 1000) / (performance.now() - beforeMs);
+  for (const microphone of microphones) microphone.stop();
+  await Promise.all(microphones.map(({ closed }) => closed));
+  return {
+    lagsMs: microphones.flatMap(({ lagsMs }) => lagsMs),
+    refused: microphones.filter(({ lagsMs }) => lagsMs.length === 0).length,
+    cores,
+  };
 }

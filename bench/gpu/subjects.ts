@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+import type { NetworkConfig } from '../../shared/contracts/architecture';
+import {
+  encoderFrontEnd,
+  melFrontEnd,
+  reportFrontEnd,
+  type FrontEnd,
+} from '../../shared/contracts/front-end';
+import { loadMembers } from '../../shared/compute/inference/load-members';
+import { createNetwork } from '../../shared/compute/network/create-network';
+import { initialWeights } from '../../shared/compute/network/initial-weights';
+import type { Member } from '../../shared/compute/network/members';
+import { encoderOf } from '../../shared/contracts/members';
+import { openRegistry } from '../../shared/registry/registry';
+import { projectFolder } from '../service';
+import type { CheckSize } from './check-size';
+
+/** Members of a version, to be computed on several engines. */
+export interface Subject {
+  readonly name: string;
+  readonly members: readonly Member[];
+}
+
+interface SteppedNetwork {
+  readonly config: NetworkConfig;
+  readonly frontEnd: FrontEnd;
+}
+
+/** Every architecture that is trained in steps, in the size that the recipes have. */
+export function steppedNetworks({ isBrief }: CheckSize): readonly SteppedNetwork[] {
+  const small = { config: { architecture: 'mel-small', dropout: 0.3 }, frontEnd: melFrontEnd } as const;
+  if (isBrief) return [small];
+  return [
+    { config: { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' }, frontEnd: reportFrontEnd },
+    {
+      config: { architecture: 'transformer', dropout: 0.1, heads: 4, hidden: 1024 },
+      frontEnd: reportFrontEnd,
+    },
+    small,
+    { config: { architecture: 'mel', width: 24, dropout: 0.3 }, frontEnd: melFrontEnd },
+  ];
+}
+
+const classes = 10;
+
+/**
+ * Untrained networks of every architecture, and the committed versions.
+ * @param hasEncoder whether those on the large pretrained encoder can be computed too
+ */
+export async function subjects(size: CheckSize, hasEncoder: boolean): Promise<Subject[]> {
+  const head = { config: { architecture: 'encoder' }, frontEnd: encoderFrontEnd } as const;
+  const untrained = [...steppedNetworks(size), ...(hasEncoder ? [head] : [])].map(({ config, frontEnd }) => {
+    const network = createNetwork(config, classes);
+    const member = { frontEnd, network, values: initialWeights(network, 1) };
+    return { name: `${config.architecture}, untrained`, members: [member] };
+  });
+  if (size.isBrief) return untrained;
+  const { versions } = await openRegistry(join(projectFolder, 'models')).list();
+  const committed = versions
+    .filter(({ manifest }) => hasEncoder || encoderOf(manifest.frontEnds)?.encoder.name !== 'mn04_as')
+    .map(async (version) => ({
+      name: version.manifest.version,
+      members: await loadMembers(version),
+    }));
+  return [...untrained, ...(await Promise.all(committed))];
+}
