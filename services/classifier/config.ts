@@ -158,7 +158,13 @@ export const settings = {
     '2147483648',
     'Largest dataset, packed and unpacked.',
   ),
-  maxClipSeconds: setting('MAX_CLIP_SECONDS', whole(1, 86_400), '600', 'Longest recording.'),
+  maxClipSeconds: setting(
+    'MAX_CLIP_SECONDS',
+    whole(1, 86_400),
+    '600',
+    'Longest recording. An hour also takes room in DECODED_AUDIO_MAX_BYTES (8 bytes a sample at the ' +
+      'model’s rate) and time in REQUEST_DEADLINE_SECONDS.',
+  ),
   batchMaxWindows: optional(
     'BATCH_MAX_WINDOWS',
     whole(1, 1024),

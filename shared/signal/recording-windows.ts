@@ -1,6 +1,6 @@
 import { SlidingWindows, type SlidingWindow, type SlidingWindowsOptions } from './sliding-windows';
 
-export interface RecordingWindowsOptions extends Omit<SlidingWindowsOptions, 'leadIn'> {
+export interface RecordingWindowsOptions extends Omit<SlidingWindowsOptions, 'leadIn' | 'whole'> {
   /** Step between the windows in which events are detected; undefined where none are. */
   readonly eventHopSeconds: number | undefined;
 }
@@ -13,49 +13,38 @@ export interface RecordingWindow extends SlidingWindow {
 }
 
 /**
- * Cuts a recording that is still being decoded into the windows that are listed in its answer and those
- * in which events are detected, in the order of their ends. A window that is both is cut once.
- *
- * The object holds the samples that later windows still need.
+ * Cuts a recording into the windows that are listed in its answer and those in which events are
+ * detected, in the order of their ends. A window that is both is cut once. All are views of the samples.
  */
 export class RecordingWindows {
   readonly #listed: SlidingWindows;
   readonly #forEvents: SlidingWindows | undefined;
-  readonly #sampleRate: number;
+  /** Duration of the recording. */
+  readonly durationSeconds: number;
 
-  constructor({ eventHopSeconds, ...options }: RecordingWindowsOptions) {
-    this.#sampleRate = options.sampleRate;
-    this.#listed = new SlidingWindows({ ...options, leadIn: false });
+  constructor(samples: Float32Array, { eventHopSeconds, ...options }: RecordingWindowsOptions) {
+    this.durationSeconds = samples.length / options.sampleRate;
+    this.#listed = new SlidingWindows({ ...options, leadIn: false, whole: samples });
     if (eventHopSeconds === undefined) return;
-    this.#forEvents = new SlidingWindows({ ...options, hopSeconds: eventHopSeconds });
-  }
-
-  /** Duration of what was received so far. */
-  get receivedSeconds(): number {
-    return this.#listed.receivedSamples / this.#sampleRate;
-  }
-
-  push(samples: Float32Array): void {
-    this.#listed.push(samples);
-    this.#forEvents?.push(samples);
+    this.#forEvents = new SlidingWindows({ ...options, hopSeconds: eventHopSeconds, whole: samples });
   }
 
   /**
-   * Returns the next window; undefined while it is incomplete. A window for events that ends with what
-   * was received waits for more, or for `finish`: the recording may end there, and list it too.
+   * Returns the next window; undefined where only the end is left. A window for events that ends with the
+   * recording belongs to `finish`, because it may be listed too.
    */
   take(): RecordingWindow | undefined {
     const listedEnd = this.#listed.nextEndSeconds;
     const eventEnd = this.#forEvents?.nextEndSeconds ?? Infinity;
-    if (eventEnd < listedEnd && eventEnd >= this.receivedSeconds) return undefined;
+    if (eventEnd < listedEnd && eventEnd >= this.durationSeconds) return undefined;
     const listed = listedEnd <= eventEnd ? this.#listed.take() : undefined;
     const forEvents = eventEnd <= listedEnd ? this.#forEvents?.take() : undefined;
     return merged(listed, forEvents);
   }
 
   /**
-   * Ends the recording. Call it when `take` returns nothing more.
-   * @returns the window at its end, if it contains new samples
+   * Returns the window at the end of the recording, if it contains new samples. Call it when `take` returns
+   * nothing more.
    */
   finish(): RecordingWindow | undefined {
     // Both end with the recording, and are equally long.

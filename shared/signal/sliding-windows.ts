@@ -3,7 +3,7 @@ import { minTailSeconds } from './windows';
 export interface SlidingWindow {
   readonly startSeconds: number;
   readonly endSeconds: number;
-  /** A copy, not padded. */
+  /** A copy, or a view of the whole signal where that was given; not padded. */
   readonly samples: Float32Array;
   /** Number of samples at the end that no earlier window contained. */
   readonly newSamples: number;
@@ -15,6 +15,8 @@ export interface SlidingWindowsOptions {
   readonly hopSeconds: number;
   /** Whether shorter windows are cut before the first full one; they are unless this is false. */
   readonly leadIn?: boolean;
+  /** The whole signal, where it is there already: windows are views of it, and nothing is pushed. */
+  readonly whole?: Float32Array;
 }
 
 export interface SkippedWindows {
@@ -39,7 +41,8 @@ export class SlidingWindows {
   readonly #rate: number;
   readonly #window: number;
   readonly #hop: number;
-  #buffer = new Float32Array(0);
+  readonly #isWhole: boolean;
+  #buffer: Float32Array = new Float32Array(0);
   /** Position of the buffer's first sample in the signal, and number of samples in the buffer. */
   #bufferStart = 0;
   #bufferLength = 0;
@@ -49,7 +52,7 @@ export class SlidingWindows {
   #covered = 0;
   #finished = false;
 
-  constructor({ sampleRate, windowSeconds, hopSeconds, leadIn = true }: SlidingWindowsOptions) {
+  constructor({ sampleRate, windowSeconds, hopSeconds, leadIn = true, whole }: SlidingWindowsOptions) {
     this.#rate = sampleRate;
     this.#window = Math.round(windowSeconds * sampleRate);
     this.#hop = hopSeconds * sampleRate;
@@ -58,6 +61,9 @@ export class SlidingWindows {
         `expected a window and a hop of at least a sample, got ${windowSeconds} and ${hopSeconds} s`,
       );
     }
+    this.#isWhole = whole !== undefined;
+    this.#buffer = whole ?? new Float32Array(0);
+    this.#bufferLength = this.#buffer.length;
     this.#nextEnd = leadIn ? Math.min(Math.round(firstSeconds * sampleRate), this.#window) : this.#window;
     this.#nextIndex = Math.floor((this.#nextEnd - this.#window) / this.#hop) - 1;
   }
@@ -78,6 +84,7 @@ export class SlidingWindows {
   }
 
   push(samples: Float32Array): void {
+    if (this.#isWhole) throw new Error('nothing follows a whole signal');
     this.#forget();
     const needed = this.#bufferLength + samples.length;
     if (needed > this.#buffer.length) {
@@ -168,7 +175,8 @@ export class SlidingWindows {
 
   #cut(end: number): SlidingWindow {
     const start = Math.max(this.#bufferStart, end - this.#window);
-    const samples = this.#buffer.slice(start - this.#bufferStart, end - this.#bufferStart);
+    const view = this.#buffer.subarray(start - this.#bufferStart, end - this.#bufferStart);
+    const samples = this.#isWhole ? view : view.slice();
     const newSamples = Math.min(samples.length, end - this.#covered);
     this.#covered = end;
     return { startSeconds: start / this.#rate, endSeconds: end / this.#rate, samples, newSamples };

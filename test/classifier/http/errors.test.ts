@@ -147,6 +147,16 @@ describe('what is wrong with a request', () => {
     expect((await post('?hopSeconds=0.88').send(Buffer.from('1 60'))).status).toBe(200);
   });
 
+  it('judges a recording of more windows than may wait, at half a window or more', async () => {
+    const { status, body } = await post().send(Buffer.from('1 170'));
+    expect([status, body.windows.length, body.windows.at(-1).startSeconds]).toEqual([200, 67, 165]);
+    const finer = await post('?hopSeconds=2').send(Buffer.from('1 170'));
+    expect([finer.status, finer.body.detail]).toEqual([
+      400,
+      expect.stringContaining('use hopSeconds 2.5 or'),
+    ]);
+  });
+
   it('says 404 where there is nothing', async () => {
     expectProblem(await request(harness.server).get('/clasify'), 404, 'not-found');
     expectProblem(await request(harness.server).get('/problems/unknown'), 404, 'not-found');

@@ -40,9 +40,6 @@ export type ClassifyClip = (
   options: ClassifyOptions,
 ) => Promise<Omit<Classification, 'requestId'>>;
 
-/** A clip goes to its judge in pieces of so many samples, which are copied for its windows. */
-const pieceSamples = 1 << 18;
-
 /**
  * From an upload to its answer: decode, cut into windows, let the engine judge them, take the mean and
  * detect the events.
@@ -95,11 +92,12 @@ async function judgeClip(
   const { caller, signal, events, topK, tags: topTags } = options;
   const hopSeconds = options.hopSeconds ?? format.windowSeconds / 2;
   checkHop(hopSeconds, clip, format, deps.maxWindows);
-  const judge = new RecordingJudge({ ...deps, model }, { hopSeconds, events, topK, topTags, caller, signal });
-  for (let at = 0; at < clip.samples.length; at += pieceSamples) {
-    await judge.push(clip.samples.subarray(at, at + pieceSamples));
-  }
-  const { overall, windows, events: heard, queueMs, inferenceMs } = await judge.finish();
+  const judge = new RecordingJudge(
+    clip.samples,
+    { ...deps, model },
+    { hopSeconds, events, topK, topTags, caller, signal },
+  );
+  const { overall, windows, events: heard, queueMs, inferenceMs } = await judge.judge();
   deps.decoder.recycle(clip);
   deps.metrics.queueSeconds.observe(queueMs / 1000);
   deps.metrics.predictions.inc({ class: overall.label });
@@ -142,19 +140,24 @@ async function decode(
   }
 }
 
-/** Before the windows are cut: a tiny hop would make more of them than memory holds. */
+/**
+ * Before the windows are cut: a tiny hop would make an answer of too many. Half a window is always taken,
+ * so that the length of a recording is limited by its own setting alone.
+ * @throws AppError malformed-request
+ */
 function checkHop(hopSeconds: number, clip: Clip, { windowSeconds }: WindowFormat, maxWindows: number): void {
   if (hopSeconds > windowSeconds) {
     const detail = `hopSeconds is ${hopSeconds}: above the window's ${windowSeconds} s parts of the clip would go unheard.`;
     throw new AppError('malformed-request', detail);
   }
   const beyondSeconds = Math.max(0, clip.samples.length / clip.sampleRate - windowSeconds);
-  const windows = 1 + Math.ceil(beyondSeconds / hopSeconds);
-  if (windows <= maxWindows) return;
-  const smallestSeconds = Math.ceil((beyondSeconds / (maxWindows - 1)) * 100) / 100;
+  const windowsAt = (hop: number): number => 1 + Math.ceil(beyondSeconds / hop);
+  const most = Math.max(maxWindows, windowsAt(windowSeconds / 2));
+  if (windowsAt(hopSeconds) <= most) return;
+  const smallestSeconds = Math.ceil((beyondSeconds / (most - 1)) * 100) / 100;
   throw new AppError(
     'malformed-request',
-    `A hop of ${hopSeconds} s cuts this clip into ${windows} windows and ${maxWindows} is the most: ` +
+    `A hop of ${hopSeconds} s cuts this clip into ${windowsAt(hopSeconds)} windows and ${most} is the most: ` +
       `use hopSeconds ${smallestSeconds} or more, or a shorter clip.`,
   );
 }

@@ -62,15 +62,16 @@ export interface RecordingVerdict {
   readonly inferenceMs: number;
 }
 
-/** Windows that are judged together, which bounds the memory of their copies. */
+/** Windows that are judged together. */
 const groupWindows = 16;
 
 /**
- * Judges a recording of any length, window by window, while its samples arrive: the verdict over the
- * whole, the windows of the answer, and the events.
+ * Judges a recording of any length: the verdict over the whole, the windows of the answer, and the
+ * events.
  *
- * Windows are judged in groups, one group at a time, while the next one is being cut. The first group is
- * refused when the queue is full; for later ones it waits, because much of the work is done by then.
+ * Windows are judged in groups, one group at a time, so that a long recording does not fill the queue.
+ * The first group is refused when the queue is full; later ones wait for room, because much of the work
+ * is done by then.
  */
 export class RecordingJudge {
   readonly #deps: RecordingJudgeDeps;
@@ -86,13 +87,14 @@ export class RecordingJudge {
   readonly #batchMs = new Map<number, number>();
   #queueMs = 0;
 
-  constructor(deps: RecordingJudgeDeps, options: RecordingJudgeOptions) {
+  /** @param samples at the model's rate; not to be changed while it judges */
+  constructor(samples: Float32Array, deps: RecordingJudgeDeps, options: RecordingJudgeOptions) {
     const { manifest } = deps.model;
     const { sampleRate, windowSeconds } = windowFormat(manifest);
     const { hopSeconds, events } = options;
     this.#deps = deps;
     this.#options = options;
-    this.#windows = new RecordingWindows({
+    this.#windows = new RecordingWindows(samples, {
       sampleRate,
       windowSeconds,
       hopSeconds,
@@ -102,25 +104,20 @@ export class RecordingJudge {
   }
 
   /**
-   * Takes samples at the model's rate; resolves when it is ready for more.
+   * Judges the recording; call it once.
    * @throws AppError overloaded; cancelled; what the engine fails with
    */
-  async push(samples: Float32Array): Promise<void> {
-    this.#windows.push(samples);
+  async judge(): Promise<RecordingVerdict> {
     for (let next = this.#windows.take(); next !== undefined; next = this.#windows.take()) {
       await this.#add(next);
     }
-  }
-
-  /** Judges what is left. @throws AppError as push */
-  async finish(): Promise<RecordingVerdict> {
     const last = this.#windows.finish();
     if (last !== undefined) await this.#add(last);
     await this.#startGroup();
     await this.#judging;
     const { topK, topTags } = this.#options;
     const { manifest } = this.#deps.model;
-    this.#keepEnded(this.#detector?.finish(this.#windows.receivedSeconds) ?? []);
+    this.#keepEnded(this.#detector?.finish(this.#windows.durationSeconds) ?? []);
     return {
       overall: verdictOfWindows(this.#judged, verdictOptions(manifest, { topK, topTags })),
       windows: this.#listed,
@@ -141,12 +138,12 @@ export class RecordingJudge {
     const group = this.#group;
     if (group.length === 0) return;
     this.#group = [];
-    this.#judging = this.#judge(group);
+    this.#judging = this.#judgeGroup(group);
     // Whoever awaits it next hears of an error.
     this.#judging.catch(() => undefined);
   }
 
-  async #judge(group: readonly RecordingWindow[]): Promise<void> {
+  async #judgeGroup(group: readonly RecordingWindow[]): Promise<void> {
     const { model, turns, observer } = this.#deps;
     const { manifest } = model;
     const { topK, topTags, events, caller } = this.#options;
