@@ -107,7 +107,7 @@ export async function decode(
   const builder = createClipBuilder(
     request,
     kernels && nativeResampling(kernels),
-    createWorkBudget(bytes.length),
+    createWorkBudget(bytes.length, request.maxSeconds),
   );
   try {
     await chooseDecoder(bytes, request, options)(builder);

@@ -61,6 +61,18 @@ describe('work that a recording does not explain', () => {
     }).toThrow('far more work');
   });
 
+  it('is not what an hour takes in the most compact codec, where an hour is taken', () => {
+    const [packets, samples] = [3600 * 50, 3600 * 48_000];
+    const bytes = packets * 20;
+    const ns = packets * workNs.piece + samples * (2 * workNs.sample + workNs.mixedSample);
+    expect(() => {
+      createWorkBudget(bytes, 3600).spend(ns);
+    }).not.toThrow();
+    expect(() => {
+      createWorkBudget(bytes, 600).spend(ns);
+    }).toThrow('far more work');
+  });
+
   it('is not what silence takes, however small its file is', async () => {
     const frames = 200;
     const silent = emptyFlac(frames, 2, 0);

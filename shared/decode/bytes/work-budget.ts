@@ -28,6 +28,8 @@ export const workNs = {
  * decode.
  */
 const allowanceNs = { base: 2.5e9, byte: 120 };
+/** The length that the allowance per recording is for; it grows with a longer one. */
+const usualSeconds = 600;
 /** Allowed number of chained streams. Ten seconds of speech are about 20 kB. */
 const streams = { base: 30, perByte: 1 / 8192 };
 
@@ -45,9 +47,13 @@ export interface WorkBudget {
   beginStream(): void;
 }
 
-/** @param bytes size of the recording; a larger recording gets a larger budget */
-export function createWorkBudget(bytes: number): WorkBudget {
-  let leftNs = allowanceNs.base + bytes * allowanceNs.byte;
+/**
+ * @param bytes size of the recording; a larger recording gets a larger budget
+ * @param maxSeconds length that is taken at most; so does one that may last more than ten minutes
+ */
+export function createWorkBudget(bytes: number, maxSeconds = usualSeconds): WorkBudget {
+  const lengths = Math.max(1, maxSeconds / usualSeconds);
+  let leftNs = allowanceNs.base * lengths + bytes * allowanceNs.byte;
   let leftStreams = Math.floor(streams.base + bytes * streams.perByte);
   const spend = (nanoseconds: number): void => {
     leftNs -= nanoseconds;
