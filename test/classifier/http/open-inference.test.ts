@@ -79,6 +79,7 @@ describe('POST /v2/models/earshot/infer', () => {
     ['a sequence', { ...plain(['AAAA'], base64), parameters: { sequence_id: 1 } }, /sequence_id/],
     ['no such output', { ...plain(['AAAA'], base64), outputs: [{ name: 'x' }] }, /there are label/],
     ['many small arrays', `{"inputs": [${'[],'.repeat(2000)}[]]}`, /binary data/],
+    ['many short values', `{"inputs": [[0${',0'.repeat(400_001)}]]}`, /400000 values/],
   ])('refuses %s', async (_, json, why) => {
     const { status, body } = await infer(json);
     expect([status, body.code, body.error]).toEqual([400, 'malformed-request', body.detail]);

@@ -57,8 +57,9 @@ export interface InferenceRequest extends InferenceJson {
   readonly lengthBytes: number;
 }
 
-/** Parsing takes time with the number of values: 4 MiB are half a million of them at most, about 0.1 s. */
 const maxJsonBytes = 4 * 1024 * 1024;
+/** Parsing holds up everybody, and takes time with the number of values: these take about 0.1 s. */
+const maxValues = 400_000;
 /** … and arrays and objects, which take far longer than numbers, are few: a row of `data` each. */
 const maxBrackets = 1000;
 
@@ -98,7 +99,14 @@ function parseJson(text: Buffer): unknown {
     throw wrong(`The JSON is larger than ${maxJsonBytes} bytes: send the tensor as binary data behind it.`);
   }
   let brackets = 0;
-  for (const byte of text) if (byte === 0x5b || byte === 0x7b) brackets++;
+  let commas = 0;
+  for (const byte of text) {
+    if (byte === 0x5b || byte === 0x7b) brackets++;
+    else if (byte === 0x2c) commas++;
+  }
+  if (commas > maxValues) {
+    throw wrong(`The JSON has more than ${maxValues} values: send the tensor as binary data.`);
+  }
   if (brackets > maxBrackets) {
     throw wrong(`The JSON has more than ${maxBrackets} arrays and objects: send the tensor as binary data.`);
   }
