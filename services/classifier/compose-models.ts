@@ -1,5 +1,6 @@
 import { encoderCacheFolder } from '../../shared/environment';
 import { systemClock } from '../../shared/runtime/clock';
+import type { Manifest } from '../../shared/contracts/manifest';
 import { encoderOf } from '../../shared/contracts/members';
 import type { EngineChoice } from '../../shared/compute/provide/choose-engine';
 import { fetchEncoder, findEncoder } from '../../shared/compute/provide/provide-encoder';
@@ -45,6 +46,8 @@ interface ModelsDeps {
   readonly ready: () => Promise<void>;
   /** Told what computes, as soon as it is known. */
   readonly onEngine: (choice: EngineChoice) => void;
+  /** Told what answers from now on. */
+  readonly onServing: (manifest: Manifest) => void;
 }
 
 /** How long a window may be held back while others are on their way; a lone one never is. */
@@ -55,7 +58,7 @@ const batchMaxDelayMs = 5;
  * followed.
  */
 export function composeModels(config: Config, deps: ModelsDeps): Models {
-  const { metrics, logger, ready, onEngine } = deps;
+  const { metrics, logger, ready, onEngine, onServing } = deps;
   let warmedUp = ready();
   // Whoever loads a model hears of it.
   warmedUp.catch(() => undefined);
@@ -71,6 +74,9 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
     logger,
     signal: stopping.signal,
     onEngine,
+    onGivenUp: (engine) => {
+      metrics.engineGivenUp.inc({ engine });
+    },
     started: () => host.started,
     changeEngine: () => host.changeEngine(),
   });
@@ -110,11 +116,14 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
         onServing: ({ engine: described }) => {
           const labels = { version: version.manifest.version, engine: described, shadow: triedOut };
           logger.info(labels, 'an inference thread is up');
-          if (!triedOut) engines.serving(version, present!);
+          if (triedOut) return;
+          engines.serving(version, present!);
+          onServing(version.manifest);
         },
-        onLost: (reason, retryMs) => {
+        onLost: (reason, retryMs, failures) => {
           metrics.engineLost.inc();
           logger.error({ retryMs, version: version.manifest.version, shadow: triedOut }, reason);
+          if (present !== undefined) engines.lost(present, reason, failures);
         },
       });
     };
@@ -141,13 +150,7 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
     clock: systemClock,
   });
   metrics.watchDrift(driftKinds, drift);
-  void host.started.then(
-    () => {
-      collectGarbage();
-      releaseMemory();
-    },
-    () => undefined,
-  );
+  void host.started.then(releaseLoading, () => undefined);
   void provideEncoder(config, encoderCache, { host, logger, signal: stopping.signal });
   const stopWatching = watchServing(
     config.modelsFolder,
@@ -171,6 +174,12 @@ export function composeModels(config: Config, deps: ModelsDeps): Models {
       await engines.settled();
     },
   };
+}
+
+/** Gives the system back what loading the first model took. */
+function releaseLoading(): void {
+  collectGarbage();
+  releaseMemory();
 }
 
 /**

@@ -4,10 +4,13 @@ import type { Express } from 'express';
 import {
   createBoundedDecoder,
   defaultDecodedAudioBytes,
+  longestSeconds,
   type BoundedDecoder,
 } from '../../shared/decode/pool/bounded-decoder';
 import { createDecoderPool, defaultDecodeThreads } from '../../shared/decode/pool/decoder-pool';
 import type { ClipDecoder } from '../../shared/signal/clip';
+import type { Manifest } from '../../shared/contracts/manifest';
+import { windowFormat } from '../../shared/contracts/members';
 import { memoryLimitBytes } from '../../shared/runtime/memory-limit';
 import { systemClock } from '../../shared/runtime/clock';
 import { EventLoopQueue } from '../../shared/batching/event-loop-queue';
@@ -115,6 +118,9 @@ function composeParts(config: Config, logger: Logger): Parts {
     onEngine: (choice) => {
       chosen = choice.kernels;
     },
+    onServing: (manifest) => {
+      warnOfShortBudget(config, manifest, logger);
+    },
   });
   const jobs = composeJobs(config, logger);
   return {
@@ -195,6 +201,23 @@ export function composeService(
   };
 }
 
+function decodedAudioBytes(config: Config): number {
+  return config.decodedAudioMaxBytes ?? defaultDecodedAudioBytes(memoryLimitBytes());
+}
+
+/** The longest recording may not fit into the memory for decoded audio at the rate of what serves. */
+function warnOfShortBudget(config: Config, manifest: Manifest, logger: Logger): void {
+  const maxBytes = decodedAudioBytes(config);
+  const seconds = Math.floor(longestSeconds(maxBytes, windowFormat(manifest).sampleRate));
+  if (seconds >= config.maxClipSeconds) return;
+  const figures = { maxClipSeconds: config.maxClipSeconds, seconds, maxBytes };
+  logger.warn(
+    figures,
+    `Recordings longer than ${seconds} s are refused, although MAX_CLIP_SECONDS allows more: raise ` +
+      'DECODED_AUDIO_MAX_BYTES or the memory limit.',
+  );
+}
+
 /** Decoders, and the memory that they may fill; both are metrics. */
 function composeDecoder(
   config: Config,
@@ -202,7 +225,7 @@ function composeDecoder(
   kernels: () => KernelsChoice | undefined,
 ): BoundedDecoder {
   const threads = config.decodeThreads ?? defaultDecodeThreads(config.engineThreads);
-  const maxBytes = config.decodedAudioMaxBytes ?? defaultDecodedAudioBytes(memoryLimitBytes());
+  const maxBytes = decodedAudioBytes(config);
   const pool = createDecoderPool({ threads, longThreads: Math.ceil(threads / 2), kernels });
   const decoder = createBoundedDecoder(pool, {
     maxBytes,

@@ -254,7 +254,7 @@ export const settings = {
     'DECODED_AUDIO_MAX_BYTES',
     whole(128 * mebibyte, 1024 * 1024 * mebibyte),
     'What recordings may take in memory once decoded, all together. An upload waits for its turn, and' +
-      ' gets 503 when its time is over; one that alone would take more than seven eighths is refused' +
+      ' gets 429 when its time is over; one that alone would take more than seven eighths is refused' +
       ' as too long. Unset: a quarter of the memory limit of the control group, at least 128 MiB and' +
       ' at most 1 GiB; 1 GiB without a limit.',
   ),

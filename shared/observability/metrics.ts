@@ -211,6 +211,12 @@ export class Metrics {
     help: 'Times the inference thread died or could not be started again.',
     registers: this.#registers,
   });
+  readonly engineGivenUp = new Counter({
+    name: 'earshot_engine_given_up_total',
+    help: 'Engines that failed again and again, and are passed over until the next start.',
+    labelNames: ['engine'] as const,
+    registers: this.#registers,
+  });
   readonly modelReloads = new Counter({
     name: 'earshot_model_reload_total',
     help: 'Changes of what serves that were followed, or could not be: then the model from before answers on.',
@@ -260,6 +266,7 @@ export class Metrics {
     for (const cause of overloadCauses) this.overloads.inc({ cause }, 0);
     for (const code of streamCloseCodes) this.#streamsClosed.inc({ code }, 0);
     this.streamDroppedSeconds.inc({ reason: 'overload' }, 0);
+    for (const engine of ['cuda', 'cpu']) this.engineGivenUp.inc({ engine }, 0);
     for (const result of ['loaded', 'failed']) this.modelReloads.inc({ result }, 0);
     for (const result of ['passed', 'refused', 'failed']) this.gateDecisions.inc({ result }, 0);
     for (const outcome of ['agreed', 'disagreed', 'dropped']) this.shadowWindows.inc({ outcome }, 0);

@@ -127,6 +127,35 @@ describe('restarting', () => {
     expect(third.closed).toBe(true);
   });
 
+  it('gives up a thread whose engine fails three batches in turn, and says how often in turn it failed', async () => {
+    const [gone, next] = [new FakeInference(), new FakeInference()];
+    const failures: number[] = [];
+    const clock = new FakeClock();
+    const starts = [() => Promise.resolve(gone), fails('no GPU'), () => Promise.resolve(next)];
+    const supervisor = new InferenceSupervisor({
+      start: () => starts.shift()!(),
+      firstBackoffMs: 100,
+      maxBackoffMs: 350,
+      hungAfterMs: 1000,
+      clock,
+      onServing: () => undefined,
+      onLost: (_reason, _retryMs, inTurn) => failures.push(inTurn),
+    });
+    await supervisor.started;
+    const ask = (): Promise<unknown> => supervisor.infer([new Float32Array([3])]);
+    await ask();
+    gone.failWith(new AppError('internal', 'CUDA_ERROR_NOT_PERMITTED'));
+    for (let batch = 1; batch < 3; batch++) await expect(ask()).rejects.toMatchObject({ code: 'internal' });
+    // The third one is asked again on the next thread.
+    const third = ask();
+    await settled();
+    await clock.advance(100);
+    await clock.advance(200);
+    expect(await third).toMatchObject({ probabilities: [scoresOf(3)] });
+    expect([failures, gone.closed]).toEqual([[1, 2], true]);
+    await supervisor.close();
+  });
+
   it('reports a first start that fails and does not try again by itself', async () => {
     const { clock, supervisor } = setUp([fails('no such engine')]);
     await expect(supervisor.started).rejects.toThrow('no such engine');

@@ -22,9 +22,18 @@ export interface SupervisorOptions {
   readonly hungAfterMs: number;
   readonly clock: Clock;
   readonly onServing: (inference: Inference) => void;
-  /** The thread died, or a restart failed; the next attempt follows in `retryMs`. */
-  readonly onLost: (reason: string, retryMs: number) => void;
+  /**
+   * The thread died or was given up, or a restart failed; the next attempt follows in `retryMs`.
+   * @param failures how often in turn, since a batch was answered
+   */
+  readonly onLost: (reason: string, retryMs: number, failures: number) => void;
 }
+
+/**
+ * So many batches that fail in turn mean that the engine is at fault, such as a GPU that is gone: windows
+ * are checked before they are sent.
+ */
+const maxFailedBatches = 3;
 
 /**
  * Keeps one inference thread alive and answering. What was accepted outlives the thread: a batch lost
@@ -37,6 +46,7 @@ export class InferenceSupervisor {
   #state: EngineState = { status: 'starting', reason: 'The model is being loaded.' };
   #waiters: Deferred<Inference>[] = [];
   #failures = 0;
+  #failedBatches = 0;
   #cancelRestart: (() => void) | undefined;
   #closed = false;
 
@@ -53,16 +63,18 @@ export class InferenceSupervisor {
 
   /**
    * Probabilities of each window.
-   * @throws AppError engine-unavailable when the thread died under this batch twice; draining after
-   *   close()
+   * @throws AppError engine-unavailable when the thread died under this batch twice; internal where the
+   *   engine refuses it; draining after close()
    */
   async infer(windows: readonly Float32Array[]): Promise<InferenceResult> {
     const first = await this.#available();
     try {
       return await this.#inferOn(first, windows);
     } catch (error) {
-      if (AppError.from(error).code !== 'engine-unavailable') throw error;
-      this.#lose(first, AppError.from(error).message);
+      const { code, message } = AppError.from(error);
+      const isAtFault = code === 'internal' && ++this.#failedBatches >= maxFailedBatches;
+      if (code !== 'engine-unavailable' && !isAtFault) throw error;
+      this.#lose(first, message);
     }
     const second = await this.#available();
     return this.#inferOn(second, windows);
@@ -87,6 +99,7 @@ export class InferenceSupervisor {
       // A thread stuck in native code cannot even be terminated: its batch must not wait for its end.
       const result = await Promise.race([inference.infer(windows), hung.promise]);
       this.#failures = 0;
+      this.#failedBatches = 0;
       return result;
     } finally {
       stopTimer();
@@ -125,8 +138,9 @@ export class InferenceSupervisor {
   #restartLater(reason: string): void {
     const { firstBackoffMs, maxBackoffMs, clock, onLost } = this.#options;
     const retryMs = Math.min(maxBackoffMs, firstBackoffMs * 2 ** this.#failures++);
+    this.#failedBatches = 0;
     this.#state = { status: 'unavailable', reason };
-    onLost(reason, retryMs);
+    onLost(reason, retryMs, this.#failures);
     this.#cancelRestart = clock.setTimer(() => {
       this.#launch().catch((error: unknown) => {
         if (!this.#closed) this.#restartLater(`The model could not be loaded again: ${String(error)}`);

@@ -52,7 +52,7 @@ export interface LoadedModelOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly onServing: (inference: Inference) => void;
-  readonly onLost: (reason: string, retryMs: number) => void;
+  readonly onLost: (reason: string, retryMs: number, failures: number) => void;
 }
 
 /** A model on a thread of its own, with a queue of its own: two models never share a batch. */

@@ -40,6 +40,16 @@ export function longestSeconds(maxBytes: number, sampleRate: number): number {
   return largestRequestBytes(maxBytes) / bytesPerSecond;
 }
 
+/** What is said to who waited for memory until the time was over. */
+function memoryTaken(cause: unknown): AppError {
+  const { code, details } = AppError.from(cause);
+  if (code !== 'engine-unavailable') return AppError.from(cause);
+  return new AppError('overloaded', 'Other recordings took all memory for decoded audio; try again later.', {
+    cause,
+    details,
+  });
+}
+
 /**
  * A decoder whose decoded audio never takes more than a budget in bytes. Before a recording is decoded
  * it waits for the memory that its expected length takes; afterwards it holds what it really takes,
@@ -62,8 +72,9 @@ export function createBoundedDecoder(
     try {
       return await budget.take({ caller, bytes, isBackground, signal });
     } catch (error) {
-      if (!(error instanceof AppError && error.code === 'cancelled')) onRefused?.();
-      throw error;
+      if (error instanceof AppError && error.code === 'cancelled') throw error;
+      onRefused?.();
+      throw memoryTaken(error);
     }
   }
 

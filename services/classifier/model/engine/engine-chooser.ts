@@ -26,6 +26,11 @@ export interface EngineChooser {
   readonly forGood: ChooseFor;
   /** Every engine of this machine that can score these networks, where it is left open which. */
   readonly here: (networks: readonly NetworkConfig[]) => Promise<readonly EngineChoice[]>;
+  /**
+   * Passes an engine over from now on, where it is left open which, and something else remains.
+   * @returns the part that was given up, once
+   */
+  giveUp(choice: EngineChoice, reason: string): EnginePart | undefined;
   /** Resolves when nothing is fetched or built any more. */
   settled(): Promise<void>;
 }
@@ -121,6 +126,13 @@ export function createEngineChooser(
       return atOnce(networks);
     },
     here: async (networks) => (isOpen && engineKernels === 'auto' ? enginesHere(optionsFor(networks)) : []),
+    giveUp: (choice, reason) => {
+      const part = isOpen ? bindingOf(choice) : undefined;
+      if (part === undefined || givenUp.has(part)) return undefined;
+      givenUp.add(part);
+      logger.error({ part }, `The ${part} engine is given up until the next start: ${reason}`);
+      return part;
+    },
     settled: async () => {
       // A part that cannot be had may lead to another.
       for (let known = -1; known < coming.size;) {
@@ -129,6 +141,11 @@ export function createEngineChooser(
       }
     },
   };
+}
+
+/** The libtensorflow that computes; undefined: the kernels, or WebAssembly, which always remains. */
+function bindingOf(choice: EngineChoice): EnginePart | undefined {
+  return choice.kind === 'wasm' || choice.bindingPath === undefined ? undefined : choice.kind;
 }
 
 function keyOf(networks: readonly NetworkConfig[]): string {

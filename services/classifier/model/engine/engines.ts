@@ -1,6 +1,6 @@
 import type { NetworkConfig } from '../../../../shared/contracts/architecture';
 import { distinctNetworks } from '../../../../shared/contracts/members';
-import type { EngineChoice } from '../../../../shared/compute/provide/choose-engine';
+import type { EngineChoice, EnginePart } from '../../../../shared/compute/provide/choose-engine';
 import { findEncoderFor } from '../../../../shared/compute/provide/provide-encoder';
 import { measureInProcess } from '../../../../shared/promotion/measure-process';
 import type { ChooseFor } from '../../../../shared/promotion/promote-version';
@@ -20,6 +20,8 @@ export interface Engines {
   serving(version: Version, on: EngineChoice): void;
   /** To be called when a version could not be loaded on what `forVersion` gave. */
   failed(): void;
+  /** To be called when what an engine computed failed so often in turn, without an answer. */
+  lost(on: EngineChoice, reason: string, failures: number): void;
   /** What was measured of a version, by its weights. */
   readonly scorersOf: (sha256: string) => readonly TriedScorer[];
   /** Resolves when nothing is chosen, fetched, built or timed any more. */
@@ -41,12 +43,17 @@ interface EnginesDeps {
   readonly onEngine: (choice: EngineChoice) => void;
   /** Resolves when a model answers for the first time. */
   readonly started: () => Promise<void>;
+  /** Told of an engine that is passed over from now on. */
+  readonly onGivenUp: (part: EnginePart) => void;
   /** Loads what is served once more, on the engine that `forVersion` gives now. */
   readonly changeEngine: () => Promise<void>;
 }
 
+/** An engine that fails so often in turn is passed over, such as one whose GPU is gone. */
+const maxFailures = 3;
+
 export function createEngines(config: EngineConfig, deps: EnginesDeps): Engines {
-  const { encoderCache, logger, signal, onEngine, started, changeEngine } = deps;
+  const { encoderCache, logger, signal, onEngine, onGivenUp, started, changeEngine } = deps;
   const chooser = createEngineChooser(config, {
     logger,
     signal,
@@ -99,6 +106,12 @@ export function createEngines(config: EngineConfig, deps: EnginesDeps): Engines 
     },
     failed: () => {
       trials.forget();
+    },
+    lost: (on, reason, failures) => {
+      const part = failures < maxFailures ? undefined : chooser.giveUp(on, reason);
+      if (part === undefined) return;
+      trials.forget();
+      onGivenUp(part);
     },
     scorersOf: (sha256) => trials.scorersOf(sha256),
     settled: async () => {
