@@ -2,7 +2,7 @@ import { environmentKeys, loadConfig, type Config } from '../../services/classif
 import { routePaths } from '../../services/classifier/app';
 import { defaultDecodedAudioBytes, longestSeconds } from '../../shared/decode/pool/bounded-decoder';
 import { version } from '../../package.json';
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   find,
@@ -45,9 +45,12 @@ const sampleRate = Math.max(...sampleRatesOfVersions());
 
 function sampleRatesOfVersions(): number[] {
   const folder = join(projectFolder, 'models');
-  const versions = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return versions.map(({ name }) => {
-    const manifest = JSON.parse(readFileSync(join(folder, name, 'manifest.json'), 'utf8')) as {
+  // Encoders lie there too, which are no versions.
+  const files = readdirSync(folder)
+    .map((name) => join(folder, name, 'manifest.json'))
+    .filter((file) => existsSync(file));
+  return files.map((file) => {
+    const manifest = JSON.parse(readFileSync(file, 'utf8')) as {
       frontEnds: [{ sampleRate: number }];
     };
     return manifest.frontEnds[0].sampleRate;
