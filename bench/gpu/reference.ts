@@ -45,6 +45,7 @@ export function referenceOutputs(
     case 'mel-small':
       return referenceMel(weights, inputs, false);
     case 'encoder':
+    case 'small':
       return inputs.map((input) => headOutputs(weights, Array.from(input), config.multiLabel === true));
     default:
       return inputs.map((input) => referenceLogits(config, weights, input));

@@ -4,6 +4,7 @@ import {
   encoderFrontEnd,
   melFrontEnd,
   reportFrontEnd,
+  smallFrontEnd,
   type FrontEnd,
 } from '../../shared/contracts/front-end';
 import { loadMembers } from '../../shared/compute/inference/load-members';
@@ -48,8 +49,10 @@ const classes = 10;
  * @param hasEncoder whether those on the large pretrained encoder can be computed too
  */
 export async function subjects(size: CheckSize, hasEncoder: boolean): Promise<Subject[]> {
-  const head = { config: { architecture: 'encoder' }, frontEnd: encoderFrontEnd } as const;
-  const untrained = [...steppedNetworks(size), ...(hasEncoder ? [head] : [])].map(({ config, frontEnd }) => {
+  const large = { config: { architecture: 'encoder' }, frontEnd: encoderFrontEnd } as const;
+  const small = { config: { architecture: 'small' }, frontEnd: smallFrontEnd } as const;
+  const heads = [small, ...(hasEncoder ? [large] : [])];
+  const untrained = [...steppedNetworks(size), ...heads].map(({ config, frontEnd }) => {
     const network = createNetwork(config, classes);
     const member = { frontEnd, network, values: initialWeights(network, 1) };
     return { name: `${config.architecture}, untrained`, members: [member] };
