@@ -14,18 +14,23 @@ import { interval, percent } from './report/markup/format';
 import { renderReportHtml } from './report/render-report-html';
 import { judgedClips, servedReport, type JudgedClips } from './evaluate/served-figures';
 import { loadScorers } from './evaluate/load-scorers';
+import { isOfTimelines } from './options/timeline-options';
+import { timelinesCommand } from './timelines/timelines-command';
 import { openTrainingContext, type CommandContext, type TrainingContext } from './context/training-context';
 
 /**
  * `npm run evaluate -- VERSION`: judges a published version's own networks anew, from its weights and
  * the recordings it was trained on, and writes the figures into its report and manifest.
+ * With timelines, its stream's events are judged instead.
  * @throws AppError not-found, invalid-checkpoint; invalid-dataset when the recordings are not those it
  *   was trained on
  */
-export async function evaluateCommand(
-  [name = '', ...options]: readonly string[],
-  context: CommandContext,
-): Promise<void> {
+export async function evaluateCommand(args: readonly string[], context: CommandContext): Promise<void> {
+  if (isOfTimelines(args)) {
+    await timelinesCommand(args, context);
+    return;
+  }
+  const [name = '', ...options] = args;
   const version = await openRegistry(context.config.modelsFolder).read(name);
   const { members, recipe, frontEnds } = version.manifest;
   const encoder = encoderOf(frontEnds)?.encoder;

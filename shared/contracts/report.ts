@@ -121,6 +121,58 @@ const servedReportSchema = z.strictObject({
 });
 export type ServedReport = z.infer<typeof servedReportSchema>;
 
+/** A point of a class's operating curve. */
+const operatingPointSchema = z.strictObject({
+  threshold: ratio,
+  /** Share of the labelled events. */
+  hits: ratio,
+  falseAlarmsPerHour: z.number().min(0),
+});
+export type OperatingPoint = z.infer<typeof operatingPointSchema>;
+
+const eventCounts = {
+  /** Labelled; those of one class that no window can tell apart are one. */
+  events: z.int().min(0),
+  /** Of them, reported once or more. */
+  hits: z.int().min(0),
+  /** Share of the events, over the recordings that they are from; null: there are none. */
+  hitInterval: intervalSchema.nullable(),
+  falseAlarms: z.int().min(0),
+  /** Of a class, over the recordings that were the background. */
+  falseAlarmsPerHour: z.number().min(0),
+  falseAlarmInterval: z.strictObject({ lower: z.number().min(0), upper: z.number().min(0) }),
+  /** From the onset of a sound that was found to the message that tells of it; null: none was. */
+  medianDelaySeconds: z.number().nullable(),
+};
+
+/** Events that a version's stream reports on labelled timelines (`npm run evaluate`). */
+const eventQualitySchema = z.strictObject({
+  /** Two versions with the same one were judged on the same sound. */
+  fingerprint: z.string().regex(/^[0-9a-f]{64}$/),
+  timelines: z.int().positive(),
+  hours: z.number().positive(),
+  windowSeconds: z.number().positive(),
+  hopSeconds: z.number().positive(),
+  ...eventCounts,
+  /** Nine of ten are told of within it. */
+  slowDelaySeconds: z.number().nullable(),
+  /** Of the onset that is reported, after the labelled one. */
+  medianOnsetErrorSeconds: z.number().nullable(),
+  /** Further reports of sounds that were found already. */
+  repeated: z.int().min(0),
+  perClass: z
+    .array(
+      z.strictObject({
+        class: z.string().min(1),
+        threshold: ratio,
+        ...eventCounts,
+        curve: z.array(operatingPointSchema),
+      }),
+    )
+    .min(2),
+});
+export type EventQuality = z.infer<typeof eventQualitySchema>;
+
 /** What training on so many recordings a class is worth. */
 const learningPointSchema = z.strictObject({
   recordings: z.int().positive(),
@@ -191,6 +243,8 @@ export const reportSchema = z.strictObject({
   learningCurve: learningCurveSchema.optional(),
   /** Absent: made before it was kept (`npm run evaluate` adds it). */
   served: servedReportSchema.optional(),
+  /** Absent: nobody judged its events. */
+  events: eventQualitySchema.optional(),
   /** Absent: made before it was kept. */
   reference: validationProfileSchema.optional(),
   /** The latest decision about serving it; absent: nobody asked. */

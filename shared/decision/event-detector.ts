@@ -1,5 +1,5 @@
 import type { EventRule } from '../contracts/stream';
-import { followRamp, type RampResponse } from './smoothing';
+import { endOfRamp, followRamp, type RampResponse } from './smoothing';
 
 /** The start or the end of one event. */
 export interface EventChange {
@@ -87,9 +87,15 @@ export class EventDetector {
       // Before the first window no score is known; it is taken as constant.
       const from = this.#judged ? track.score : score;
       const { smoothingSeconds } = this.#rule;
-      const response = followRamp(track.smoothed, from, score, spanSeconds, smoothingSeconds);
-      this.#walk(track, response, changes);
+      const { smoothed } = track;
       track.score = score;
+      // The smoothed score stays between its start and the scores: mostly, nothing can happen.
+      if (track.sound === undefined && Math.max(smoothed, from, score) < track.onThreshold) {
+        track.smoothed = endOfRamp(smoothed, from, score, spanSeconds, smoothingSeconds);
+        return;
+      }
+      const response = followRamp(smoothed, from, score, spanSeconds, smoothingSeconds);
+      this.#walk(track, response, changes);
       track.smoothed = response.pieces.at(-1)!.endValue;
       this.#settle(track, atSeconds, changes);
     });

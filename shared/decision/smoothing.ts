@@ -16,6 +16,19 @@ export interface RampResponse {
   readonly crossing: (piece: Piece, level: number) => number;
 }
 
+/** Returns the smoothed value at the end of a ramp; as `followRamp`, whose last piece ends with it. */
+export function endOfRamp(
+  value: number,
+  from: number,
+  to: number,
+  spanSeconds: number,
+  timeConstantSeconds: number,
+): number {
+  if (timeConstantSeconds === 0) return to;
+  const lag = ((to - from) / spanSeconds) * timeConstantSeconds;
+  return to - lag + (value - from + lag) * Math.exp(-spanSeconds / timeConstantSeconds);
+}
+
 /** Number of halvings of the span; the precision is far below one sample. */
 const bisectionSteps = 50;
 

@@ -21,15 +21,40 @@ export function recordingsInterval(scores: readonly RecordingScore[]): { lower: 
   if (shares.every((share) => share === shares[0])) {
     return wilsonInterval(shares[0]! * scores.length, scores.length);
   }
+  return bootstrapRatio(scores.map(({ clips, correct }) => ({ count: correct, size: clips })));
+}
+
+/** What was counted in one recording, and the clips, events or hours that it was counted in. */
+export interface RecordingCount {
+  readonly count: number;
+  /** Above 0. */
+  readonly size: number;
+}
+
+/** −ln 0.025: the largest expected count with which none at all is still seen in 2.5 % of cases. */
+const unseenCount = 3.689;
+
+/**
+ * Returns a 95 % interval of a rate, the total count divided by the total size, by percentiles of a
+ * bootstrap over recordings. Where nothing was counted it is the exact one of a Poisson count.
+ * @throws RangeError when there are no recordings
+ */
+export function rateInterval(counts: readonly RecordingCount[]): { lower: number; upper: number } {
+  if (counts.length === 0) throw new RangeError('expected at least one recording, got none');
+  if (counts.some(({ count }) => count > 0)) return bootstrapRatio(counts);
+  return { lower: 0, upper: unseenCount / counts.reduce((sum, { size }) => sum + size, 0) };
+}
+
+function bootstrapRatio(counts: readonly RecordingCount[]): { lower: number; upper: number } {
   const uniform = createMultiplicative();
   const drawn = Array.from({ length: resamples }, () => {
-    let [clips, correct] = [0, 0];
-    for (let draw = 0; draw < scores.length; draw++) {
-      const score = scores[Math.floor(uniform() * scores.length)]!;
-      clips += score.clips;
-      correct += score.correct;
+    let [all, sum] = [0, 0];
+    for (let draw = 0; draw < counts.length; draw++) {
+      const { count, size } = counts[Math.floor(uniform() * counts.length)]!;
+      all += size;
+      sum += count;
     }
-    return correct / clips;
+    return sum / all;
   }).sort((a, b) => a - b);
   return { lower: drawn[Math.floor(0.025 * resamples)]!, upper: drawn[Math.ceil(0.975 * resamples) - 1]! };
 }

@@ -1,4 +1,8 @@
-import { recordingsInterval, scoresByRecording } from '../../shared/metrics/recordings-interval';
+import {
+  rateInterval,
+  recordingsInterval,
+  scoresByRecording,
+} from '../../shared/metrics/recordings-interval';
 import { wilsonInterval } from '../../shared/metrics/wilson-interval';
 
 /** So many recordings of this many clips, of which the first `right` are wholly right. */
@@ -48,4 +52,30 @@ it('groups clips by their recording', () => {
     { clips: 1, correct: 0 },
     { clips: 1, correct: 1 },
   ]);
+});
+
+describe('rateInterval', () => {
+  it('is as wide as the deviation of a ratio of sums over recordings of different lengths', () => {
+    const counts = Array.from({ length: 60 }, (_, index) => ({
+      count: [0, 1, 0, 3][index % 4]!,
+      size: [1, 2, 0.5, 1.5][(index * 7) % 4]!,
+    }));
+    const size = counts.reduce((sum, of) => sum + of.size, 0);
+    const rate = counts.reduce((sum, of) => sum + of.count, 0) / size;
+    // The linearised variance of a ratio estimator.
+    const variance = counts.reduce((sum, of) => sum + (of.count - rate * of.size) ** 2, 0) / size ** 2;
+    const { lower, upper } = rateInterval(counts);
+    expect(Math.abs(upper - lower - 2 * 1.96 * Math.sqrt(variance))).toBeLessThan(0.1 * (upper - lower));
+    expect((lower + upper) / 2).toBeCloseTo(rate, 1);
+  });
+
+  it('of nothing at all ends where nothing would be seen in 2.5 % of cases', () => {
+    const { lower, upper } = rateInterval([
+      { count: 0, size: 2 },
+      { count: 0, size: 3 },
+    ]);
+    expect(lower).toBe(0);
+    expect(Math.exp(-5 * upper)).toBeCloseTo(0.025, 4);
+    expect(() => rateInterval([])).toThrow(RangeError);
+  });
 });

@@ -116,7 +116,7 @@ function kernelsSuffice(recipe: Recipe, network: RunSettings['network']): boolea
  * @param task what the kernels do alone; undefined: TensorFlow trains, and is fetched first where it is
  * not here
  */
-async function loadTrainingEngine(
+export async function loadTrainingEngine(
   frontEnds: FrontEnds,
   { config, output, signal }: CommandContext,
   task: EngineTask | undefined,
@@ -179,8 +179,9 @@ async function withLargeEncoder(
   throw new AppError('engine-unavailable', `ENCODER=off keeps the large encoder out. ${orSmall}`);
 }
 
-async function loadClips(
-  request: TrainingRequest,
+/** Reads the clips. @throws AppError invalid-dataset, cancelled */
+export async function loadClips(
+  request: Pick<TrainingRequest, 'data' | 'csv' | 'esc10Only'>,
   frontEnds: FrontEnds,
   { config, output, signal }: CommandContext,
 ): Promise<Dataset> {

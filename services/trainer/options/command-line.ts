@@ -9,6 +9,7 @@ import {
 import { AppError } from '../../../shared/errors/app-error';
 import { distillationRequestSchema, type DistillationRequest } from './distillation-request';
 import { describeSchema, type DescribedSchema } from './describe-schema';
+import { timelineUsage } from './timeline-options';
 
 /** An option of the command line: one value of a training request. */
 interface Option extends DescribedSchema {
@@ -68,6 +69,7 @@ npm run reproduce -- [${flagOf('data')} FOLDER] [${flagOf('esc10Only')}] [${flag
                   every run of the report's protocol that is missing; writes models/REPORT.md and .html
 npm run evaluate -- VERSION [${flagOf('data')} FOLDER] [${flagOf('esc10Only')}]
                   judges a published version's networks anew, and writes what they are worth into its report
+${timelineUsage}
 npm run tags -- [${flagOf('data')} FOLDER] [${flagOf('csv')} FILE]
                   a version that answers in AudioSet's classes, several at once: its thresholds are chosen on the
                   recordings whose category is one of them

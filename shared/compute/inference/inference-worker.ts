@@ -1,10 +1,7 @@
 import { dirname } from 'node:path';
 import { parentPort } from 'node:worker_threads';
-import { distinctNetworks, isMultiLabel } from '../../contracts/members';
+import { distinctNetworks } from '../../contracts/members';
 import { AppError } from '../../errors/app-error';
-import { independentProbabilities } from '../../decision/independent-probabilities';
-import { classLogits, evidenceOf, tagProbabilities } from '../../decision/rejection';
-import { meanProbabilities } from '../../decision/mean-probabilities';
 import { collectGarbage } from '../../runtime/threads/collect-garbage';
 import { lowerPriority } from '../../runtime/lower-priority';
 import { threadData, isCancelled, receive } from '../../runtime/threads/thread-side';
@@ -13,7 +10,8 @@ import type { InferenceRequest, InferenceReply, InferenceStart } from './inferen
 import { describeEngine, loadScoringEngine, withEncoder } from '../provide/load-engine';
 import { loadMembers } from './load-members';
 import { Pipeline } from './pipeline';
-import { createWindowScorer, type WindowLogits, type WindowScorer } from './window-scorer';
+import { createWindowScorer, type WindowScorer } from './window-scorer';
+import { windowScores } from './window-scores';
 
 /** Enough for fifty streams whose windows share eight of nine frames, and for a long recording's. */
 const cachedFrames = 512;
@@ -49,29 +47,9 @@ async function main(): Promise<void> {
   if (isCancelled()) return;
   const members = await loadMembers({ folder, manifest });
   const own = (scorer = createWindowScorer(members, engine, { cachedFrames }));
-  const classes = manifest.classes.length;
-  const judge = (rows: WindowLogits): ReturnType<ReturnType<Predict>> => {
-    const evidence = rows.map((ofWindow) => evidenceOf(ofWindow, classes));
-    const tags = rows.map((ofWindow) => tagProbabilities(ofWindow, classes));
-    if (isMultiLabel(manifest)) {
-      const probabilities = rows.map(independentProbabilities);
-      return { probabilities, tags: probabilities };
-    }
-    return {
-      probabilities: rows.map((ofWindow) =>
-        meanProbabilities(
-          ofWindow.map((row) => classLogits(row, classes)),
-          manifest.calibration?.temperature,
-        ),
-      ),
-      ...(evidence.every((value) => value !== undefined) ? { evidence } : {}),
-      ...(tags.every((value) => value !== undefined) ? { tags } : {}),
-    };
-  };
-
   const begin: Predict = (windows) => {
     const read = own.begin(windows);
-    return () => judge(read());
+    return () => windowScores(read(), manifest);
   };
 
   // The first batch of a size pays for planning and memory; a caller should not.
