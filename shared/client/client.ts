@@ -13,6 +13,8 @@ export interface ClassifyOptions {
   readonly tags?: number | undefined;
   /** Whether to name each sound with its onset and offset. */
   readonly events?: boolean;
+  /** With `events`, by class: the score at which a sound of it starts. */
+  readonly thresholds?: Readonly<Record<string, number>> | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -37,12 +39,13 @@ export interface EarshotClient {
 /** Everything the service does, typed; runs in a browser and in Node. */
 export function createClient(options: ClientOptions): EarshotClient {
   return {
-    async classify(recording, { topK, hopSeconds, tags, events, signal } = {}) {
+    async classify(recording, { topK, hopSeconds, tags, events, thresholds, signal } = {}) {
       const query = new URLSearchParams();
       if (topK !== undefined) query.set('topK', String(topK));
       if (hopSeconds !== undefined) query.set('hopSeconds', String(hopSeconds));
       if (tags !== undefined) query.set('tags', String(tags));
       if (events !== undefined) query.set('events', String(events));
+      if (thresholds !== undefined) query.set('thresholds', JSON.stringify(thresholds));
       return (await ask(options, `classify?${query.toString()}`, {
         method: 'POST',
         body: recording,

@@ -47,7 +47,7 @@ export function assertThresholdsFit({ thresholds = {} }: EventRule, { classes }:
   if (missing.length === 0) return;
   throw new AppError(
     'malformed-request',
-    `events.thresholds: the model has no class ${missing.slice(0, 5).join(', ')}; its classes are ${classes.slice(0, 20).join(', ')}${classes.length > 20 ? ' …' : ''}.`,
+    `thresholds of events: the model has no class ${missing.slice(0, 5).join(', ')}; its classes are ${classes.slice(0, 20).join(', ')}${classes.length > 20 ? ' …' : ''}.`,
   );
 }
 

@@ -10,6 +10,7 @@ import {
 import { ServiceProcess } from '../support/service-process';
 import { joinToWav, samplePath } from '../support/sound-files';
 import { provideTestKernels } from '../support/test-engine';
+import { createClient } from '../../shared/client/client';
 import { StreamClient } from '../support/stream-client';
 
 let folder: string;
@@ -145,4 +146,18 @@ describe('the events of a recording', () => {
     const silent = await upload(Buffer.concat([wavHead(quiet.length), quiet]), 'events=true');
     expect(silent.events).toEqual([]);
   });
+
+  it('start at the thresholds that are sent, as those of a stream do', async () => {
+    const client = createClient({ baseUrl: url });
+    const samples = wav.subarray(wavHeadBytes);
+    for (const [dog, isHeard] of [
+      [0.6, true],
+      [1, false],
+    ] as const) {
+      const events = { thresholds: { dog } };
+      const answer = await client.classify(new Uint8Array(wav), { events: true, ...events });
+      expect(answer.events!.some(({ label }) => label === 'dog')).toBe(isHeard);
+      expect(answer.events).toEqual(await stream(samples, { sampleRate, events }));
+    }
+  }, 60_000);
 });

@@ -28,6 +28,13 @@ export const classifyQuerySchema = z.strictObject({
       'Whether to name each sound with its onset and offset, as a stream does (a window every `hopSeconds`): ' +
         'of a clip of 5 s that takes nine windows instead of one',
     ),
+  thresholds: z
+    .string()
+    .max(65_536)
+    .optional()
+    .describe(
+      'With `events=true`, by class, the score at which a sound of it starts, as `events.thresholds` of a stream’s `start`: JSON, as `{"dog": 0.7}`',
+    ),
   format: z
     .enum(['full', 'hf'])
     .default('full')

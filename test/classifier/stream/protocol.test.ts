@@ -378,7 +378,7 @@ describe('how a stream is refused or ends, by close code', () => {
   });
 
   it.each<[string, object, RegExp]>([
-    ['a class that the model does not have', { cow: 0.5 }, /events\.thresholds: .*no class cow; .*dog/],
+    ['a class that the model does not have', { cow: 0.5 }, /thresholds of events: .*no class cow; .*dog/],
     ['a threshold beyond 1', { dog: 2 }, /events\.thresholds\.dog/],
     ['too many', Object.fromEntries(Array.from({ length: 1001 }, (_, n) => [n, 0.5])), /at most 1000/],
   ])('thresholds of %s: 1007', async (_, thresholds, message) => {

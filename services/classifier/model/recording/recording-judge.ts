@@ -5,7 +5,7 @@ import type { Classification, RecordingEvent } from '../../../../shared/contract
 import { windowFormat } from '../../../../shared/contracts/members';
 import type { EventRule } from '../../../../shared/contracts/stream';
 import type { EventChange, EventDetector } from '../../../../shared/decision/event-detector';
-import { detectorFor, scoresForEvents } from '../../../../shared/decision/event-scores';
+import { assertThresholdsFit, detectorFor, scoresForEvents } from '../../../../shared/decision/event-scores';
 import {
   verdictOfWindows,
   verdictOptions,
@@ -87,7 +87,10 @@ export class RecordingJudge {
   readonly #batchMs = new Map<number, number>();
   #queueMs = 0;
 
-  /** @param samples at the model's rate; not to be changed while it judges */
+  /**
+   * @param samples at the model's rate; not to be changed while it judges
+   * @throws AppError malformed-request for thresholds of classes that the model does not have
+   */
   constructor(samples: Float32Array, deps: RecordingJudgeDeps, options: RecordingJudgeOptions) {
     const { manifest } = deps.model;
     const { sampleRate, windowSeconds } = windowFormat(manifest);
@@ -100,6 +103,7 @@ export class RecordingJudge {
       hopSeconds,
       eventHopSeconds: events && Math.min(events.hopSeconds, windowSeconds),
     });
+    if (events !== undefined) assertThresholdsFit(events.rule, manifest);
     this.#detector = events && detectorFor(events.rule, manifest);
   }
 

@@ -4,7 +4,8 @@ import {
   recordingEventSchema,
   windowResultSchema,
 } from '../../../../../shared/contracts/classification';
-import { startMessageSchema } from '../../../../../shared/contracts/stream';
+import { eventRuleSchema, startMessageSchema, type EventRule } from '../../../../../shared/contracts/stream';
+import { AppError } from '../../../../../shared/errors/app-error';
 import type { EventSettings } from '../../../model/recording/recording-judge';
 import { readUpload } from '../../body/upload';
 import { classifyQuerySchema } from '../../classify-query';
@@ -55,9 +56,12 @@ export const classifyRoute = operation({
       const { req, res, query } = call;
       const { requestId } = contextOf(res);
       const type = negotiateAnswer(req);
-      const { format, events: wanted, ...options } = query;
+      const { format, events: wanted, thresholds, ...options } = query;
       const isEventful = wanted === 'true' && format === 'full';
-      const events = isEventful ? eventSettings(options.hopSeconds) : undefined;
+      if (thresholds !== undefined && !isEventful) {
+        throw new AppError('malformed-request', 'thresholds are those of events: add events=true.');
+      }
+      const events = isEventful ? eventSettings(thresholds, options.hopSeconds) : undefined;
       await answerRecording(deps, call, {
         read: (reading) => readUpload(req, reading),
         judge: ({ bytes, topK = options.topK }, account) =>
@@ -73,6 +77,21 @@ export const classifyRoute = operation({
 /** What a stream has that says nothing else: the events of a recording are those of such a stream. */
 const streamDefaults = startMessageSchema.parse({ type: 'start', encoding: 'container' });
 
-function eventSettings(hopSeconds = streamDefaults.hopSeconds): EventSettings {
-  return { rule: streamDefaults.events!, silenceDbfs: streamDefaults.silenceDbfs!, hopSeconds };
+/** @throws AppError malformed-request for thresholds that are not those of a rule, as JSON */
+function eventSettings(
+  thresholds: string | undefined,
+  hopSeconds = streamDefaults.hopSeconds,
+): EventSettings {
+  const { events: rule, silenceDbfs } = streamDefaults;
+  const named = thresholds === undefined ? rule! : { ...rule!, thresholds: parseThresholds(thresholds) };
+  return { rule: named, silenceDbfs: silenceDbfs!, hopSeconds };
+}
+
+function parseThresholds(text: string): NonNullable<EventRule['thresholds']> {
+  const expected = 'expected a JSON object of scores from 0 to 1, as {"dog": 0.7}';
+  try {
+    return eventRuleSchema.shape.thresholds.unwrap().parse(JSON.parse(text));
+  } catch (cause) {
+    throw new AppError('malformed-request', `thresholds: ${expected}.`, { cause });
+  }
 }
