@@ -10,7 +10,7 @@ export interface ReportedEvent {
 }
 
 /** A labelled event and the report that found it. */
-export interface Outcome {
+interface Outcome {
   readonly event: LabelledEvent;
   /** Undefined: missed. */
   readonly report: ReportedEvent | undefined;
