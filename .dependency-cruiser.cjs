@@ -2,7 +2,7 @@
 const pureFolders = '^shared/(errors|contracts|batching|metrics|decision|encoder)/';
 // The trainer's rooms: each imports those before it, and none of them the files beside them.
 const trainerRooms = [
-  ...['options', 'data', 'runs', 'optimise', 'outliers', 'recipes', 'rejection', 'report'],
+  ...['options', 'data', 'runs', 'optimise', 'outliers', 'recipes', 'report'],
   ...['evaluate', 'context', 'heads', 'tags', 'distil', 'train', 'reproduce', 'jobs'],
 ];
 

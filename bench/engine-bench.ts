@@ -1,20 +1,17 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import type { Architecture, NetworkConfig } from '../shared/contracts/architecture';
-import { encoderFrontEnd, melFrontEnd, reportFrontEnd } from '../shared/contracts/front-end';
+import { encoderFrontEnd, reportFrontEnd, smallFrontEnd } from '../shared/contracts/front-end';
 import type { Composition, FrontEnds } from '../shared/contracts/members';
 import type { KernelsWish } from '../shared/environment';
 import { isNative } from '../shared/compute/kernels/is-native';
-import { mel } from '../services/trainer/recipes/mel';
 import { batchSizes, type EngineRow, type RowSubject } from './engine-row';
 
 const served: readonly Composition[] = [
   folds(1, [reportFrontEnd], { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' }),
   folds(1, [reportFrontEnd], { architecture: 'transformer', dropout: 0.1, heads: 4, hidden: 1024 }),
-  folds(1, [melFrontEnd], { architecture: 'mel-small', dropout: 0.3 }),
-  folds(1, [melFrontEnd], { architecture: 'mel', width: 24, dropout: 0.3 }),
-  // The structure of the published `mel` version.
-  folds(4, mel.frontEnds, { architecture: 'mel', width: 12, dropout: 0.3 }),
+  // What serves where the pretrained encoder cannot be had.
+  folds(4, [smallFrontEnd], { architecture: 'small' }),
   // As the version is that serves where the pretrained encoder can be had.
   folds(4, [encoderFrontEnd], { architecture: 'encoder' }),
 ];
@@ -40,7 +37,7 @@ export async function benchEngine(architecture?: Architecture): Promise<void> {
     'its memory',
   ];
   console.log(
-    'Milliseconds a clip, the fastest of at least 3 runs; `mel` with its front end, `encoder` with front end and heads.\n',
+    'Milliseconds a clip, the fastest of at least 3 runs; `small` and `encoder` with front end and heads.\n',
   );
   console.log(`| ${headers.join(' | ')} | 2048³ product |\n|${'---|'.repeat(headers.length + 1)}`);
   for (const subject of served) {

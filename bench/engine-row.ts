@@ -28,7 +28,7 @@ import { frameSamples, inputSamples } from '../shared/compute/network/trunk';
 import { decodeWeights, encodeWeights, type WeightValues } from '../shared/registry/weights-file';
 import { createLearner } from '../services/trainer/optimise/learner';
 import { freshState } from '../services/trainer/optimise/network-state';
-import { planOf, type SteppedRecipe } from '../services/trainer/recipes/recipe';
+import type { SteppedRecipe } from '../services/trainer/recipes/recipe';
 import { recipeFor } from '../services/trainer/recipes/recipes';
 
 /**
@@ -39,7 +39,7 @@ export interface EngineRow {
   readonly engine: string;
   /** Milliseconds a clip, as the other times. */
   readonly frontEndMs: number | undefined;
-  /** Of networks on log-mel and of the encoder's with their front end. */
+  /** Of heads with their encoder and its front end. */
   readonly forwardMs: readonly number[];
   /**
    * Of the pretrained encoder's network without its front end, by batch size; undefined for other
@@ -82,7 +82,7 @@ async function main({ kernels, ...served }: RowSubject): Promise<void> {
   // Training is measured first, while the process holds only the memory of the engine.
   const recipe = recipeFor(config.architecture);
   const trains = recipe.kind === 'stepped' && computes && members.length === 1;
-  const training = trains ? await measureTraining(config, recipe, engine) : undefined;
+  const training = trains ? measureTraining(config, recipe, engine) : undefined;
   const forward = batchSizes.map((size) => forwardMs(served, engine, size));
   const encoderMs = batchSizes.flatMap((size) => encoderNetworkMs(engine, size) ?? []);
   const row: EngineRow = {
@@ -217,11 +217,11 @@ function encoderHopMs(served: Composition, engine: LoadedEngine): number | undef
   return ms;
 }
 
-async function measureTraining(
+function measureTraining(
   config: NetworkConfig,
   recipe: SteppedRecipe,
   engine: LoadedEngine,
-): Promise<{ ms: number; megabytes: number }> {
+): { ms: number; megabytes: number } {
   const [frontEnd] = recipe.frontEnds;
   const network = createNetwork(config, classes);
   const clips = Array.from({ length: trainingBatch }, (_, index) => ({
@@ -231,10 +231,9 @@ async function measureTraining(
     label: index % classes,
     samples: noise(windowSamples(frontEnd)),
   }));
-  const plan = planOf(recipe, { seed: 1, frontEnd, classes, clips });
-  const [batch] = await plan.batches(1);
-  const start = freshState(network, 1, plan.optimiser.averageDecay > 0);
-  const learner = createLearner(network, start, plan.optimiser, engine);
+  const { hyperparameters } = recipe;
+  const [batch] = recipe.plan({ hyperparameters, seed: 1, frontEnd, classes, clips }).batches(1);
+  const learner = createLearner(network, freshState(network, 1), engine);
   const before = process.memoryUsage.rss();
   let step = 0;
   const ms = timed(() => learner.step(batch!, 0.001, step++)) / trainingBatch;

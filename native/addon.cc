@@ -10,10 +10,9 @@
 
 #include "audio_encoder_object.h"
 #include "cnn.h"
-#include "ensemble_object.h"
-#include "mel.h"
 #include "network_object.h"
 #include "resample_object.h"
+#include "small_net.h"
 #include "transformer.h"
 
 namespace earshot {
@@ -28,7 +27,7 @@ constexpr int kMaxHidden = 8192;
 
 // The constructors of the addon's classes, for one JavaScript thread.
 struct ThreadData {
-  Napi::FunctionReference network, ensemble, resampler, audio_encoder;
+  Napi::FunctionReference network, resampler, audio_encoder;
 };
 
 const Kernels& read_kernels(const Napi::Object& options) {
@@ -91,7 +90,7 @@ Napi::Value create(Napi::Env env, const Kernels& kernels, Arguments&&... argumen
     return NetworkObject::create(constructor, std::make_unique<Made>(kernels, std::forward<Arguments>(arguments)...),
                                  kernels);
   } catch (const std::bad_alloc&) {
-    throw Napi::RangeError::New(env, "There common not enough memory.");
+    throw Napi::RangeError::New(env, "There is not enough memory.");
   }
 }
 
@@ -111,35 +110,19 @@ Napi::Value create_transformer(const Napi::CallbackInfo& info) {
   return create<Transformer>(info.Env(), common.kernels, common.threads, read_samples(options), common.classes, common.rate, heads, hidden);
 }
 
-MelSize read_size(const Napi::Object& options, int classes) {
-  const int width = read_count(options.Get("width"), "width", 4, 256);
-  const int head = read_count(options.Get("head"), "head", kChannelStep, 4096);
-  if (width % (kChannelStep / 4) != 0) refuse_value(options.Env(), "width: expected a multiple of 4");
-  if (head % kChannelStep != 0) refuse_value(options.Env(), "head: expected a multiple of 16");
-  return {width, head, classes};
-}
-
-Napi::Value create_mel(const Napi::CallbackInfo& info) {
-  const Napi::Object options = read_options(info);
-  const CommonOptions common = read_common(options);
-  const MelSize size = read_size(options, common.classes);
-  const MelOptimiser optimiser{read_share(options, "beta2"), read_share(options, "weightDecay"),
-                               read_share(options, "averageDecay")};
-  const int taught = options.Has("taught") ? read_count(options.Get("taught"), "taught", 0, common.classes - 1) : 0;
-  return create<Mel>(info.Env(), common.kernels, common.threads, size, common.rate, optimiser, taught);
-}
-
-Napi::Value create_mel_ensemble(const Napi::CallbackInfo& info) {
+Napi::Value create_small_net(const Napi::CallbackInfo& info) {
   const Napi::Object options = read_options(info);
   const Kernels& kernels = read_kernels(options);
   const int threads = read_count(options.Get("threads"), "threads", 1, 256);
-  const MelSize size = read_size(options, read_count(options.Get("classes"), "classes", 1, 1000));
-  const int members = read_count(options.Get("members"), "members", 1, 64);
-  return guarded(info.Env(), [&] {
-    auto ensemble = std::make_unique<MelEnsemble>(kernels, threads, size, members, read_log_mel(options));
-    const Napi::FunctionReference& constructor = info.Env().GetInstanceData<ThreadData>()->ensemble;
-    return EnsembleObject::create(constructor, std::move(ensemble), kernels);
-  });
+  const int width = read_count(options.Get("width"), "width", 4, 256);
+  const int head = read_count(options.Get("head"), "head", kChannelStep, 4096);
+  const int outputs = read_count(options.Get("outputs"), "outputs", 2, 4096);
+  const int features = read_count(options.Get("features"), "features", 1, outputs - 1);
+  if (width % (kChannelStep / 4) != 0) refuse_value(info.Env(), "width: expected a multiple of 4");
+  if (head % kChannelStep != 0) refuse_value(info.Env(), "head: expected a multiple of 16");
+  const SmallOptimiser optimiser{read_share(options, "beta2"), read_share(options, "weightDecay"),
+                                 read_share(options, "averageDecay")};
+  return create<SmallNet>(info.Env(), kernels, threads, SmallSize{width, head, outputs}, optimiser, features);
 }
 
 Napi::Value create_audio_encoder(const Napi::CallbackInfo& info) {
@@ -185,16 +168,14 @@ Napi::Value release_memory(const Napi::CallbackInfo& info) {
 void leave_process(const Napi::CallbackInfo& info) { std::_Exit(read_count(info[0], "code", 0, 255)); }
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
-  env.SetInstanceData(new ThreadData{NetworkObject::define(env), EnsembleObject::define(env), ResampleObject::define(env),
-                                     AudioEncoderObject::define(env)});
+  env.SetInstanceData(new ThreadData{NetworkObject::define(env), ResampleObject::define(env), AudioEncoderObject::define(env)});
   exports.Set("instructionSets", Napi::Function::New(env, instruction_sets, "instructionSets"));
   exports.Set("releaseMemory", Napi::Function::New(env, release_memory, "releaseMemory"));
   exports.Set("leaveProcess", Napi::Function::New(env, leave_process, "leaveProcess"));
   exports.Set("createAudioEncoder", Napi::Function::New(env, create_audio_encoder, "createAudioEncoder"));
   exports.Set("createCnn", Napi::Function::New(env, create_cnn, "createCnn"));
-  exports.Set("createMel", Napi::Function::New(env, create_mel, "createMel"));
-  exports.Set("createMelEnsemble", Napi::Function::New(env, create_mel_ensemble, "createMelEnsemble"));
   exports.Set("createResampler", Napi::Function::New(env, create_resampler, "createResampler"));
+  exports.Set("createSmallNet", Napi::Function::New(env, create_small_net, "createSmallNet"));
   exports.Set("createTransformer", Napi::Function::New(env, create_transformer, "createTransformer"));
   return exports;
 }

@@ -58,8 +58,8 @@ AudioEncoder::AudioEncoder(const Kernels& kernels, int threads, std::unique_ptr<
     band_count_.push_back(count);
     bins = std::max(bins, first + count);
   }
-  twiddles_ = transform_twiddles<float>(kTransform);
-  turns_ = transform_turns<float>(kTransform, bins);
+  twiddles_ = transform_twiddles(kTransform);
+  turns_ = transform_turns(kTransform, bins);
   order_ = transform_order(kTransform);
   mel_ = {kTransform,    bins,          kHeard,        kStart,
           window_.data(), twiddles_.data(), order_.data(), turns_.data(),

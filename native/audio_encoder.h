@@ -6,10 +6,10 @@
 
 #include "aligned.h"
 #include "kernels.h"
-#include "log_mel.h"
 #include "picture_cache.h"
 #include "picture_network.h"
 #include "thread_pool.h"
+#include "window.h"
 
 namespace earshot {
 

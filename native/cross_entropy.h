@@ -30,18 +30,4 @@ inline StepResult cross_entropy(const float* logits, int classes, int label, dou
   return {softmax.loss(label), softmax.highest - logits == label};
 }
 
-// The same for a target probability of each class. `correct` compares with the class of highest target.
-inline StepResult cross_entropy(const float* logits, int classes, const float* targets, double weight, float* d_logits) {
-  const Softmax softmax(logits, classes);
-  double total = 0, loss = 0;
-  for (int c = 0; c < classes; c++) {
-    total += targets[c];
-    loss += targets[c] * softmax.loss(c);
-  }
-  for (int c = 0; c < classes; c++) {
-    d_logits[c] = static_cast<float>((softmax.probability(c) * total - targets[c]) * weight);
-  }
-  return {loss, softmax.highest - logits == std::max_element(targets, targets + classes) - targets};
-}
-
 }  // namespace earshot

@@ -1,9 +1,8 @@
 // The loss of a network that learns to give the outputs of a larger one (Hinton et al. 2015).
 #pragma once
 
+#include <algorithm>
 #include <cmath>
-
-#include "network.h"
 
 namespace earshot {
 
@@ -14,8 +13,8 @@ constexpr double kTagWeight = 20;
 // binary cross-entropy of the others, which are logits, against target probabilities.
 // @param targets [outputs]: features, then probabilities
 // @param d_outputs [outputs], receives the gradient times `weight`
-inline StepResult distillation(const float* outputs, int count, int features, const float* targets, double weight,
-                               float* d_outputs) {
+inline double distillation(const float* outputs, int count, int features, const float* targets, double weight,
+                           float* d_outputs) {
   double squares = 0, entropy = 0;
   for (int f = 0; f < features; f++) {
     const double error = static_cast<double>(outputs[f]) - targets[f];
@@ -29,7 +28,7 @@ inline StepResult distillation(const float* outputs, int count, int features, co
     const double probability = logit < 0 ? exponential / (1 + exponential) : 1 / (1 + exponential);
     d_outputs[t] = static_cast<float>(kTagWeight * (probability - targets[t]) * weight / tags);
   }
-  return {squares / features + kTagWeight * entropy / tags, 0};
+  return squares / features + kTagWeight * entropy / tags;
 }
 
 }  // namespace earshot

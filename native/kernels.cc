@@ -6,21 +6,20 @@
 
 namespace earshot {
 
-#define EARSHOT_DECLARE(isa)                      \
-  namespace isa {                                 \
-  extern const int lanes;                         \
-  extern const TrunkKernels trunk_kernels;        \
-  extern const DenseKernels dense_kernels;        \
-  extern const EncoderKernels encoder_kernels;    \
-  extern const MapKernels map_kernels;            \
-  extern const FrontEndKernels front_end_kernels; \
-  extern const ResampleKernels resample_kernels;  \
-  extern const PictureKernels picture_kernels;    \
+#define EARSHOT_DECLARE(isa)                     \
+  namespace isa {                                \
+  extern const int lanes;                        \
+  extern const TrunkKernels trunk_kernels;       \
+  extern const DenseKernels dense_kernels;       \
+  extern const EncoderKernels encoder_kernels;   \
+  extern const MapKernels map_kernels;           \
+  extern const ResampleKernels resample_kernels; \
+  extern const PictureKernels picture_kernels;   \
   }
 #define EARSHOT_TABLE(isa)                                                                                \
   Kernels {                                                                                               \
     #isa, isa::lanes, &isa::trunk_kernels, &isa::dense_kernels, &isa::encoder_kernels, &isa::map_kernels, \
-        &isa::front_end_kernels, &isa::resample_kernels, &isa::picture_kernels                                                 \
+        &isa::resample_kernels, &isa::picture_kernels                                                     \
   }
 
 #if defined(__x86_64__)

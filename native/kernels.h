@@ -6,7 +6,6 @@
 
 #include "dense_kernels.h"
 #include "encoder_kernels.h"
-#include "front_end_kernels.h"
 #include "map_kernels.h"
 #include "picture_kernels.h"
 #include "resample_kernels.h"
@@ -22,7 +21,6 @@ struct Kernels {
   const DenseKernels* dense;
   const EncoderKernels* encoder;
   const MapKernels* maps;
-  const FrontEndKernels* front_end;
   const ResampleKernels* resample;
   const PictureKernels* pictures;
 };

@@ -1,5 +1,5 @@
-// Kernels for the two-dimensional convolutions and batch norms of `mel`, as a table for each instruction
-// set. A map is [row][column][channel]; its channels are padded with zeros to a multiple of
+// Kernels for the two-dimensional convolutions and batch norms of the small encoder's network, as a
+// table for each instruction set. A map is [row][column][channel]; its channels are padded with zeros to a multiple of
 // kChannelStep. All strides are in floats. Memory needs no alignment beyond that of floats.
 #pragma once
 

@@ -10,8 +10,8 @@
 namespace earshot {
 
 struct StepResult {
-  double loss;  // cross-entropy summed over the clips, before the step
-  int correct;  // number of clips whose highest logit is that of their label
+  double loss;  // summed over the clips, before the step
+  int correct;  // number of clips whose highest logit is that of their label; 0 where there are no labels
 };
 
 // A batch in training. `masks` holds Network::mask_words words for each clip: the clip's index in its
@@ -19,8 +19,8 @@ struct StepResult {
 struct Batch {
   const float* features;  // [clips][inputs]
   int inputs;
-  const int32_t* labels;
-  const float* targets;  // [clips][classes], target probabilities; null: the labels are used
+  const int32_t* labels;  // null for a network that another one teaches
+  const float* targets;   // [clips][classes], the teacher's outputs; else null
   int clips;
   const uint32_t* masks;
 };
@@ -45,18 +45,17 @@ class Network {
 
   // Whether clips may have this number of inputs.
   virtual bool accepts(size_t length) const { return length == static_cast<size_t>(inputs); }
-  // Whether training takes `targets` and keeps `averages`.
-  virtual bool mixes() const { return false; }
-  // Number of the first targets of a clip that may be any numbers; the others are shares from 0 to 1.
-  virtual int free_targets() const { return 0; }
+  // Of a network that another one teaches, and that keeps `averages`: how many of the first outputs learn
+  // features, which may be any numbers; the others learn probabilities. 0: the network learns from labels.
+  virtual int taught_features() const { return 0; }
 
   // Called after `values` or `averages` changed from outside.
   virtual void weights_changed() = 0;
   // Computes logits. @param features [clips][length]  @param logits [clips][classes], overwritten
   virtual void infer(const float* features, int clips, int length, float* logits) = 0;
-  // Takes one step of Adam on the mean cross-entropy; `step` is 1 for the first step.
+  // Takes one step of the optimiser on the mean loss; `step` is 1 for the first step.
   virtual StepResult step(const Batch& batch, double learning_rate, double step) = 0;
-  // Computes the gradients of the mean cross-entropy, laid out as `values`. The weights do not change.
+  // Computes the gradients of the mean loss, laid out as `values`. The weights do not change.
   virtual StepResult gradients(const Batch& batch, float* gradients) = 0;
 };
 

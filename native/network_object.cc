@@ -92,7 +92,7 @@ Napi::Value NetworkObject::set_moments(const Napi::CallbackInfo& info) {
 
 Napi::Value NetworkObject::set_averages(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    if (!this->network(info.Env())->mixes()) refuse_type(info.Env(), "averages", "none: this network keeps none");
+    if (this->network(info.Env())->taught_features() == 0) refuse_type(info.Env(), "averages", "none: this network keeps none");
     AlignedArray<float> averages = read_tensors(info[0], "averages", this->network(info.Env())->sizes);
     const std::shared_ptr<Network> network = this->network(info.Env());
     network->averages = std::move(averages);
@@ -150,41 +150,51 @@ const float* NetworkObject::read_features(const Napi::Value& value, const Networ
   return features;
 }
 
-const float* NetworkObject::read_targets(const Napi::Value& value, const Network& network, size_t clips) const {
-  if (value.IsUndefined()) return nullptr;
-  if (!network.mixes()) refuse_type(value.Env(), "targets", "none: this network learns from labels");
-  const size_t length = clips * static_cast<size_t>(network.classes);
-  const float* targets = read_array<float>(value, "targets", length);
-  for (size_t i = 0; i < length; i++) {
-    const bool is_free = i % static_cast<size_t>(network.classes) < static_cast<size_t>(network.free_targets());
-    if (is_free && !std::isfinite(targets[i])) refuse_value(value.Env(), "targets: the value at " + std::to_string(i) + " is not finite");
-    if (!is_free && !(targets[i] >= 0 && targets[i] <= 1)) {
-      refuse_value(value.Env(), "targets: the value at " + std::to_string(i) + " is not a share from 0 to 1");
-    }
-  }
-  return targets;
-}
-
-// Reads the arguments features, labels and masks. The number of labels is the number of clips.
-Batch NetworkObject::read_batch(const Napi::CallbackInfo& info, const Network& network,
-                                const Napi::Value& targets) const {
-  const Napi::Env env = info.Env();
-  if (!info[1].IsTypedArray()) refuse_type(env, "labels", "an Int32Array");
-  const size_t clips = info[1].As<Napi::TypedArray>().ElementLength();
+// Reads what clips are compared with: labels, or of a network that another one teaches that one's outputs.
+void NetworkObject::read_truth(const Napi::Value& value, const Network& network, Batch& batch) const {
+  const Napi::Env env = value.Env();
+  const bool is_taught = network.taught_features() > 0;
+  const std::string name = is_taught ? "targets" : "labels";
+  if (!value.IsTypedArray()) refuse_type(env, name, is_taught ? "a Float32Array" : "an Int32Array");
+  const size_t classes = static_cast<size_t>(network.classes);
+  const size_t length = value.As<Napi::TypedArray>().ElementLength();
+  const size_t clips = is_taught ? length / classes : length;
   if (clips < 1 || clips > kMaxClips) {
-    refuse_value(env, "labels: expected 1 to " + std::to_string(kMaxClips) + " of them, got " + std::to_string(clips));
+    refuse_value(env, name + ": expected those of 1 to " + std::to_string(kMaxClips) + " clips, got " + std::to_string(clips));
   }
-  Batch batch{};
   batch.clips = static_cast<int>(clips);
-  batch.labels = read_array<int32_t>(info[1], "labels", clips);
+  if (is_taught) {
+    batch.targets = read_array<float>(value, name, clips * classes);
+    check_targets(env, network, batch.targets, length);
+    return;
+  }
+  batch.labels = read_array<int32_t>(value, name, clips);
   for (size_t clip = 0; clip < clips; clip++) {
     if (batch.labels[clip] < 0 || batch.labels[clip] >= network.classes) {
       refuse_value(env, "labels: " + std::to_string(batch.labels[clip]) + " is not one of " +
                             std::to_string(network.classes) + " classes");
     }
   }
-  batch.masks = read_array<uint32_t>(info[2], "masks", clips * static_cast<size_t>(network.mask_words));
-  batch.targets = read_targets(targets, network, clips);
+}
+
+void NetworkObject::check_targets(Napi::Env env, const Network& network, const float* targets, size_t length) {
+  const size_t classes = static_cast<size_t>(network.classes), features = static_cast<size_t>(network.taught_features());
+  const std::string name = "targets: the value at ";
+  for (size_t i = 0; i < length; i++) {
+    if (!std::isfinite(targets[i])) refuse_value(env, name + std::to_string(i) + " is not finite");
+    if (i % classes >= features && !(targets[i] >= 0 && targets[i] <= 1)) {
+      refuse_value(env, name + std::to_string(i) + " is not a probability");
+    }
+  }
+}
+
+// Reads the arguments features, labels or targets, and masks. Those in the middle tell the number of
+// clips.
+Batch NetworkObject::read_batch(const Napi::CallbackInfo& info, const Network& network) const {
+  Batch batch{};
+  read_truth(info[1], network, batch);
+  const size_t words = static_cast<size_t>(batch.clips) * static_cast<size_t>(network.mask_words);
+  batch.masks = read_array<uint32_t>(info[2], "masks", words);
   batch.features = read_features(info[0], network, batch.clips, batch.inputs);
   return batch;
 }
@@ -214,7 +224,7 @@ Napi::Value NetworkObject::step(const Napi::CallbackInfo& info) {
     const double learning_rate = read_number(info[3], "learningRate");
     if (!(learning_rate > 0 && learning_rate < 1e6)) refuse_value(info.Env(), "learningRate: expected more than 0");
     const int number = read_count(info[4], "step", 1, 2'000'000'000);
-    return write_result(info.Env(), network->step(read_batch(info, *network, info[5]), learning_rate, number));
+    return write_result(info.Env(), network->step(read_batch(info, *network), learning_rate, number));
   });
 }
 
@@ -222,7 +232,7 @@ Napi::Value NetworkObject::gradients(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const std::shared_ptr<Network> network = this->network(info.Env());
     AlignedArray<float> gradients(network->total());
-    const StepResult result = network->gradients(read_batch(info, *network, info[3]), gradients.data());
+    const StepResult result = network->gradients(read_batch(info, *network), gradients.data());
     Napi::Object object = write_result(info.Env(), result);
     object.Set("gradients", write_tensors(info.Env(), *network, gradients.data()));
     return object;

@@ -34,9 +34,9 @@ class NetworkObject : public Napi::ObjectWrap<NetworkObject> {
   // Shared pointers, because a getter of the caller may dispose of the network during a call.
   std::shared_ptr<Network> network(Napi::Env env) const;
   std::shared_ptr<Network> training_network(Napi::Env env) const;
-  // @param targets the argument that may hold them
-  Batch read_batch(const Napi::CallbackInfo& info, const Network& network, const Napi::Value& targets) const;
-  const float* read_targets(const Napi::Value& value, const Network& network, size_t clips) const;
+  Batch read_batch(const Napi::CallbackInfo& info, const Network& network) const;
+  void read_truth(const Napi::Value& value, const Network& network, Batch& batch) const;
+  static void check_targets(Napi::Env env, const Network& network, const float* targets, size_t length);
   // @param length receives the number of inputs of each clip
   const float* read_features(const Napi::Value& value, const Network& network, int clips, int& length) const;
   static Napi::Value write_tensors(Napi::Env env, const Network& network, const float* values);

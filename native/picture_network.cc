@@ -1,7 +1,6 @@
 #include "picture_network.h"
 
-
-#include "mel_inference.h"
+#include "small_net_inference.h"
 
 namespace earshot {
 
@@ -25,8 +24,8 @@ class MobilePictures final : public PictureNetwork {
   std::vector<MobileNet::Scratch> scratches_;  // by worker
 };
 
-constexpr MelSize kSmallSize{32, 160, kEncoderOutputs};
-static_assert(kEncoderBands == 2 * kMelBins);
+constexpr SmallSize kSmallSize{32, 160, kEncoderOutputs};
+static_assert(kEncoderBands == 2 * kSmallBands);
 
 class SmallPictures final : public PictureNetwork {
  public:
@@ -34,31 +33,31 @@ class SmallPictures final : public PictureNetwork {
       : kernels_(*kernels.maps), parameters_(kSmallSize), weights_(kSmallSize, parameters_), rooms_(static_cast<size_t>(threads)) {}
 
   const std::vector<size_t>& sizes() const override { return parameters_.sizes; }
-  size_t total() const override { return parameters_.dense_bias + static_cast<size_t>(kSmallSize.classes); }
+  size_t total() const override { return parameters_.dense_bias + static_cast<size_t>(kSmallSize.outputs); }
   void take(const float* values) override { weights_.take(values); }
   void run(const float* picture, int columns, long row, size_t worker, const Runner&, float* outputs) override {
     const int frames = columns / 2;
     Room& room = room_of(rooms_[worker], frames);
     for (int frame = 0; frame < frames; frame++) {
-      float* to = room.crop.data() + static_cast<size_t>(frame) * kMelBins;
-      for (int bin = 0; bin < kMelBins; bin++) {
+      float* to = room.small.data() + static_cast<size_t>(frame) * kSmallBands;
+      for (int bin = 0; bin < kSmallBands; bin++) {
         const float* low = picture + 2 * bin * row + 2 * frame;
         const float* high = low + row;
         to[bin] = (low[0] + low[1] + high[0] + high[1]) * 0.25f;
       }
     }
-    const float* crop = room.crop.data();
-    room.room.judge(weights_, &crop, 1, outputs);
+    const float* small = room.small.data();
+    room.room.judge(weights_, &small, 1, outputs);
   }
 
  private:
   // Memory of one thread for pictures of one length.
   struct Room {
     Room(const MapKernels& kernels, int frames)
-        : plan(kSmallSize, frames), room(kernels, plan, kSmallSize), crop(static_cast<size_t>(frames) * kMelBins) {}
-    const MelPlan plan;
-    MelRoom room;
-    AlignedArray<float> crop;
+        : plan(kSmallSize, frames), room(kernels, plan, kSmallSize), small(static_cast<size_t>(frames) * kSmallBands) {}
+    const SmallPlan plan;
+    SmallRoom room;
+    AlignedArray<float> small;
   };
   struct Rooms {
     std::unique_ptr<Room> usual, other;
@@ -75,8 +74,8 @@ class SmallPictures final : public PictureNetwork {
   }
 
   const MapKernels& kernels_;
-  const MelParameters parameters_;
-  MelWeights weights_;
+  const SmallParameters parameters_;
+  SmallWeights weights_;
   std::vector<Rooms> rooms_;  // by worker
 };
 

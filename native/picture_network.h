@@ -29,7 +29,7 @@ class PictureNetwork {
 // The pretrained encoder's.
 std::unique_ptr<PictureNetwork> create_mobile_pictures(const Kernels& kernels, int threads);
 
-// The small encoder's: the network of mel.h on pictures of half as many bands and frames, each the mean
+// The small encoder's: the network of small_net.h on pictures of half as many bands and frames, each the mean
 // of two by two (shared/encoder/small-picture.ts).
 std::unique_ptr<PictureNetwork> create_small_pictures(const Kernels& kernels, int threads);
 

@@ -29,16 +29,15 @@ inline std::vector<int> transform_order(int size) {
   return order;
 }
 
-// Twiddle factors, pass after pass, [quarter][3 powers][re, im] each. T is float or double; the factors
-// are computed in double precision.
-template <typename T>
-std::vector<T> transform_twiddles(int size) {
-  std::vector<T> twiddles;
+// Twiddle factors, pass after pass, [quarter][3 powers][re, im] each. They are
+// computed in double precision.
+inline std::vector<float> transform_twiddles(int size) {
+  std::vector<float> twiddles;
   for (int length = size / 2; length >= 4; length /= 4) {
     for (int p = 0; p < length / 4; p++) {
       for (int power = 1; power <= 3; power++) {
-        twiddles.push_back(static_cast<T>(std::cos(-2 * kPi * p * power / length)));
-        twiddles.push_back(static_cast<T>(std::sin(-2 * kPi * p * power / length)));
+        twiddles.push_back(static_cast<float>(std::cos(-2 * kPi * p * power / length)));
+        twiddles.push_back(static_cast<float>(std::sin(-2 * kPi * p * power / length)));
       }
     }
   }
@@ -46,12 +45,11 @@ std::vector<T> transform_twiddles(int size) {
 }
 
 // [bins][2]: cosine and −sine of 2πk / size
-template <typename T>
-std::vector<T> transform_turns(int size, int bins) {
-  std::vector<T> turns;
+inline std::vector<float> transform_turns(int size, int bins) {
+  std::vector<float> turns;
   for (int k = 0; k < bins; k++) {
-    turns.push_back(static_cast<T>(std::cos(2 * kPi * k / size)));
-    turns.push_back(static_cast<T>(-std::sin(2 * kPi * k / size)));
+    turns.push_back(static_cast<float>(std::cos(2 * kPi * k / size)));
+    turns.push_back(static_cast<float>(-std::sin(2 * kPi * k / size)));
   }
   return turns;
 }

@@ -3,7 +3,7 @@
 
 #include "arguments.h"
 #include "kernels.h"
-#include "log_mel.h"
+#include "window.h"
 
 namespace earshot {
 

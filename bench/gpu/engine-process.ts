@@ -59,9 +59,11 @@ async function main({ kind, size, hasEncoder }: EngineOrder): Promise<void> {
 async function report(
   check: CheckRow['check'],
   subject: string,
-  make: () => Promise<CheckRow>,
+  make: () => CheckRow | Promise<CheckRow>,
 ): Promise<void> {
-  const row = await make().catch((error: unknown) => failedRow(check, subject, error));
+  const row = await Promise.resolve()
+    .then(make)
+    .catch((error: unknown) => failedRow(check, subject, error));
   await send({ row });
 }
 

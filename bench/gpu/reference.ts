@@ -8,8 +8,8 @@ import { ownTagsName } from '../../shared/compute/network/head';
 import { cutQuietEnds } from '../../shared/signal/quiet-ends';
 import type { WeightArrays } from '../../shared/compute/network/network';
 import { referenceEncode } from '../../test/support/reference-encoder-network';
-import { referenceMel } from '../../test/support/reference-mel';
 import { referenceLogits } from '../../test/support/reference-network';
+import { referenceSmall } from '../../test/support/reference-small';
 
 /**
  * A front end's inputs in double precision, as far as they are rounded to the networks' input; of an encoder
@@ -30,7 +30,7 @@ export function referenceInputs(
     heard.set(samples);
     const picture = kaldiMel(heard);
     if (frontEnd.encoder.name === 'mn04_as') return referenceEncode(encoderWeights!, picture);
-    return referenceMel(encoderWeights!, [smallPicture(picture)], false)[0]!;
+    return referenceSmall(encoderWeights!, [smallPicture(picture)])[0]!;
   });
 }
 
@@ -41,9 +41,6 @@ export function referenceOutputs(
   inputs: readonly ArrayLike<number>[],
 ): number[][] {
   switch (config.architecture) {
-    case 'mel':
-    case 'mel-small':
-      return referenceMel(weights, inputs, false);
     case 'encoder':
     case 'small':
       return inputs.map((input) => headOutputs(weights, Array.from(input), config.multiLabel === true));

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { fadingChirp } from '../../test/support/native-ensemble';
 import { wavFile } from '../../test/support/wav-file';
 import { closedLoop } from '../http-load';
 import { median, quantile } from '../median';
@@ -29,7 +28,7 @@ export async function serviceRows({ name, env, size }: ServiceSettings): Promise
   const { seconds } = size;
   const service = await startService({ MAX_STREAMS: '1000', STREAM_SHARE_PERCENT: '100', ...env });
   try {
-    const bytes = wavFile([fadingChirp(5 * 44_100, 44_100)], { sampleRate: 44_100, type: 's16' });
+    const bytes = wavFile([chirp(5 * 44_100, 44_100)], { sampleRate: 44_100, type: 's16' });
     const load = { port: service.port, body: { contentType: 'audio/wav', bytes }, varied: true };
     await closedLoop({ ...load, connections: 4, seconds: Math.min(3, seconds) });
     const rows: CheckRow[] = [];
@@ -106,4 +105,12 @@ export async function refusesToStart(): Promise<CheckRow> {
       expected: `ends with ${unavailableCode} and says what it lacks (${signal ?? String(code)})`,
     },
   };
+}
+
+/** A rising tone that fades out. */
+function chirp(length: number, sampleRate: number): Float32Array {
+  return Float32Array.from({ length }, (_, i) => {
+    const seconds = i / sampleRate;
+    return 0.5 * Math.sin(2 * Math.PI * (200 + 900 * seconds) * seconds) * Math.exp(-1.5 * seconds);
+  });
 }

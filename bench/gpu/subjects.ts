@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import type { NetworkConfig } from '../../shared/contracts/architecture';
 import {
   encoderFrontEnd,
-  melFrontEnd,
   reportFrontEnd,
   smallFrontEnd,
   type FrontEnd,
@@ -29,16 +28,17 @@ interface SteppedNetwork {
 
 /** Every architecture that is trained in steps, in the size that the recipes have. */
 export function steppedNetworks({ isBrief }: CheckSize): readonly SteppedNetwork[] {
-  const small = { config: { architecture: 'mel-small', dropout: 0.3 }, frontEnd: melFrontEnd } as const;
-  if (isBrief) return [small];
+  const cnn = {
+    config: { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' },
+    frontEnd: reportFrontEnd,
+  } as const;
+  if (isBrief) return [cnn];
   return [
-    { config: { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' }, frontEnd: reportFrontEnd },
+    cnn,
     {
       config: { architecture: 'transformer', dropout: 0.1, heads: 4, hidden: 1024 },
       frontEnd: reportFrontEnd,
     },
-    small,
-    { config: { architecture: 'mel', width: 24, dropout: 0.3 }, frontEnd: melFrontEnd },
   ];
 }
 

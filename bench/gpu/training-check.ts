@@ -5,7 +5,7 @@ import type { LoadedEngine } from '../../shared/compute/provide/load-engine';
 import { createUniform } from '../../shared/runtime/random';
 import { createLearner } from '../../services/trainer/optimise/learner';
 import { freshState } from '../../services/trainer/optimise/network-state';
-import { planOf, type SteppedRecipe } from '../../services/trainer/recipes/recipe';
+import type { SteppedRecipe } from '../../services/trainer/recipes/recipe';
 import { recipeFor } from '../../services/trainer/recipes/recipes';
 import type { CheckRow } from './check-row';
 
@@ -29,12 +29,12 @@ export interface TrainingLimits {
  * Trains the same network from the same weights, on the same clips and with the same activations
  * dropped, on an engine and on the native kernels.
  */
-export async function trainOnBoth(
+export function trainOnBoth(
   config: NetworkConfig,
   engine: LoadedEngine,
   native: LoadedEngine,
   limits: TrainingLimits,
-): Promise<CheckRow> {
+): CheckRow {
   const recipe = recipeFor(config.architecture) as SteppedRecipe;
   const [frontEnd] = recipe.frontEnds;
   const network = createNetwork(config, classes);
@@ -45,11 +45,11 @@ export async function trainOnBoth(
     label: clip % classes,
     samples: tone(windowSamples(frontEnd), clip),
   }));
-  const plan = planOf(recipe, { seed: 1, frontEnd, classes, clips: sounds });
-  const [batch] = await plan.batches(1);
-  const start = freshState(network, 1, plan.optimiser.averageDecay > 0);
+  const { hyperparameters } = recipe;
+  const [batch] = recipe.plan({ hyperparameters, seed: 1, frontEnd, classes, clips: sounds }).batches(1);
+  const start = freshState(network, 1);
   const [theirs, ours] = [engine, native].map((one) => {
-    const learner = createLearner(network, start, plan.optimiser, one);
+    const learner = createLearner(network, start, one);
     const startedMs = performance.now();
     const losses = Array.from({ length: steps }, (_, step) => learner.step(batch!, learningRate, step).loss);
     const ms = (performance.now() - startedMs) / steps;

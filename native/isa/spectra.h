@@ -1,74 +1,74 @@
 // Spectra of real frames; the frames are in the lanes. The even samples of a frame are the real parts,
 // and the odd samples the imaginary parts, of one complex transform of half the size (radix 4, in place,
-// decimation in frequency). Its outputs are not sorted; `order` says where each one is. T is float or
-// double.
+// decimation in frequency). Its outputs are not sorted; `order` says where each one is.
 #pragma once
 
-#include "wide.h"
+#include "vec.h"
 
 namespace earshot::EARSHOT_ISA {
 
-template <typename T>
-struct LanesOf;
-template <>
-struct LanesOf<float> {
-  typedef Vec Vector;
-  static constexpr int count = kLanes;
-};
-template <>
-struct LanesOf<double> {
-  typedef Wide Vector;
-  static constexpr int count = kWideLanes;
-};
+// Transposes kLanes vectors: exchanges lane j of rows[i] and lane i of rows[j].
+EARSHOT_INLINE void transpose(Vec* rows) {
+#pragma GCC unroll 4
+  for (int step = 1; step < kLanes; step *= 2) {
+    IntVec upper{}, lower{};
+#pragma GCC unroll 16
+    for (int lane = 0; lane < kLanes; lane++) {
+      const bool crosses = (lane & step) != 0;
+      upper[lane] = crosses ? kLanes + lane - step : lane;
+      lower[lane] = crosses ? kLanes + lane : lane + step;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes; i++) {
+      if ((i & step) != 0) continue;
+      const Vec a = rows[i], b = rows[i + step];
+      rows[i] = shuffle(a, b, upper);
+      rows[i + step] = shuffle(a, b, lower);
+    }
+  }
+}
 
-template <typename T>
 struct Complex {
-  typename LanesOf<T>::Vector re, im;
+  Vec re, im;
 };
 
-template <typename T>
-EARSHOT_INLINE Complex<T> get(const T* values, long at) {
-  constexpr int kLength = LanesOf<T>::count;
-  return {load(values + at * 2 * kLength), load(values + at * 2 * kLength + kLength)};
+EARSHOT_INLINE Complex get(const float* values, long at) {
+  return {load(values + at * 2 * kLanes), load(values + at * 2 * kLanes + kLanes)};
 }
 
-template <typename T>
-EARSHOT_INLINE void put(T* values, long at, Complex<T> value) {
-  constexpr int kLength = LanesOf<T>::count;
-  store(values + at * 2 * kLength, value.re);
-  store(values + at * 2 * kLength + kLength, value.im);
+EARSHOT_INLINE void put(float* values, long at, Complex value) {
+  store(values + at * 2 * kLanes, value.re);
+  store(values + at * 2 * kLanes + kLanes, value.im);
 }
 
-template <typename T>
-EARSHOT_INLINE Complex<T> rotated(Complex<T> value, const T* twiddle) {
+EARSHOT_INLINE Complex rotated(Complex value, const float* twiddle) {
   const auto re = splat(twiddle[0]), im = splat(twiddle[1]);
   return {re * value.re - im * value.im, re * value.im + im * value.re};
 }
 
-template <bool kTwiddle, typename T>
-EARSHOT_INLINE void butterfly4(T* values, long at, long quarter, const T* twiddles) {
-  const Complex<T> a = get(values, at), b = get(values, at + quarter);
-  const Complex<T> c = get(values, at + 2 * quarter), d = get(values, at + 3 * quarter);
-  const Complex<T> sum = {a.re + c.re, a.im + c.im}, difference = {a.re - c.re, a.im - c.im};
-  const Complex<T> other = {b.re + d.re, b.im + d.im}, across = {b.re - d.re, b.im - d.im};
+template <bool kTwiddle>
+EARSHOT_INLINE void butterfly4(float* values, long at, long quarter, const float* twiddles) {
+  const Complex a = get(values, at), b = get(values, at + quarter);
+  const Complex c = get(values, at + 2 * quarter), d = get(values, at + 3 * quarter);
+  const Complex sum = {a.re + c.re, a.im + c.im}, difference = {a.re - c.re, a.im - c.im};
+  const Complex other = {b.re + d.re, b.im + d.im}, across = {b.re - d.re, b.im - d.im};
   // a − c ∓ j (b − d)
-  const Complex<T> first = {difference.re + across.im, difference.im - across.re};
-  const Complex<T> second = {sum.re - other.re, sum.im - other.im};
-  const Complex<T> third = {difference.re - across.im, difference.im + across.re};
-  put(values, at, Complex<T>{sum.re + other.re, sum.im + other.im});
+  const Complex first = {difference.re + across.im, difference.im - across.re};
+  const Complex second = {sum.re - other.re, sum.im - other.im};
+  const Complex third = {difference.re - across.im, difference.im + across.re};
+  put(values, at, Complex{sum.re + other.re, sum.im + other.im});
   put(values, at + quarter, kTwiddle ? rotated(first, twiddles) : first);
   put(values, at + 2 * quarter, kTwiddle ? rotated(second, twiddles + 2) : second);
   put(values, at + 3 * quarter, kTwiddle ? rotated(third, twiddles + 4) : third);
 }
 
 // Transforms `length` complex values in place, each as a vector of real and a vector of imaginary parts.
-template <typename T>
-static void transform(T* values, int length, const T* twiddles) {
+static void transform(float* values, int length, const float* twiddles) {
   if (length <= 1) return;
   if (length == 2) {
-    const Complex<T> a = get(values, 0), b = get(values, 1);
-    put(values, 0, Complex<T>{a.re + b.re, a.im + b.im});
-    put(values, 1, Complex<T>{a.re - b.re, a.im - b.im});
+    const Complex a = get(values, 0), b = get(values, 1);
+    put(values, 0, Complex{a.re + b.re, a.im + b.im});
+    put(values, 1, Complex{a.re - b.re, a.im - b.im});
     return;
   }
   const int quarter = length / 4;
@@ -76,7 +76,7 @@ static void transform(T* values, int length, const T* twiddles) {
   for (int p = 1; p < quarter; p++) butterfly4<true>(values, p, quarter, twiddles + 6 * p);
   if (quarter == 1) return;
   for (int part = 0; part < 4; part++) {
-    transform(values + part * quarter * 2 * LanesOf<T>::count, quarter, twiddles + 6 * quarter);
+    transform(values + part * quarter * 2 * kLanes, quarter, twiddles + 6 * quarter);
   }
 }
 
@@ -84,10 +84,9 @@ static void transform(T* values, int length, const T* twiddles) {
 // @param half size / 2
 // @param order [half]: index of each value after the passes
 // @param turns [bins][2]: cosine and −sine of 2πk / size
-template <typename T>
-EARSHOT_INLINE typename LanesOf<T>::Vector power_of(const T* values, int half, const int* order, const T* turns, int k) {
+EARSHOT_INLINE Vec power_of(const float* values, int half, const int* order, const float* turns, int k) {
   const int at = k == half ? 0 : k;
-  const Complex<T> here = get(values, order[at]), there = get(values, order[at == 0 ? 0 : half - at]);
+  const Complex here = get(values, order[at]), there = get(values, order[at == 0 ? 0 : half - at]);
   const auto cosine = splat(turns[2 * k]), sine = splat(turns[2 * k + 1]);
   // Twice the spectra of the even and of the odd samples, from the Hermitian and the anti-Hermitian
   // part.
@@ -95,7 +94,7 @@ EARSHOT_INLINE typename LanesOf<T>::Vector power_of(const T* values, int half, c
   const auto odd_re = here.im + there.im, odd_im = there.re - here.re;
   const auto re = even_re + cosine * odd_re - sine * odd_im;
   const auto im = even_im + cosine * odd_im + sine * odd_re;
-  return (re * re + im * im) * splat(static_cast<T>(0.25));
+  return (re * re + im * im) * splat(0.25f);
 }
 
 }  // namespace earshot::EARSHOT_ISA

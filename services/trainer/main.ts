@@ -27,7 +27,6 @@ import { describeRecipes } from './recipes/recipes';
 import { describeHolding, summarise } from './report/summary';
 import { tagsCommand } from './tags/tags-command';
 import { trainCommand } from './train/train-command';
-import { publishedForm } from './rejection/with-familiarity';
 
 /** sysexits.h: what a shell script can tell apart. */
 const exitCodes = {
@@ -129,12 +128,12 @@ async function summaryOf(
 ): Promise<string> {
   const request = parseSummaryRequest([`${flagOf('architecture')}=${architecture}`, ...options]);
   const { network: config, recipe } = configureRecipe(request);
-  const network = createNetwork(publishedForm(config, recipe), 10);
+  const network = createNetwork(config, 10);
   const { versions } = await openRegistry(modelsFolder).list();
   const manifests = versions.map(({ manifest }) => manifest);
   const held = manifests.filter((manifest) => architectureOf(manifest) === request.architecture);
   return [
-    summarise(network, recipe.frontEnds, request.hyperparameters.batchSize ?? 32),
+    summarise(network, recipe.frontEnds[0], request.hyperparameters.batchSize ?? 32),
     ...held.map((manifest) => `In ${modelsFolder}: ${describeHolding(manifest)}`),
   ].join('\n');
 }

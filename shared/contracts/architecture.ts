@@ -20,24 +20,6 @@ const transformerSchema = z.strictObject({
 });
 
 /**
- * A convolutional network on log-mel crops. `mel` in two widths: 465,218 and 79,862 parameters for ten
- * classes; `mel-small` is the narrow one, alone.
- */
-export const melSchema = z.strictObject({
-  architecture: z.enum(['mel', 'mel-small']),
-  /**
-   * Channels of the first convolutions, which all others follow; absent: 24 of `mel`, 12 of `mel-small`.
-   */
-  width: z.union([z.literal(12), z.literal(24)]).optional(),
-  dropout: probability.default(0.3),
-  /**
-   * One output more than there are classes, fitted when the rest is trained
-   * (shared/decision/familiarity.ts).
-   */
-  familiarity: z.literal(true).optional(),
-});
-
-/**
  * A linear head on an encoder's features (shared/compute/network/head.ts): `encoder` on the large one,
  * which is pretrained elsewhere, `small` on the one that was taught by it. `multiLabel`: no head of its
  * own, but the encoder's: the classes are AudioSet's, several may be heard at once, and their
@@ -51,7 +33,6 @@ const encoderHeadSchema = z.strictObject({
 export const networkConfigSchema = z.discriminatedUnion('architecture', [
   cnnSchema,
   transformerSchema,
-  melSchema,
   encoderHeadSchema,
 ]);
 
@@ -63,7 +44,6 @@ export const architectures: readonly Architecture[] = networkConfigSchema.option
 
 export type CnnConfig = z.infer<typeof cnnSchema>;
 export type TransformerConfig = z.infer<typeof transformerSchema>;
-export type MelConfig = z.infer<typeof melSchema>;
 export type EncoderHeadConfig = z.infer<typeof encoderHeadSchema>;
 export type NetworkConfig = z.infer<typeof networkConfigSchema>;
 export type Architecture = NetworkConfig['architecture'];

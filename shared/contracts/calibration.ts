@@ -9,8 +9,8 @@ export const calibrationSchema = z.strictObject({
   /** Divides the logits. */
   temperature: z.number().positive(),
   /**
-   * A window whose highest probability, times its familiarity where that is judged, is below this is
-   * `unknown`.
+   * A window whose highest probability, times the evidence for its class where that is judged, is below
+   * this is `unknown`.
    */
   unknownBelow: ratio,
   /** Of a multi-label version: the probability from which on each class is heard. */

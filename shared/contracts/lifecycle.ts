@@ -42,7 +42,9 @@ export const goldenSchema = z.strictObject({
       z.strictObject({
         clip: z.string(),
         probabilities: z.array(ratio).min(2),
-        /** Absent: the networks do not judge it, or it was not stored yet. */
+        /** For the most probable class; 1 where the networks do not judge it. Absent: not stored yet. */
+        evidence: ratio.optional(),
+        /** The same, as earlier releases stored it. */
         familiarity: ratio.optional(),
       }),
     )

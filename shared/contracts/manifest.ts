@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { augmentationSchema } from './augmentation';
 import { calibrationSchema } from './calibration';
 import { frontEndsSchema, membersSchema } from './members';
 
@@ -14,25 +13,6 @@ const adamSchema = z.strictObject({
   learningRate: z.number().positive(),
   batchSize: z.int().positive(),
   epochs: z.int().positive(),
-});
-
-/** `mel`'s: the clips come in an endless reshuffled stream, of which an epoch is a number of steps. */
-const adamwSchema = z.strictObject({
-  optimizer: z.literal('adamw'),
-  /** The highest: reached by a linear warm-up, left on a cosine to 0. */
-  learningRate: z.number().positive(),
-  batchSize: z.int().positive(),
-  epochs: z.int().positive(),
-  stepsPerEpoch: z.int().positive(),
-  /** Share of the steps. */
-  warmUp: ratio,
-  /** Decoupled, on kernels alone. */
-  weightDecay: z.number().min(0),
-  /** Of the running mean of the weights, which is the model. */
-  averageDecay: ratio,
-  /** Epochs before this one are not chosen. */
-  selectFromEpoch: z.int().positive(),
-  augmentation: augmentationSchema,
 });
 
 /**
@@ -69,15 +49,12 @@ const thresholdsSchema = z.strictObject({
 
 export const hyperparametersSchema = z.discriminatedUnion('optimizer', [
   adamSchema,
-  adamwSchema,
   lbfgsSchema,
   thresholdsSchema,
 ]);
 export type Hyperparameters = z.infer<typeof hyperparametersSchema>;
-export type AdamHyperparameters = z.infer<typeof adamSchema>;
-export type AdamwHyperparameters = z.infer<typeof adamwSchema>;
 /** Of what is trained step by step. */
-export type SteppedHyperparameters = AdamHyperparameters | AdamwHyperparameters;
+export type SteppedHyperparameters = z.infer<typeof adamSchema>;
 /** Of what is fitted to its optimum. */
 export type FittedHyperparameters = z.infer<typeof lbfgsSchema>;
 export type PenaltyJudge = (typeof penaltyJudges)[number];

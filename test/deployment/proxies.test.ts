@@ -158,7 +158,7 @@ describe('behind a proxy as documented', () => {
 
         it('keeps what is heard to itself, and makes nobody an admin', async () => {
           expect((await ask(proxy, 'GET', 'metrics', {})).status).toBe(404);
-          const job = { body: Buffer.from('{"kind":"train","architecture":"mel-small"}') };
+          const job = { body: Buffer.from('{"kind":"train","architecture":"cnn"}') };
           const own = `${proxiedHost}:${proxy.port}`;
           // Caddy answers to no other name.
           const others =
@@ -251,7 +251,7 @@ describe('connections that rest behind a proxy', () => {
           Array.from({ length: 40 }, async (_, index) => {
             const seen: number[] = [];
             for (let round = 0; round < 3; round++) {
-              const body = Buffer.from('{"kind":"train","architecture":"mel-small"}');
+              const body = Buffer.from('{"kind":"train","architecture":"cnn"}');
               const headers = { 'content-type': 'text/plain' };
               // Asked for and refused: a request that proxies do not dare to repeat.
               seen.push((await ask(proxy, 'POST', 'jobs', { body, headers, agent })).status);

@@ -1,6 +1,6 @@
 import { createEncoder } from '../../shared/compute/inference/encoder';
 import { loadKernels } from '../../shared/compute/kernels/kernels-addon';
-import { encoderNetworks, smallEncoderLayers } from '../../shared/compute/network/encoder-networks';
+import { encoderNetworks, smallEncoderNetwork } from '../../shared/compute/network/encoder-networks';
 import { initialWeights } from '../../shared/compute/network/initial-weights';
 import type { WeightArrays } from '../../shared/compute/network/network';
 import { loadEngine, loadScoringEngine, type LoadedEngine } from '../../shared/compute/provide/load-engine';
@@ -9,14 +9,14 @@ import { smallPicture } from '../../shared/encoder/small-picture';
 import { createUniform } from '../../shared/runtime/random';
 import { expectClose } from '../support/kernel-checks';
 import { kaldiMel } from '../../shared/front-end/kaldi-mel';
-import { referenceMel } from '../support/reference-mel';
+import { referenceSmall } from '../support/reference-small';
 import { chooseTestEngine } from '../support/test-engine';
 
 /** Of a network that has seen something. */
 function seenWeights(): WeightArrays {
   const uniform = createUniform(11);
   return Object.fromEntries(
-    Object.entries(initialWeights(smallEncoderLayers, 3)).map(([name, values]) => [
+    Object.entries(initialWeights(smallEncoderNetwork, 3)).map(([name, values]) => [
       name,
       /variance|scale/.test(name)
         ? values.map(() => 0.5 + uniform())
@@ -49,7 +49,7 @@ function expectedOf(window: Float32Array): number[] {
     const [frame, band] = [2 * Math.floor(i / 64), 2 * (i % 64)];
     return (at(frame, band) + at(frame, band + 1) + at(frame + 1, band) + at(frame + 1, band + 1)) / 4;
   });
-  return referenceMel(values, [small], false)[0]!;
+  return referenceSmall(values, [small])[0]!;
 }
 
 async function engineNamed(name: string): Promise<LoadedEngine | undefined> {

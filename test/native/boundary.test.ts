@@ -1,11 +1,10 @@
 import { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
 import { loadKernels, type KernelsAddon } from '../../shared/compute/kernels/kernels-addon';
-import { addonFrontEnd } from '../../shared/compute/kernels/native-ensemble';
 import { createUniform } from '../../shared/runtime/random';
 import { addonBatch, addonCnn, cnnShapes, cnnWeights, noiseClips, type CnnSize } from '../support/native-cnn';
-import { addonEnsemble, ensembleWeights, smallFrontEnd } from '../support/native-ensemble';
-import { addonMel, addonMelBatch, melBatch, melWeights } from '../support/native-mel';
+import { randomEncoderWeights } from '../support/encoder-weights';
+import { addonLesson, addonSmall, smallLesson, smallWeights } from '../support/native-small';
 import { provideTestKernels } from '../support/test-engine';
 
 const size: CnnSize = { samples: 1000, classes: 3 };
@@ -29,16 +28,21 @@ function looseCnn(): Loose {
   return cnn as unknown as Loose;
 }
 
-function looseMel(): Loose {
-  const values = melWeights('mel-small', 3, 1);
-  const mel = addonMel(addon, 'mel-small', 3, values);
+function looseSmall(): Loose {
+  const values = smallWeights('narrow', 3, 1);
+  const student = addonSmall(addon, 'narrow', 3, values);
   const zeros = Object.values(values).map(({ length }) => new Float32Array(length));
-  mel.setMoments(zeros, zeros);
-  return mel as unknown as Loose;
+  student.setMoments(zeros, zeros);
+  return student as unknown as Loose;
 }
 
-function looseEnsemble(): Loose {
-  return addonEnsemble(addon, {}) as unknown as Loose;
+const encoderTensors = Object.values(randomEncoderWeights(1));
+
+function looseEncoder(): Loose {
+  const network = 'mobile-net';
+  const encoder = addon.createAudioEncoder({ instructionSet: 'baseline', threads: 2, network });
+  encoder.setWeights(encoderTensors);
+  return encoder as unknown as Loose;
 }
 
 const networkMethods = [
@@ -170,100 +174,89 @@ describe('the addon', () => {
     [{ beta2: NaN }, 'beta2'],
     [{ weightDecay: -0.1 }, 'weightDecay'],
     [{ averageDecay: undefined }, 'averageDecay'],
-  ])('refuses to make a mel of %j and names %s', (given, named) => {
-    const figures = { width: 12, head: 64, beta2: 0.99, weightDecay: 0, averageDecay: 0 };
+    [{ outputs: 1 }, 'outputs'],
+    [{ features: 0 }, 'features'],
+    [{ features: 5 }, 'features'],
+  ])('refuses to make a small network of %j and names %s', (given, named) => {
+    const sizes = { width: 12, head: 64, outputs: 5, features: 2 };
+    const figures = { ...sizes, beta2: 0.99, weightDecay: 0, averageDecay: 0 };
     const make = (): unknown =>
-      (addon as unknown as Loose)['createMel']!({ ...options, ...figures, ...given });
+      (addon as unknown as Loose)['createSmallNet']!({ ...options, ...figures, ...given });
     expect(refusal(make)).toContain(named);
   });
 
-  it('refuses crops of no whole frames, too few or too many, shares that are none, and means it does not keep', () => {
-    const mel = looseMel();
-    const { batch, targets } = addonMelBatch(melBatch(2, 16, 3, 1));
-    const [features, labels, masks] = batch;
-    const means = Object.values(melWeights('mel-small', 3, 1));
-    const rest = [0.01, 1] as const;
+  it('refuses pictures of no whole frames, too few or too many, targets that are none, and means it does not keep', () => {
+    const student = looseSmall();
+    const [features, targets, masks] = addonLesson(smallLesson(2, 16, 3, 1));
+    const means = Object.values(smallWeights('narrow', 3, 1));
+    const rest = [masks, 0.01, 1] as const;
     for (const [call, message] of [
-      [() => mel['logits']!(features.subarray(2), 2), 'features'],
-      [() => mel['logits']!(features, 3), 'features'],
-      [() => mel['logits']!(new Float32Array(14 * 64), 1), 'features'],
-      [() => mel['logits']!(new Float32Array(2000 * 64), 1), 'features'],
-      [() => mel['logits']!(new Float32Array(0), 1), 'features'],
-      [() => mel['logits']!(detached(1024), 1), 'features'],
-      [() => mel['logits']!(new Float32Array(64), 1), 'features'],
-      [() => mel['step']!(features, labels, masks, ...rest, targets.subarray(1)), 'targets'],
-      [() => mel['step']!(features, labels, masks, ...rest, detached(6)), 'targets'],
-      [() => mel['step']!(features, labels, masks, ...rest, labels), 'targets'],
-      [() => mel['step']!(features, labels, masks, ...rest, new Float32Array(6).fill(NaN)), 'at 0'],
-      [() => mel['gradients']!(features, labels, masks, new Float32Array(6).fill(2)), 'at 0'],
-      [() => mel['averages']!(), 'no averages'],
-      [() => mel['setAverages']!(means.slice(1)), 'averages'],
+      [() => student['logits']!(features.subarray(2), 2), 'features'],
+      [() => student['logits']!(features, 3), 'features'],
+      [() => student['logits']!(new Float32Array(14 * 64), 1), 'features'],
+      [() => student['logits']!(new Float32Array(2000 * 64), 1), 'features'],
+      [() => student['logits']!(new Float32Array(0), 1), 'features'],
+      [() => student['logits']!(detached(1024), 1), 'features'],
+      [() => student['logits']!(new Float32Array(64), 1), 'features'],
+      [() => student['step']!(features, targets.subarray(1), ...rest), 'targets'],
+      [() => student['step']!(features, detached(6), ...rest), 'targets'],
+      [() => student['step']!(features, Int32Array.of(0, 1), ...rest), 'targets'],
+      [() => student['step']!(features, Int32Array.of(0, 1, 2, 0, 1, 2), ...rest), 'targets'],
+      [() => student['step']!(features, new Float32Array(6).fill(NaN), ...rest), 'at 0'],
+      [() => student['gradients']!(features, new Float32Array(6).fill(2), masks), 'at 2'],
+      [() => student['gradients']!(features, targets, new Uint32Array(2)), 'masks'],
+      [() => student['averages']!(), 'no averages'],
+      [() => student['setAverages']!(means.slice(1)), 'averages'],
       [() => looseCnn()['setAverages']!(Object.values(weights)), 'averages'],
-      [() => looseCnn()['gradients']!(...addonBatch(noiseClips(size, 2, 1)), targets), 'targets'],
+      [() => looseCnn()['gradients']!(new Float32Array(2000), targets, new Uint32Array(8)), 'labels'],
     ] as const) {
       expect(refusal(call)).toContain(message);
     }
-    expect(refusal(() => mel['step']!(features, labels, masks, ...rest, targets))).toBeUndefined();
+    expect(refusal(() => student['step']!(features, targets, ...rest))).toBeUndefined();
   });
 
   it.each([
-    [{ members: 0 }, 'members'],
-    [{ members: 65 }, 'members'],
-    [{ width: 13 }, 'width'],
-    [{ fftSamples: 24 }, 'fftSamples'],
-    [{ fftSamples: 8 }, 'fftSamples'],
-    [{ hopSamples: 0 }, 'hopSamples'],
-    [{ hopSamples: 1, windowSamples: 100_000 }, 'hopSamples'],
-    [{ windowSamples: 1e9 }, 'windowSamples'],
-    [{ cropFrames: 14 }, 'cropFrames'],
-    [{ crops: 65 }, 'crops'],
-    [{ rangeDecibels: NaN }, 'rangeDecibels'],
-    [{ silenceDecibels: -1 }, 'silenceDecibels'],
-    [{ filterFirst: new Int32Array(64).fill(-1) }, 'filter 0 reaches'],
-    [{ filterFirst: new Int32Array(64).fill(129) }, 'reaches beyond'],
-    [{ filterFirst: new Int32Array(63) }, 'filterFirst'],
-    [{ filterCounts: new Int32Array(64).fill(2 ** 31 - 1) }, 'reaches beyond'],
-    [{ filterWeights: new Float64Array(5) }, 'filterWeights'],
-    [{ filterWeights: new Float32Array(300) }, 'filterWeights'],
-  ])('refuses to make an ensemble of %j and names %s', (given, named) => {
-    const figures = { members: 2, width: 12, head: 64, ...addonFrontEnd(smallFrontEnd) };
-    const make = (): unknown =>
-      (addon as unknown as Loose)['createMelEnsemble']!({ ...options, ...figures, ...given });
+    [{ threads: 0 }, 'threads'],
+    [{ instructionSet: 'z80' }, 'z80'],
+    [{ network: 'large' }, 'network'],
+    [{ network: undefined }, 'network'],
+  ])('refuses to make an encoder of %j and names %s', (given, named) => {
+    const figures = { instructionSet: 'baseline', threads: 1, network: 'small' };
+    const make = (): unknown => (addon as unknown as Loose)['createAudioEncoder']!({ ...figures, ...given });
     expect(refusal(make)).toContain(named);
   });
 
-  it('refuses windows and weights of an ensemble that do not fit, and survives getters that dispose of it', () => {
-    const ensemble = looseEnsemble();
-    const tensors = Object.values(ensembleWeights[0]!);
+  it('refuses windows and weights of an encoder that do not fit, and survives getters that dispose of it', () => {
+    const encoder = looseEncoder();
     const window = new Float32Array(8000);
     for (const [call, message] of [
-      [() => ensemble['logits']!(window), 'windows'],
-      [() => ensemble['logits']!([]), 'windows'],
-      [() => ensemble['crops']!(new Array(1025).fill(window)), 'windows'],
-      [() => ensemble['logits']!([window, null]), 'windows[1]'],
-      [() => ensemble['logits']!([new Float64Array(8000)]), 'windows[0]'],
-      [() => ensemble['logits']!([window, Float32Array.of(0, Infinity)]), 'at 1 is not finite'],
-      [() => ensemble['setWeights']!(2, tensors), 'member'],
-      [() => ensemble['setWeights']!(0, tensors.slice(1)), 'weights'],
-      [() => ensemble['setWeights']!(0, [window, ...tensors.slice(1)]), 'weights[0]'],
+      [() => encoder['encode']!(window), 'windows'],
+      [() => encoder['encode']!([]), 'windows'],
+      [() => encoder['pictures']!(new Array(1025).fill(window)), 'windows'],
+      [() => encoder['encode']!([window, null]), 'windows[1]'],
+      [() => encoder['encode']!([new Float64Array(8000)]), 'windows[0]'],
+      [() => encoder['encode']!([window, Float32Array.of(0, Infinity)]), 'at 1 is not finite'],
+      [() => encoder['encodePictures']!([window]), 'pictures'],
+      [() => encoder['setWeights']!(encoderTensors.slice(1)), 'weights'],
+      [() => encoder['setWeights']!([window, ...encoderTensors.slice(1)]), 'weights[0]'],
     ] as const) {
       expect(refusal(call)).toContain(message);
     }
-    const before = ensemble['logits']!([window]);
+    const before = encoder['encode']!([window]);
     // A detached window is an empty one, and that is silence.
-    expect(ensemble['logits']!([detached(8000)])).toBeDefined();
-    expect(ensemble['logits']!([window])).toEqual(before);
+    expect(encoder['encode']!([detached(8000)])).toBeDefined();
+    expect(encoder['encode']!([window])).toEqual(before);
     const treacherous: unknown[] = [window, window];
     Object.defineProperty(treacherous, 1, {
       get: () => {
         structuredClone(window.buffer, { transfer: [window.buffer] });
-        ensemble['dispose']!();
+        encoder['dispose']!();
         return new Float32Array(8000);
       },
     });
-    expect(refusal(() => ensemble['logits']!(treacherous))).toContain('disposed');
-    const bare = Reflect.construct((ensemble as object).constructor, []) as Loose;
-    expect(refusal(() => bare['logits']!([new Float32Array(8000)]))).toContain('factory');
+    expect(refusal(() => encoder['encode']!(treacherous))).toContain('disposed');
+    const bare = Reflect.construct((encoder as object).constructor, []) as Loose;
+    expect(refusal(() => bare['encode']!([new Float32Array(8000)]))).toContain('factory');
   });
 
   it('refuses to resample what does not fit', () => {
@@ -332,16 +325,17 @@ describe('the addon', () => {
 
   it.each([
     ['cnn', looseCnn, networkMethods],
-    ['mel', looseMel, networkMethods],
-    ['ensemble', looseEnsemble, ['logits', 'crops', 'setWeights', 'dispose']],
+    ['small network', looseSmall, networkMethods],
+    ['encoder', looseEncoder, ['encode', 'pictures', 'encodePictures', 'setWeights', 'dispose']],
   ])(
     'answers two thousand random calls of a %s with a result, a TypeError or a RangeError',
     (name, make, methods) => {
       const uniform = createUniform(5);
       const pick = <T>(values: readonly T[]): T => values[Math.floor(uniform() * values.length)]!;
-      const mel = addonMelBatch(melBatch(2, 16, 3, 3));
-      const [features, labels, masks] = name === 'mel' ? mel.batch : addonBatch(noiseClips(size, 2, 3));
-      const tensors = Object.values(name === 'mel' ? melWeights('mel-small', 3, 1) : weights);
+      const isSmall = name === 'small network';
+      const lesson = addonLesson(smallLesson(2, 16, 3, 3));
+      const [features, labels, masks] = isSmall ? lesson : addonBatch(noiseClips(size, 2, 3));
+      const tensors = Object.values(isSmall ? smallWeights('narrow', 3, 1) : weights);
       const values: readonly unknown[] = [
         ...[
           undefined,
@@ -371,8 +365,8 @@ describe('the addon', () => {
           new Uint8Array(1000),
         ],
         ...[new Float32Array(new SharedArrayBuffer(4000)), Float32Array.of(NaN), tensors.slice(0, 9)],
-        ...[mel.targets, [features], [features, features.subarray(0, 1000)], [detached(1000)]],
-        ...[[Float32Array.of(NaN)], Object.values(ensembleWeights[0]!)],
+        ...[lesson[1], [features], [features, features.subarray(0, 1000)], [detached(1000)]],
+        ...[[Float32Array.of(NaN)], encoderTensors],
       ];
       let network = make();
       let refused = 0;
@@ -383,8 +377,9 @@ describe('the addon', () => {
         if (method === 'dispose') network = make();
       }
       expect(refused).toBeGreaterThan(500);
-      const good = name === 'ensemble' ? [[features]] : [features, 2];
-      expect(refusal(() => network['logits']!(...good))).toBeUndefined();
+      const good = (): unknown =>
+        name === 'encoder' ? network['encode']!([features]) : network['logits']!(features, 2);
+      expect(refusal(good)).toBeUndefined();
     },
   );
 

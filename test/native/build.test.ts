@@ -183,7 +183,7 @@ describe('the native kernels', () => {
   });
 
   it('compute what is scored without libtensorflow, and WebAssembly does where there is no compiler', async () => {
-    const networks = [{ architecture: 'mel-small', dropout: 0.1 }] as const;
+    const networks = [{ architecture: 'small' }] as const;
     const task = { networks, trains: false };
     const withKernels = await chooseEngine({ wish: 'auto', task, ...quiet });
     expect(withKernels).toMatchObject({ kind: 'cpu', kernels: { path: await provideTestKernels() } });

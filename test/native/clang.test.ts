@@ -1,22 +1,22 @@
 import { loadKernels, type KernelsAddon } from '../../shared/compute/kernels/kernels-addon';
 import { dropoutPlaces } from '../../shared/compute/kernels/native-network';
+import { smallEncoderNetwork } from '../../shared/compute/network/encoder-networks';
+import { initialWeights } from '../../shared/compute/network/initial-weights';
 import { buildKernels } from '../../shared/compute/provide/build-kernels';
 import { engineCacheFolder } from '../../shared/environment';
 import { expectClose } from '../support/kernel-checks';
 import { addonBatch, noiseClips } from '../support/native-cnn';
-import { addonEnsemble, fadingChirp, smallFrontEnd } from '../support/native-ensemble';
-import { addonMel, addonMelBatch, melBatch, melWeights } from '../support/native-mel';
+import { addonLesson, addonSmall, smallLesson, smallWeights } from '../support/native-small';
 import { addonTransformer, transformerWeights } from '../support/native-transformer';
 import { describeWith, optional, program } from '../support/needs';
 import { provideTestKernels } from '../support/test-engine';
 
 type Work = (addon: KernelsAddon, instructionSet: string) => readonly Float32Array[];
 
-const melGradients: Work = (addon, instructionSet) => {
-  const weights = melWeights('mel-small', 3, 1);
-  const mel = addonMel(addon, 'mel-small', 3, weights, { instructionSet, dropout: 0.3 });
-  const { gradients } = mel.gradients(...addonMelBatch(melBatch(5, 23, 3, 1)).batch);
-  mel.dispose();
+const smallGradients: Work = (addon, instructionSet) => {
+  const student = addonSmall(addon, 'narrow', 5, smallWeights('narrow', 5, 1), { instructionSet });
+  const { gradients } = student.gradients(...addonLesson(smallLesson(5, 23, 5, 1)));
+  student.dispose();
   return gradients;
 };
 
@@ -31,20 +31,22 @@ const transformerGradients: Work = (addon, instructionSet) => {
   return gradients;
 };
 
-const ensembleLogits: Work = (addon, instructionSet) => {
-  const frontEnd = { ...smallFrontEnd, fftSamples: 256, cropFrames: 30 };
-  const ensemble = addonEnsemble(addon, { frontEnd, instructionSet });
-  const { logits } = ensemble.logits([8000, 1234].map((length) => fadingChirp(length, 8000)));
-  ensemble.dispose();
-  return [logits];
+const encoderOutputs: Work = (addon, instructionSet) => {
+  const encoder = addon.createAudioEncoder({ instructionSet, threads: 2, network: 'small' });
+  const weights = initialWeights(smallEncoderNetwork, 1);
+  encoder.setWeights(smallEncoderNetwork.parameters.map(({ name }) => weights[name]!));
+  const sound = Float32Array.from({ length: 40_000 }, (_, i) => Math.sin(i / 9) * Math.exp(-i / 9000));
+  const outputs = encoder.encode([sound, sound.subarray(0, 12_340)]);
+  encoder.dispose();
+  return [outputs];
 };
 
 // The other tests of this folder run on clang's kernels too where CXX=clang++ is set.
 describeWith(optional(program('clang++')))('the native kernels, compiled by clang++', () => {
   it.each([
-    ['gradients of mel', melGradients],
+    ['gradients of the small network', smallGradients],
     ['gradients of the transformer', transformerGradients],
-    ['logits of an ensemble', ensembleLogits],
+    ['outputs of the small encoder', encoderOutputs],
   ])(
     'compute %s as those of g++ do, on every instruction set',
     async (_, work) => {

@@ -7,9 +7,6 @@ import { frameSamples, inputSamples } from '../../shared/compute/network/trunk';
 import type { Batch } from '../../services/trainer/data/batches';
 import { createLearner } from '../../services/trainer/optimise/learner';
 import { freshState } from '../../services/trainer/optimise/network-state';
-import { plainAdam } from '../../services/trainer/optimise/optimiser';
-import { mel } from '../../services/trainer/recipes/mel';
-import type { WeightValues } from '../../shared/registry/weights-file';
 import { fileNeeds, libtensorflow } from '../support/needs';
 import { relativeError } from '../support/native-cnn';
 import { loadTestEngine } from '../support/test-engine';
@@ -62,7 +59,7 @@ describe('the native kernels beside TensorFlow.js', () => {
   it('keep the parameters that are counted and never run', () => {
     const network = createNetwork(cnn, 4);
     const values = freshState(network, 7);
-    const learner = createLearner(network, values, plainAdam, native);
+    const learner = createLearner(network, values, native);
     learner.step(toneBatch(1, 3), 0.001, 1);
     const { weights } = learner.values();
     expect(Object.keys(weights)).toEqual(network.parameters.map(({ name }) => name));
@@ -96,7 +93,7 @@ describe.each([
       const batch = toneBatch(config.architecture === 'cnn' ? 11 : 9, 1);
       const values = freshState(network, 5);
       const [ours, theirs] = [native, reference].map((engine) => {
-        const learner = createLearner(network, values, plainAdam, engine);
+        const learner = createLearner(network, values, engine);
         const { loss, correct } = learner.step(batch, 0.001, 77);
         const after = learner.values();
         learner.dispose();
@@ -123,7 +120,7 @@ describe.each([
     it('follows the same loss curve from one seed', () => {
       const batch = toneBatch(2, 2);
       const [ours, theirs] = [native, reference].map((engine) => {
-        const learner = createLearner(network, freshState(network, 6), plainAdam, engine);
+        const learner = createLearner(network, freshState(network, 6), engine);
         const losses = Array.from({ length: steps }, (_, step) => learner.step(batch, 0.001, step).loss);
         learner.dispose();
         return losses;
@@ -132,95 +129,6 @@ describe.each([
       ours!.forEach((loss, step) => {
         expect(Math.abs(loss - theirs![step]!)).toBeLessThan(0.01 * theirs![0]!);
       });
-    });
-  },
-);
-
-describe.each(['mel', 'mel-small'] as const)(
-  'the native %s beside the same network on TensorFlow.js',
-  (architecture) => {
-    const network = createNetwork({ architecture, dropout: 0.3 }, 4);
-    const adamw = mel.optimiser(mel.hyperparameters);
-
-    /** Bands that a network can tell apart, in noise, and mixtures of two. */
-    function bandBatch(size: number, frames: number, seed: number): Batch {
-      const uniform = createUniform(seed);
-      const labels = Int32Array.from({ length: size }, (_, clip) => clip % 4);
-      const features = Float32Array.from({ length: size * frames * 64 }, (_, i) => {
-        const band = Math.floor((i % 64) / 16) === labels[Math.floor(i / (frames * 64))];
-        return (band ? -10 : -50) - 20 * uniform();
-      });
-      const targets = new Float32Array(size * 4);
-      labels.forEach((label, clip) => {
-        targets[clip * 4 + label]! += 0.8;
-        targets[clip * 4 + ((clip * 3) % 4)]! += 0.2;
-      });
-      return { size, classes: 4, features, labels, targets };
-    }
-
-    it('answers with the same logits, one crop or seven, of any length', () => {
-      const { weights } = freshState(network, 3);
-      for (const [size, frames] of [
-        [1, 128],
-        [7, 41],
-      ] as const) {
-        const { features } = bandBatch(size, frames, 1);
-        const [ours, theirs] = [native, reference].map((engine) => {
-          const scorer = createScorer(network, weights, engine);
-          const logits = scorer.logits(features, size);
-          scorer.dispose();
-          return logits;
-        });
-        expect(relativeError(ours!, theirs!)).toBeLessThan(1e-4);
-      }
-    });
-
-    it('takes the same step, the same statistics dropped, and moves statistics and means alike', () => {
-      const batch = bandBatch(9, 40, 2);
-      const [ours, theirs] = [native, reference].map((engine) => {
-        const learner = createLearner(network, freshState(network, 5, true), adamw, engine);
-        const result = learner.step(batch, 0.001, 77);
-        const after = learner.values();
-        learner.dispose();
-        return { ...result, after };
-      });
-      expect(Math.abs(ours!.loss / theirs!.loss - 1)).toBeLessThan(1e-5);
-      expect(ours!.correct).toBe(theirs!.correct);
-      expect(Object.keys(ours!.after.firstMoments)).toEqual(Object.keys(theirs!.after.firstMoments));
-      const errorOf = (values: (learner: typeof ours) => WeightValues, name: string): number =>
-        relativeError(values(ours)[name]!, values(theirs)[name]!);
-      for (const { name } of network.parameters.filter(({ trainable }) => trainable)) {
-        // After one step the first moment is a tenth of the gradient.
-        expect(errorOf((learner) => learner!.after.firstMoments, name)).toBeLessThan(1e-3);
-      }
-      for (const { name } of network.parameters.filter(({ trainable }) => !trainable)) {
-        expect(errorOf((learner) => learner!.after.weights, name)).toBeLessThan(1e-4);
-        expect(errorOf((learner) => learner!.after.averages!, name)).toBeLessThan(1e-4);
-      }
-    });
-
-    it('follows the same loss curve from one seed, and a resumed run the same bits', () => {
-      const batch = bandBatch(8, 32, 4);
-      const steps = 20;
-      const [ours, theirs] = [native, reference].map((engine) => {
-        const learner = createLearner(network, freshState(network, 6, true), adamw, engine);
-        const losses = Array.from({ length: steps }, (_, step) => learner.step(batch, 0.001, step).loss);
-        const values = learner.values();
-        learner.dispose();
-        return { losses, values };
-      });
-      expect(theirs!.losses.at(-1)!).toBeLessThan(0.8 * theirs!.losses[0]!);
-      ours!.losses.forEach((loss, step) => {
-        expect(Math.abs(loss - theirs!.losses[step]!)).toBeLessThan(0.03 * theirs!.losses[0]!);
-      });
-      let values = freshState(network, 6, true);
-      for (let step = 0; step < steps; step++) {
-        const learner = createLearner(network, values, adamw, native);
-        learner.step(batch, 0.001, step);
-        values = learner.values();
-        learner.dispose();
-      }
-      expect(values).toEqual(ours!.values);
     });
   },
 );

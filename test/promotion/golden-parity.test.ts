@@ -1,9 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Manifest } from '../../shared/contracts/manifest';
 import type { Golden } from '../../shared/contracts/lifecycle';
-import { melFrontEnd } from '../../shared/contracts/front-end';
+import { smallFrontEnd } from '../../shared/contracts/front-end';
+import { smallEncoderFile } from '../../shared/compute/provide/encoder-file';
+import { withEncoder } from '../../shared/compute/provide/load-engine';
+import { ownModelsFolder } from '../../shared/environment';
 import { startInference } from '../../shared/compute/inference/start-inference';
 import { measureParity } from '../../shared/promotion/golden-parity';
 import { readGolden } from '../../shared/registry/golden-file';
@@ -14,15 +17,18 @@ import { chooseTestEngine, loadTestEngine } from '../support/test-engine';
 
 fileNeeds(libtensorflow);
 
+const { sha256 } = smallFrontEnd.encoder;
 let folder: string;
 let version: Version;
 let golden: Golden;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'earshot-golden-'));
-  const network = { architecture: 'mel-small', dropout: 0.3, familiarity: true } as const;
-  const changes: Partial<Manifest> = { frontEnds: [melFrontEnd], members: [{ frontEnd: 0, network }] };
-  version = await publishRandomModel(folder, 'mel-random', { changes, engine: await loadTestEngine() });
+  const network = { architecture: 'small' } as const;
+  const changes: Partial<Manifest> = { frontEnds: [smallFrontEnd], members: [{ frontEnd: 0, network }] };
+  await cp(smallEncoderFile(ownModelsFolder, sha256), smallEncoderFile(folder, sha256), { recursive: true });
+  const engine = await withEncoder(await loadTestEngine(), [smallFrontEnd], folder);
+  version = await publishRandomModel(folder, 'small-random', { changes, engine });
   golden = (await readGolden(version.folder))!;
 });
 afterAll(() => rm(folder, { recursive: true }));
@@ -43,18 +49,21 @@ function changed(change: (clip: Golden['clips'][number]) => Golden['clips'][numb
 }
 
 describe('golden parity', () => {
-  it('holds between a trainer and a service, familiarity with it', async () => {
-    expect(golden.clips.every(({ familiarity }) => familiarity! > 0 && familiarity! < 1)).toBe(true);
+  it('holds between a trainer and a service, evidence with it', async () => {
+    expect(golden.clips.every(({ evidence }) => evidence! > 0 && evidence! < 1)).toBe(true);
     expect(await differenceTo(golden)).toBeLessThan(1e-4);
   });
 
-  it('sees a familiarity that is another, where the probabilities are the same', async () => {
-    const familiarity = golden.clips[1]!.familiarity! / 2;
-    const stored = changed((clip) => ({ ...clip, familiarity }));
-    expect(await differenceTo(stored)).toBeCloseTo(familiarity, 4);
+  it('sees evidence that is another, where the probabilities are the same', async () => {
+    const evidence = golden.clips[1]!.evidence! / 2;
+    const stored = changed((clip) => ({ ...clip, evidence }));
+    expect(await differenceTo(stored)).toBeCloseTo(evidence, 4);
+    // As earlier releases named it.
+    const earlier = changed(({ clip, probabilities }) => ({ clip, probabilities, familiarity: evidence }));
+    expect(await differenceTo(earlier)).toBeCloseTo(evidence, 4);
   });
 
-  it('takes what was stored without familiarity', async () => {
+  it('takes what was stored without evidence', async () => {
     const stored = changed(({ clip, probabilities }) => ({ clip, probabilities }));
     expect(await differenceTo(stored)).toBeLessThan(1e-4);
   });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { melFrontEnd, melFrontEnds } from '../../shared/contracts/front-end';
+import { reportFrontEnd, smallFrontEnd } from '../../shared/contracts/front-end';
 import type { Manifest } from '../../shared/contracts/manifest';
 import { openRegistry } from '../../shared/registry/registry';
 import { publishRandomModel } from '../support/random-model';
@@ -20,8 +20,8 @@ afterEach(async () => {
 
 /** A hundredth of the parameters of the usual one, where many are published. */
 const small: Partial<Manifest> = {
-  frontEnds: [melFrontEnd],
-  members: [{ frontEnd: 0, network: { architecture: 'mel-small', dropout: 0.3 } }],
+  frontEnds: [smallFrontEnd],
+  members: [{ frontEnd: 0, network: { architecture: 'small' } }],
 };
 
 async function publishSmall(...names: readonly string[]): Promise<void> {
@@ -98,18 +98,15 @@ describe('the registry', () => {
   });
 
   it('takes no version whose members and front ends do not fit', async () => {
-    const network = { architecture: 'mel', width: 12, dropout: 0.3 } as const;
+    const network = { architecture: 'cnn', dropout: 0.1, batchNorm: 'counted' } as const;
     const of = (...frontEnds: number[]): Manifest['members'] =>
       frontEnds.map((frontEnd) => ({ frontEnd, network })) as Manifest['members'];
-    const [long, short] = melFrontEnds;
+    const [long, short] = [reportFrontEnd, { ...reportFrontEnd, hopSeconds: 0.25 }];
     const compositions: Record<string, readonly [changes: Partial<Manifest>, problem: string]> = {
       lost: [{ frontEnds: [long], members: of(0, 1) }, 'no front end 1'],
       idle: [{ frontEnds: [long, short], members: of(0, 0) }, 'one has no member'],
       twice: [{ frontEnds: [long, { ...long }], members: of(0, 1) }, 'two are equal'],
-      slower: [
-        { frontEnds: [long, { ...melFrontEnd, sampleRate: 32_000 }], members: of(0, 1) },
-        'sample rate',
-      ],
+      slower: [{ frontEnds: [long, { ...short, sampleRate: 32_000 }], members: of(0, 1) }, 'sample rate'],
     };
     const whole: Partial<Manifest> = { frontEnds: [long, short], members: of(0, 1, 1) };
     for (const [name, changes] of [
@@ -149,6 +146,21 @@ describe('the registry', () => {
         ['later', expect.stringMatching(/of format 3, .* made by a later release/)],
       ]),
     );
+  });
+
+  it('passes over a version of a front end that is gone, and says what to do', async () => {
+    await publishSmall('present', 'earlier');
+    const file = join(folder, 'earlier', 'manifest.json');
+    const manifest = JSON.parse(await readFile(file, 'utf8')) as object;
+    await writeFile(file, JSON.stringify({ ...manifest, frontEnds: [{ kind: 'log-mel' }] }));
+    const { versions, broken } = await openRegistry(folder).list();
+    expect(versions.map(({ manifest: { version } }) => version)).toEqual(['present']);
+    expect(broken).toEqual([
+      {
+        name: 'earlier',
+        problem: expect.stringMatching(/frontEnds\.0\.kind: .* train the version anew/) as string,
+      },
+    ]);
   });
 
   it('refuses to overwrite a version', async () => {

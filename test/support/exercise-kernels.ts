@@ -1,13 +1,13 @@
 import { loadKernels, type KernelsAddon } from '../../shared/compute/kernels/kernels-addon';
 import { dropoutPlaces } from '../../shared/compute/kernels/native-network';
 import { createResampler } from '../../shared/signal/resample';
-import { encoderParameters } from '../../shared/compute/network/encoder-weights';
+import { encoderNetworks, smallEncoderNetwork } from '../../shared/compute/network/encoder-networks';
+import { initialWeights } from '../../shared/compute/network/initial-weights';
 import { encoderBands } from '../../shared/encoder/mobile-net';
 import { nativeResampling } from '../../shared/compute/kernels/native-resampling';
 import { addonBatch, addonCnn, cnnShapes, cnnWeights, noiseClips } from './native-cnn';
 import { randomEncoderWeights } from './encoder-weights';
-import { addonEnsemble, fadingChirp, smallFrontEnd } from './native-ensemble';
-import { addonMel, addonMelBatch, melBatch, melWeights } from './native-mel';
+import { addonLesson, addonSmall, smallLesson, smallWeights } from './native-small';
 import { addonTransformer, transformerWeights } from './native-transformer';
 
 /**
@@ -45,8 +45,7 @@ function main(path: string): void {
     });
     for (const seed of [1, 2, 1]) cached.logits(addonBatch(noiseClips(size, 2, seed))[0], 2);
     cached.dispose();
-    exerciseMel(addon, instructionSet);
-    exerciseEnsemble(addon, instructionSet);
+    exerciseSmall(addon, instructionSet);
     exerciseResampler(path, instructionSet);
     exerciseEncoder(addon, instructionSet);
   }
@@ -54,15 +53,17 @@ function main(path: string): void {
 }
 
 function exerciseEncoder(addon: KernelsAddon, instructionSet: string): void {
-  const encoder = addon.createAudioEncoder({ instructionSet, threads: 2, network: 'mobile-net' });
-  const weights = randomEncoderWeights(3);
-  encoder.setWeights(encoderParameters.map(({ name }) => weights[name]!));
   const sound = Float32Array.from({ length: 40_961 }, (_, n) => Math.sin(n / 7));
   const windows = [0, 1, 2, 15_999, 16_000, 16_001, 20_481, 40_961].map((length) => sound.slice(0, length));
-  encoder.encode(windows);
-  for (const window of windows) encoder.encode([window]);
-  for (const frames of [50, 51, 97, 128]) encoder.encodePictures([sound.slice(0, encoderBands * frames)]);
-  encoder.dispose();
+  for (const weights of [randomEncoderWeights(3), initialWeights(smallEncoderNetwork, 3)]) {
+    const { native: network, parameters } = encoderNetworks['stem/kernel' in weights ? 'mn04_as' : 'small'];
+    const encoder = addon.createAudioEncoder({ instructionSet, threads: 2, network });
+    encoder.setWeights(parameters.map(({ name }) => weights[name]!));
+    encoder.encode(windows);
+    for (const window of windows) encoder.encode([window]);
+    for (const frames of [50, 51, 97, 128]) encoder.encodePictures([sound.slice(0, encoderBands * frames)]);
+    encoder.dispose();
+  }
 }
 
 function exerciseTransformers(
@@ -82,37 +83,23 @@ function exerciseTransformers(
   }
 }
 
-function exerciseMel(addon: KernelsAddon, instructionSet: string): void {
-  const weights = melWeights('mel-small', 3, 1);
-  const mel = addonMel(addon, 'mel-small', 3, weights, { instructionSet, dropout: 0.3 });
+function exerciseSmall(addon: KernelsAddon, instructionSet: string): void {
+  const weights = smallWeights('narrow', 5, 1);
+  const student = addonSmall(addon, 'narrow', 5, weights, { instructionSet });
   const zeros = Object.values(weights).map(({ length }) => new Float32Array(length));
-  mel.setMoments(zeros, zeros);
-  mel.setAverages(Object.values(weights));
+  student.setMoments(zeros, zeros);
+  student.setAverages(Object.values(weights));
   for (const [frames, clips] of [
     [15, 1],
     [23, 5],
     [16, 9],
   ] as const) {
-    const { batch, targets } = addonMelBatch(melBatch(clips, frames, 3, frames));
-    mel.logits(batch[0], clips);
-    mel.gradients(...batch);
-    mel.step(...batch, 0.01, 1, targets);
+    const lesson = addonLesson(smallLesson(clips, frames, 5, frames));
+    student.logits(lesson[0], clips);
+    student.gradients(...lesson);
+    student.step(...lesson, 0.01, 1);
   }
-  mel.dispose();
-}
-
-function exerciseEnsemble(addon: KernelsAddon, instructionSet: string): void {
-  for (const [fftSamples, cropFrames] of [
-    [16, 15],
-    [256, 30],
-    [512, 41],
-  ] as const) {
-    const frontEnd = { ...smallFrontEnd, fftSamples, cropFrames };
-    const ensemble = addonEnsemble(addon, { frontEnd, instructionSet });
-    for (const length of [0, 1, 77, 2000, 8000, 9000]) ensemble.logits([fadingChirp(length, 8000)]);
-    ensemble.logits([8000, 3, 1234].map((length) => fadingChirp(length, 8000)));
-    ensemble.dispose();
-  }
+  student.dispose();
 }
 
 function exerciseResampler(path: string, instructionSet: string): void {
@@ -122,7 +109,8 @@ function exerciseResampler(path: string, instructionSet: string): void {
     [16_000, 44_100],
   ] as const) {
     const resampler = createResampler(fromHz, toHz, nativeResampling({ path, instructionSet }));
-    for (const length of [0, 1, 3, 77, 2000, 5001]) resampler.push(fadingChirp(length, fromHz));
+    for (const length of [0, 1, 3, 77, 2000, 5001])
+      resampler.push(Float32Array.from({ length }, (_, n) => Math.sin(n / 7)));
     resampler.finish();
   }
 }

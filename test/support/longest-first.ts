@@ -16,7 +16,7 @@ const longest = [
   'classifier/page/page',
   'native/reference',
   'jobs/queue-contract',
-  'trainer/mel-training',
+  'trainer/small-training',
   'jobs/faults',
   'deployment/proxies',
   'classifier/stream/misbehaviour',

@@ -18,18 +18,18 @@ describeWithEncoder('a version that a job is to promote (needs ../shared/pretrai
 
   it('is measured against the one that serves, which hears with the encoder', async () => {
     const { versions } = await openRegistry(folder).list();
-    const mel = versions.find(({ manifest }) => architectureOf(manifest) === 'mel')!;
+    const cnn = versions.find(({ manifest }) => architectureOf(manifest) === 'cnn')!;
     const settings = { MODELS_DIR: folder, ENCODER: publishedEncoderFile, ENGINE: 'wasm' };
     const config = readTrainerConfig({ ...process.env, ...settings });
     const { signal } = new AbortController();
-    const told = await promoteResult(mel.manifest.version, 'a-job', {
+    const told = await promoteResult(cnn.manifest.version, 'a-job', {
       config,
       signal,
       output: process.stdout,
     });
     // The gate has decided, and not that something cannot be measured.
     expect(told).toMatch(
-      /was not promoted: \d+ of 320 validation clips right, the current version \d+ of the same/,
+      /was not promoted: \d+ of 80 validation clips right, the current version \d+ of the same/,
     );
     expect(told).not.toContain('is not here');
   });

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { melFrontEnds } from '../../shared/contracts/front-end';
+import { reportFrontEnd } from '../../shared/contracts/front-end';
 import { reportSchema, type Report } from '../../shared/contracts/report';
 import { renderReportHtml } from '../../services/trainer/report/render-report-html';
 import { sampleReport } from '../support/sample-report';
@@ -65,7 +65,7 @@ describe('renderReportHtml', () => {
         ...report,
         configuration: {
           ...configuration,
-          frontEnds: [...melFrontEnds],
+          frontEnds: [reportFrontEnd, { ...reportFrontEnd, frameSeconds: 0.5, hopSeconds: 0.25 }],
           members: [
             { frontEnd: 0, network },
             { frontEnd: 1, network },
@@ -74,8 +74,8 @@ describe('renderReportHtml', () => {
       }),
     );
     expect(several).toContain('2 networks together, validated on fold 2');
-    expect(several).toContain('front end 1: fft samples 4096');
-    expect(several).toContain('front end 2: fft samples 512 front end 2: hop samples 220');
+    expect(several).toContain('front end 1: frame seconds 1');
+    expect(several).toContain('front end 2: frame seconds 0.5 front end 2: hop seconds 0.25');
     expect(several).not.toContain('[object');
   });
 

@@ -37,9 +37,8 @@ describe('a training request', () => {
   });
 
   it('takes a text for a number only where a number is meant', () => {
-    const { csv, augmentation } = parseTrainingRequest(['--csv=5', '--augmentation=noise=0,others=0.25']);
-    expect(csv).toBe('5');
-    expect(augmentation).toEqual({ noise: 0, others: 0.25 });
+    const { csv, seed } = parseTrainingRequest(['--csv=5', '--seed=5']);
+    expect([csv, seed]).toEqual(['5', 5]);
   });
 
   it.each([
@@ -53,9 +52,9 @@ describe('a training request', () => {
   });
 
   it.each([
-    [['--architecture=mel', '--penalty=5'], '--penalty 5: mel has none; it has --learning-rate, '],
+    [['--architecture=cnn', '--penalty=5'], '--penalty 5: cnn has none; it has --learning-rate, '],
     [['--architecture=cnn', '--heads=2'], '--heads 2: cnn has none; it has '],
-    [['--architecture=cnn', '--steps-per-epoch=9', '--width=12'], '--width 12: cnn has none; it has '],
+    [['--architecture=small', '--heads=2', '--dropout=0.2'], '--dropout 0.2: small has none; it has '],
     [['--architecture=encoder', '--epochs=9'], '--epochs 9: encoder has none; it has --penalty'],
   ])('is refused where the architecture does not have what is asked for: %j', (args, message) => {
     expect(() => parseTrainingRequest(args)).toThrow(message);
@@ -67,7 +66,7 @@ describe('a training request', () => {
         const { issues } = newJobSchema.safeParse(request).error!;
         return issues.flatMap(({ path }) => (path[0] === 'hyperparameters' ? String(path[1]) : []));
       };
-      const all = { learningRate: 0.1, batchSize: 2, epochs: 2, stepsPerEpoch: 2, dropout: 0.2 };
+      const all = { learningRate: 0.1, batchSize: 2, epochs: 2, dropout: 0.2 };
       const hyperparameters = { ...all, penalty: 5, heads: 2, hidden: 8, batchNorm: 'applied' };
       const foreign = named({ kind: 'train', architecture, hyperparameters });
       const flags = Object.entries(hyperparameters).map(
@@ -94,33 +93,25 @@ describe('a training request', () => {
 });
 
 describe('a recipe', () => {
-  const base = parseTrainingRequest(['--architecture=mel-small', '--epochs=3', '--width=24']);
+  const base = parseTrainingRequest(['--architecture=transformer', '--epochs=3', '--hidden=64']);
 
   it('takes the numbers asked for that are its own, and its network the others', () => {
     const { recipe, network } = configureRecipe(base);
-    expect(recipe.hyperparameters).toEqual({ ...recipeFor('mel-small').hyperparameters, epochs: 3 });
-    expect(network).toEqual({ architecture: 'mel-small', width: 24, dropout: 0.3 });
+    expect(recipe.hyperparameters).toEqual({ ...recipeFor('transformer').hyperparameters, epochs: 3 });
+    expect(network).toEqual({ architecture: 'transformer', heads: 4, hidden: 64, dropout: 0.1 });
   });
 
   it('refuses an option that the network does not have, and a name that no recipe of the architecture has', () => {
-    const unknown = { ...base, hyperparameters: { heads: 2 as const } };
-    expect(() => configureRecipe(unknown)).toThrow('mel-small: ');
-    const named = { ...base, recipe: 'report' };
+    const unknown = { ...base, architecture: 'cnn' as const };
+    expect(() => configureRecipe(unknown)).toThrow('cnn: ');
+    const named = { ...base, recipe: 'small-head' };
     expect(() => configureRecipe(named)).toThrow(
-      'No recipe report trains the architecture mel-small; it has mel-small.',
-    );
-  });
-
-  it('refuses changes of an augmentation that it does not have', () => {
-    const changed = { ...base, architecture: 'encoder' as const, hyperparameters: {} };
-    const augmentation = { noise: 0 };
-    expect(() => configureRecipe({ ...changed, augmentation })).toThrow(
-      '--augmentation: the recipe encoder-head has none; leave it out.',
+      'No recipe small-head trains the architecture transformer; it has report.',
     );
   });
 
   it('is named in settings only where it is not the architecture’s own, so that earlier runs keep their names', () => {
-    expect(distinctName(recipeFor('mel'), 'mel')).toBeUndefined();
-    expect(distinctName(recipeFor('mel'), 'mel-small')).toBe('mel');
+    expect(distinctName(recipeFor('cnn'), 'cnn')).toBeUndefined();
+    expect(distinctName(recipeFor('encoder'), 'small')).toBe('encoder-head');
   });
 });

@@ -20,7 +20,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Trains for an epoch on a machine with neither pip nor a compiler. @returns what it printed */
+/** Trains on a machine with neither pip nor a compiler. @returns what it printed */
 async function train(name: string, args: readonly string[], kernels = 'auto'): Promise<string> {
   const env = {
     PATH: '/nonexistent',
@@ -30,21 +30,21 @@ async function train(name: string, args: readonly string[], kernels = 'auto'): P
     RUNS_DIR: join(folder, name, 'runs'),
     MODELS_DIR: join(folder, name, 'models'),
   };
-  const all = [main, 'train', `--data=${join(folder, 'data')}`, '--epochs=1', '--batch-size=4', ...args];
+  const all = [main, 'train', `--data=${join(folder, 'data')}`, ...args];
   const { stdout } = await promisify(execFile)(process.execPath, all, { env });
   return stdout;
 }
 
 describe('training without TensorFlow', () => {
   it.each([
-    ['mel-small', []],
-    ['cnn', []],
-    ['transformer', ['--heads=1', '--hidden=8']],
+    ['small', []],
+    ['cnn', ['--epochs=1', '--batch-size=4']],
+    ['transformer', ['--epochs=1', '--batch-size=4', '--heads=1', '--hidden=8']],
   ])('takes nothing but the kernels for %s', async (architecture, options) => {
     const output = await train(architecture, [`--architecture=${architecture}`, ...options]);
     expect(output).toMatch(/engine cpu \(native \w+ kernels/);
     const models = join(folder, architecture, 'models');
-    const [version] = await readdir(models);
+    const version = (await readdir(models)).find((name) => name.startsWith(architecture));
     const manifest = await readFile(join(models, version!, 'manifest.json'), 'utf8');
     expect(manifest).toMatch(/native \w+ kernels/);
     expect(await readdir(join(cache, 'earshot', 'engine'))).toHaveLength(1);

@@ -14,7 +14,7 @@ const promoteSchema = z.strictObject({
     .pipe(z.array(z.enum(gateChecks))),
 });
 const fold = number(z.int().min(1));
-const { epochs, stepsPerEpoch, batchSize, learningRate, dropout } = tunableHyperparameters;
+const { epochs, batchSize, learningRate, dropout } = tunableHyperparameters;
 const trainSchema = z.strictObject({
   ...commonOptions,
   dataset: z.string().optional(),
@@ -24,7 +24,6 @@ const trainSchema = z.strictObject({
   'validation-fold': fold.default(2),
   seed: number(z.int().min(0).max(0xffffffff)).default(1),
   epochs: number(epochs).optional(),
-  'steps-per-epoch': number(stepsPerEpoch).optional(),
   'batch-size': number(batchSize).optional(),
   'learning-rate': number(learningRate).optional(),
   dropout: number(dropout).optional(),

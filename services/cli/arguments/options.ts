@@ -40,10 +40,11 @@ listen:
 train:
   --dataset NAME        default: the trainer's own (ESC-50)
   --architecture NAME   encoder, the default: a head on the pretrained encoder, learnt in seconds from a few recordings; every fold
-                        validates in turn, and none is kept to test on. mel, mel-small, cnn, transformer: a network of its own
+                        validates in turn, and none is kept to test on. small: the same on the small encoder. cnn, transformer:
+                        a network of its own
   --cross-validate      a network for each fold that validates, all in one version
-  --test-fold N|none, --validation-fold N, --seed N   default 1 (encoder: none), 2, 1
-  --epochs N, --steps-per-epoch N, --batch-size N, --learning-rate X, --dropout X   default: the architecture's
+  --test-fold N|none, --validation-fold N, --seed N   default 1 (encoder, small: none), 2, 1
+  --epochs N, --batch-size N, --learning-rate X, --dropout X   default: the architecture's
   --promote             lets it serve at once, if the gate lets it
   --detach              prints the job's ID and does not wait
 promote:

@@ -83,7 +83,6 @@ function requestOf(options: TrainOptions): NewJob {
   const isHead = ['encoder', 'small'].includes(options.architecture);
   const hyperparameters = {
     epochs: options.epochs,
-    stepsPerEpoch: options['steps-per-epoch'],
     batchSize: options['batch-size'],
     learningRate: options['learning-rate'],
     dropout: options.dropout,

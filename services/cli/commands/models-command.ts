@@ -57,7 +57,7 @@ function conflict(message: string): AppError {
   return new AppError('conflict', message);
 }
 
-/** `mel-20261128-e38750be  served, pinned  validation 94.7 %, test 90.0 %` */
+/** `encoder-20261130-06c4a343  served, pinned  validation 94.7 %, test 90.0 %` */
 function modelLine(model: ModelSummary, pinned: string | null): string {
   const { version, status, reason, validationAccuracy: validation, testAccuracy: test } = model;
   const state = version === pinned ? `${status}, pinned` : status;

@@ -102,7 +102,7 @@ export function counted(count: number, noun: string, plural = `${noun}s`): strin
   return `${count} ${count === 1 ? noun : plural}`;
 }
 
-/** `4f1c…  running  mel on kitchen  epoch 3/40, validation 81.2 %, 240 s left` */
+/** `4f1c…  running  cnn on kitchen  epoch 3/40, validation 81.2 %, 240 s left` */
 export function jobLine({ id, state, request, progress, result, error }: Job): string {
   const outcome =
     error?.message ?? result?.versions.join(', ') ?? (progress === undefined ? '' : progressText(progress));

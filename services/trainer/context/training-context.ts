@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { createDecoderPool, maxDecodeThreads } from '../../../shared/decode/pool/decoder-pool';
-import type { FrontEnd } from '../../../shared/contracts/front-end';
 import { encoderOf, windowFormat, type FrontEnds } from '../../../shared/contracts/members';
 import type { EpochMetrics } from '../../../shared/contracts/report';
 import type { TrainingRequest } from '../../../shared/contracts/training-request';
@@ -15,13 +14,13 @@ import {
   withEncoder,
   type LoadedEngine,
 } from '../../../shared/compute/provide/load-engine';
+import { isNative } from '../../../shared/compute/kernels/is-native';
 import { fetchEncoder, findEncoder } from '../../../shared/compute/provide/provide-encoder';
 import { AppError } from '../../../shared/errors/app-error';
 import { createStatusLine, type TextStream } from '../../../shared/observability/status-line';
 import { flagOf } from '../options/command-line';
 import { codeVersion } from '../runs/code-version';
 import type { TrainerConfig } from '../options/config';
-import { isTrainedNatively } from '../optimise/learner';
 import { loadDataset, type Dataset } from '../data/dataset';
 import type { EvaluationOptions } from '../evaluate/evaluation';
 import type { Fence } from '../runs/fence';
@@ -91,7 +90,8 @@ export async function openTrainingContext(
   const engine = await loadTrainingEngine(
     frontEnds,
     context,
-    kernelsSuffice(recipe, network) ? task : undefined,
+    // Else TensorFlow trains.
+    isNative(network) ? task : undefined,
   );
   const dataset = await loadClips(request, frontEnds, context);
   const flattered = small === undefined ? [] : heardFolds(small, dataset, request.protocol);
@@ -105,11 +105,6 @@ export async function openTrainingContext(
       ? {}
       : await otherSounds(dataset.others, frontEnds, engine, context.config.engineThreads);
   return { ...context, request, network, frontEnds, recipe, dataset, madeSounds, engine };
-}
-
-/** Whether the kernels do all that the recipe computes; else TensorFlow trains. */
-function kernelsSuffice(recipe: Recipe, network: RunSettings['network']): boolean {
-  return recipe.kind === 'fitted' || isTrainedNatively(network, recipe.optimiser(recipe.hyperparameters));
 }
 
 /**
@@ -210,18 +205,14 @@ export async function loadClips(
 export function settingsOf(
   { request, network, recipe }: Pick<TrainingContext, 'request' | 'network' | 'recipe'>,
   { protocol }: Pick<FoldSplit, 'protocol'>,
-  frontEnd: FrontEnd,
 ): RunSettings {
-  const settings = {
+  return {
     network,
     recipe: distinctName(recipe, network.architecture),
     hyperparameters: recipe.hyperparameters,
     protocol,
     seed: request.seed,
   };
-  // There is one front end of each of these kinds, and runs are stored without it.
-  const isImplied = frontEnd.kind === 'frames' || frontEnd.kind === 'encoder';
-  return isImplied ? settings : { ...settings, view: frontEnd };
 }
 
 export function evaluationOptions(training: TrainingContext): EvaluationOptions {

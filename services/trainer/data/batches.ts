@@ -7,10 +7,8 @@ export interface Batch {
   readonly classes: number;
   /** [size, inputs] */
   readonly features: Float32Array;
-  /** The class of each clip; of a mixture, that of its louder part. */
+  /** The class of each clip. */
   readonly labels: Int32Array;
-  /** [size, classes]: how much of each class is to be heard. Absent: the labels say it all. */
-  readonly targets?: Float32Array;
 }
 
 export interface BatchOptions {
@@ -46,17 +44,12 @@ export function* batchesOf(clips: readonly LabelledClip[], options: BatchOptions
 }
 
 /** The clips of a batch from `start` up to `end`, sharing its memory. */
-export function sliceBatch(
-  { size, classes, features, labels, targets }: Batch,
-  start: number,
-  end: number,
-): Batch {
+export function sliceBatch({ size, classes, features, labels }: Batch, start: number, end: number): Batch {
   const length = features.length / size;
   return {
     size: end - start,
     classes,
     features: features.subarray(start * length, end * length),
     labels: labels.subarray(start, end),
-    ...(targets === undefined ? {} : { targets: targets.subarray(start * classes, end * classes) }),
   };
 }

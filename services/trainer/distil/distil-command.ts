@@ -10,7 +10,7 @@ import {
 } from '../../../shared/compute/provide/encoder-file';
 import { fetchEncoder, findEncoder } from '../../../shared/compute/provide/provide-encoder';
 import type { KernelsChoice } from '../../../shared/compute/kernels/kernels-addon';
-import { smallEncoderLayers } from '../../../shared/compute/network/encoder-networks';
+import { smallEncoderNetwork } from '../../../shared/compute/network/encoder-networks';
 import type { WeightArrays } from '../../../shared/compute/network/network';
 import { encoderFrontEnd } from '../../../shared/contracts/front-end';
 import { windowFormat } from '../../../shared/contracts/members';
@@ -195,7 +195,7 @@ async function publish(
   modelsFolder: string,
 ): Promise<string> {
   const tensors = new Map(
-    smallEncoderLayers.parameters.map(({ name, shape }) => [name, { shape, values: weights[name]! }]),
+    smallEncoderNetwork.parameters.map(({ name, shape }) => [name, { shape, values: weights[name]! }]),
   );
   const bytes = writeSafetensors({ tensors, metadata });
   const file = smallEncoderFile(modelsFolder, sha256Of(bytes));

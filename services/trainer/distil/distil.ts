@@ -1,16 +1,20 @@
 import { encoderFrontEnd } from '../../../shared/contracts/front-end';
-import { createNativeStudent, type NativeNetwork } from '../../../shared/compute/kernels/native-network';
+import {
+  createNativeStudent,
+  type NativeStudent,
+  type StudentState,
+} from '../../../shared/compute/kernels/native-student';
 import { loadKernels, type KernelsChoice } from '../../../shared/compute/kernels/kernels-addon';
 import { encoderParameters } from '../../../shared/compute/network/encoder-weights';
 import { initialWeights } from '../../../shared/compute/network/initial-weights';
 import type { WeightArrays } from '../../../shared/compute/network/network';
-import { smallEncoderLayers } from '../../../shared/compute/network/encoder-networks';
+import { smallEncoderNetwork } from '../../../shared/compute/network/encoder-networks';
 import { sigmoid } from '../../../shared/decision/independent-probabilities';
 import { encoderFeatures, encoderOutputs } from '../../../shared/encoder/mobile-net';
 import { smallPicture } from '../../../shared/encoder/small-picture';
 import { concatenate } from '../../../shared/signal/concatenate';
 import { createUniform, deriveSeed } from '../../../shared/runtime/random';
-import { warmUpThenCosine } from '../recipes/schedule';
+import { warmUpThenCosine } from './schedule';
 import type { Uniform } from '../outliers/taught/synthesis';
 import { augmentPicture } from './augment-picture';
 import { mixSounds, type SoundSources } from './mix-sounds';
@@ -51,12 +55,8 @@ interface DistillationOptions extends Distillation {
 }
 
 /** All that a run needs to go on. Its features have mean 0 and deviation 1. */
-export interface DistillationState {
+export interface DistillationState extends StudentState {
   readonly step: number;
-  readonly weights: WeightArrays;
-  readonly firstMoments: WeightArrays;
-  readonly secondMoments: WeightArrays;
-  readonly averages: WeightArrays;
 }
 
 /** One batch, as both encoders hear it. */
@@ -79,7 +79,7 @@ interface Scale {
  */
 export class Distiller {
   private readonly teacher;
-  private readonly student: NativeNetwork;
+  private readonly student: NativeStudent;
   private readonly scale: Scale;
   private readonly options: DistillationOptions;
   private step = 0;
@@ -92,11 +92,9 @@ export class Distiller {
     this.teacher.setWeights(encoderParameters.map(({ name }) => teacher[name]!));
     this.student = createNativeStudent(kernels, recipe.optimiser);
     this.scale = this.measureScale();
-    const { step, weights, firstMoments, secondMoments, averages } = state ?? this.beginning();
+    const { step, ...begin } = state ?? this.beginning();
     this.step = step;
-    this.student.setWeights(weights);
-    this.student.setMoments(firstMoments, secondMoments);
-    this.student.setAverages(averages);
+    this.student.setState(begin);
   }
 
   /** Takes one step. @returns the loss, the mean over the batch */
@@ -111,14 +109,8 @@ export class Distiller {
       const output = index % encoderOutputs;
       return output < encoderFeatures ? (value - means[output]!) / deviations[output]! : sigmoid(value);
     });
-    const batch = {
-      features,
-      targets,
-      labels: new Int32Array(batchSize),
-      masks: new Uint32Array(2 * batchSize),
-    };
     const rate = learningRate * warmUpThenCosine(this.step - 1, steps, warmUp);
-    return this.student.step(batch, rate, this.step).loss / batchSize;
+    return this.student.step(features, targets, rate, this.step) / batchSize;
   }
 
   /** The small encoder's weights so far: their running means, in the large encoder's units. */
@@ -127,14 +119,7 @@ export class Distiller {
   }
 
   state(): DistillationState {
-    const { first, second } = this.student.moments();
-    return {
-      step: this.step,
-      weights: this.student.weights(),
-      firstMoments: first,
-      secondMoments: second,
-      averages: this.student.averages(),
-    };
+    return { step: this.step, ...this.student.state() };
   }
 
   dispose(): void {
@@ -146,7 +131,7 @@ export class Distiller {
     const { start, seed } = this.options;
     const weights =
       start === undefined
-        ? initialWeights(smallEncoderLayers, seed)
+        ? initialWeights(smallEncoderNetwork, seed)
         : scaled(start, this.scale, 'to standard');
     const zeros = Object.fromEntries(
       Object.entries(weights).map(([name, { length }]) => [name, new Float32Array(length)]),

@@ -43,7 +43,7 @@ export function goldenOf(
       return {
         clip: name,
         probabilities: [...probabilities],
-        familiarity: evidence[clip]?.[nearest] ?? 1,
+        evidence: evidence[clip]?.[nearest] ?? 1,
       };
     }),
   };

@@ -63,7 +63,7 @@ export function trainHead(
     network: createNetwork(config, classes),
     progress: {
       settings: {
-        ...settingsOf(context, split, frontEnd),
+        ...settingsOf(context, split),
         hyperparameters: { ...recipe.hyperparameters, ...choice },
       },
       dataFingerprint: dataset.fingerprint,

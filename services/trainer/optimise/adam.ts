@@ -1,22 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-const beta1 = 0.9;
+const [beta1, beta2] = [0.9, 0.999];
 const epsilon = 1e-8;
 
 /** First and second moment of a parameter's gradient. */
 export interface Moments {
   readonly first: tf.Variable;
   readonly second: tf.Variable;
-}
-
-export interface AdamOptions {
-  /** Decay of the second moment. */
-  readonly beta2: number;
-  /**
-   * Decoupled from the gradient (Loshchilov and Hutter 2019): each step shrinks the parameter by this
-   * share of the rate.
-   */
-  readonly weightDecay: number;
 }
 
 /**
@@ -32,15 +22,13 @@ export function adamStep(
   { first, second }: Moments,
   learningRate: number,
   step: number,
-  { beta2, weightDecay }: AdamOptions = { beta2: 0.999, weightDecay: 0 },
 ): void {
   tf.tidy(() => {
     const newFirst = tf.add(tf.mul(first, beta1), tf.mul(gradient, 1 - beta1));
     const newSecond = tf.add(tf.mul(second, beta2), tf.mul(tf.square(gradient), 1 - beta2));
     const denominator = tf.add(tf.sqrt(tf.div(newSecond, 1 - beta2 ** step)), epsilon);
     const change = tf.div(tf.mul(newFirst, learningRate / (1 - beta1 ** step)), denominator);
-    const kept = weightDecay === 0 ? parameter : tf.mul(parameter, 1 - learningRate * weightDecay);
-    parameter.assign(tf.sub(kept, change));
+    parameter.assign(tf.sub(parameter, change));
     first.assign(newFirst);
     second.assign(newSecond);
   });

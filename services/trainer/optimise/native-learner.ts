@@ -19,12 +19,10 @@ export function createNativeLearner(network: NativeNetwork, values: StateValues)
   // Running statistics have no moments; the kernels want a figure for each value and leave theirs at 0.
   const filled = (moments: WeightValues): WeightValues => ({ ...zerosLike(values.weights), ...moments });
   network.setMoments(filled(values.firstMoments), filled(values.secondMoments));
-  if (values.averages !== undefined) network.setAverages(values.averages);
   return {
-    step: ({ features, labels, size, targets }, learningRate, seed) => {
-      const masks = dropoutMasks(seed, size, network.dropoutPlaces, network.whole ? size : sliceSize);
-      const batch = { features, labels, masks, ...(targets === undefined ? {} : { targets }) };
-      return network.step(batch, learningRate, ++step);
+    step: ({ features, labels, size }, learningRate, seed) => {
+      const masks = dropoutMasks(seed, size, network.dropoutPlaces);
+      return network.step({ features, labels, masks }, learningRate, ++step);
     },
     logits: (features, size) => network.logits(features, size),
     values: () => {
@@ -38,7 +36,6 @@ export function createNativeLearner(network: NativeNetwork, values: StateValues)
         weights: joined(values.weights, network.weights()),
         firstMoments: joined(values.firstMoments, first),
         secondMoments: joined(values.secondMoments, second),
-        ...(values.averages === undefined ? {} : { averages: network.averages() }),
       };
     },
     dispose: () => {
@@ -56,13 +53,12 @@ function zerosLike(values: WeightValues): WeightValues {
 /**
  * What the kernels need to drop the activations that trainStep drops: for each clip its place in its
  * slice, and the seed of each layer's mask there.
- * @param slice clips that share a mask
  * @returns [size, 1 + places]
  */
-function dropoutMasks(stepSeed: number, size: number, places: readonly string[], slice: number): Uint32Array {
+function dropoutMasks(stepSeed: number, size: number, places: readonly string[]): Uint32Array {
   const masks = new Uint32Array(size * (1 + places.length));
   for (let clip = 0; clip < size; clip++) {
-    const slot = clip % slice;
+    const slot = clip % sliceSize;
     const seed = sliceSeed(stepSeed, clip - slot);
     const words = [slot, ...places.map((place) => deriveSeed(seed, place))];
     masks.set(words, clip * words.length);

@@ -10,20 +10,12 @@ export interface NetworkState {
   readonly weights: Readonly<Record<string, tf.Variable>>;
   /** Of the trainable parameters. */
   readonly moments: Readonly<Record<string, Moments>>;
-  /** Running means of all weights, where the recipe keeps them. */
-  readonly averages?: Readonly<Record<string, tf.Variable>>;
   /** Optimiser steps taken. */
   step: number;
   dispose(): void;
 }
 
-/** The weights that are judged and published: the running means where there are any. */
-export function modelWeights({ averages, weights }: StateValues): WeightValues {
-  return averages ?? weights;
-}
-
-/** @param averaged whether running means of the weights are kept */
-export function freshState(network: Network, seed: number, averaged = false): StateValues {
+export function freshState(network: Network, seed: number): StateValues {
   const weights = initialWeights(network, seed);
   const zeros = (): WeightValues =>
     Object.fromEntries(
@@ -31,8 +23,7 @@ export function freshState(network: Network, seed: number, averaged = false): St
         .filter(({ trainable }) => trainable)
         .map(({ name }) => [name, new Float32Array(weights[name]!.length)]),
     );
-  const moments = { firstMoments: zeros(), secondMoments: zeros() };
-  return { step: 0, weights, ...moments, ...(averaged ? { averages: weights } : {}) };
+  return { step: 0, weights, firstMoments: zeros(), secondMoments: zeros() };
 }
 
 export function createState(network: Network, values: StateValues): NetworkState {
@@ -43,7 +34,6 @@ export function createState(network: Network, values: StateValues): NetworkState
       network.parameters.map(({ name, shape, trainable }) => [name, variable(data[name]!, shape, trainable)]),
     );
   const weights = variables(values.weights);
-  const averages = values.averages === undefined ? {} : { averages: variables(values.averages) };
   const moments = Object.fromEntries(
     network.parameters
       .filter(({ trainable }) => trainable)
@@ -58,10 +48,9 @@ export function createState(network: Network, values: StateValues): NetworkState
   return {
     weights,
     moments,
-    ...averages,
     step: values.step,
     dispose: () => {
-      tf.dispose([weights, moments, averages]);
+      tf.dispose([weights, moments]);
     },
   };
 }
@@ -74,7 +63,6 @@ export function readState(state: NetworkState): StateValues {
     weights: readAll(state.weights),
     firstMoments: moment('first'),
     secondMoments: moment('second'),
-    ...(state.averages === undefined ? {} : { averages: readAll(state.averages) }),
   };
 }
 

@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Network, TrainingMode } from '../../../shared/compute/network/network';
 import { deriveSeed } from '../../../shared/runtime/random';
 import { sliceBatch, type Batch } from '../data/batches';
+import { adamStep } from './adam';
 import type { NetworkState } from './network-state';
-import { moveWeights, type OptimiserOptions } from './optimiser';
 
 /**
  * Clips that go through the network at once. A batch is taken in such slices and their gradients added
@@ -33,7 +33,6 @@ export function trainStep(
   batch: Batch,
   learningRate: number,
   seed: number,
-  optimiser?: OptimiserOptions,
 ): StepResult {
   state.step += 1;
   const gradients: Record<string, tf.Tensor> = {};
@@ -48,7 +47,9 @@ export function trainStep(
     loss += result.loss;
     correct += result.correct;
   }
-  moveWeights(state, gradients, learningRate, optimiser);
+  for (const [name, gradient] of Object.entries(gradients)) {
+    adamStep(state.weights[name]!, gradient, state.moments[name]!, learningRate, state.step);
+  }
   tf.dispose(gradients);
   return { loss, correct };
 }
@@ -72,7 +73,7 @@ function addGradients(
 
   const result = tf.tidy(() => {
     const input = tf.tensor2d(slice.features, [slice.size, slice.features.length / slice.size]);
-    const labels = targetsOf(slice);
+    const labels = tf.oneHot(tf.tensor1d(slice.labels, 'int32'), slice.classes);
     let logits: tf.Tensor | undefined;
     const { value, grads } = tf.variableGrads(() => {
       // Kept: what is not the loss is freed when this function ends.
@@ -94,10 +95,4 @@ function addGradients(
     value.dispose();
   }
   return result;
-}
-
-/** [size, classes] */
-function targetsOf({ size, classes, labels, targets }: Batch): tf.Tensor {
-  if (targets !== undefined) return tf.tensor2d(targets, [size, classes]);
-  return tf.oneHot(tf.tensor1d(labels, 'int32'), classes);
 }

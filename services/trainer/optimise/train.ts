@@ -13,7 +13,7 @@ import type { LabelledClip } from '../data/dataset';
 import type { FoldSplit } from '../data/folds';
 import { flagOf } from '../options/command-line';
 import { createLearner, type Learner } from './learner';
-import { freshState, modelWeights } from './network-state';
+import { freshState } from './network-state';
 import { inputsOf, lossAndAccuracy, predictOutputs } from './predict';
 import type { SteppedSettings } from '../runs/run-settings';
 import type { TrainingPlan } from './training-plan';
@@ -72,7 +72,7 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
   let run: SavedRun = (await store.load()) ?? startOf(network, options);
   const { validation: validationClips } = options.split;
   const validationInputs = inputsOf(validationClips, options.frontEnd, options.engine);
-  const learner = createLearner(network, run.state, plan.optimiser, options.engine);
+  const learner = createLearner(network, run.state, options.engine);
   try {
     while (run.progress.history.length < plan.epochs) {
       const startedAt = performance.now();
@@ -86,7 +86,7 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
         ...validation,
         seconds: (performance.now() - startedAt) / 1000,
       };
-      run = advance(run, metrics, learner.values(), plan.selectFromEpoch);
+      run = advance(run, metrics, learner.values());
       assertConverging(run.progress.history, settings.hyperparameters, classes.length);
       await store.save(run);
       await options.onEpoch?.(metrics, run.progress);
@@ -99,13 +99,13 @@ export async function train(options: TrainOptions): Promise<TrainedRun> {
     frontEnd: options.frontEnd,
     network,
     progress: run.progress,
-    lastWeights: modelWeights(run.state),
+    lastWeights: run.state.weights,
     bestWeights: run.bestWeights,
   };
 }
 
-function startOf(network: Network, { settings, plan, dataFingerprint, engine }: TrainOptions): SavedRun {
-  const state = freshState(network, settings.seed, plan.optimiser.averageDecay > 0);
+function startOf(network: Network, { settings, dataFingerprint, engine }: TrainOptions): SavedRun {
+  const state = freshState(network, settings.seed);
   return {
     progress: {
       settings,
@@ -116,7 +116,7 @@ function startOf(network: Network, { settings, plan, dataFingerprint, engine }: 
       bestEpoch: 0,
     },
     state,
-    bestWeights: modelWeights(state),
+    bestWeights: state.weights,
   };
 }
 
@@ -124,14 +124,14 @@ async function trainEpoch(
   learner: Learner,
   stepsBefore: number,
   epoch: number,
-  { settings, plan, onBatch, signal }: TrainOptions,
+  { settings, plan, split, onBatch, signal }: TrainOptions,
 ): Promise<{ loss: number; accuracy: number }> {
-  const clips = plan.clipsPerEpoch;
+  const clips = split.train.length;
   const [totals, done] = [{ loss: 0, correct: 0 }, { clips: 0 }];
   let step = stepsBefore;
-  for (const batch of await plan.batches(epoch)) {
+  for (const batch of plan.batches(epoch)) {
     const seed = deriveSeed(settings.seed, 'step', step++);
-    const result = learner.step(batch, plan.learningRate(step), seed);
+    const result = learner.step(batch, plan.learningRate, seed);
     totals.loss += result.loss;
     totals.correct += result.correct;
     done.clips += batch.size;
@@ -161,19 +161,13 @@ function validate(
 
 /**
  * The run one epoch on; its best epoch is that of the highest validation accuracy, ties to the lower
- * loss. Before the first epoch to choose from, it is the latest.
+ * loss.
  */
-function advance(
-  run: SavedRun,
-  metrics: EpochMetrics,
-  state: SavedRun['state'],
-  selectFromEpoch: number,
-): SavedRun {
+function advance(run: SavedRun, metrics: EpochMetrics, state: SavedRun['state']): SavedRun {
   const history = [...run.progress.history, metrics];
   const best = history[run.progress.bestEpoch - 1];
   const isBest =
     best === undefined ||
-    best.epoch < selectFromEpoch ||
     metrics.validationAccuracy > best.validationAccuracy ||
     (metrics.validationAccuracy === best.validationAccuracy && metrics.validationLoss < best.validationLoss);
   return {
@@ -184,6 +178,6 @@ function advance(
       bestEpoch: isBest ? metrics.epoch : run.progress.bestEpoch,
     },
     state,
-    bestWeights: isBest ? modelWeights(state) : run.bestWeights,
+    bestWeights: isBest ? state.weights : run.bestWeights,
   };
 }

@@ -46,7 +46,6 @@ function kebabCase(name: string): string {
 const forms: Readonly<Record<string, string>> = {
   data: 'FOLDER',
   csv: 'FILE',
-  augmentation: 'NAME=N,…',
   encoder: 'FILE',
   from: 'FILE',
   sounds: 'FOLDER',
@@ -186,33 +185,18 @@ function givenOptions(
   }
 }
 
-/**
- * What a text stands for: itself, a number, `none`, or several numbers by name. What is none of them is
- * for the schema to refuse.
- */
+/** What a text stands for: itself, a number or `none`. What is none of them is for the schema to refuse. */
 function valueOf({ core, schema }: Pick<Option, 'core' | 'schema'>, text: Given[string]): unknown {
   if (core instanceof z.ZodArray && Array.isArray(text)) {
     const item = core.element as z.ZodType;
     return text.map((each) => valueOf({ core: item, schema: item }, each));
   }
   if (typeof text !== 'string') return text;
-  if (core instanceof z.ZodRecord) return numbersOf(text);
   const number = text.trim() === '' ? NaN : Number(text);
   const readings: readonly unknown[] = [text, number, ...(text === 'none' ? [null] : [])];
   const accepted = readings.find((value) => schema.safeParse(value).success);
   if (accepted !== undefined) return accepted;
   return Number.isNaN(number) ? text : number;
-}
-
-/** The numbers that `NAME=N,…` names. */
-function numbersOf(list: string): Record<string, number> {
-  const pairs = list.split(',').filter((pair) => pair !== '');
-  return Object.fromEntries(
-    pairs.map((pair): [string, number] => {
-      const [name = '', value] = pair.split('=');
-      return [name, Number(value)];
-    }),
-  );
 }
 
 function put(request: Record<string, unknown>, path: readonly string[], value: unknown): void {

@@ -25,8 +25,6 @@ export type TrainerConfig = ValuesOf<typeof settings> & {
   readonly encoderCacheFolder: string;
   /** Decoded clips. */
   readonly clipCacheFolder: string;
-  /** Spectrograms of what networks are trained on. */
-  readonly spectrogramCacheFolder: string;
 };
 
 /** @throws AppError invalid-configuration listing every variable that is wrong */
@@ -38,7 +36,6 @@ export function readTrainerConfig(env: NodeJS.ProcessEnv = process.env): Trainer
     lockTimes: jobLockSeconds === undefined ? lockTimes : lockTimesFor(jobLockSeconds * 1000),
     encoderCacheFolder: encoderCacheFolder(env),
     clipCacheFolder: cacheFolder('clips', env),
-    spectrogramCacheFolder: cacheFolder('spectrograms', env),
   });
 }
 

@@ -3,12 +3,11 @@ import { tunableNames } from '../../../shared/contracts/training-request';
 import { AppError } from '../../../shared/errors/app-error';
 import { flagOf } from '../options/command-line';
 import { encoderHead, smallHead } from './encoder-head';
-import { mel, melSmall } from './mel';
 import type { Recipe } from './recipe';
 import { report } from './report';
 
 /** Every recipe. The first that trains an architecture is the architecture's own. */
-const recipes: readonly Recipe[] = [report, mel, melSmall, encoderHead, smallHead];
+const recipes: readonly Recipe[] = [report, encoderHead, smallHead];
 
 /**
  * The recipe that trains an architecture: the named one, or else the architecture's own.

@@ -1,16 +1,15 @@
 import { reportFrontEnd } from '../../../shared/contracts/front-end';
-import type { AdamHyperparameters } from '../../../shared/contracts/manifest';
 import { AppError } from '../../../shared/errors/app-error';
 import { deriveSeed } from '../../../shared/runtime/random';
 import { batchesOf } from '../data/batches';
-import { plainAdam } from '../optimise/optimiser';
-import type { Feed, FeedOptions, SteppedRecipe } from './recipe';
+import type { TrainingPlan } from '../optimise/training-plan';
+import type { RunOptions, SteppedRecipe } from './recipe';
 
 /**
  * The report's recipe (report, "Training and evaluation"): an epoch is a pass over the shuffled training
  * clips.
  */
-export const report: SteppedRecipe<AdamHyperparameters> = {
+export const report: SteppedRecipe = {
   kind: 'stepped',
   name: 'report',
   networks: [{ architecture: 'cnn' }, { architecture: 'transformer' }],
@@ -20,23 +19,19 @@ export const report: SteppedRecipe<AdamHyperparameters> = {
   choose: 'best-epoch',
   publish: 'each',
   rejection: 'none',
-  stepsPerEpoch: ({ batchSize }, clips) => Math.ceil(clips / batchSize),
-  feed: shuffledClips,
-  learningRate: ({ learningRate }) => learningRate,
-  optimiser: () => plainAdam,
-  selectFromEpoch: () => 1,
+  plan: shuffledClips,
 };
 
-function shuffledClips(options: FeedOptions<AdamHyperparameters>): Feed {
-  const { clips, frontEnd, classes, seed, hyperparameters } = options;
+function shuffledClips({ clips, frontEnd, classes, seed, hyperparameters }: RunOptions): TrainingPlan {
   if (frontEnd.kind === 'encoder')
     throw new AppError('internal', 'A head on an encoder is fitted, not trained.');
-  const { batchSize } = hyperparameters;
+  const { epochs, learningRate, batchSize } = hyperparameters;
   return {
-    clipsPerEpoch: clips.length,
+    epochs,
+    learningRate,
     batches: (epoch) => {
       const shuffleSeed = deriveSeed(seed, 'shuffle', epoch);
-      return Promise.resolve(batchesOf(clips, { frontEnd, classes, batchSize, shuffleSeed }));
+      return batchesOf(clips, { frontEnd, classes, batchSize, shuffleSeed });
     },
   };
 }

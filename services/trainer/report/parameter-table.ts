@@ -14,8 +14,8 @@ interface PassSizes {
 const bytesPerFloat = 4;
 
 /** The report's task 4: a network's layers for one batch size, and their sums. */
-export function parameterTable(network: Network, batchSize: number, inputs?: number): ParameterTable {
-  const rows = network.layers(batchSize, inputs).map(({ layer, outputShape, parameters, multiplyAdds }) => ({
+export function parameterTable(network: Network, batchSize: number): ParameterTable {
+  const rows = network.layers(batchSize).map(({ layer, outputShape, parameters, multiplyAdds }) => ({
     layer,
     outputShape: [...outputShape],
     parameters,
@@ -34,9 +34,7 @@ export function parameterTable(network: Network, batchSize: number, inputs?: num
 
 /** @param inputs numbers in one input */
 export function passSizes(network: Network, batchSize: number, inputs: number): PassSizes {
-  const weightedOutputs = network
-    .layers(batchSize, inputs)
-    .reduce((sum, layer) => sum + layer.weightedOutputs, 0);
+  const weightedOutputs = network.layers(batchSize).reduce((sum, layer) => sum + layer.weightedOutputs, 0);
   const sizes = {
     input: bytesPerFloat * batchSize * inputs,
     forwardBackward: 2 * bytesPerFloat * weightedOutputs,

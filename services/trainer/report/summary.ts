@@ -1,22 +1,18 @@
 import { inputLength } from '../../../shared/front-end/window-inputs';
 import type { FrontEnd } from '../../../shared/contracts/front-end';
-import { architectureOf, encoderOf, type FrontEnds } from '../../../shared/contracts/members';
+import { architectureOf, encoderOf } from '../../../shared/contracts/members';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import type { ParameterTable } from '../../../shared/contracts/report';
 import type { Network } from '../../../shared/compute/network/network';
 import { parameterTable, passSizes } from './parameter-table';
 
 /**
- * The report's parameter tables for a terminal, one for each front end: layers, output
- * shapes, parameters and multiply-adds, and below them the report's last lines.
+ * The report's parameter table for a terminal: layers, output shapes, parameters and multiply-adds, and
+ * below them the report's last lines.
  */
-export function summarise(network: Network, frontEnds: FrontEnds, batchSize: number): string {
-  return frontEnds.map((frontEnd) => summariseOne(network, batchSize, frontEnd)).join('\n\n');
-}
-
-function summariseOne(network: Network, batchSize: number, frontEnd: FrontEnd): string {
+export function summarise(network: Network, frontEnd: FrontEnd, batchSize: number): string {
   const inputs = inputLength(frontEnd);
-  const table = parameterTable(network, batchSize, inputs);
+  const table = parameterTable(network, batchSize);
   const cells = cellsOf(table, inputs);
   const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
   const line = '─'.repeat(widths.reduce((sum, width) => sum + width + 2, -2));
@@ -26,7 +22,7 @@ function summariseOne(network: Network, batchSize: number, frontEnd: FrontEnd): 
       .join('  '),
   );
   return [
-    `${network.config.architecture}, batch ${batchSize}${nameOf(frontEnd)}`,
+    `${network.config.architecture}, batch ${batchSize}`,
     ...[line, head, line, ...rows, line],
     `Total params: ${count(table.trainable + table.nonTrainable)}`,
     `Trainable params: ${count(table.trainable)}`,
@@ -60,13 +56,6 @@ function sizeLines(network: Network, batchSize: number, inputs: number): string[
     line('Params size', parameters),
     line('Estimated Total Size', total),
   ];
-}
-
-/** Which of several front ends a table is of: those of log-mel differ in their analysis frames. */
-function nameOf(frontEnd: FrontEnd): string {
-  if (frontEnd.kind !== 'log-mel') return '';
-  const frameMs = (1000 * frontEnd.fftSamples) / frontEnd.sampleRate;
-  return `, crops of ${frontEnd.cropFrames} frames of ${frameMs.toFixed(0)} ms`;
 }
 
 /** How many of such networks a version in models/ holds, and what stands before them. */

@@ -85,7 +85,7 @@ function jobOf(training: TrainingContext, run: PlannedRun): Job {
   const request = requestOfRun(training.request, run);
   const own = { ...training, request, ...configureRecipe(request) };
   const split = splitFolds(training.dataset, request.protocol);
-  const name = runName(settingsOf(own, split, own.recipe.frontEnds[0]), training.dataset.fingerprint);
+  const name = runName(settingsOf(own, split), training.dataset.fingerprint);
   return { ...run, training: own, split, name };
 }
 

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { networkConfigSchema } from '../../../shared/contracts/architecture';
-import { frontEndSchema } from '../../../shared/contracts/front-end';
 import {
   hyperparametersSchema,
   protocolSchema,
@@ -18,8 +17,6 @@ export const runSettingsSchema = z.strictObject({
   hyperparameters: hyperparametersSchema,
   protocol: protocolSchema,
   seed: z.int().min(0),
-  /** The front end, where there are several of its kind. A run's name depends on the key. */
-  view: frontEndSchema.optional(),
 });
 export type RunSettings = z.infer<typeof runSettingsSchema>;
 
@@ -28,14 +25,13 @@ export type SteppedSettings = RunSettings & { readonly hyperparameters: SteppedH
 
 /** The folder a run's state lives in: readable, and unique to the settings and the data. */
 export function runName(settings: RunSettings, dataFingerprint: string): string {
-  const { network, recipe, hyperparameters, protocol, seed, view } = settings;
+  const { network, recipe, hyperparameters, protocol, seed } = settings;
   const identity = JSON.stringify([runSettingsSchema.parse(settings), dataFingerprint]);
   const shape = network.architecture === 'transformer' ? [`h${network.heads}`, `f${network.hidden}`] : [];
   return [
     network.architecture,
     ...(recipe === undefined ? [] : [recipe]),
     ...shape,
-    ...(view === undefined ? [] : [view.kind === 'log-mel' ? `n${view.fftSamples}` : view.kind]),
     ...pace(hyperparameters),
     `t${protocol.testFold}`,
     `v${protocol.validationFold}`,

@@ -28,8 +28,6 @@ export interface StateValues {
   /** Of the trainable parameters' gradients. */
   readonly firstMoments: WeightValues;
   readonly secondMoments: WeightValues;
-  /** Running means of all weights, where the recipe keeps them. */
-  readonly averages?: WeightValues;
 }
 
 export interface SavedRun {
@@ -77,8 +75,7 @@ export async function openRunStore(runsFolder: string, name: string, attempt = 0
       }
     },
     save: async ({ progress, state, bestWeights }) => {
-      const { weights, firstMoments, secondMoments, averages } = state;
-      const means = averages === undefined ? {} : { averages };
+      const { weights, firstMoments, secondMoments } = state;
       const isNewBest = progress.bestEpoch !== savedBestEpoch;
       // The best weights first: a state that names them must find them.
       if (isNewBest) {
@@ -89,7 +86,7 @@ export async function openRunStore(runsFolder: string, name: string, attempt = 0
       }
       await writeTensorFile(join(folder, stateName(attempt)), {
         about: progress,
-        groups: { weights, firstMoments, secondMoments, ...means },
+        groups: { weights, firstMoments, secondMoments },
       });
       if (isNewBest) await removeEarlier(folder, attempt, progress.bestEpoch);
       savedBestEpoch = progress.bestEpoch;
@@ -139,7 +136,6 @@ async function readRun(folder: string, attempt: number): Promise<SavedRun> {
       weights: groups['weights']!,
       firstMoments: groups['firstMoments']!,
       secondMoments: groups['secondMoments']!,
-      ...(groups['averages'] === undefined ? {} : { averages: groups['averages'] }),
     },
     bestWeights: best.groups['weights']!,
   };

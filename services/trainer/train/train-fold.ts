@@ -4,12 +4,11 @@ import { AppError } from '../../../shared/errors/app-error';
 import type { FoldSplit } from '../data/folds';
 import { flagOf } from '../options/command-line';
 import { openRunRecords } from './run-records';
-import { planOf, type SteppedRecipe } from '../recipes/recipe';
+import type { SteppedRecipe } from '../recipes/recipe';
 import { runName } from '../runs/run-settings';
 import { openRunStore, type RunStore } from '../runs/run-store';
 import { train, type TrainedRun } from '../optimise/train';
 import { trainHead } from '../heads/train-head';
-import { withFamiliarity } from '../rejection/with-familiarity';
 import { settingsOf, type TrainingContext } from '../context/training-context';
 
 /**
@@ -46,30 +45,28 @@ async function trainStepped(
   split: FoldSplit,
   frontEnd: FrontEnd,
 ): Promise<TrainedRun> {
-  const { request, frontEnds, recipe, config, dataset, engine, signal } = training;
+  const { request, frontEnds, recipe, dataset, engine, signal } = training;
   const { hyperparameters } = recipe;
-  const settings = { ...settingsOf(training, split, frontEnd), hyperparameters };
-  const feedOptions = {
-    seed: request.seed,
-    frontEnd,
-    classes: dataset.classes.length,
-    clips: split.train,
-    cacheFolder: config.spectrogramCacheFolder,
-  };
+  const settings = { ...settingsOf(training, split), hyperparameters };
   const { epochs, batchSize } = hyperparameters;
   const store = await openFencedStore(training, runName(settings, dataset.fingerprint));
   await prepareStore(store, request, epochs);
   const history = (await store.load())?.progress.history ?? [];
-  const batchesPerEpoch = recipe.stepsPerEpoch(hyperparameters, split.train.length);
   const records = await openRunRecords(store.folder, history, {
     stream: training.output,
     epochs,
-    batchesPerEpoch,
+    batchesPerEpoch: Math.ceil(split.train.length / batchSize),
   });
   try {
     const { classes, fingerprint: dataFingerprint } = dataset;
-    const plan = planOf(recipe, feedOptions);
-    const run = await train({
+    const plan = recipe.plan({
+      hyperparameters,
+      seed: request.seed,
+      frontEnd,
+      classes: classes.length,
+      clips: split.train,
+    });
+    return await train({
       settings,
       plan,
       frontEnd,
@@ -88,7 +85,6 @@ async function trainStepped(
         training.onEpoch?.({ history: progress.history, epochs, ...place });
       },
     });
-    return await withFamiliarity(run, recipe, feedOptions, engine);
   } finally {
     await records.close();
   }

@@ -6,14 +6,11 @@ import {
 } from '../../front-end/window-inputs';
 import type { FrontEnd } from '../../contracts/front-end';
 import { cutQuietEnds } from '../../signal/quiet-ends';
-import { createNativeCrops } from '../kernels/native-inputs';
 import { createEncoder } from './encoder';
 import type { Inputs } from './graph-scorer';
 import type { LoadedEngine } from '../provide/load-engine';
 
-/**
- * A front end: on the native kernels where the engine has them, whatever computes the networks.
- */
+/** A front end: an encoder's is on the native kernels where the engine has them. */
 export interface FrontEndInputs {
   /** @returns waits for what an engine computes beside this thread; to be called once */
   begin(windows: readonly Float32Array[]): () => Inputs;
@@ -44,21 +41,17 @@ export function createFrontEndInputs(frontEnd: FrontEnd, engine: LoadedEngine): 
       },
     };
   }
-  const { kernels } = engine;
-  const native = frontEnd.kind === 'log-mel' && kernels ? createNativeCrops(kernels, frontEnd) : undefined;
-  const inputsOf = native?.of ?? createPlainInputs(frontEnd);
+  const inputsOf = createPlainInputs(frontEnd);
   return {
     begin: (windows) => {
       const inputs = inputsOf(windows);
       return () => inputs;
     },
-    dispose: () => {
-      native?.dispose();
-    },
+    dispose: () => undefined,
   };
 }
 
-/** Of frames, which are copied, and of log-mel where there is no addon. */
+/** Of front ends without a network. */
 function createPlainInputs(frontEnd: PlainFrontEnd): (windows: readonly Float32Array[]) => Inputs {
   const length = inputLength(frontEnd);
   // Kept from batch to batch: half a megabyte a window would otherwise be garbage.

@@ -32,7 +32,7 @@ export interface GraphScorer {
 export function createGraphScorer(groups: readonly (readonly Member[])[]): GraphScorer {
   const loaded = groups.map((members) =>
     members.map(({ network, values }) => ({
-      form: network.inference ?? network,
+      network,
       outputs: network.outputs,
       weights: loadWeights(network, values),
     })),
@@ -46,8 +46,8 @@ export function createGraphScorer(groups: readonly (readonly Member[])[]): Graph
             const { features } = inputs[group]!;
             const size = sizes[group]!;
             const input = tf.tensor2d(features, [size, features.length / size]);
-            return members.map(({ form, weights }) =>
-              tf.reshape<tf.Rank.R1>(form.forward(weights, input), [-1]),
+            return members.map(({ network, weights }) =>
+              tf.reshape<tf.Rank.R1>(network.forward(weights, input), [-1]),
             );
           }),
         ),
@@ -70,12 +70,10 @@ export function createGraphScorer(groups: readonly (readonly Member[])[]): Graph
   };
 }
 
-/** A network's weights in the form for inference, if it has one, on the engine. */
+/** A network's weights on the engine. */
 export function loadWeights(network: Network, values: WeightValues): Weights {
-  const { parameters } = network.inference ?? network;
-  const held = network.inference?.values(values) ?? values;
   return Object.fromEntries(
-    parameters.map(({ name, shape }) => [name, tf.tensor(held[name]!, [...shape], 'float32')]),
+    network.parameters.map(({ name, shape }) => [name, tf.tensor(values[name]!, [...shape], 'float32')]),
   );
 }
 

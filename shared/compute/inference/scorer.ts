@@ -50,10 +50,9 @@ export function createScorer(
 }
 
 function createReferenceScorer(network: Network, values: WeightValues): Scorer {
-  const form = network.inference ?? network;
   const weights = loadWeights(network, values);
   return {
-    logits: (features, size) => forwardLogits(form, weights, features, size),
+    logits: (features, size) => forwardLogits(network, weights, features, size),
     dispose: () => {
       tf.dispose(weights);
     },

@@ -1,9 +1,7 @@
 import { isHead } from '../../contracts/architecture';
 import { inputLength } from '../../front-end/window-inputs';
-import type { FrontEnd } from '../../contracts/front-end';
 import { withEqualWeight } from '../../decision/equal-weight';
 import { isOnKernels } from '../kernels/is-native';
-import { createNativeEnsemble } from '../kernels/native-ensemble';
 import type { Member } from '../network/members';
 import type { LoadedEngine } from '../provide/load-engine';
 import { createFrontEndInputs } from './front-end-inputs';
@@ -108,31 +106,9 @@ function createGraphGroups(groups: readonly (readonly Member[])[], engine: Loade
   };
 }
 
-/**
- * Members of one front end that the kernels compute, or that are plain arithmetic: with the front end in
- * one call where the kernels can, else one after the other.
- */
+/** Members of one front end that the kernels compute, or that are plain arithmetic, one after the other. */
 function createGroup(members: readonly Member[], engine: LoadedEngine, options: ScorerOptions): Group {
-  const native = engine.kernels && createNativeEnsemble(engine.kernels, members);
-  if (native === undefined) return createPlainGroup(members, members[0]!.frontEnd, engine, options);
-  return {
-    members: [members.length],
-    begin: (windows) => {
-      const rows = native.logits(windows);
-      return () => [rows];
-    },
-    dispose: () => {
-      native.dispose();
-    },
-  };
-}
-
-function createPlainGroup(
-  members: readonly Member[],
-  frontEnd: FrontEnd,
-  engine: LoadedEngine,
-  options: ScorerOptions,
-): Group {
+  const { frontEnd } = members[0]!;
   const length = inputLength(frontEnd);
   const scorers = members.map(({ network, values }) => createScorer(network, values, engine, options));
   const inputs = createFrontEndInputs(frontEnd, engine);

@@ -26,29 +26,51 @@ export interface NativeStep {
  * The addon's own objects: parameters by position. Every argument is checked there: TypeError or
  * RangeError.
  */
-export interface AddonNetwork {
+interface AddonParameters {
   setWeights(tensors: readonly Float32Array[]): void;
   setMoments(first: readonly Float32Array[], second: readonly Float32Array[]): void;
   weights(): Float32Array[];
   moments(): [Float32Array[], Float32Array[]];
-  setAverages(tensors: readonly Float32Array[]): void;
-  averages(): Float32Array[];
   logits(features: Float32Array, size: number): Float32Array;
+  dispose(): void;
+}
+
+/** A network that learns from labels. */
+export interface AddonNetwork extends AddonParameters {
   step(
     features: Float32Array,
     labels: Int32Array,
     masks: Uint32Array,
     learningRate: number,
     step: number,
-    targets?: Float32Array,
   ): NativeStep;
   gradients(
     features: Float32Array,
     labels: Int32Array,
     masks: Uint32Array,
-    targets?: Float32Array,
   ): NativeStep & { gradients: Float32Array[] };
-  dispose(): void;
+}
+
+/**
+ * A network that learns to give the outputs of another one: `targets` [size, outputs] are that one's
+ * features, then the probabilities of its tags. It has no dropout, and so `masks` are empty.
+ */
+export interface AddonStudent extends AddonParameters {
+  /** The weights' running means, which `logits` then takes. */
+  setAverages(tensors: readonly Float32Array[]): void;
+  averages(): Float32Array[];
+  step(
+    features: Float32Array,
+    targets: Float32Array,
+    masks: Uint32Array,
+    learningRate: number,
+    step: number,
+  ): NativeStep;
+  gradients(
+    features: Float32Array,
+    targets: Float32Array,
+    masks: Uint32Array,
+  ): NativeStep & { gradients: Float32Array[] };
 }
 
 interface AddonOptions {
@@ -79,12 +101,15 @@ export interface NativeOptimiser {
   readonly averageDecay: number;
 }
 
-interface MelOptions extends AddonOptions, NativeOptimiser {
+interface StudentOptions extends NativeOptimiser {
+  readonly instructionSet: string;
+  readonly threads: number;
   /** Channels of the first convolutions, and of the last. */
   readonly width: number;
   readonly head: number;
-  /** Of the outputs, how many learn another network's features; the others learn its tags. */
-  readonly taught?: number;
+  readonly outputs: number;
+  /** How many of the first outputs learn features; the others learn tags. */
+  readonly features: number;
 }
 
 /** An encoder with its front end: windows in, features and tag logits of each out. */
@@ -97,34 +122,6 @@ interface AddonAudioEncoder {
   /** The front end alone: pictures as `kaldiMel` makes them, one after the other. */
   pictures(windows: readonly Float32Array[]): Float32Array;
   dispose(): void;
-}
-
-/** A version of `mel`: networks by position, windows in. */
-interface AddonEnsemble {
-  setWeights(member: number, tensors: readonly Float32Array[]): void;
-  crops(windows: readonly Float32Array[]): { readonly crops: Float32Array; readonly counts: Int32Array };
-  logits(windows: readonly Float32Array[]): { readonly logits: Float32Array; readonly counts: Int32Array };
-  dispose(): void;
-}
-
-export interface EnsembleOptions {
-  readonly instructionSet: string;
-  readonly threads: number;
-  readonly classes: number;
-  readonly members: number;
-  readonly width: number;
-  readonly head: number;
-  readonly fftSamples: number;
-  readonly hopSamples: number;
-  readonly windowSamples: number;
-  readonly cropFrames: number;
-  readonly crops: number;
-  readonly rangeDecibels: number;
-  readonly silenceDecibels: number;
-  /** The bin that each filter begins with, how many it has, and their weights, filter after filter. */
-  readonly filterFirst: Int32Array;
-  readonly filterCounts: Int32Array;
-  readonly filterWeights: Float64Array;
 }
 
 /** A resampler without state: which outputs are wanted is said with every call. */
@@ -156,14 +153,14 @@ export interface KernelsAddon {
   leaveProcess(code: number): void;
   createCnn(options: CnnOptions): AddonNetwork;
   createTransformer(options: TransformerOptions): AddonNetwork;
-  createMel(options: MelOptions): AddonNetwork;
+  /** The small encoder's network. */
+  createSmallNet(options: StudentOptions): AddonStudent;
   createResampler(options: ResamplerOptions): AddonResampler;
   createAudioEncoder(options: {
     readonly instructionSet: string;
     readonly threads: number;
     readonly network: 'mobile-net' | 'small';
   }): AddonAudioEncoder;
-  createMelEnsemble(options: EnsembleOptions): AddonEnsemble;
 }
 
 const require_ = createRequire(__filename);

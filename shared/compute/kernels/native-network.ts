@@ -1,27 +1,16 @@
 import { isHead, type NetworkConfig } from '../../contracts/architecture';
 import { AppError } from '../../errors/app-error';
-import { encoderFeatures } from '../../encoder/mobile-net';
-import { melSize } from '../network/mel';
-import { smallEncoderLayers, smallEncoderSize } from '../network/encoder-networks';
 import type { Network } from '../network/network';
 import { frameSamples, inputSamples } from '../network/trunk';
 import type { WeightValues } from '../../registry/weights-file';
 import { isNative } from './is-native';
-import {
-  loadKernels,
-  type AddonNetwork,
-  type KernelsChoice,
-  type NativeOptimiser,
-  type NativeStep,
-} from './kernels-addon';
+import { loadKernels, type AddonNetwork, type KernelsChoice, type NativeStep } from './kernels-addon';
 
 /** A batch as the kernels take it. */
 interface NativeBatch {
   /** [size, inputs], finite */
   readonly features: Float32Array;
   readonly labels: Int32Array;
-  /** [size, classes]: how much of each class is to be heard, where a network learns that (`mixes`). */
-  readonly targets?: Float32Array;
   /**
    * For each clip its place in the slice whose dropout mask it shares, then a seed for each of
    * `NativeNetwork.dropoutPlaces`.
@@ -36,8 +25,6 @@ interface NativeBatch {
 export interface NativeNetwork {
   /** The layers that drop, in the order of a mask's seeds. */
   readonly dropoutPlaces: readonly string[];
-  /** Whether a batch is taken whole, because its statistics matter; else in slices (trainStep). */
-  readonly whole: boolean;
   setWeights(values: WeightValues): void;
   /** The optimiser's state, without which `step` refuses. */
   setMoments(first: WeightValues, second: WeightValues): void;
@@ -46,9 +33,6 @@ export interface NativeNetwork {
    */
   weights(): WeightValues;
   moments(): { readonly first: WeightValues; readonly second: WeightValues };
-  /** The weights' running means, which `logits` then takes; only of networks with batch statistics. */
-  setAverages(values: WeightValues): void;
-  averages(): WeightValues;
   /** @returns logits [size, classes] */
   logits(features: Float32Array, size: number): Float32Array;
   /** A step of the optimiser on the mean cross-entropy; `step` is 1 for the first. */
@@ -62,14 +46,11 @@ export interface NativeNetwork {
 export const dropoutPlaces = {
   cnn: ['conv1', 'conv2', 'conv3'],
   transformer: ['attention1', 'attention2', 'attention3', 'attention4', 'feedForward'],
-  mel: ['statistics'],
 } as const;
 
 export interface NativeNetworkOptions {
   /** Frames of earlier clips whose tokens are kept, 80 kB each; the answers are the same to the bit. */
   readonly cachedFrames?: number;
-  /** Of networks with batch statistics; the report's learn with plain Adam alone. */
-  readonly optimiser?: NativeOptimiser;
 }
 
 /**
@@ -80,7 +61,7 @@ export interface NativeNetworkOptions {
 export function createNativeNetwork(
   choice: KernelsChoice | undefined,
   { config, parameters, outputs }: Network,
-  { cachedFrames = 0, optimiser = { beta2: 0, weightDecay: 0, averageDecay: 0 } }: NativeNetworkOptions = {},
+  { cachedFrames = 0 }: NativeNetworkOptions = {},
 ): NativeNetwork | undefined {
   if (choice === undefined || !computesNetworks(choice, config)) return undefined;
   const { path, instructionSet, threads } = choice;
@@ -101,11 +82,6 @@ export function createNativeNetwork(
       const transformer = addon.createTransformer({ ...options, samples: inputSamples, heads, hidden });
       return wrap(transformer, names, dropoutPlaces.transformer);
     }
-    case 'mel':
-    case 'mel-small': {
-      const mel = addon.createMel({ ...options, ...melSize(config), ...optimiser });
-      return wrap(mel, names, dropoutPlaces.mel, true);
-    }
     default:
       return undefined;
   }
@@ -119,44 +95,19 @@ function computesNetworks({ computes, forced }: KernelsChoice, config: NetworkCo
   throw new AppError('invalid-configuration', message);
 }
 
-/**
- * The small encoder's network as it learns from a larger encoder: `targets` are that one's features, then
- * the probabilities of its tags.
- */
-export function createNativeStudent(
-  { path, instructionSet, threads }: KernelsChoice,
-  optimiser: NativeOptimiser,
-): NativeNetwork {
-  const { parameters, outputs } = smallEncoderLayers;
-  const options = { instructionSet, threads, classes: outputs, dropout: 0, ...smallEncoderSize };
-  const student = loadKernels(path).createMel({ ...options, ...optimiser, taught: encoderFeatures });
-  return wrap(
-    student,
-    parameters.map(({ name }) => name),
-    dropoutPlaces.mel,
-    true,
-  );
-}
-
 function wrap(
   addon: AddonNetwork,
   names: readonly string[],
   dropoutPlaces: readonly string[],
-  whole = false,
 ): NativeNetwork {
   const tensors = (values: WeightValues): Float32Array[] => names.map((name) => values[name]!);
   const named = (values: readonly Float32Array[]): WeightValues =>
     Object.fromEntries(names.map((name, index) => [name, values[index]!]));
   return {
     dropoutPlaces,
-    whole,
     setWeights: (values) => {
       addon.setWeights(tensors(values));
     },
-    setAverages: (values) => {
-      addon.setAverages(tensors(values));
-    },
-    averages: () => named(addon.averages()),
     setMoments: (first, second) => {
       addon.setMoments(tensors(first), tensors(second));
     },
@@ -166,10 +117,10 @@ function wrap(
       return { first: named(first), second: named(second) };
     },
     logits: (features, size) => addon.logits(features, size),
-    step: ({ features, labels, masks, targets }, learningRate, step) =>
-      addon.step(features, labels, masks, learningRate, step, targets),
-    gradients: ({ features, labels, masks, targets }) => {
-      const { gradients, ...result } = addon.gradients(features, labels, masks, targets);
+    step: ({ features, labels, masks }, learningRate, step) =>
+      addon.step(features, labels, masks, learningRate, step),
+    gradients: ({ features, labels, masks }) => {
+      const { gradients, ...result } = addon.gradients(features, labels, masks);
       return { ...result, gradients: named(gradients) };
     },
     dispose: () => {

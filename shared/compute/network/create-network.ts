@@ -1,7 +1,6 @@
 import type { NetworkConfig } from '../../contracts/architecture';
 import { createCnn } from './cnn';
 import { createHead, createTagHead } from './head';
-import { createMel } from './mel';
 import type { Network } from './network';
 import { createTransformer } from './transformer';
 
@@ -12,9 +11,6 @@ export function createNetwork(config: NetworkConfig, classes: number): Network {
       return createCnn(config, classes);
     case 'transformer':
       return createTransformer(config, classes);
-    case 'mel':
-    case 'mel-small':
-      return createMel(config, classes);
     case 'encoder':
     case 'small':
       return config.multiLabel === true ? createTagHead(config) : createHead(config, classes);

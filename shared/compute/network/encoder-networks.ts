@@ -2,9 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { EncoderName } from '../../contracts/front-end';
 import { encoderBands, encoderOutputs } from '../../encoder/mobile-net';
 import { encoderParameters } from './encoder-weights';
-import { melLayers, type MelSize } from './mel';
 import { encodePictures } from './mobile-net';
 import type { Parameter, WeightArrays, Weights } from './network';
+import { createSmallNetwork, type SmallSize } from './small-network';
 
 /** The network of an encoder, behind the front end that all encoders have. */
 interface EncoderNetwork {
@@ -25,13 +25,13 @@ interface EncoderNetwork {
 }
 
 /** Of the small encoder's network. */
-export const smallEncoderSize: MelSize = { width: 32, head: 160 };
+export const smallEncoderSize: SmallSize = { width: 32, head: 160 };
 
 /**
  * The small encoder's: a plain convolutional network that was taught to answer as the large one does.
  * Input [B, frames × 64], `smallPicture`s; outputs [B, 384 + 527].
  */
-export const smallEncoderLayers = melLayers(smallEncoderSize, encoderOutputs, 0);
+export const smallEncoderNetwork = createSmallNetwork(smallEncoderSize, encoderOutputs);
 
 export const encoderNetworks: Readonly<Record<EncoderName, EncoderNetwork>> = {
   mn04_as: {
@@ -41,11 +41,11 @@ export const encoderNetworks: Readonly<Record<EncoderName, EncoderNetwork>> = {
   },
   small: {
     native: 'small',
-    parameters: smallEncoderLayers.parameters,
+    parameters: smallEncoderNetwork.parameters,
     inference: {
-      ...smallEncoderLayers.inference,
+      ...smallEncoderNetwork.inference,
       forward: (weights, pictures) =>
-        tf.tidy(() => smallEncoderLayers.inference.forward(weights, halved(pictures))),
+        tf.tidy(() => smallEncoderNetwork.inference.forward(weights, halved(pictures))),
     },
   },
 };

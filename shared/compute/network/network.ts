@@ -50,15 +50,6 @@ export interface LayerSummary {
 /** The figures of a layer that has no weights. */
 export const withoutWeights = { parameters: 0, multiplyAdds: 0, weightedOutputs: 0 } as const;
 
-/** A network as it is when nothing is learned any more: what is constant then is worked out once. */
-export interface InferenceForm {
-  /** Its own weights out of the trained ones. */
-  values(trained: WeightArrays): WeightArrays;
-  readonly parameters: readonly Pick<Parameter, 'name' | 'shape'>[];
-  /** @returns logits [B, classes], `forward`'s to rounding */
-  forward(weights: Weights, input: tf.Tensor2D): tf.Tensor2D;
-}
-
 export interface Network {
   readonly config: NetworkConfig;
   readonly classes: number;
@@ -74,12 +65,7 @@ export interface Network {
    * @returns logits [B, classes]
    */
   forward(weights: Weights, input: tf.Tensor2D, training?: TrainingMode): tf.Tensor2D;
-  /** Absent: `forward` is all there is. */
-  readonly inference?: InferenceForm;
-  /**
-   * @param inputs numbers in one input, where the network takes several lengths; absent: the usual one
-   */
-  layers(batchSize: number, inputs?: number): readonly LayerSummary[];
+  layers(batchSize: number): readonly LayerSummary[];
 }
 
 /** Number of trainable parameters. */

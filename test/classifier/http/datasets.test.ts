@@ -488,7 +488,7 @@ describe('datasets', () => {
 
   it('are deleted unless a job trains on them', async () => {
     await upload(form(goodFiles));
-    const job = { kind: 'train', architecture: 'mel', dataset: 'mine' };
+    const job = { kind: 'train', architecture: 'cnn', dataset: 'mine' };
     const headers = { 'content-type': 'application/json' };
     const submitted = await fetch(url('/jobs'), { method: 'POST', body: JSON.stringify(job), headers });
     expect(submitted.status).toBe(202);

@@ -13,7 +13,7 @@ beforeEach(async () => {
 afterEach(() => stopHarness(harness));
 
 const url = (path: string): string => `http://127.0.0.1:${harness.port}${path}`;
-const wanted = { kind: 'train', architecture: 'mel-small', hyperparameters: { epochs: 2 } };
+const wanted = { kind: 'train', architecture: 'cnn', hyperparameters: { epochs: 2 } };
 const submit = (body: unknown, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(url('/jobs'), {
     method: 'POST',
@@ -59,11 +59,11 @@ describe('POST /jobs', () => {
       'hyperparameters.heads: cnn has none; it has learningRate, batchSize, epochs, dropout, batchNorm',
     ],
     [
-      'steps an epoch where an epoch is all clips',
-      { ...wanted, architecture: 'transformer', hyperparameters: { stepsPerEpoch: [5, 9] } },
+      'epochs of what is fitted to its optimum',
+      { ...wanted, architecture: 'small', hyperparameters: { epochs: [5, 9] } },
       {},
       400,
-      'hyperparameters.stepsPerEpoch',
+      'hyperparameters.epochs',
     ],
     ['no such dataset', { ...wanted, dataset: 'none' }, {}, 400, 'There is no dataset none'],
     [

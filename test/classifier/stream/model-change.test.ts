@@ -1,4 +1,4 @@
-import { melFrontEnd } from '../../../shared/contracts/front-end';
+import { encoderFrontEnd } from '../../../shared/contracts/front-end';
 import type { Manifest } from '../../../shared/contracts/manifest';
 import { until } from '../../support/fake-clock';
 import { classes, FakeInference } from '../../support/fake-inference';
@@ -95,14 +95,14 @@ describe('a stream whose model changes', () => {
     const client = await begin();
     client.sendAudio(sound(6));
     await until(() => client.of('prediction').length === 11);
-    const { lengths } = await promote({ frontEnds: [{ ...melFrontEnd, removeOffset: false }] });
+    const { lengths } = await promote({ frontEnds: [{ ...encoderFrontEnd, removeOffset: false }] });
     client.sendAudio(sound(1.3));
     client.send({ type: 'stop' });
     expect(await client.closed()).toBe(1000);
     const ends = client.of('prediction').map(({ endSeconds }) => endSeconds);
     expect(ends.slice(11, 13)).toEqual([6.5, 7]);
     expect(ends[13]).toBeCloseTo(7.3, 3);
-    expect(lengths).toEqual([220_500, 220_500, 220_500]);
+    expect(lengths).toEqual([160_000, 160_000, 160_000]);
     expect(client.of('done')[0]!.totals.audioSeconds).toBeCloseTo(7.3, 3);
     // A constant stays the constant that it was.
     expect(client.of('prediction').at(-1)!.level).toBeCloseTo(client.of('prediction')[0]!.level, 1);
