@@ -12,7 +12,7 @@ export interface RawAnswer {
   /** 0 for a connection that broke. */
   readonly status: number;
   readonly ms: number;
-  /** From the status line to the last header. */
+  /** The bytes from the status line to the last header. */
   readonly head: string;
   readonly body: string;
 }

@@ -129,7 +129,7 @@ function frontEndMs(frontEnd: FrontEnd, engine: LoadedEngine): number {
   return ms;
 }
 
-/** On pictures of noise. */
+/** Times the encoder's network on pictures of noise. */
 function encoderNetworkMs({ kernels, encoderWeights }: LoadedEngine, size: number): number | undefined {
   if (kernels?.computes !== 'networks' || encoderWeights === undefined) return undefined;
   const { path, instructionSet, threads } = kernels;

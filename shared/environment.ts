@@ -109,7 +109,7 @@ export function engineCacheFolder(env: NodeJS.ProcessEnv = process.env): string 
   return cacheFolder('engine', env);
 }
 
-/** Beside the engine's, and like it. */
+/** Returns the encoder's folder, which is beside the engine's and like it. */
 export function encoderCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return cacheFolder('encoder', env);
 }

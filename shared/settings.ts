@@ -5,7 +5,7 @@ import { AppError } from './errors/app-error';
 export interface Setting<T = unknown> {
   readonly name: string;
   readonly schema: z.ZodType<T, string>;
-  /** As it would be written; undefined: a setting that is not set has no value. */
+  /** The default as it would be written; undefined: a setting that is not set has no value. */
   readonly default: string | undefined;
   /** May hold a password: its value is not repeated. */
   readonly isSecret?: boolean;

@@ -85,7 +85,7 @@ export interface ServiceLimits {
   readonly maxHeldBytes?: number;
   readonly maxDatasetFiles: number;
   readonly stream: typeof streamTuning;
-  /** Of open connections; what is absent is as much as the process may have. */
+  /** The limits of open connections; what is absent is as much as the process may have. */
   readonly connections: Pick<ConnectionLimits, 'maxConnections' | 'unreadMs'>;
 }
 

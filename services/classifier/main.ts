@@ -10,7 +10,7 @@ import { compose, type Service } from './compose';
 import { loadConfig, type Config } from './config';
 import { drain } from './drain';
 
-/** As in sysexits.h. */
+/** The codes of sysexits.h. */
 const exitCodes = { unavailable: 69, software: 70, configuration: 78 } as const;
 
 /**

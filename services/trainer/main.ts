@@ -157,7 +157,7 @@ function exitCodeOf(error: AppError): number {
   }
 }
 
-/** Of a command that runs for long and unseen: what is wrong goes to its log. */
+/** The log of a command that runs for long and unseen: what is wrong goes there. */
 let logger: Logger | undefined;
 
 // Node would print an error with all its fields, and those of a refused command hold passwords.

@@ -11,7 +11,7 @@ export interface Room {
 }
 
 export interface RoomRequest {
-  /** On whose account; see services/classifier/access/caller-id.ts. */
+  /** The caller on whose account they are; see services/classifier/access/caller-id.ts. */
   readonly caller: string;
   readonly bytes: number;
   /** Whether nobody waits for what it is for; it comes when no other request waits. */

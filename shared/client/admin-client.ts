@@ -8,7 +8,7 @@ import { followJob, type FollowOptions } from './follow-job.js';
 import type { ClientOptions } from './options.js';
 
 export interface DatasetFile {
-  /** With folders, separated by `/`. */
+  /** The name with its folders, separated by `/`. */
   readonly name: string;
   readonly content: Blob;
 }
@@ -29,7 +29,7 @@ export interface AdminClient {
   resumeJob(id: string): Promise<Job>;
   /** @param waive checks of the gate that shall not count */
   promote(version: string, waive: readonly GateCheck[]): Promise<ServingChange>;
-  /** From the version that serves to the one before. */
+  /** Changes from the version that serves to the one before. */
   rollBack(version: string): Promise<ServingChange>;
   pin(version: string): Promise<ServingChange>;
   unpin(version: string): Promise<ServingChange>;

@@ -10,7 +10,7 @@ export interface FollowOptions {
   readonly onAway?: (reason: AppError) => void;
 }
 
-/** After which the service may be asked again. */
+/** The codes after which the service may be asked again. */
 const passing: readonly ErrorCode[] = ['unreachable', 'starting', 'draining', 'overloaded', 'rate-limited'];
 const firstPauseMs = 500;
 const maxPauseMs = 10_000;

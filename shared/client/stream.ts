@@ -10,7 +10,7 @@ import { bytesPerSecond, frameBytes, type StreamMessage, type StreamSettings } f
 export type StreamState =
   | { readonly kind: 'connecting' }
   | { readonly kind: 'open'; readonly ready: ReadyMessage }
-  /** Without connection; it tries again by itself. */
+  /** There is no connection; it tries again by itself. */
   | { readonly kind: 'waiting'; readonly reason: AppError; readonly retryInMs: number }
   /** For good: `reason` tells why, unless everything was said. */
   | { readonly kind: 'ended'; readonly reason?: AppError };
@@ -201,7 +201,7 @@ class LiveStream implements AudioStream {
     if (this.#stopping) this.#connection?.say({ type: 'stop' });
   }
 
-  /** On a whole sample, also where chunks were cut within one. */
+  /** Returns the position of a whole sample, also where chunks were cut within one. */
   #firstUnjudged(): number {
     const frame = frameBytes(this.#options.settings);
     return Math.max(this.#judgedByte, Math.ceil(this.#backlog.start / frame) * frame);

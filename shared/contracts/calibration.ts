@@ -13,7 +13,7 @@ export const calibrationSchema = z.strictObject({
    * this is `unknown`.
    */
   unknownBelow: ratio,
-  /** Of a multi-label version: the probability from which on each class is heard. */
+  /** A multi-label version has a probability for each class from which on the class is heard. */
   thresholds: z.array(ratio).optional(),
 });
 export type Calibration = z.infer<typeof calibrationSchema>;
@@ -42,7 +42,7 @@ const unknownReportSchema = z.strictObject({
   /** Share of the other sounds there. */
   falseAcceptRate: ratio,
   auroc: ratio,
-  /** By kind of sound, made by the trainer. */
+  /** The rates by kind of sound, of sounds made by the trainer. */
   kinds: z.array(z.strictObject({ kind: z.string(), sounds: z.int().positive(), falseAcceptRate: ratio })),
 });
 export type UnknownReport = z.infer<typeof unknownReportSchema>;
@@ -52,7 +52,9 @@ export const calibrationReportSchema = z.strictObject({
   temperature: z.number().positive(),
   before: reliabilitySchema,
   after: reliabilitySchema,
-  /** On the test fold, with the temperature of the validation clips, if it was looked at. */
+  /**
+   * The reliability on the test fold, with the temperature of the validation clips, if it was looked at.
+   */
   test: reliabilitySchema.optional(),
   unknown: unknownReportSchema,
   /** The served networks together, with that threshold, on the clips of the test fold. */

@@ -39,7 +39,7 @@ export const evaluationSchema = z.strictObject({
   loss: z.number().min(0),
   /** `confusion[t][p]`: clips of class t that were taken for class p. */
   confusion: z.array(z.array(z.int().min(0))),
-  /** In the order of the network's outputs. */
+  /** The evaluations of the classes, in the order of the network's outputs. */
   perClass: z.array(classEvaluationSchema).min(2),
   /** Unweighted means over the classes; `auc` over those that have one. */
   macro: z.strictObject({ precision: ratio, recall: ratio, f1: ratio, auc: ratio.nullable() }),

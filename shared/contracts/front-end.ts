@@ -40,7 +40,7 @@ const encoderFrontEndSchema = z.strictObject({
   encoder: z.strictObject({
     /** EfficientAT's, or the small one that it taught (services/trainer/distil). */
     name: z.enum(['mn04_as', 'small']),
-    /** Of the file that holds its weights. */
+    /** The sha256 of the file that holds its weights. */
     sha256: z.string().regex(/^[0-9a-f]{64}$/),
   }),
 });

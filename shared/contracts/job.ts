@@ -8,7 +8,7 @@ export type JobState = z.infer<typeof jobStateSchema>;
 export const jobProgressSchema = z.strictObject({
   epoch: z.int().min(0),
   epochs: z.int().positive(),
-  /** Of the latest whole epoch. */
+  /** The figures of the latest whole epoch. */
   latest: epochMetricsSchema.optional(),
   secondsLeft: z.number().min(0).optional(),
 });
@@ -27,7 +27,7 @@ export const jobResultSchema = z.strictObject({
       name: z.string(),
       validationAccuracy: z.number().min(0).max(1),
       testAccuracy: z.number().min(0).max(1).optional(),
-      /** Of the trained weights: the same job makes the same. */
+      /** The sha256 of the trained weights: the same job makes the same. */
       sha256: z.string().optional(),
     }),
   ),
@@ -46,7 +46,7 @@ export const jobSchema = z.strictObject({
   progress: jobProgressSchema.optional(),
   result: jobResultSchema.optional(),
   error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
-  /** Of a cross-validation or a grid: the job that it is a run of. */
+  /** The job that it is a run of, in a cross-validation or a grid. */
   parent: z.string().optional(),
   /** The runs that it consists of. */
   children: z.array(z.string()).optional(),

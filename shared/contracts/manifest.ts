@@ -53,9 +53,9 @@ export const hyperparametersSchema = z.discriminatedUnion('optimizer', [
   thresholdsSchema,
 ]);
 export type Hyperparameters = z.infer<typeof hyperparametersSchema>;
-/** Of what is trained step by step. */
+/** The hyperparameters of what is trained step by step. */
 export type SteppedHyperparameters = z.infer<typeof adamSchema>;
-/** Of what is fitted to its optimum. */
+/** The hyperparameters of what is fitted to its optimum. */
 export type FittedHyperparameters = z.infer<typeof lbfgsSchema>;
 export type PenaltyJudge = (typeof penaltyJudges)[number];
 
@@ -80,11 +80,11 @@ export type Protocol = z.infer<typeof protocolSchema>;
 const manifestEventsSchema = z.strictObject({
   /** The score at which a sound of each class starts, in the order of the classes. */
   thresholds: z.array(ratio).min(2).max(1000),
-  /** Of each class at most, on the timelines that the thresholds were chosen on. */
+  /** The most false alarms of each class, on the timelines that the thresholds were chosen on. */
   falseAlarmsPerHour: z.number().positive(),
 });
 
-/** Of manifests and reports; 1 had one network and one front end, of several views. */
+/** The format of manifests and reports; format 1 had one network and one front end, of several views. */
 export const manifestFormat = 2;
 
 /**
@@ -97,7 +97,7 @@ export const manifestSchema = z.strictObject({
   createdAt: z.iso.datetime(),
   frontEnds: frontEndsSchema,
   members: membersSchema,
-  /** Of all members; none of a version that has nothing but its encoder. */
+  /** The number of parameters of all members; a version that has nothing but its encoder has none. */
   parameters: z.int().min(0),
   /** Class names, in the order of the network's outputs. */
   classes: z.array(z.string().min(1)).min(2).max(1000),

@@ -19,7 +19,7 @@ export const frontEndsSchema = z.tuple([frontEndSchema], frontEndSchema);
  */
 export const membersSchema = z.tuple([memberSchema], memberSchema);
 
-/** At least one; all are computed from windows of one format. */
+/** The front ends of a version, at least one; all are computed from windows of one format. */
 export type FrontEnds = readonly [FrontEnd, ...FrontEnd[]];
 
 /** What a version computes, its weights aside. */

@@ -36,7 +36,7 @@ const parameterTableSchema = z.strictObject({
   rows: z.array(
     z.strictObject({
       layer: z.string().min(1),
-      /** With the batch in front. */
+      /** The shape, with the batch in front. */
       outputShape: z.array(z.int().positive()),
       parameters: z.int().min(0),
       multAdds: z.int().min(0),
@@ -239,7 +239,7 @@ export const reportSchema = z.strictObject({
   calibration: calibrationReportSchema.optional(),
   parameterTable: parameterTableSchema,
   crossValidation: crossValidationSchema.optional(),
-  /** Of heads on an encoder, by recordings a class; absent: nobody drew it. */
+  /** The learning curve of heads on an encoder, by recordings a class. Absent: nobody drew it. */
   learningCurve: learningCurveSchema.optional(),
   /** Absent: made before it was kept (`npm run evaluate` adds it). */
   served: servedReportSchema.optional(),
@@ -252,7 +252,7 @@ export const reportSchema = z.strictObject({
 });
 export type Report = z.infer<typeof reportSchema>;
 
-/** Of the weights that are served: the best epoch's where there is one. */
+/** Returns the evaluation of the weights that are served: the best epoch's where there is one. */
 export function servedEvaluation({ evaluations }: Pick<Report, 'evaluations'>): EpochEvaluation {
   return evaluations.best ?? evaluations.last;
 }

@@ -14,7 +14,7 @@ const seconds = z.number().min(0);
 
 /** How a stream was left; RFC 6455 section 7.4. */
 export const closeCodes = {
-  /** After `done`: the client said `stop`, or hung up properly. */
+  /** The stream is done: the client said `stop`, or hung up properly. */
   done: 1000,
   /** The service is shutting down: the last result and `done` came before; go on elsewhere. */
   draining: 1001,
@@ -42,7 +42,7 @@ export const keyProtocolPrefix = 'earshot.key.';
 
 const encodings = ['pcm_s16le', 'pcm_f32le', 'container'] as const;
 
-/** Of the classes that a client names thresholds for. */
+/** The most classes that a client may name thresholds for. */
 const maxThresholds = 1000;
 
 /**

@@ -79,7 +79,7 @@ export const trainingRequestSchema = z.strictObject({
 export type TrainingRequest = z.infer<typeof trainingRequestSchema>;
 
 const stepped = ['learningRate', 'batchSize', 'epochs'];
-/** Of the training of an architecture, where it is not `stepped`. */
+/** The hyperparameters of an architecture's training, where they are not `stepped`. */
 const trainedBy: Readonly<Partial<Record<Architecture, readonly string[]>>> = {
   encoder: ['penalty'],
   small: ['penalty'],

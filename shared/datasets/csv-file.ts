@@ -9,9 +9,9 @@ import { decodeText, type TextEncodingName } from './text-encoding';
 export interface CsvHead {
   /** Relative to the dataset's folder. */
   readonly name: string;
-  /** In lower case and without spaces, so that `File Name` is `filename`. */
+  /** The columns, in lower case and without spaces, so that `File Name` is `filename`. */
   readonly columns: readonly string[];
-  /** As in the file. */
+  /** The columns as they are written in the file. */
   readonly written: readonly string[];
   readonly delimiter: string;
 }
@@ -29,7 +29,7 @@ export const requiredColumns = ['filename', 'category'];
 /** Enough for 100,000 lines of 300 characters. */
 export const maxCsvBytes = 32 * 2 ** 20;
 const maxCandidates = 100;
-/** In order of frequency: the first one that gives the required columns is used. */
+/** The delimiters in order of frequency: the first one that gives the required columns is used. */
 const delimiters = [',', ';', '\t', '|'];
 /** A line of spreadsheet programs that states the separator: `sep=;`. */
 const separatorLine = /^"?sep=(\\t|[^\r\n])"?[,;\t ]*(\r\n|\n|\r|$)/i;

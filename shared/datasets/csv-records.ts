@@ -1,6 +1,6 @@
 /** A record of a CSV: a line, or several where a quoted field contains line breaks. */
 export interface CsvRecord {
-  /** Without quotes and surrounding spaces. */
+  /** The fields, without quotes and surrounding spaces. */
   readonly fields: readonly string[];
   /** Number of its first line in the file, from 1. */
   readonly line: number;

@@ -31,7 +31,7 @@ interface Track extends EventClass {
 export interface EventClass {
   readonly label: string;
   readonly onThreshold: number;
-  /** At most `onThreshold`. */
+  /** The threshold below which an event ends; it is at most `onThreshold`. */
   readonly offThreshold: number;
 }
 

@@ -37,7 +37,7 @@ export const tagHidden = 512;
 export const encoderTags = 527;
 /** One input of a head: the features, then the logits of the tags. */
 export const encoderOutputs = encoderFeatures + encoderTags;
-/** Of every batch norm. */
+/** The epsilon of every batch norm. */
 export const encoderNormEpsilon = 0.001;
 
 /** expanded, kernel, stride, squeezed, out, activation */

@@ -121,7 +121,7 @@ const last = (count: number) => (machine: Machine) => {
   machine.push(Array.from({ length: count }, () => machine.pop()).reverse());
 };
 
-/** By opcode, named as CPython's pickletools names them. */
+/** The operations by opcode, named as CPython's pickletools names them. */
 const operations: Readonly<Record<number, (machine: Machine) => void>> = {
   // PROTO
   0x80: (machine) => {

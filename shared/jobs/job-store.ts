@@ -1,7 +1,7 @@
 import type { JobRecord, UnreadableRecord } from './job-record';
 
 interface StoredRecords {
-  /** In the order of submission. */
+  /** The records, in the order of submission. */
   readonly records: readonly JobRecord[];
   readonly unreadable: readonly UnreadableRecord[];
 }

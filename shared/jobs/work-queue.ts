@@ -7,7 +7,7 @@ import type { JobRecord } from './job-record';
 export const queueName = 'training';
 
 interface WorkItem {
-  /** Of the job. */
+  /** The id of the job. */
   readonly id: string;
   /** The step of the job; the field has the name that it has in stored records. */
   readonly turn: number;

@@ -3,7 +3,7 @@ import type { RocPoint } from '../contracts/evaluation';
 export interface Roc {
   /** Probability that a positive scores higher than a negative; ties count half (Mann–Whitney). */
   readonly auc: number;
-  /** From (0, 0) to (1, 1); at most `maxPoints`. */
+  /** The points from (0, 0) to (1, 1), at most `maxPoints`. */
   readonly points: RocPoint[];
 }
 

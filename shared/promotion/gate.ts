@@ -12,7 +12,7 @@ export interface Measured {
    */
   readonly windowMs: number;
   readonly currentWindowMs: number | undefined;
-  /** Of each window of a batch, where one was asked for. */
+  /** The time of each window of a batch, where one was asked for. */
   readonly batchWindowMs?: number | undefined;
 }
 
@@ -46,7 +46,7 @@ export const gateLimits = {
   parityTolerance: 0.01,
   /** Limit for one window. A stream needs one every half second, and the engine serves others too. */
   latencyBudgetMs: 100,
-  /** On a slower machine, the limit is this many times the duration of the served version. */
+  /** The limit on a slower machine is this many times the duration of the served version. */
   latencyFactor: 2,
 } as const;
 

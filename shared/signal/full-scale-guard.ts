@@ -22,7 +22,7 @@ export interface SignalStage {
 /** 18 dB above full scale, far above what clipping in an encoder produces. */
 export const fullScaleLimit = 8;
 const blockSeconds = 0.01;
-/** With this many blocks beyond the limit the signal has another scale and is not damaged. */
+/** A signal with this many blocks beyond the limit has another scale and is not damaged. */
 const loudBlocksOfScale = 50;
 /** This many blocks in a row within the limit end a damaged part. */
 const quietBlocksOfEnd = 10;

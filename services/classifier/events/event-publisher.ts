@@ -9,7 +9,7 @@ export interface EventFilter {
   readonly labels: readonly string[];
   /** Names of sources; a stream without a name passes an empty list alone. */
   readonly sources: readonly string[];
-  /** Of the peak so far: an event that grows later leaves when it ends. */
+  /** The least confidence of the peak so far: an event that grows later leaves when it ends. */
   readonly minConfidence: number;
 }
 

@@ -11,7 +11,7 @@ export interface Place {
   /** Number of its line, from 0. */
   readonly line: number;
   readonly offset: number;
-  /** Without the line feed. */
+  /** The length without the line feed. */
   readonly lengthBytes: number;
 }
 

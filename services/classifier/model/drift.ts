@@ -15,7 +15,7 @@ export type DriftKind = (typeof driftKinds)[number];
 
 /** Number of the latest windows that are compared with the reference. */
 const maxWindows = 1000;
-/** With fewer windows the index is not computed, because chance alone would look like drift. */
+/** The index is not computed with fewer windows, because chance alone would look like drift. */
 const minWindows = 100;
 
 type Bins = Readonly<Record<DriftKind, number>>;

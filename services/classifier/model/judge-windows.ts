@@ -42,7 +42,7 @@ export interface JudgeOptions extends Asked {
   readonly manifest: Manifest;
   /** For what is computed from the sound here. */
   readonly turns: EventLoopQueue;
-  /** On whose account. */
+  /** The caller on whose account the windows are judged. */
   readonly caller: string;
   readonly submit: (windows: readonly Float32Array[]) => Promise<readonly Outcome<WindowScores>[]>;
   /**

@@ -27,7 +27,7 @@ export interface ModelHostOptions {
   readonly load: (version: Version) => LoadedModel;
   /** Whether somebody else logs why a version cannot be loaded, so that one problem is one line. */
   readonly isLoggedElsewhere: (error: AppError) => boolean;
-  /** After so long its golden clips are given up; `load` bounds the loading. */
+  /** The golden clips are given up after so long; `load` bounds the loading. */
   readonly limitMs: number;
   readonly shadow: Shadow;
   readonly drift: Drift;
@@ -98,7 +98,7 @@ export class ModelHost {
     };
   }
 
-  /** Of the model that answers, and of those that finish what they were given. */
+  /** Returns the batchers of the model that answers, and of those that finish what they were given. */
   get #batchers(): WindowBatcher[] {
     const models = [...this.#retiring, ...(this.#current === undefined ? [] : [this.#current])];
     return models.map(({ batcher }) => batcher);

@@ -21,7 +21,7 @@ type WithoutSeq<M> = M extends unknown ? Omit<M, 'seq'> : never;
  */
 export type Draft = WithoutSeq<Numbered>;
 
-/** With more unread bytes than this a client counts as slow, and only its newest prediction waits. */
+/** A client with more unread bytes than this counts as slow, and only its newest prediction waits. */
 const maxBufferedBytes = 64 * 1024;
 /** Messages kept for a resume: so many predictions, and so many other messages. */
 const maxKept = 256;

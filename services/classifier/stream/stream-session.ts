@@ -46,7 +46,7 @@ export interface SessionDeps extends ReporterDeps {
 export interface SessionLimits {
   /** Audio that may wait to be judged. A sender faster than real time is held back beyond it. */
   readonly bufferedSeconds: number;
-  /** Of a live sender, a window that has waited longer is skipped. */
+  /** A window of a live sender that has waited longer is skipped. */
   readonly maxLagMs: number;
 }
 

@@ -8,7 +8,7 @@ import type { AppError } from '../../../shared/errors/app-error';
 /** The part of an answer that is printed. */
 export interface PrintedAnswer {
   readonly label: string;
-  /** Of a multi-label version: all classes that are heard. */
+  /** All classes that are heard, of a multi-label version. */
   readonly labels?: readonly Prediction[] | undefined;
   readonly predictions: readonly Prediction[];
   /** AudioSet tags, if the model has them. */

@@ -10,7 +10,7 @@ export interface FileState {
 }
 
 export interface Recording {
-  /** As it was named, or below the folder that was named; `-` for standard input. */
+  /** The path as it was named, or below the folder that was named; `-` for standard input. */
   readonly file: string;
   /** Path below the folder that was named; the file's own name for one that was named itself. */
   readonly name: string;

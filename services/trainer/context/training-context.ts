@@ -40,16 +40,16 @@ export interface CommandContext {
   readonly config: TrainerConfig;
   readonly output: TextStream;
   readonly signal: AbortSignal;
-  /** Of a job; a run by hand has none. */
+  /** The fence of a job; a run by hand has none. */
   readonly fence?: Fence;
   readonly onEpoch?: (progress: FoldProgress) => void;
 }
 
 /** How far the networks of a fold are. */
 export interface FoldProgress {
-  /** Of the network that is trained, its epochs so far. */
+  /** The epochs so far of the network that is trained. */
   readonly history: readonly EpochMetrics[];
-  /** Of each network. */
+  /** The number of epochs of each network. */
   readonly epochs: number;
   /** Networks that are trained already, and all of them. */
   readonly networkIndex: number;
@@ -64,7 +64,7 @@ export interface TrainingContext extends CommandContext {
   readonly request: TrainingRequest;
   readonly network: RunSettings['network'];
   readonly frontEnds: FrontEnds;
-  /** With the hyperparameters of these runs. */
+  /** The recipe, with the hyperparameters of these runs. */
   readonly recipe: Recipe;
   readonly dataset: Dataset;
   /** Sounds that are none of the classes, by kind; empty where nothing is to know them. */

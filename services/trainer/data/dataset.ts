@@ -32,9 +32,12 @@ export interface LabelledClip {
 }
 
 export interface Dataset {
-  /** By `target` where the CSV has it, else in alphabetical order. */
+  /** The classes, in the order of `target` where the CSV has it, else in alphabetical order. */
   readonly classes: readonly string[];
-  /** By filename, so that the same data are the same sequence however the CSV is sorted. */
+  /**
+   * The clips, sorted by filename, so that the same data are the same sequence however the CSV is
+   * sorted.
+   */
   readonly clips: readonly LabelledClip[];
   /**
    * Recordings of the category `unknown`: none of the classes, to judge and to set the threshold of

@@ -44,11 +44,11 @@ const hopSamples = 320;
 
 interface DistillationOptions extends Distillation {
   readonly kernels: KernelsChoice;
-  /** Of the large encoder. */
+  /** The weights of the large encoder. */
   readonly teacher: WeightArrays;
   /** Mono at 32 kHz. */
   readonly sounds: SoundSources;
-  /** Of the small encoder that is to learn more; absent: a new one. */
+  /** The weights of a small encoder that is to learn more. Absent: a new one learns. */
   readonly start?: WeightArrays | undefined;
   /** Where a run with the same options stopped; absent: at its beginning. */
   readonly state?: DistillationState | undefined;

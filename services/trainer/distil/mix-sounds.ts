@@ -2,7 +2,7 @@ import { amplitude, between, type Uniform } from '../outliers/taught/synthesis';
 
 /** Where the sounds of mixes are drawn from. */
 export interface SoundSources {
-  /** Of the data set; may be none. */
+  /** The clips of the data set; there may be none. */
   readonly labelled: readonly Float32Array[];
   /** All others, at least one. */
   readonly others: readonly Float32Array[];

@@ -15,7 +15,7 @@ const maxSeconds = 120;
 export interface UnlabelledSounds {
   /** Mono at the encoder's rate, in the order of their names. */
   readonly samples: readonly Float32Array[];
-  /** Of the recordings' contents. */
+  /** The sha256 of the recordings' contents. */
   readonly fingerprint: string;
   /** Sentences about recordings that were left out. */
   readonly problems: readonly string[];

@@ -100,7 +100,7 @@ export function evaluateFold(
 /** The clips that a version is judged on, as its networks take them. */
 interface HeardClips {
   readonly validationClips: readonly LabelledClip[];
-  /** By fold. */
+  /** The validation examples of each fold. */
   readonly validation: readonly (readonly Example[])[];
   readonly testClips: readonly LabelledClip[];
   readonly test: readonly Example[];

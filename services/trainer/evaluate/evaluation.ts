@@ -47,14 +47,14 @@ export interface VersionEvaluation {
    * Largest |logit difference| between them and the trained float32 weights, over the validation clips.
    */
   readonly maxLogitError: number;
-  /** Of the epoch that was chosen, and is served; absent: the last epochs are. */
+  /** Judges the epoch that was chosen and is served. Absent: the last epochs are served. */
   readonly best?: EpochEvaluation;
   readonly last: EpochEvaluation;
   /** Absent: nothing is rejected. */
   readonly calibration?: CalibrationReport;
-  /** Of what is served, as callers see it. */
+  /** Judges what is served, as callers see it. */
   readonly served: ServedReport;
-  /** Of what is served, on the validation clips. */
+  /** Describes what is served on the validation clips. */
   readonly reference: ValidationProfile;
   readonly golden: Golden;
 }

@@ -15,11 +15,11 @@ import { membersOf, type FoldNetworks } from './evaluation';
 /** The members of a version, ready to judge clips. */
 export interface OpenMembers {
   readonly encoded: EncodedWeights;
-  /** By fold, with the weights as a reader of the written file has them. */
+  /** The members of each fold, with the weights as they are read from the written file. */
   readonly served: readonly (readonly MemberScorer[])[];
-  /** By fold, with the weights as trained. */
+  /** The members of each fold, with the weights as trained. */
   readonly exact: readonly (readonly MemberScorer[])[];
-  /** By fold. */
+  /** The other members of each fold. */
   readonly peers: readonly (readonly MemberScorer[])[];
   dispose(): void;
 }

@@ -29,7 +29,7 @@ export interface PublishedNetworks {
   readonly evaluation: VersionEvaluation;
   readonly crossValidation?: CrossValidation;
   readonly learningCurve?: LearningCurve;
-  /** Of a multi-label version: the probability from which on each class is heard. */
+  /** A multi-label version has a probability for each class from which on the class is heard. */
   readonly thresholds?: readonly number[];
 }
 

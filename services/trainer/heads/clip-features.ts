@@ -9,9 +9,9 @@ import { inputsOf } from '../optimise/predict';
  * its sound twice, the whole first (shared/compute/inference/front-end-inputs.ts).
  */
 export interface ClipFeatures extends Pick<LabelledClip, 'label' | 'fold' | 'source'> {
-  /** Of each input, [384]. */
+  /** The features of each input, [384]. */
   readonly features: readonly Float32Array[];
-  /** Of each input the logits of AudioSet's tags, [527]. */
+  /** The logits of AudioSet's tags of each input, [527]. */
   readonly tagLogits: readonly Float32Array[];
 }
 

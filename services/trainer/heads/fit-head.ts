@@ -5,7 +5,10 @@ import { fitSoftmaxRegression } from './softmax-regression';
 /** What a head needs of a clip. */
 export type HeadExample = Pick<ClipFeatures, 'label' | 'features'>;
 
-/** Of heads that are only compared: their answers differ from the optimum's by less than a clip does. */
+/**
+ * The tolerance for heads that are only compared: their answers differ from the optimum's by less than a
+ * clip does.
+ */
 export const roughTolerance = 0.02;
 
 /**
@@ -28,7 +31,7 @@ export function fitHead(
   });
 }
 
-/** Of each clip the logits of each of its inputs. */
+/** Computes the logits of each input of each clip. */
 export function logitsOf(head: LinearHead, clips: readonly HeadExample[]): Float32Array[][] {
   return clips.map(({ features }) => features.map((row) => headLogits(head, row)));
 }

@@ -55,7 +55,7 @@ function fewestSources(clips: readonly JudgedClip[], classes: number): number {
   return Math.min(...sources.map(({ size }) => size));
 }
 
-/** Of each class so many clips, of different sources. */
+/** Draws so many clips of each class, of different sources. */
 function drawClips(clips: readonly JudgedClip[], recordings: number, seed: number): JudgedClip[] {
   const drawn = new Map<number, Map<string, JudgedClip>>();
   for (const index of permutation(clips.length, seed)) {

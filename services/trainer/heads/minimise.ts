@@ -15,7 +15,7 @@ export interface MinimiseOptions {
 
 /** Pairs of steps and gradient changes that approximate the curvature. */
 const historyLength = 10;
-/** Of Armijo's rule: a step must gain this share of what the slope promises. */
+/** Armijo's rule: a step must gain this share of what the slope promises. */
 const sufficientGain = 1e-4;
 
 interface Pair {

@@ -4,7 +4,7 @@ import { minimise } from './minimise';
 export interface SoftmaxRegressionOptions {
   /** Rows of equal length. */
   readonly features: readonly Float32Array[];
-  /** Of each row, from 0 to classes − 1. */
+  /** The class of each row, from 0 to classes − 1. */
   readonly labels: readonly number[];
   /** How much each row counts; absent: each 1. */
   readonly weights?: readonly number[];

@@ -8,7 +8,7 @@ import type { Moments } from './adam';
 /** A network in training: its variables and the optimiser's. `dispose` frees them. */
 export interface NetworkState {
   readonly weights: Readonly<Record<string, tf.Variable>>;
-  /** Of the trainable parameters. */
+  /** The moments of the trainable parameters. */
   readonly moments: Readonly<Record<string, Moments>>;
   /** Optimiser steps taken. */
   step: number;

@@ -69,7 +69,7 @@ export interface MemberScorer {
 export interface ClipAnswers {
   /** Clip by clip, of each input of each network, all networks with the same say. */
   readonly logits: readonly (readonly Float32Array[])[];
-  /** Of each clip what else speaks for each class; undefined where the networks do not judge it. */
+  /** The evidence for each class of each clip; undefined where the networks do not judge it. */
   readonly evidence: readonly (Float32Array | undefined)[];
 }
 

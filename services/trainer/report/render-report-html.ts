@@ -53,7 +53,7 @@ ${configurationTable(report)}
 `.html;
 }
 
-/** Of both epochs, on both folds, as far as they were judged. */
+/** Returns the evaluations of both epochs on both folds, as far as they were judged. */
 function evaluationsOf({ best, last }: Report['evaluations']): Evaluation[] {
   return [best?.test, best?.validation, last.test, last.validation].filter(
     (evaluation) => evaluation !== undefined,

@@ -39,7 +39,9 @@ export interface ColumnGroup {
   readonly columns: readonly string[];
 }
 
-/** As `plainTable`, its columns in groups; an interval in brackets stands in a line of its own. */
+/**
+ * Draws a `plainTable` with its columns in groups. An interval in brackets stands in a line of its own.
+ */
 export function groupedTable(groups: readonly ColumnGroup[], rows: readonly (readonly string[])[]): Markup {
   const [first, ...others] = groups;
   const withSmallInterval = (cell: string): Cell => {

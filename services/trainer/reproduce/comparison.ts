@@ -12,7 +12,7 @@ export interface ComparedRun extends SingleRun {
 /** A cross-validation of the report beside ours; `ours` is absent until every fold is finished. */
 export interface ComparedFolds extends CrossValidatedRun {
   readonly ours: CrossValidation | undefined;
-  /** Of each fold that is finished. */
+  /** The reports of the folds that are finished. */
   readonly reports: readonly TestedReport[];
 }
 

@@ -44,7 +44,7 @@ export interface CrossValidatedRun {
   readonly title: string;
   readonly setting: Setting;
   readonly reportedValidationMean: number;
-  /** Of validation folds 2, 3, 4 and 5, where the report gives them. */
+  /** The report's figures on validation folds 2, 3, 4 and 5, where it gives them. */
   readonly reportedFolds?: readonly number[];
 }
 

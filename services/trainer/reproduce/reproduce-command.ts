@@ -89,7 +89,7 @@ function jobOf(training: TrainingContext, run: PlannedRun): Job {
   return { ...run, training: own, split, name };
 }
 
-/** On a terminal the run's epochs pass in one changing line; elsewhere only its result is written. */
+/** Shows a run's epochs in one changing line on a terminal; elsewhere only its result is written. */
 function progressStream(output: TextStream, start: string): TextStream {
   return {
     isTTY: output.isTTY,

@@ -36,7 +36,7 @@ const fileSchema = z.strictObject({ formatVersion: z.literal(1), runs: z.record(
  */
 export interface ResultsFile {
   readonly runs: ReadonlyMap<string, RunResult>;
-  /** On disk, whole or not at all, when it returns. */
+  /** Adds a result. When it returns, the result is on disk, whole or not at all. */
   add(name: string, result: RunResult): Promise<void>;
 }
 

@@ -20,7 +20,7 @@ export const runSettingsSchema = z.strictObject({
 });
 export type RunSettings = z.infer<typeof runSettingsSchema>;
 
-/** Of a run that is trained step by step. */
+/** The settings of a run that is trained step by step. */
 export type SteppedSettings = RunSettings & { readonly hyperparameters: SteppedHyperparameters };
 
 /** The folder a run's state lives in: readable, and unique to the settings and the data. */

@@ -25,7 +25,7 @@ export interface StateValues {
   /** Optimiser steps taken. */
   readonly step: number;
   readonly weights: WeightValues;
-  /** Of the trainable parameters' gradients. */
+  /** The first moments of the trainable parameters' gradients. */
   readonly firstMoments: WeightValues;
   readonly secondMoments: WeightValues;
 }

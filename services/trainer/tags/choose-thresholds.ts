@@ -5,12 +5,12 @@ export interface TaggedClip {
   /** The class that it is named as. */
   readonly tag: number;
   readonly source: string;
-  /** Of each class, [527]. */
+  /** One value for each class, [527]. */
   readonly probabilities: Float32Array;
 }
 
 export interface Thresholds {
-  /** Of each class, [527]. */
+  /** One value for each class, [527]. */
   readonly thresholds: number[];
   /** What classes have that too few recordings are of. */
   readonly usual: number;

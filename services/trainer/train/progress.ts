@@ -43,7 +43,7 @@ export function createProgress(options: ProgressOptions): Progress {
   let epochsDone = epochsBefore;
   let validation = '';
 
-  /** By the mean pace of this session, validation and saving included. */
+  /** Reckons with the mean pace of this session, validation and saving included. */
   const timeLeft = (batches: number): string => {
     const trained = epochsDone - epochsBefore + batches / batchesPerEpoch;
     if (trained === 0) return '';
@@ -90,7 +90,7 @@ function join(parts: readonly string[]): string {
   return parts.filter((part) => part !== '').join('  ');
 }
 
-/** With a blank behind it; empty where there is no room. */
+/** Draws a bar with a blank behind it; the text is empty where there is no room. */
 function bar(share: number, room: number): string {
   const width = Math.min(maxBarWidth, room);
   if (width < minBarWidth) return '';

@@ -81,7 +81,7 @@ async function crossValidate(training: TrainingContext): Promise<Version[]> {
     splitFolds(dataset, { testFold, validationFold }, together || blind),
   );
   const seeds = Array.from({ length: request.protocol.seeds }, (_, index) => request.seed + index);
-  /** By seed, then by fold. */
+  /** The networks of each seed, fold by fold. */
   const networks: (readonly TrainedRun[])[][] = [];
   const summaries: CrossValidation[] = [];
   for (const seed of seeds) {
@@ -154,7 +154,7 @@ async function publish(
   return version;
 }
 
-/** Of heads, which are fitted in a moment; nothing for other networks. */
+/** Draws the learning curve of heads, which are fitted in a moment; other networks have none. */
 function drawLearningCurve(
   training: TrainingContext,
   folds: readonly FoldNetworks[],

@@ -111,7 +111,7 @@ function split(pictures: Float32Array, windows: readonly Float32Array[]): Float3
   });
 }
 
-/** Of a window with silence at its end where it is too short for the network. */
+/** Computes the picture of a window, with silence at its end where it is too short for the network. */
 function pictureOf(window: Float32Array): Float32Array {
   if (window.length >= encoderMinSamples) return kaldiMel(window);
   const completed = new Float32Array(encoderMinSamples);

@@ -28,7 +28,7 @@ export interface InferenceResult {
    * (shared/decision/rejection.ts).
    */
   readonly evidence?: readonly Float32Array[];
-  /** Of each window the probability of each of AudioSet's tags, where an encoder hears. */
+  /** The probability of each of AudioSet's tags in each window, where an encoder hears. */
   readonly tags?: readonly Float32Array[];
   readonly inferenceMs: number;
 }

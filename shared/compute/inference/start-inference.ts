@@ -13,7 +13,7 @@ export interface StartInferenceOptions {
   readonly version: Version;
   /** Batch sizes to compute once before the thread is called ready. */
   readonly warmUpBatches: readonly number[];
-  /** After so long a start is given up. */
+  /** A start is given up after so long. */
   readonly limitMs: number;
   /** Nobody waits for its answers: it computes when nobody else does, as far as the system allows. */
   readonly triedOut?: boolean;

@@ -10,7 +10,7 @@ import { createSmallNetwork, type SmallSize } from './small-network';
 interface EncoderNetwork {
   /** The addon's name for it. */
   readonly native: 'mobile-net' | 'small';
-  /** As stored, and in the order in which the kernels take them. */
+  /** The parameters as stored, in the order in which the kernels take them. */
   readonly parameters: readonly Pick<Parameter, 'name' | 'shape'>[];
   /** The same on TensorFlow.js, with what is constant worked out. */
   readonly inference: {
@@ -24,7 +24,7 @@ interface EncoderNetwork {
   };
 }
 
-/** Of the small encoder's network. */
+/** The size of the small encoder's network. */
 export const smallEncoderSize: SmallSize = { width: 32, head: 160 };
 
 /**

@@ -12,7 +12,7 @@ import type { TorchTensor } from '../../encoder/torch-file';
 
 /** A convolution of the checkpoint and the batch norm behind it. */
 interface ConvLayer {
-  /** As in `encoderParameters`. */
+  /** The name in `encoderParameters`. */
   readonly name: string;
   readonly convolution: string;
   readonly norm: string;

@@ -32,7 +32,7 @@ export interface TrainingMode {
 /** One row of the report's summary tables. */
 export interface LayerSummary {
   readonly layer: string;
-  /** With the batch in front. */
+  /** The shape, with the batch in front. */
   readonly outputShape: readonly number[];
   readonly parameters: number;
   /**

@@ -238,7 +238,7 @@ function compilersAtATime(): number {
   return Math.max(1, Math.min(usableCores(), fitting));
 }
 
-/** As many at a time as `compilersAtATime` says. */
+/** Works on as many items at a time as `compilersAtATime` says. */
 async function runAll<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
   const queue = [...items];
   const worker = async (): Promise<void> => {

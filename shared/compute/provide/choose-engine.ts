@@ -25,7 +25,7 @@ export interface EngineTask {
 /** Where to compute. Plain data: it is handed to the thread that loads it. */
 export type EngineChoice = (
   | { readonly kind: 'cuda'; readonly bindingPath: string; readonly threads?: number }
-  /** Without a binding the kernels compute everything, and libtensorflow need not be there. */
+  /** The kernels compute everything where there is no binding, and libtensorflow need not be there. */
   | { readonly kind: 'cpu'; readonly bindingPath?: string; readonly threads?: number }
   | { readonly kind: 'wasm' }
 ) & {

@@ -153,7 +153,7 @@ function registerNative(bindingPath: string): void {
   if (tf.getBackend() !== 'tensorflow') throw new Error('TensorFlow.js did not accept the native backend');
 }
 
-/** Of Linux's dlfcn.h; Node knows no name for it. */
+/** The flag of Linux's dlfcn.h; Node knows no name for it. */
 const RTLD_NODELETE = 0x1000;
 
 /**

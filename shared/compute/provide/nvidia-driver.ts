@@ -36,7 +36,7 @@ function lookFor(root: string): NvidiaDriver | undefined {
   };
 }
 
-/** In a process of its own, because a library that was loaded stays. */
+/** Tries it in a process of its own, because a library that was loaded stays. */
 function whyNotLoaded(): string | undefined {
   const script = `process.dlopen({ exports: {} }, '${library}')`;
   const { stderr } = spawnSync(process.execPath, ['-e', script], {

@@ -60,7 +60,9 @@ export async function findEncoder(wish: EncoderWish, cacheFolder: string): Promi
   return undefined;
 }
 
-/** As `findEncoder`, where one of these networks hears with it; else undefined. */
+/**
+ * Does what `findEncoder` does where one of these networks hears with it; else the result is undefined.
+ */
 export async function findEncoderFor(
   networks: readonly NetworkConfig[],
   wish: EncoderWish,

@@ -15,7 +15,7 @@ const maxEntries = 1 << 19;
 const maxValues = 1 << 21;
 const maxCodewordLength = 32;
 const codebookSync = 0x564342;
-/** After the packet type and `vorbis`. */
+/** The first byte after the packet type and `vorbis`. */
 const firstByte = 7;
 
 /** Reads bits from the least significant bit of each byte on, as in Vorbis. */

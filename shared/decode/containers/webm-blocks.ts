@@ -3,7 +3,7 @@ import { readVint, vintLength } from './ebml';
 /** The header of a block, before its frames (RFC 9559, section 10.1). */
 export interface BlockHead {
   readonly track: number;
-  /** In ticks relative to the timestamp of the cluster. */
+  /** The time in ticks, relative to the timestamp of the cluster. */
   readonly relativeTicks: number;
   readonly lacing: 'none' | 'xiph' | 'fixed' | 'ebml';
   /** Offset of the frames, or of the lacing header. */

@@ -47,7 +47,7 @@ function flacSeconds(bytes: Uint8Array): number | undefined {
   return totalSamples === 0 ? undefined : totalSamples / sampleRate;
 }
 
-/** By the position of the last page. */
+/** Reads the length from the position of the last page. */
 function oggSeconds(bytes: Uint8Array): number | undefined {
   if (!hasTextAt(bytes, 0, 'OggS')) return undefined;
   const head = bytes.subarray(27 + (bytes[26] ?? 0));

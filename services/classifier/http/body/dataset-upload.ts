@@ -17,7 +17,7 @@ export interface DatasetUploadLimits extends IntakeLimits {
 
 /** Lists that a program sends as text; recordings are files. */
 const maxTextParts = 4;
-/** Of a form: a boundary and a part's head a file. */
+/** A form has a boundary and a part's head for each file. */
 const overheadBytesPerFile = 1024;
 const archiveTypes = ['application/zip', 'application/x-zip-compressed', 'application/octet-stream'];
 

@@ -12,7 +12,7 @@ export interface FormPart {
   readonly isFile: boolean;
 }
 
-/** As much of busboy, which reads forms for multer, as is used here. */
+/** The part of busboy, which reads forms for multer, that is used here. */
 export interface FormReader extends NodeJS.WritableStream {
   prependListener(
     event: 'file',

@@ -131,7 +131,7 @@ class Base64Decoder {
     return bytes;
   }
 
-  /** Without the backslashes before slashes. */
+  /** Takes the backslashes before slashes away. */
   #unescape(part: Buffer): Buffer {
     if (!this.#isEscaped && !part.includes(backslash)) return part;
     const plain = Buffer.alloc(part.byteLength);

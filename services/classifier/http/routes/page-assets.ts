@@ -18,7 +18,7 @@ export interface PageAssets {
    * Changes with any byte of any file, and is part of every file's address: what has one never changes.
    */
   readonly digest: string;
-  /** By path below that folder. */
+  /** The files, by their path below that folder. */
   readonly files: ReadonlyMap<string, PageAsset>;
 }
 

@@ -54,7 +54,7 @@ export interface Answer {
   /** Absent: the route's summary. */
   readonly description?: string;
   readonly json?: NamedSchema | readonly NamedSchema[];
-  /** Of other media types than JSON. */
+  /** The bodies of other media types than JSON. */
   readonly content?: Json;
   readonly headers?: Json;
 }
@@ -71,7 +71,7 @@ export interface HeaderParameter {
  */
 export interface Resource<Deps> {
   readonly method: Method;
-  /** As Express writes it: `/jobs/:id`. */
+  /** The path as Express writes it: `/jobs/:id`. */
   readonly path: string;
   /** Called once, when the service is built. */
   readonly handle: (deps: Deps) => Handle<never, never>;
@@ -102,7 +102,7 @@ export interface Operation<
   readonly headers?: readonly HeaderParameter[];
   readonly query?: Query;
   readonly body?: JsonBody<Body> | OtherBody;
-  /** By status. */
+  /** The answers, by status. */
   readonly answers: Readonly<Record<number, Answer>>;
   readonly errors?: readonly ErrorCode[];
   readonly handle: (deps: Deps) => Handle<z.infer<Query>, z.infer<Body>>;

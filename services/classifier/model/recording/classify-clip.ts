@@ -30,7 +30,7 @@ interface ClassifyOptions {
   readonly hopSeconds?: number | undefined;
   /** Undefined: no events. */
   readonly events?: EventSettings | undefined;
-  /** On whose account (access/caller-id.ts). */
+  /** The caller on whose account it is judged (access/caller-id.ts). */
   readonly caller: string;
   readonly signal: AbortSignal;
 }

@@ -46,7 +46,7 @@ export interface RecordingJudgeOptions extends Asked {
   readonly hopSeconds: number;
   /** Undefined: no events. */
   readonly events: EventSettings | undefined;
-  /** On whose account (access/caller-id.ts). */
+  /** The caller on whose account it is judged (access/caller-id.ts). */
   readonly caller: string;
   readonly signal: AbortSignal;
 }
@@ -54,7 +54,7 @@ export interface RecordingJudgeOptions extends Asked {
 export interface RecordingVerdict {
   readonly overall: Verdict;
   readonly windows: Classification['windows'];
-  /** In the order of their onsets; undefined where none were asked for. */
+  /** The events, in the order of their onsets; undefined where none were asked for. */
   readonly events: RecordingEvent[] | undefined;
   /** Time in the queue. */
   readonly queueMs: number;

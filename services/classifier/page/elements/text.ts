@@ -17,7 +17,7 @@ export function labelText(label: string): string {
 interface DescribedResult {
   readonly label: string;
   readonly confidence: number | null;
-  /** Of a multi-label version: all classes that are heard. */
+  /** All classes that are heard, of a multi-label version. */
   readonly labels?: readonly Prediction[] | undefined;
   readonly tags?: readonly Prediction[] | undefined;
 }

@@ -49,7 +49,7 @@ export function taughtSounds(sampleRate: number, seconds: number, seed: number, 
   );
 }
 
-/** At a tenth of full scale, as power. */
+/** Scales a sound to a root mean square of a tenth of full scale. */
 function ofUnitPower(samples: Float32Array): Float32Array {
   const power = samples.reduce((sum, value) => sum + value * value, 0) / samples.length;
   const scale = 0.1 / Math.sqrt(power + 1e-20);

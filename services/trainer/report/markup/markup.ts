@@ -22,7 +22,10 @@ export function markup(strings: TemplateStringsArray, ...values: readonly Value[
   return { html: html.join('') };
 }
 
-/** Of a section that stands at different depths in different pages: 2 is a page's main section. */
+/**
+ * The level of a section, which stands at different depths in different pages: 2 is a page's main
+ * section.
+ */
 export type HeadingLevel = 2 | 3 | 4 | 5;
 
 export function heading(level: HeadingLevel, text: string): Markup {

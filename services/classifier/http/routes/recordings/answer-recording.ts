@@ -18,11 +18,11 @@ export interface RecordingDeps {
   readonly metrics: Metrics;
   readonly uploadLimits: UploadLimits;
   readonly uploadMemory: UploadMemory;
-  /** From the upload's last byte to the answer. */
+  /** The time from the upload's last byte to the answer. */
   readonly deadlineMs: number;
 }
 
-/** On whose account a recording is judged, and until when. */
+/** Says on whose account a recording is judged, and until when. */
 interface Account {
   readonly caller: string;
   readonly signal: AbortSignal;
@@ -44,7 +44,7 @@ export const timeoutParameter: HeaderParameter = {
   pattern: timeoutPattern,
 };
 
-/** With which codes recordings are refused, whatever the route. */
+/** The codes with which recordings are refused, whatever the route. */
 export const recordingErrors: readonly ErrorCode[] = [
   'request-timeout',
   'payload-too-large',
