@@ -89,9 +89,10 @@ export class RecordingJudge {
 
   /**
    * @param samples at the model's rate; not to be changed while it judges
-   * @throws AppError malformed-request for thresholds of classes that the model does not have
+   * @throws AppError empty-audio; malformed-request for thresholds of classes that the model does not have
    */
   constructor(samples: Float32Array, deps: RecordingJudgeDeps, options: RecordingJudgeOptions) {
+    if (samples.length === 0) throw new AppError('empty-audio', 'The recording holds no samples.');
     const { manifest } = deps.model;
     const { sampleRate, windowSeconds } = windowFormat(manifest);
     const { hopSeconds, events } = options;
