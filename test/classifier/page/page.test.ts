@@ -39,7 +39,7 @@ describeWithChromium('the page, in a real browser, on the real service', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'earshot-page-'));
     joinToWav([samplePath('dog.ogg')], join(folder, 'dog.wav'));
-    joinToWav([samplePath('dog.ogg'), samplePath('rooster.ogg')], join(folder, 'farm.wav'));
+    joinToWav([samplePath('dog.ogg'), samplePath('crying_baby.ogg')], join(folder, 'home.wav'));
     service = new ServiceProcess({ ALLOWED_HOSTS: insecureHost });
     url = await service.url();
     await service.line('loaded and warmed up');
@@ -89,9 +89,9 @@ describeWithChromium('the page, in a real browser, on the real service', () => {
       const offered = await page.locator('#samples button').allTextContents();
       expect(offered.map((words) => words.toLowerCase()).sort()).toEqual(names.sort());
 
-      await page.getByRole('button', { name: 'Rooster' }).click();
+      await page.getByRole('button', { name: 'Crying baby' }).click();
       await page.locator('#clip').waitFor();
-      expect(await page.textContent('#clip-label')).toBe('Rooster');
+      expect(await page.textContent('#clip-label')).toBe('Crying baby');
       expect(await page.locator('#clip-bars li').allTextContents()).toHaveLength(3);
       expect(await inkShare(page, '#waveform')).toBeGreaterThan(0.05);
 
@@ -105,12 +105,12 @@ describeWithChromium('the page, in a real browser, on the real service', () => {
     });
 
     it('that is chosen as a file is judged as the service judges it, window by window', async () => {
-      const wav = await readFile(join(folder, 'farm.wav'));
+      const wav = await readFile(join(folder, 'home.wav'));
       const answer = await classify(url, wav);
       expect(answer.windows.length).toBeGreaterThan(2);
 
       const { page } = await visit();
-      await page.setInputFiles('#file', join(folder, 'farm.wav'));
+      await page.setInputFiles('#file', join(folder, 'home.wav'));
       await page.locator('#clip').waitFor();
       const track = (await page.locator('#windows').boundingBox())!;
       const shown = await Promise.all(
@@ -163,16 +163,22 @@ describeWithChromium('the page, in a real browser, on the real service', () => {
       expect(await page.isHidden('#clip')).toBe(true);
     });
 
-    it('without a sound that the model knows is said to be something else', async () => {
-      const { page } = await visit();
-      const answer = await classify(url, await readFile(samplePath('dog.ogg')));
-      const unknown = { ...answer, label: 'unknown', confidence: 0.7 };
-      await page.route('**/classify?*', (route) => route.fulfill({ json: unknown }));
-      await page.getByRole('button', { name: 'Dog' }).click();
-      await page.locator('#clip').waitFor();
-      expect(await page.textContent('#clip-label')).toBe('Something else');
-      expect(await page.textContent('#clip-detail')).toBe('None of the sounds that the model knows.');
-    });
+    it.each([
+      ['says what it sounds like', [{ label: 'Animal', probability: 0.72 }], 'Sounds like: Animal (72 %)'],
+      ['says no more without tags', undefined, 'None of the sounds that the model knows.'],
+    ])(
+      'without a sound that the model knows is said to be something else, and %s',
+      async (_, tags, detail) => {
+        const { page } = await visit();
+        const answer = await classify(url, await readFile(samplePath('dog.ogg')));
+        const unknown = { ...answer, label: 'unknown', confidence: 0.7, tags };
+        await page.route('**/classify?*', (route) => route.fulfill({ json: unknown }));
+        await page.getByRole('button', { name: 'Dog' }).click();
+        await page.locator('#clip').waitFor();
+        expect(await page.textContent('#clip-label')).toBe('Something else');
+        expect(await page.textContent('#clip-detail')).toBe(detail);
+      },
+    );
   });
 
   describe('the microphone', () => {
@@ -243,16 +249,16 @@ describeWithChromium('the page, in a real browser, on the real service', () => {
     await tabTo('Crying baby');
     await page.keyboard.press('Enter');
     await page.locator('#clip-label', { hasText: 'Crying baby' }).waitFor();
-    await page.setInputFiles('#file', join(folder, 'farm.wav'));
+    await page.setInputFiles('#file', join(folder, 'home.wav'));
     await page.locator('.window').nth(1).waitFor();
     await page.locator('#position').focus();
     await page.keyboard.press('Tab');
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('Enter');
     expect(await page.locator('.window').nth(1).getAttribute('aria-pressed')).toBe('true');
-    expect(await page.textContent('#clip-name')).toBe('farm.wav, from 2.5 s to 7.5 s');
+    expect(await page.textContent('#clip-name')).toBe('home.wav, from 2.5 s to 7.5 s');
     await page.keyboard.press('End');
-    expect(await page.evaluate(`document.activeElement.getAttribute('aria-label')`)).toContain('Rooster');
+    expect(await page.evaluate(`document.activeElement.getAttribute('aria-label')`)).toContain('Crying baby');
   });
 
   it.each([
@@ -262,7 +268,7 @@ describeWithChromium('the page, in a real browser, on the real service', () => {
     const { page } = await visit({ colorScheme, width, microphone: true });
     await page.locator('#service[data-state=ready]').waitFor();
     expect(await faults(page)).toEqual([]);
-    await page.setInputFiles('#file', join(folder, 'farm.wav'));
+    await page.setInputFiles('#file', join(folder, 'home.wav'));
     await page.locator('#clip').waitFor();
     await page.getByRole('button', { name: 'Listen' }).click();
     await page.locator('#events .event').first().waitFor();
