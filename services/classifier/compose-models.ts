@@ -6,7 +6,7 @@ import type { EngineChoice } from '../../shared/compute/provide/choose-engine';
 import { fetchEncoder, findEncoder } from '../../shared/compute/provide/provide-encoder';
 import { AppError } from '../../shared/errors/app-error';
 import type { ChooseFor } from '../../shared/promotion/promote-version';
-import { encoderMissing, isEncoderMissing } from '../../shared/compute/provide/encoder-file';
+import { encoderMissing, isEncoderMissing } from '../../shared/compute/provide/encoder-errors';
 import { releaseMemory } from '../../shared/compute/kernels/kernels-addon';
 import { startInference } from '../../shared/compute/inference/start-inference';
 import type { Logger } from '../../shared/observability/logger';

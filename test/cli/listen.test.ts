@@ -60,7 +60,9 @@ describeWithFfmpeg('earshot listen', () => {
     const tone = seconds((index) => 9000 * Math.sin((2 * Math.PI * 997 * index) / 48_000));
     const options = ['--sample-rate', '48000', '--hop', '5', '--predictions', '--server', server];
     const ofTone = await runCli(['listen', '-', ...options], {}, tone);
-    expect(ofTone.lines).toContainEqual(expect.stringMatching(/^0:05\.0 {2}unknown \(\w+ [\d.]+ %, .*\)/));
+    expect(ofTone.lines).toContainEqual(
+      expect.stringMatching(/^0:05\.0 {2}unknown, sounds like [\w ,]+ \(\w+ [\d.]+ %, .*\)/),
+    );
     const ofNothing = await runCli(['listen', '-', ...options], {}, Buffer.alloc(10 * 48_000));
     expect(ofNothing.lines).toContainEqual(expect.stringMatching(/^0:05\.0 {2}silence /));
   });

@@ -8,7 +8,7 @@ import { AppError } from '../../errors/app-error';
 import { ifAbsent } from '../../errors/machine-fault';
 import { fileSha256 } from '../../runtime/file-sha256';
 import { writeFileAtomically } from '../../runtime/write-atomically';
-import { encoderPathUnreadable } from './encoder-file';
+import { encoderPathUnreadable } from './encoder-errors';
 
 /** EfficientAT's public release of the encoder; 4,066,513 bytes, MIT licence. */
 const encoderUrl = 'https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/mn04_as_mAP_432.pt';
