@@ -25,10 +25,13 @@ const decodedBytes = config.decodedAudioMaxBytes ?? defaultDecodedAudioBytes(lim
 const modelsFolder = join(projectFolder, 'models');
 const version = readdirSync(modelsFolder).find((name) => name.startsWith('small-'))!;
 const sampleRate = 32_000;
+/** Of the recordings: at most 600 s of eight bits a sample fit into an upload. */
+const recordedRate = 44_100;
 
 /** The largest upload that is taken, with as much sound in it as fits: noise, eight bits a sample. */
 function largestUpload(): Buffer {
-  const head = (dataSize: number): Buffer => wavFile([[0]], { sampleRate, type: 'u8', dataSize });
+  const head = (dataSize: number): Buffer =>
+    wavFile([[0]], { sampleRate: recordedRate, type: 'u8', dataSize });
   const bytes = config.maxUploadBytes - head(0).length;
   return Buffer.concat([head(bytes + 1), randomBytes(bytes)]);
 }
