@@ -1,5 +1,7 @@
 import request from 'supertest';
 import { InferenceClient } from '@huggingface/inference';
+import { readHuggingFaceRequest } from '../../../services/classifier/http/body/hugging-face-request';
+import { collectGarbage } from '../../../shared/runtime/threads/collect-garbage';
 import { classes, scoresOf } from '../../support/fake-inference';
 import { startHarness, stopHarness, type Harness } from '../../support/service-harness';
 
@@ -84,6 +86,24 @@ describe('a request as JSON', () => {
     const { status, body } = await ask(text);
     expect([status, body.code]).toEqual([400, 'malformed-request']);
     expect(body.detail).toMatch(why);
+  });
+
+  it('takes memory for its recording alone, however small the pieces are that it comes in', async () => {
+    const recording = Buffer.alloc(1_500_000, 'recording');
+    const text = Buffer.from(JSON.stringify({ inputs: recording.toString('base64') }));
+    collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    let taken = 0;
+    const pieces = async function* (): AsyncGenerator<Buffer> {
+      const last = text.byteLength - 4;
+      for (let at = 0; at < last; at += 4) yield text.subarray(at, Math.min(last, at + 4));
+      collectGarbage();
+      taken = process.memoryUsage().heapUsed - before;
+      yield await Promise.resolve(text.subarray(last));
+    };
+    const { bytes } = await readHuggingFaceRequest(pieces());
+    expect(recording.equals(bytes)).toBe(true);
+    expect(taken).toBeLessThan(10_000_000);
   });
 
   it('with too large a recording is refused', async () => {

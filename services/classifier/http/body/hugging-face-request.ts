@@ -16,6 +16,8 @@ export const huggingFaceRequestSchema = z.strictObject({
 const maxOtherBytes = 16 * 1024;
 /** A string of so many bytes is the recording; it never becomes part of what is parsed. */
 const longBytes = 1024;
+/** Base64 is decoded so many characters at a time: each decoded part takes memory of its own beside its bytes. */
+const decodedAtOnce = 16 * 1024;
 const quote = 0x22;
 const backslash = 0x5c;
 const slash = 0x2f;
@@ -47,6 +49,8 @@ class RequestParts {
   /** The JSON in which that string is empty. */
   text: Buffer = Buffer.alloc(0);
   #part: 'before' | 'within' | 'behind' = 'before';
+  /** How much of the text has been searched for a long string. */
+  #searchedBytes = 0;
 
   add(chunk: Buffer): void {
     if (this.#part === 'within') this.#addWithin(chunk);
@@ -56,7 +60,11 @@ class RequestParts {
     throw wrong(`The JSON has more than ${maxOtherBytes} bytes besides the recording.`);
   }
 
+  /** Searches when a long string may have come, not after each of many tiny chunks. */
   #lookForStart(): void {
+    const { byteLength } = this.text;
+    if (byteLength - this.#searchedBytes <= longBytes && byteLength <= maxOtherBytes) return;
+    this.#searchedBytes = byteLength;
     const start = startOfLongString(this.text);
     if (start === undefined) return;
     const rest = this.text.subarray(start);
@@ -111,6 +119,10 @@ class Base64Decoder {
 
   add(part: Buffer): void {
     const text = this.#pending + this.#unescape(part).toString('latin1');
+    if (text.length < decodedAtOnce) {
+      this.#pending = text;
+      return;
+    }
     // What may be padding waits for what follows.
     const ready = Math.max(0, text.length - 4) & ~3;
     this.#decode(text.slice(0, ready));
