@@ -86,6 +86,14 @@ describe('POST /v2/models/earshot/infer', () => {
     expect(body.detail).toMatch(why);
   });
 
+  it('names some of many options that it does not know, in a short answer', async () => {
+    const options = Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`option${index}`, 0]));
+    const { status, text } = await infer(options);
+    expect(status).toBe(400);
+    expect(text).toContain('option0');
+    expect(text.length).toBeLessThan(10_000);
+  });
+
   it.each([
     ['that end too early', tensorOf('1.5 1').subarray(0, 7)],
     ['whose length is cut', Buffer.from([1, 0])],
