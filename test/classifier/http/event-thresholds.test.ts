@@ -16,6 +16,11 @@ describe('thresholds of an upload’s events', () => {
     ['a class that the model does not have', { events: 'true', thresholds: '{"cow": 1}' }, /no class cow/],
     ['no JSON', { events: 'true', thresholds: 'dog:0.5' }, /expected a JSON object/],
     ['a score beyond 1', { events: 'true', thresholds: '{"dog": 2}' }, /expected a JSON object/],
+    [
+      'an answer without events',
+      { events: 'true', format: 'hf', thresholds: '{"dog": 1}' },
+      /format=hf does not name/,
+    ],
     ['none that are asked for', { thresholds: '{"dog": 1}' }, /add events=true/],
   ])('of %s are refused', async (_, query, message) => {
     const response = await post(query);

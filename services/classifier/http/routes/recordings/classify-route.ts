@@ -59,7 +59,8 @@ export const classifyRoute = operation({
       const { format, events: wanted, thresholds, ...options } = query;
       const isEventful = wanted === 'true' && format === 'full';
       if (thresholds !== undefined && !isEventful) {
-        throw new AppError('malformed-request', 'thresholds are those of events: add events=true.');
+        const todo = format === 'hf' ? 'which format=hf does not name: leave it out' : 'add events=true';
+        throw new AppError('malformed-request', `thresholds are those of events: ${todo}.`);
       }
       const events = isEventful ? eventSettings(thresholds, options.hopSeconds) : undefined;
       await answerRecording(deps, call, {
