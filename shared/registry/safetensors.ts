@@ -50,7 +50,7 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsContent {
   const tensors = new Map<string, NamedTensor>();
   let metadata: Readonly<Record<string, string>> = {};
   for (const [name, entry] of Object.entries(header.entries)) {
-    if (name === metadataName) metadata = entry as Record<string, string>;
+    if (name === metadataName) metadata = metadataOf(entry);
     else tensors.set(name, tensorOf(name, entry, data));
   }
   return { tensors, metadata };
@@ -70,6 +70,15 @@ function headerOf(bytes: Uint8Array): { readonly length: number; readonly entrie
   } catch (cause) {
     throw cause instanceof AppError ? cause : damaged('its header is not JSON');
   }
+}
+
+function metadataOf(entry: unknown): Readonly<Record<string, string>> {
+  const isTexts =
+    typeof entry === 'object' &&
+    entry !== null &&
+    Object.values(entry).every((text) => typeof text === 'string');
+  if (isTexts) return entry as Record<string, string>;
+  throw damaged('what it says of its making is not understood');
 }
 
 function tensorOf(name: string, entry: unknown, data: Uint8Array): NamedTensor {

@@ -51,6 +51,8 @@ describe('files of tensors', () => {
       Buffer.concat([fileOf({}, Buffer.alloc(0)).subarray(0, 8), Buffer.from('{a')]),
     ],
     ['a header that is no object', fileOf(7, Buffer.alloc(0), 1)],
+    ['metadata that is no object', fileOf({ __metadata__: null }, Buffer.alloc(0))],
+    ['metadata that is no text', fileOf({ __metadata__: { folds: 3 } }, Buffer.alloc(0))],
     ['another type', fileOf({ a: { dtype: 'I64', shape: [1], data_offsets: [0, 8] } }, Buffer.alloc(8))],
     [
       'a shape of negative numbers',
