@@ -12,6 +12,7 @@ import { readTrainerConfig } from './options/config';
 import { downloadEsc50, esc50Url, type DownloadProgress } from './data/data-download';
 import {
   asksForHelp,
+  distilUsage,
   flagOf,
   parseSummaryRequest,
   parseTrainingRequest,
@@ -50,13 +51,13 @@ async function main([verb, ...args]: readonly string[]): Promise<void> {
   onStopSignal(() => {
     stop.abort();
   });
-  assertInstalled(verb, args);
+  if (asksForHelp(args)) {
+    output.write(`${verb === 'distil' ? distilUsage : `${usage}\n\n${describeRecipes()}`}\n`);
+    return;
+  }
+  assertInstalled(verb);
   switch (verb) {
     case 'train':
-      if (asksForHelp(args)) {
-        output.write(`${usage}\n\n${describeRecipes()}\n`);
-        return;
-      }
       await trainCommand(parseTrainingRequest(args), { config, output, signal: stop.signal });
       return;
     case 'reproduce':
@@ -92,8 +93,8 @@ async function main([verb, ...args]: readonly string[]): Promise<void> {
 }
 
 /** @throws AppError engine-unavailable where an installation that only serves is to train */
-function assertInstalled(verb: string | undefined, args: readonly string[]): void {
-  if (verb !== undefined && trainingVerbs.has(verb) && !asksForHelp(args)) assertTrains();
+function assertInstalled(verb: string | undefined): void {
+  if (verb !== undefined && trainingVerbs.has(verb)) assertTrains();
 }
 
 async function downloadData(folder: string, signal: AbortSignal): Promise<void> {

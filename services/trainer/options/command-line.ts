@@ -56,7 +56,8 @@ const forms: Readonly<Record<string, string>> = {
 const [descriptionColumn, lineLength] = [35, 105];
 
 const trainUsage = ['npm run train -- [options]', ...options.map(usageOf)].join('\n');
-const distilUsage = [
+/** What `npm run distil` takes. */
+export const distilUsage = [
   `npm run distil -- ${flagOf('sounds')} FOLDER [options]`,
   ...distillationOptions.map(usageOf),
 ].join('\n');
@@ -160,7 +161,8 @@ function parseRequest<T>(args: readonly string[], form: CommandForm<T>, architec
   const problems = parsed.error.issues.map(({ path, message }) => {
     const flag =
       options.find((option) => option.path.every((name, index) => name === path[index]))?.flag ?? '';
-    return `--${flag} ${String(given[flag])}: ${message}`;
+    const value = given[flag];
+    return `--${flag}${value === undefined ? '' : ` ${String(value)}`}: ${message}`;
   });
   throw new AppError('invalid-configuration', `${problems.join('\n')}\n\n${usage}`);
 }

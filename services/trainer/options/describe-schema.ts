@@ -21,7 +21,7 @@ export function describeSchema(schema: z.ZodType): DescribedSchema {
   let [core, description, form]: [z.ZodType, string | undefined, string] = [schema, schema.description, ''];
   let defaultText: string | undefined;
   while (isWrapper(core)) {
-    if (core instanceof z.ZodDefault) defaultText ??= String(core.def.defaultValue);
+    if (core instanceof z.ZodDefault) defaultText ??= defaultTextOf(core.def.defaultValue);
     if (core instanceof z.ZodNullable) form = '|none';
     core = core.unwrap() as z.ZodType;
     description ??= core.description;
@@ -35,6 +35,10 @@ export function describeSchema(schema: z.ZodType): DescribedSchema {
     description: description ?? '',
     defaultText: isSwitch ? undefined : defaultText,
   };
+}
+
+function defaultTextOf(value: unknown): string {
+  return Array.isArray(value) && value.length === 0 ? 'none' : String(value);
 }
 
 type Wrapper = z.ZodDefault | z.ZodPrefault | z.ZodOptional | z.ZodNullable;
