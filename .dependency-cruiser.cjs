@@ -56,8 +56,8 @@ module.exports = {
     {
       name: 'trainer-charts-and-markup-stand-alone',
       severity: 'error',
-      from: { path: '^services/trainer/(report/(charts|markup)|recipes/augment)/' },
-      to: { path: '^services/trainer/(report|recipes)/[^/]+[.]ts$' },
+      from: { path: '^services/trainer/report/(charts|markup)/' },
+      to: { path: '^services/trainer/report/[^/]+[.]ts$' },
     },
     {
       name: 'not-to-dev-dependency',
