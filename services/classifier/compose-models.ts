@@ -183,8 +183,8 @@ function releaseLoading(): void {
 }
 
 /**
- * Before a thread is started for nothing. @throws AppError engine-unavailable where the version's
- * encoder is not here
+ * Refuses a version before a thread is started in vain for it. @throws AppError engine-unavailable where
+ * its encoder is not here
  */
 function assertEncoder({ manifest }: Version, { encoderFile }: EngineChoice): void {
   const encoder = encoderOf(manifest.frontEnds);

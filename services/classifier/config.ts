@@ -182,8 +182,8 @@ export const settings = {
     'MAX_CONCURRENT_REQUESTS',
     whole(1, 10_000),
     '64',
-    'Recordings decoded or classified at a time; beyond that: 429. Where others come, no caller ' +
-      'has more than half.',
+    'Requests whose recordings are decoded or classified at a time; beyond that: 429. Where others ' +
+      'come, no caller has more than half.',
   ),
   requestDeadlineMs: setting(
     'REQUEST_DEADLINE_SECONDS',

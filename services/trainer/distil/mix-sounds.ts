@@ -16,7 +16,7 @@ const secondBelowDb = 15;
 /** How often a sound is played at another speed: up to a quarter faster or slower. */
 const speedShare = 0.3;
 const speedRange = 1.25;
-/** How often only a burst is heard of a sound; from 0.1 to 1 s, every length's tenfold as likely. */
+/** How often only a burst of a sound is heard, from 0.1 to 1 s; the logarithm of its length is uniform. */
 const burstShare = 0.2;
 const burstSeconds = { least: 0.1, decades: 1 };
 /** The peak of a mix, dBFS. */
@@ -56,7 +56,7 @@ function pick({ labelled, others, labelledShare }: SoundSources, uniform: Unifor
   return from[Math.floor(uniform() * from.length)]!;
 }
 
-/** A part of a sound, at its speed or another: all of it, unless it is longer than it may be. */
+/** A sound at its own speed or another: a burst of it, or as much as `most` samples hold. */
 function partOf(sound: Float32Array, most: number, sampleRate: number, uniform: Uniform): Float32Array {
   const speed = uniform() < speedShare ? speedRange ** (2 * uniform() - 1) : 1;
   const played = Math.max(1, Math.floor((sound.length - 1) / speed));

@@ -28,7 +28,7 @@ export class Pipeline<Request> {
       finish();
       return;
     }
-    const isStream = this.#pending !== undefined;
+    const followsAnother = this.#pending !== undefined;
     this.flush();
     this.#pending = finish;
     const finishUnlessDone = (): void => {
@@ -36,7 +36,7 @@ export class Pipeline<Request> {
     };
     // A lone batch is waited for as soon as no other has come. After another one more are likely, and
     // what the engine has to do outlasts the wait.
-    if (isStream) setTimeout(finishUnlessDone, graceMs);
+    if (followsAnother) setTimeout(finishUnlessDone, graceMs);
     else setImmediate(finishUnlessDone);
   }
 

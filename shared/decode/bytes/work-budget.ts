@@ -49,7 +49,7 @@ export interface WorkBudget {
 
 /**
  * @param bytes size of the recording; a larger recording gets a larger budget
- * @param maxSeconds length that is taken at most; so does one that may last more than ten minutes
+ * @param maxSeconds longest recording that is taken; above ten minutes the budget grows with it
  */
 export function createWorkBudget(bytes: number, maxSeconds = usualSeconds): WorkBudget {
   const lengths = Math.max(1, maxSeconds / usualSeconds);

@@ -13,7 +13,7 @@ export const uploadField = 'audio';
 
 /** What a form may weigh besides its recording: boundaries and part headers. */
 const formOverheadBytes = 16 * 1024;
-/** One is right; what more there is, is named. */
+/** A form has one part; others are read as well, so that the error can name them. */
 const maxParts = 16;
 
 const jsonType = 'application/json';

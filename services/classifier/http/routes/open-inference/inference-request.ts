@@ -60,7 +60,7 @@ export interface InferenceRequest extends InferenceJson {
 const maxJsonBytes = 4 * 1024 * 1024;
 /** Parsing holds up everybody, and takes time with the number of values: these take about 0.1 s. */
 const maxValues = 400_000;
-/** … and arrays and objects, which take far longer than numbers, are few: a row of `data` each. */
+/** Arrays and objects take far longer to parse than numbers; `data` needs one for each of its rows. */
 const maxBrackets = 1000;
 
 /**
