@@ -52,7 +52,7 @@ export const goldenSchema = z.strictObject({
 });
 export type Golden = z.infer<typeof goldenSchema>;
 
-export const gateChecks = ['classes', 'accuracy', 'recall', 'parity', 'latency'] as const;
+export const gateChecks = ['classes', 'accuracy', 'recall', 'events', 'parity', 'latency'] as const;
 export type GateCheck = (typeof gateChecks)[number];
 
 const gateCheckSchema = z.strictObject({

@@ -60,6 +60,7 @@ export function decideGate(input: GateInput): GateDecision {
     classes: checkClasses(input),
     accuracy: checkAccuracy(input),
     recall: checkRecall(input),
+    events: checkEvents(input),
     parity: checkParity(measured.parity),
     latency: checkLatency(measured),
   };
@@ -131,6 +132,31 @@ function recallsOf({ report }: GateSubject): Map<string, number> | undefined {
   const judged = report && servedEvaluation(report).validation.perClass;
   const seen = judged?.filter(({ support }) => support > 0);
   return seen && seen.length > 0 ? new Map(seen.map((row) => [row.class, row.recall])) : undefined;
+}
+
+/**
+ * Compares events on labelled timelines, where both versions were judged on the same ones. A difference
+ * that chance makes does not count: the candidate fails outside the current version's interval.
+ */
+function checkEvents({ candidate, current }: GateInput): Measurement {
+  if (current === undefined) return nothingServes;
+  const [mine, theirs] = [candidate.report?.events, current.report?.events];
+  if (mine === undefined || theirs?.fingerprint !== mine.fingerprint) {
+    const message = 'Not compared: both versions were not judged on the same timelines.';
+    return { outcome: 'passed', message, figures: {} };
+  }
+  const hitRate = mine.hits / Math.max(1, mine.events);
+  const fewestHits = theirs.hitInterval?.lower ?? 0;
+  const { falseAlarmsPerHour } = mine;
+  const mostFalseAlarms = theirs.falseAlarmInterval.upper;
+  const isWorse = hitRate < fewestHits || falseAlarmsPerHour > mostFalseAlarms;
+  return {
+    outcome: isWorse ? 'failed' : 'passed',
+    message:
+      `${share(hitRate)} of the events are found, of at least ${share(fewestHits)}, with ${falseAlarmsPerHour.toFixed(1)} false ` +
+      `alarms an hour of a class, of at most ${mostFalseAlarms.toFixed(1)}.`,
+    figures: { hitRate, fewestHits, falseAlarmsPerHour, mostFalseAlarms },
+  };
 }
 
 function checkParity(parity: Parity | undefined): Measurement {

@@ -71,6 +71,7 @@ describe('the gate', () => {
       'classes',
       'accuracy',
       'recall',
+      'events',
       'parity',
       'latency',
     ]);
@@ -191,4 +192,48 @@ describe('the gate', () => {
       expect(failed(decision)).toEqual(passed ? [] : ['latency']);
     },
   );
+});
+
+describe('the events of two versions', () => {
+  /** Of 100 events, with an interval of ten points around the hits and of two around three false alarms. */
+  const withEvents = (hits: number, falseAlarmsPerHour: number, fingerprint = 'a'): Report => ({
+    ...reportOf([2, 2]),
+    events: {
+      fingerprint: fingerprint.repeat(64),
+      timelines: 1,
+      hours: 1,
+      windowSeconds: 5,
+      hopSeconds: 0.5,
+      events: 100,
+      hits,
+      hitInterval: { lower: hits / 100 - 0.05, upper: hits / 100 + 0.05 },
+      falseAlarms: 2 * falseAlarmsPerHour,
+      falseAlarmsPerHour,
+      falseAlarmInterval: { lower: falseAlarmsPerHour - 1, upper: falseAlarmsPerHour + 1 },
+      medianDelaySeconds: 1,
+      slowDelaySeconds: 2,
+      medianOnsetErrorSeconds: 0,
+      repeated: 0,
+      perClass: [],
+    },
+  });
+  const against = (candidate: Report): GateDecision =>
+    decide({ candidate: subject(candidate, 'new'), current: subject(withEvents(80, 3), 'old') });
+
+  it('count where the candidate finds fewer, or gives more false alarms, than chance explains', () => {
+    expect(failed(against(withEvents(76, 3.9)))).toEqual([]);
+    expect(failed(against(withEvents(74, 3)))).toEqual(['events']);
+    expect(failed(against(withEvents(80, 4.1)))).toEqual(['events']);
+    expect(figuresOf(against(withEvents(74, 3)), 'events')).toEqual({
+      hitRate: 0.74,
+      fewestHits: 0.75,
+      falseAlarmsPerHour: 3,
+      mostFalseAlarms: 4,
+    });
+  });
+
+  it('do not count where they were judged on other timelines, or one was not judged', () => {
+    expect(failed(against(withEvents(10, 9, 'b')))).toEqual([]);
+    expect(failed(against(reportOf([2, 2])))).toEqual([]);
+  });
 });
