@@ -140,7 +140,7 @@ describeWithEncoder('npm run distil', () => {
   }, 240_000);
 
   it('says what is missing or wrong', async () => {
-    expect((await trainer('distil')).output).toMatch(/--sounds .*name a folder of recordings/);
+    expect((await trainer('distil')).output).toMatch(/--sounds: name a folder of recordings/);
     expect(await trainer('distil', '--sounds', join(folder, 'nowhere'))).toMatchObject({
       code: 65,
       output: expect.stringContaining('nowhere cannot be read'),
