@@ -3,7 +3,6 @@ import { writeFileAtomically } from '../../shared/runtime/write-atomically';
 import { reportFileName, readReport } from '../../shared/registry/report-file';
 import { manifestFileName, openRegistry, type Version } from '../../shared/registry/registry';
 import type { ServedFigures, ServedReport } from '../../shared/contracts/report';
-import { smallEncoderFile } from '../../shared/compute/provide/encoder-file';
 import { encoderOf } from '../../shared/contracts/members';
 import { AppError } from '../../shared/errors/app-error';
 import { foldedBySource } from './data/folds';
@@ -16,6 +15,7 @@ import { judgedClips, servedReport, type JudgedClips } from './evaluate/served-f
 import { loadScorers } from './evaluate/load-scorers';
 import { isOfTimelines } from './options/timeline-options';
 import { timelinesCommand } from './timelines/timelines-command';
+import { findSmallEncoder } from './context/small-encoder';
 import { openTrainingContext, type CommandContext, type TrainingContext } from './context/training-context';
 
 /**
@@ -38,7 +38,7 @@ export async function evaluateCommand(args: readonly string[], context: CommandC
     ...parseTrainingRequest(options, members[0].network.architecture),
     recipe,
     ...(encoder?.name === 'small' && {
-      encoder: smallEncoderFile(context.config.modelsFolder, encoder.sha256),
+      encoder: await findSmallEncoder(encoder.sha256, context.config.modelsFolder),
     }),
   };
   const training = await openTrainingContext(request, context);

@@ -145,6 +145,12 @@ describeWithEncoder('npm run distil', () => {
       code: 65,
       output: expect.stringContaining('nowhere cannot be read'),
     });
+    const list = join(folder, 'data', 'list.txt');
+    const absent = ['--folds', '9', '--data', join(folder, 'data')];
+    expect(await trainer('distil', '--sounds', list, ...absent)).toMatchObject({
+      code: 65,
+      output: expect.stringContaining('no clips of fold 9'),
+    });
     const named = await trainer(
       'train',
       '--architecture',

@@ -1,6 +1,6 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { access, mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { smallEncoderFile } from '../../../shared/compute/provide/encoder-file';
+import { smallEncoderFile, smallEncoderWeights } from '../../../shared/compute/provide/encoder-file';
 import { smallFrontEnd } from '../../../shared/contracts/front-end';
 import type { FrontEnds } from '../../../shared/contracts/members';
 import type { TrainingRequest } from '../../../shared/contracts/training-request';
@@ -37,6 +37,8 @@ export async function smallEncoderOf(
     const message = `The small encoder ${path} cannot be read: ${(cause as Error).message}.`;
     throw new AppError('invalid-configuration', message, { cause });
   });
+  // A file that is no small encoder is not kept.
+  smallEncoderWeights(bytes);
   const encoder = { sha256: sha256(bytes).toString('hex'), metadata: readSafetensors(bytes).metadata };
   const kept = smallEncoderFile(modelsFolder, encoder.sha256);
   if ((await readFile(kept).catch(ifAbsent(undefined))) === undefined) {
@@ -44,6 +46,16 @@ export async function smallEncoderOf(
     await writeFileAtomically(kept, bytes);
   }
   return encoder;
+}
+
+/** The file of a version's small encoder: beside the versions, or else this package's own. */
+export async function findSmallEncoder(sha: string, modelsFolder: string): Promise<string> {
+  const file = smallEncoderFile(modelsFolder, sha);
+  const isThere = await access(file).then(
+    () => true,
+    () => false,
+  );
+  return isThere ? file : smallEncoderFile(ownModelsFolder, sha);
 }
 
 export function withSmallEncoder([frontEnd]: FrontEnds, sha: string): FrontEnds {

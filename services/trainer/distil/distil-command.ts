@@ -147,6 +147,10 @@ async function readAll(
       cacheFolder: config.clipCacheFolder,
       signal,
     });
+    const absent = options.folds.filter((fold) => !dataset.clips.some((clip) => clip.fold === fold));
+    if (absent.length > 0) {
+      throw new AppError('invalid-dataset', `The data set has no clips of fold ${absent.join(' and ')}.`);
+    }
     return { dataset, sounds };
   } finally {
     await decoder.close();
