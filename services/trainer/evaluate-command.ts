@@ -3,6 +3,7 @@ import { writeFileAtomically } from '../../shared/runtime/write-atomically';
 import { reportFileName, readReport } from '../../shared/registry/report-file';
 import { manifestFileName, openRegistry, type Version } from '../../shared/registry/registry';
 import type { ServedFigures, ServedReport } from '../../shared/contracts/report';
+import { findSmallEncoder, smallEncoderFile } from '../../shared/compute/provide/encoder-file';
 import { encoderOf } from '../../shared/contracts/members';
 import { AppError } from '../../shared/errors/app-error';
 import { foldedBySource } from './data/folds';
@@ -15,7 +16,6 @@ import { judgedClips, servedReport, type JudgedClips } from './evaluate/served-f
 import { loadScorers } from './evaluate/load-scorers';
 import { isOfTimelines } from './options/timeline-options';
 import { timelinesCommand } from './timelines/timelines-command';
-import { findSmallEncoder } from './context/small-encoder';
 import { openTrainingContext, type CommandContext, type TrainingContext } from './context/training-context';
 
 /**
@@ -38,13 +38,18 @@ export async function evaluateCommand(args: readonly string[], context: CommandC
     ...parseTrainingRequest(options, members[0].network.architecture),
     recipe,
     ...(encoder?.name === 'small' && {
-      encoder: await findSmallEncoder(encoder.sha256, context.config.modelsFolder),
+      encoder: await pathOfSmallEncoder(encoder.sha256, context.config.modelsFolder),
     }),
   };
   const training = await openTrainingContext(request, context);
   const served = await judgeVersion(version, training);
   await keep(version, served);
   context.output.write(`${linesOf(served)}\n`);
+}
+
+/** Where it is, or where it should be. */
+async function pathOfSmallEncoder(sha256: string, modelsFolder: string): Promise<string> {
+  return (await findSmallEncoder(sha256, modelsFolder)) ?? smallEncoderFile(modelsFolder, sha256);
 }
 
 async function judgeVersion(version: Version, { dataset, engine }: TrainingContext): Promise<ServedReport> {

@@ -1,4 +1,4 @@
-import { access, mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { smallEncoderFile, smallEncoderWeights } from '../../../shared/compute/provide/encoder-file';
 import { smallFrontEnd } from '../../../shared/contracts/front-end';
@@ -38,24 +38,15 @@ export async function smallEncoderOf(
     throw new AppError('invalid-configuration', message, { cause });
   });
   // A file that is no small encoder is not kept.
-  smallEncoderWeights(bytes);
-  const encoder = { sha256: sha256(bytes).toString('hex'), metadata: readSafetensors(bytes).metadata };
+  const content = readSafetensors(bytes);
+  smallEncoderWeights(content);
+  const encoder = { sha256: sha256(bytes).toString('hex'), metadata: content.metadata };
   const kept = smallEncoderFile(modelsFolder, encoder.sha256);
-  if ((await readFile(kept).catch(ifAbsent(undefined))) === undefined) {
+  if ((await stat(kept).catch(ifAbsent(undefined))) === undefined) {
     await mkdir(dirname(kept), { recursive: true });
     await writeFileAtomically(kept, bytes);
   }
   return encoder;
-}
-
-/** The file of a version's small encoder: beside the versions, or else this package's own. */
-export async function findSmallEncoder(sha: string, modelsFolder: string): Promise<string> {
-  const file = smallEncoderFile(modelsFolder, sha);
-  const isThere = await access(file).then(
-    () => true,
-    () => false,
-  );
-  return isThere ? file : smallEncoderFile(ownModelsFolder, sha);
 }
 
 export function withSmallEncoder([frontEnd]: FrontEnds, sha: string): FrontEnds {

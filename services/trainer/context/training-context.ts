@@ -15,7 +15,7 @@ import {
   type LoadedEngine,
 } from '../../../shared/compute/provide/load-engine';
 import { isNative } from '../../../shared/compute/kernels/is-native';
-import { fetchEncoder, findEncoder } from '../../../shared/compute/provide/provide-encoder';
+import { findOrFetchEncoder } from '../../../shared/compute/provide/provide-encoder';
 import { AppError } from '../../../shared/errors/app-error';
 import { createStatusLine, type TextStream } from '../../../shared/observability/status-line';
 import { flagOf } from '../options/command-line';
@@ -163,8 +163,7 @@ async function withLargeEncoder(
   const { encoder: wish, encoderCacheFolder: cacheFolder } = config;
   const orSmall = `Or learn on the small one, which is in this package: ${flagOf('architecture')} small.`;
   try {
-    const found = await findEncoder(wish, cacheFolder);
-    const encoderFile = found ?? (await fetchEncoder({ wish, cacheFolder, signal }));
+    const encoderFile = await findOrFetchEncoder({ wish, cacheFolder, signal });
     if (encoderFile !== undefined) return { ...choice, encoderFile };
   } catch (caught) {
     const error = AppError.from(caught);

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
@@ -8,22 +7,22 @@ import {
   smallEncoderFile,
   smallEncoderWeights,
 } from '../../../shared/compute/provide/encoder-file';
-import { fetchEncoder, findEncoder } from '../../../shared/compute/provide/provide-encoder';
+import { findOrFetchEncoder } from '../../../shared/compute/provide/provide-encoder';
 import type { KernelsChoice } from '../../../shared/compute/kernels/kernels-addon';
 import { smallEncoderNetwork } from '../../../shared/compute/network/encoder-networks';
 import type { WeightArrays } from '../../../shared/compute/network/network';
 import { encoderFrontEnd } from '../../../shared/contracts/front-end';
-import { windowFormat } from '../../../shared/contracts/members';
 import { createDecoderPool, maxDecodeThreads } from '../../../shared/decode/pool/decoder-pool';
 import { AppError } from '../../../shared/errors/app-error';
 import { ifAbsent } from '../../../shared/errors/machine-fault';
 import { flagOf, parseDistillationRequest } from '../options/command-line';
 import type { DistillationRequest } from '../options/distillation-request';
 import { createStatusLine, type StatusLine } from '../../../shared/observability/status-line';
-import { writeSafetensors } from '../../../shared/registry/safetensors';
+import { readSafetensors, writeSafetensors } from '../../../shared/registry/safetensors';
 import { writeFileAtomically } from '../../../shared/runtime/write-atomically';
-import type { CommandContext } from '../context/training-context';
-import { loadDataset, type Dataset } from '../data/dataset';
+import { loadClips, type CommandContext } from '../context/training-context';
+import { sha256 } from '../data/checked-file';
+import type { Dataset } from '../data/dataset';
 import { taughtSounds } from '../outliers/taught/taught-sounds';
 import { Distiller, type DistillationState } from './distil';
 import { readSounds, type UnlabelledSounds } from './read-sounds';
@@ -44,17 +43,19 @@ export async function distilCommand(args: readonly string[], context: CommandCon
   try {
     const kernels = await nativeKernels(context, line);
     const teacher = await loadTeacher(context, line);
-    const { dataset, sounds } = await readAll(options, context, line);
+    const sounds = await readUnlabelled(options.sounds, context, line);
+    const dataset = await readFolds(options, context);
     const folds = options.folds;
     const labelled = dataset?.clips.filter(({ fold }) => folds.includes(fold)) ?? [];
-    const start = options.from === undefined ? undefined : smallEncoderWeights(await readFile(options.from));
+    const from = options.from === undefined ? undefined : await readFile(options.from);
+    const start = from && smallEncoderWeights(readSafetensors(from));
     const { sampleRate, windowSeconds } = encoderFrontEnd;
     const taught = taughtSounds(sampleRate, windowSeconds, taughtSeed).map(({ samples }) => samples);
     const facts = {
       teacher: encoderFrontEnd.encoder.sha256,
       sounds: sounds.fingerprint,
       ...(dataset === undefined ? {} : { data: dataset.fingerprint, folds: folds.join() }),
-      ...(options.from === undefined ? {} : { from: sha256Of(await readFile(options.from)) }),
+      ...(from === undefined ? {} : { from: sha256Of(from) }),
       share: String(options.share),
       steps: String(options.steps),
       learningRate: String(options.learningRate),
@@ -118,19 +119,18 @@ async function nativeKernels({ config, signal }: CommandContext, line: StatusLin
 async function loadTeacher({ config, signal }: CommandContext, line: StatusLine): Promise<WeightArrays> {
   line.update('Fetching the encoder');
   const { encoder: wish, encoderCacheFolder: cacheFolder } = config;
-  const found = await findEncoder(wish, cacheFolder);
-  const large = found ?? (await fetchEncoder({ wish, cacheFolder, signal }));
+  const large = await findOrFetchEncoder({ wish, cacheFolder, signal });
   return loadEncoderWeights(encoderFrontEnd, { large, modelsFolder: config.modelsFolder });
 }
 
-async function readAll(
-  options: DistillationRequest,
+async function readUnlabelled(
+  sources: readonly string[],
   { config, signal }: CommandContext,
   line: StatusLine,
-): Promise<{ readonly dataset: Dataset | undefined; readonly sounds: UnlabelledSounds }> {
+): Promise<UnlabelledSounds> {
   const decoder = createDecoderPool({ threads: maxDecodeThreads(config.engineThreads) });
   try {
-    const sounds = await readSounds(options.sounds, {
+    const sounds = await readSounds(sources, {
       decoder,
       signal,
       onProgress: (done, total) => {
@@ -138,23 +138,23 @@ async function readAll(
       },
     });
     for (const problem of sounds.problems) line.print(`Left out: ${problem}`);
-    if (options.folds.length === 0) return { dataset: undefined, sounds };
-    const dataset = await loadDataset({
-      folder: options.data ?? config.dataFolder,
-      esc10Only: options.esc10Only,
-      format: windowFormat({ frontEnds: [encoderFrontEnd] }),
-      decoder,
-      cacheFolder: config.clipCacheFolder,
-      signal,
-    });
-    const absent = options.folds.filter((fold) => !dataset.clips.some((clip) => clip.fold === fold));
-    if (absent.length > 0) {
-      throw new AppError('invalid-dataset', `The data set has no clips of fold ${absent.join(' and ')}.`);
-    }
-    return { dataset, sounds };
+    return sounds;
   } finally {
     await decoder.close();
   }
+}
+
+/** @returns undefined where no clips of it are to be heard. @throws AppError invalid-dataset, cancelled */
+async function readFolds(
+  options: DistillationRequest,
+  context: CommandContext,
+): Promise<Dataset | undefined> {
+  const { folds, data, esc10Only } = options;
+  if (folds.length === 0) return undefined;
+  const dataset = await loadClips({ data, csv: undefined, esc10Only }, [encoderFrontEnd], context);
+  const absent = folds.filter((fold) => !dataset.clips.some((clip) => clip.fold === fold));
+  if (absent.length === 0) return dataset;
+  throw new AppError('invalid-dataset', `The data set has no clips of fold ${absent.join(' and ')}.`);
 }
 
 interface TeachOptions {
@@ -209,5 +209,5 @@ async function publish(
 }
 
 function sha256Of(content: string | Uint8Array): string {
-  return createHash('sha256').update(content).digest('hex');
+  return sha256(content).toString('hex');
 }

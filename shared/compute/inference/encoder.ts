@@ -4,8 +4,8 @@ import { encoderBands, encoderOutputs } from '../../encoder/mobile-net';
 import { encoderMinSamples, kaldiFrames, kaldiMel } from '../../front-end/kaldi-mel';
 import { AppError } from '../../errors/app-error';
 import { encoderNetworks } from '../network/encoder-networks';
-import { loadKernels, type KernelsChoice } from '../kernels/kernels-addon';
-import { createNativePictures } from '../kernels/native-inputs';
+import { loadKernels, type KernelsAddon, type KernelsChoice } from '../kernels/kernels-addon';
+import type { EncoderName } from '../../contracts/front-end';
 import type { EncoderWeights, LoadedEngine } from '../provide/load-engine';
 import { readOnce } from './graph-scorer';
 
@@ -32,12 +32,18 @@ export function createEncoder({ kernels, encoderWeights: weights }: LoadedEngine
     : createTensorflowEncoder(weights, kernels);
 }
 
-function createNativeEncoder(
+/** The addon's encoder, its weights still to be set; the front end needs none. */
+function addonEncoder(
   { path, instructionSet, threads }: KernelsChoice,
-  { name, values }: EncoderWeights,
-): Encoder {
-  const { native: network, parameters } = encoderNetworks[name];
-  const encoder = loadKernels(path).createAudioEncoder({ instructionSet, threads, network });
+  name: EncoderName,
+): ReturnType<KernelsAddon['createAudioEncoder']> {
+  const { native: network } = encoderNetworks[name];
+  return loadKernels(path).createAudioEncoder({ instructionSet, threads, network });
+}
+
+function createNativeEncoder(kernels: KernelsChoice, { name, values }: EncoderWeights): Encoder {
+  const { parameters } = encoderNetworks[name];
+  const encoder = addonEncoder(kernels, name);
   encoder.setWeights(parameters.map((parameter) => values[parameter.name]!));
   const encode = (windows: readonly Float32Array[]): Float32Array => encoder.encode(windows);
   return {
@@ -62,9 +68,9 @@ function createTensorflowEncoder(
   const weights = Object.fromEntries(
     inference.parameters.map(({ name, shape }) => [name, tf.tensor(values[name]!, [...shape], 'float32')]),
   );
-  const native = kernels && createNativePictures(kernels);
+  const native = kernels && addonEncoder(kernels, encoder);
   const begin = (windows: readonly Float32Array[]): (() => Float32Array) => {
-    const pictures = native === undefined ? windows.map(pictureOf) : split(native.of(windows), windows);
+    const pictures = native === undefined ? windows.map(pictureOf) : split(native.pictures(windows), windows);
     // Windows of one length go through the network together.
     const groups = groupByLength(pictures);
     const outputs = tf.tidy(() =>

@@ -4,6 +4,7 @@ import type { Network } from '../network/network';
 import { frameSamples, inputSamples } from '../network/trunk';
 import type { WeightValues } from '../../registry/weights-file';
 import { isNative } from './is-native';
+import { namedTensors } from './named-tensors';
 import { loadKernels, type AddonNetwork, type KernelsChoice, type NativeStep } from './kernels-addon';
 
 /** A batch as the kernels take it. */
@@ -100,9 +101,7 @@ function wrap(
   names: readonly string[],
   dropoutPlaces: readonly string[],
 ): NativeNetwork {
-  const tensors = (values: WeightValues): Float32Array[] => names.map((name) => values[name]!);
-  const named = (values: readonly Float32Array[]): WeightValues =>
-    Object.fromEntries(names.map((name, index) => [name, values[index]!]));
+  const { inOrder: tensors, byName: named } = namedTensors(names);
   return {
     dropoutPlaces,
     setWeights: (values) => {

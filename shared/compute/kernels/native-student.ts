@@ -1,6 +1,7 @@
 import { encoderFeatures } from '../../encoder/mobile-net';
 import type { WeightValues } from '../../registry/weights-file';
 import { smallEncoderNetwork, smallEncoderSize } from '../network/encoder-networks';
+import { namedTensors } from './named-tensors';
 import { loadKernels, type KernelsChoice, type NativeOptimiser } from './kernels-addon';
 
 /** The optimiser's state, and the weights' running means. */
@@ -44,9 +45,7 @@ export function createNativeStudent(
     ...smallEncoderSize,
     ...optimiser,
   });
-  const tensors = (values: WeightValues): Float32Array[] => parameters.map(({ name }) => values[name]!);
-  const named = (values: readonly Float32Array[]): WeightValues =>
-    Object.fromEntries(parameters.map(({ name }, index) => [name, values[index]!]));
+  const { inOrder: tensors, byName: named } = namedTensors(parameters.map(({ name }) => name));
   const averages = (): WeightValues => named(student.averages());
   return {
     setState: (state) => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EncoderFrontEnd } from '../../contracts/front-end';
 import { encoderMissing } from './encoder-errors';
@@ -7,7 +7,7 @@ import { encoderNetworks } from '../network/encoder-networks';
 import { encoderWeights } from '../network/encoder-weights';
 import { readTorchFile } from '../../encoder/torch-file';
 import { encodersFolder } from '../../registry/registry';
-import { readSafetensors } from '../../registry/safetensors';
+import { readSafetensors, type SafetensorsContent } from '../../registry/safetensors';
 import { ownModelsFolder } from '../../environment';
 import { AppError } from '../../errors/app-error';
 import { ifAbsent } from '../../errors/machine-fault';
@@ -16,6 +16,18 @@ import type { WeightArrays } from '../network/network';
 /** Where a small encoder is kept: the name says what is in it. */
 export function smallEncoderFile(modelsFolder: string, sha256: string): string {
   return join(modelsFolder, encodersFolder, `small-${sha256.slice(0, 16)}.safetensors`);
+}
+
+/**
+ * Where a small encoder is on this machine: beside the versions, or else among this package's own.
+ * @returns undefined where it is in neither
+ */
+export async function findSmallEncoder(sha256: string, modelsFolder: string): Promise<string | undefined> {
+  for (const folder of [modelsFolder, ownModelsFolder]) {
+    const file = smallEncoderFile(folder, sha256);
+    if ((await stat(file).catch(ifAbsent(undefined))) !== undefined) return file;
+  }
+  return undefined;
 }
 
 /**
@@ -30,30 +42,26 @@ export async function loadEncoderWeights(
   { large, modelsFolder }: { readonly large?: string | undefined; readonly modelsFolder: string },
 ): Promise<WeightArrays> {
   const { name, sha256 } = frontEnd.encoder;
-  const files =
-    name === 'small'
-      ? [modelsFolder, ownModelsFolder].map((folder) => smallEncoderFile(folder, sha256))
-      : large === undefined
-        ? []
-        : [large];
-  for (const file of files) {
-    const bytes = await readFile(file).catch(ifAbsent(undefined));
-    if (bytes === undefined) continue;
-    if (createHash('sha256').update(bytes).digest('hex') === sha256) {
-      return name === 'small' ? smallEncoderWeights(bytes) : encoderWeights(readTorchFile(bytes));
-    }
+  const file = name === 'small' ? await findSmallEncoder(sha256, modelsFolder) : large;
+  const bytes = file === undefined ? undefined : await readFile(file).catch(ifAbsent(undefined));
+  if (bytes === undefined) {
+    if (name === 'mn04_as') throw encoderMissing(frontEnd);
+    const missing = smallEncoderFile(modelsFolder, sha256);
+    throw new AppError('engine-unavailable', `The small encoder ${missing} is not here: copy it there.`);
+  }
+  if (createHash('sha256').update(bytes).digest('hex') !== sha256) {
     throw new AppError(
       'engine-unavailable',
       `${file} is not the encoder ${name} that the version was made for.`,
     );
   }
-  if (name === 'mn04_as') throw encoderMissing(frontEnd);
-  throw new AppError('engine-unavailable', `The small encoder ${files[0]} is not here: copy it there.`);
+  return name === 'small'
+    ? smallEncoderWeights(readSafetensors(bytes))
+    : encoderWeights(readTorchFile(bytes));
 }
 
 /** The parameters out of a small encoder's file. @throws AppError invalid-checkpoint */
-export function smallEncoderWeights(bytes: Uint8Array): WeightArrays {
-  const { tensors } = readSafetensors(bytes);
+export function smallEncoderWeights({ tensors }: Pick<SafetensorsContent, 'tensors'>): WeightArrays {
   return Object.fromEntries(
     encoderNetworks.small.parameters.map(({ name, shape }) => {
       const tensor = tensors.get(name);

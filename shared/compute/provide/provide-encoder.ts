@@ -110,6 +110,15 @@ export async function fetchEncoder(options: FetchEncoderOptions): Promise<string
   }
 }
 
+/**
+ * The encoder's file: where it is on this machine, or fetched.
+ * @returns undefined where none is wanted
+ * @throws AppError as findEncoder and fetchEncoder
+ */
+export async function findOrFetchEncoder(options: FetchEncoderOptions): Promise<string | undefined> {
+  return (await findEncoder(options.wish, options.cacheFolder)) ?? fetchEncoder(options);
+}
+
 async function fetchBytes(url: string, signal: AbortSignal | undefined): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of download(url, { maxBytes, idleMs, signal })) chunks.push(chunk);
