@@ -91,10 +91,13 @@ export function createEngines(config: EngineConfig, deps: EnginesDeps): Engines 
     logger,
     signal,
   });
+  /** What serves now. An engine that another one took over from meanwhile is not timed. */
+  let present: EngineChoice | undefined;
   const serving = async (version: Version, on: EngineChoice): Promise<void> => {
+    present = on;
     await started();
     await chooser.settled();
-    trials.begin(version, on, changeEngine);
+    if (present === on) trials.begin(version, on, changeEngine);
   };
   return {
     forVersion: async (version) =>
